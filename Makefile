@@ -1,0 +1,37 @@
+# make demo: train on real data, no download beyond the packages.   make test: the test suite.
+# Each makes its own .venv if there is none. PYTHON chooses the interpreter (3.11 or later).
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/
+
+.PHONY: demo test check format bench clean
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed"'
+	test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
+	touch $@
+
+demo: $(VENV)/.installed
+	$(RUN)headstart demo
+
+test: $(VENV)/.installed
+	$(RUN)python -m pytest
+
+check: $(VENV)/.installed
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(RUN)mypy
+	$(RUN)lint-imports
+
+format: $(VENV)/.installed
+	$(RUN)ruff format .
+	$(RUN)ruff check --fix .
+
+bench: $(VENV)/.installed
+	$(RUN)python benchmarks/embed.py
+	$(RUN)python benchmarks/main_job.py
+
+clean:
+	rm -rf $(VENV)

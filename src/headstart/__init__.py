@@ -1,0 +1,79 @@
+"""headstart: transfer learning that shows its work.
+
+>>> import headstart as hs                      # doctest: +SKIP
+>>> run = hs.train("photos/")                   # doctest: +SKIP
+>>> run.predict("new/cat.jpg")[0].predicted     # doctest: +SKIP
+'cat'
+
+The names below are the public surface; modules inside may move. Importing headstart imports
+neither torch nor timm: each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from headstart._version import __version__
+
+if TYPE_CHECKING:
+    from headstart.errors import (
+        ArtifactError,
+        BackboneError,
+        ConfigError,
+        DataError,
+        HeadstartError,
+        MissingExtraError,
+        UnknownNameError,
+    )
+    from headstart.estimators import TransferClassifier
+    from headstart.events import Event
+    from headstart.job import check, train
+    from headstart.run import Prediction, Run
+    from headstart.run import Run as load
+
+_HOME = {
+    "ArtifactError": "errors",
+    "BackboneError": "errors",
+    "ConfigError": "errors",
+    "DataError": "errors",
+    "Event": "events",
+    "HeadstartError": "errors",
+    "MissingExtraError": "errors",
+    "Prediction": "run",
+    "Run": "run",
+    "TransferClassifier": "estimators",
+    "UnknownNameError": "errors",
+    "check": "job",
+    "train": "job",
+}
+
+__all__ = [
+    "ArtifactError",
+    "BackboneError",
+    "ConfigError",
+    "DataError",
+    "Event",
+    "HeadstartError",
+    "MissingExtraError",
+    "Prediction",
+    "Run",
+    "TransferClassifier",
+    "UnknownNameError",
+    "__version__",
+    "check",
+    "load",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load":
+        return import_module("headstart.run").Run
+    if name not in _HOME:
+        raise AttributeError(f"module 'headstart' has no attribute {name!r}")
+    return getattr(import_module(f"headstart.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,186 @@
+"""The model on disk: safetensors and JSON, checked on reading, never pickle.
+
+``model/`` holds ``model.json`` (everything that is data), ``head.safetensors`` (the fitted
+arrays) and, unless the backbone's weights come with an installed package, the backbone itself in
+``backbone.safetensors``, so that the folder is all that prediction needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from headstart._version import __version__
+from headstart.backbones import Card, Ref
+from headstart.backbones.saved import SavedBackbone
+from headstart.errors import ArtifactError
+from headstart.transfer import Familiarity, FittedModel
+from headstart.transfer.heads import HEADS, arrays_of
+
+SCHEMA = 1
+MODEL_JSON, HEAD_FILE, BACKBONE_FILE = "model.json", "head.safetensors", "backbone.safetensors"
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A model as it lies in a folder.
+
+    Attributes
+    ----------
+    model : FittedModel
+    card : Card
+        Of the backbone, with its preprocessing.
+    engine : str
+        The arithmetic the features were made with, which prediction repeats.
+    backbone : Ref or SavedBackbone
+        How to get the network.
+    licence : str
+        Of the backbone's weights.
+    """
+
+    model: FittedModel
+    card: Card
+    engine: str
+    backbone: Ref | SavedBackbone
+
+
+def save_model(folder: Path, model: FittedModel, card: Card, ref: Ref, engine: str) -> None:
+    """Write a model folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Made; the caller renames it into place when everything beside it is written.
+    """
+    folder.mkdir(parents=True)
+    tensors = {f"head.{name}": np.ascontiguousarray(a) for name, a in arrays_of(model.head).items()}
+    if model.familiar is not None:
+        tensors["familiar.mean"] = model.familiar.mean
+        tensors["familiar.centroids"] = np.ascontiguousarray(model.familiar.centroids)
+    save_file(tensors, folder / HEAD_FILE)
+    by_package = ref.prefix == "embedded"
+    if not by_package:
+        SavedBackbone.save(ref.load(), folder / BACKBONE_FILE)
+    files = sorted(p.name for p in folder.iterdir())
+    described: dict[str, Any] = {
+        "schema": SCHEMA,
+        "headstart": __version__,
+        "method": model.method,
+        "task": "classification",
+        "modality": card.modality,
+        "classes": list(model.classes),
+        "head": model.head.kind,
+        "temperature": model.temperature,
+        "thresholds": {"familiar": model.familiar.threshold if model.familiar else None},
+        "engine": engine,
+        "backbone": card.to_json(),
+        "weights": {"provider": ref.prefix, "name": ref.name} if by_package else BACKBONE_FILE,
+        "licence": card.licence,
+        "files": {name: _sha256(folder / name) for name in files},
+    }
+    described["checksum"] = _checksum(described)
+    text = json.dumps(described, indent=1, ensure_ascii=False)
+    (folder / MODEL_JSON).write_text(text + "\n", "utf-8")
+
+
+def load_model(folder: Path) -> SavedModel:
+    """Read and verify a model folder.
+
+    Raises
+    ------
+    ArtifactError
+        Not a model folder, from a newer headstart, or changed since it was written.
+    """
+    described = _described(folder)
+    for name, digest in described["files"].items():
+        path = folder / Path(name).name
+        if not path.is_file():
+            raise ArtifactError(f"{path} is missing.", "Restore the run folder, or train again.")
+        if _sha256(path) != digest:
+            raise ArtifactError(
+                f"{path} is not the file that was saved: its checksum differs.",
+                "Restore the run folder from a copy, or train again.",
+            )
+    try:
+        tensors = load_file(folder / HEAD_FILE)
+        card = Card.from_json(described["backbone"])
+        model = _fitted(described, tensors)
+    except (KeyError, TypeError, ValueError) as cause:
+        raise ArtifactError(
+            f"{folder / MODEL_JSON} does not describe a model ({cause!r}).", "Train again."
+        ) from cause
+    weights = described["weights"]
+    backbone: Ref | SavedBackbone
+    if isinstance(weights, dict):
+        backbone = Ref(weights["provider"], weights["name"])
+    else:
+        backbone = SavedBackbone(folder / BACKBONE_FILE, card)
+    return SavedModel(model, card, described["engine"], backbone)
+
+
+def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> FittedModel:
+    head_class = HEADS[described["head"]]
+    arrays = {k.removeprefix("head."): v for k, v in tensors.items() if k.startswith("head.")}
+    familiar = None
+    if "familiar.mean" in tensors:
+        familiar = Familiarity(
+            tensors["familiar.mean"],
+            tensors["familiar.centroids"],
+            described["thresholds"]["familiar"],
+        )
+    model = FittedModel(
+        described["method"],
+        head_class(**arrays),
+        float(described["temperature"]),
+        tuple(described["classes"]),
+        familiar,
+    )
+    width = model.head.logits(np.zeros((1, described["backbone"]["dim"]))).shape[1]
+    if width != len(model.classes):
+        raise ValueError(f"the head has {width} outputs for {len(model.classes)} classes")
+    return model
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    path = folder / MODEL_JSON
+    try:
+        described = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ArtifactError(
+            f"{folder} holds no model ({MODEL_JSON} is missing).",
+            "Point to a run folder that `headstart train` wrote.",
+        ) from None
+    except (ValueError, OSError) as cause:
+        raise ArtifactError(f"{path} cannot be read: {cause}.", "Train again.") from cause
+    if not isinstance(described, dict) or not isinstance(described.get("schema"), int):
+        raise ArtifactError(f"{path} is not a headstart model.", "Train again.")
+    if described["schema"] > SCHEMA:
+        raise ArtifactError(
+            f"{path} was written by a newer headstart ({described.get('headstart', 'unknown')}, "
+            f"schema {described['schema']}; this one reads up to {SCHEMA}).",
+            "Upgrade headstart: pip install -U headstart.",
+        )
+    if described.get("checksum") != _checksum(described):
+        raise ArtifactError(
+            f"{path} was changed after it was written: its checksum differs.",
+            "Restore the run folder from a copy, or train again.",
+        )
+    return described
+
+
+def _checksum(described: dict[str, Any]) -> str:
+    rest = {k: v for k, v in described.items() if k != "checksum"}
+    canonical = json.dumps(rest, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

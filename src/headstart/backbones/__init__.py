@@ -1,0 +1,279 @@
+"""Backbones: what a pretrained network is to the rest of headstart, and how a name becomes one.
+
+A backbone name is ``provider:name`` (``timm:resnet18.a1_in1k``) or a short name that only one
+provider knows (``efficientnet-lite0``). Providers are found through the entry-point group
+``headstart.backbones``; the built-in ones enter by the same door. Nothing in this module imports
+torch: a :class:`Card` is plain data, and ``Provider.load`` does the heavy work when it is wanted.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from headstart.errors import BackboneError, ConfigError
+from headstart.registry import Registry, unknown_name
+
+if TYPE_CHECKING:
+    from headstart.backbones.vision import VisionBackbone
+
+DEFAULT = "efficientnet-lite0"
+IDENTITY = "identity"
+LISTING = "headstart backbones"
+
+Interpolation = Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an image becomes the pixels a network expects; it travels with the weights.
+
+    The short side is resized to ``resize`` >= ``size`` pixels and the central ``size`` x ``size``
+    square is kept; the network itself divides by 255 and applies ``mean`` and ``std``, each
+    (red, green, blue).
+    """
+
+    size: int
+    resize: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: Interpolation = "bicubic"
+
+    def __call__(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Resize and crop an RGB image: returns uint8 of shape (size, size, 3).
+
+        Resizing only the part that is kept gives the pixels of "resize, then crop" at the price
+        of the crop; offsets are rounded as torchvision rounds them.
+        """
+        width, height = image.size
+        wide = self.resize if width <= height else int(self.resize * width / height)
+        high = self.resize if height <= width else int(self.resize * height / width)
+        left, top = round((wide - self.size) / 2), round((high - self.size) / 2)
+        box = (
+            left * width / wide,
+            top * height / high,
+            (left + self.size) * width / wide,
+            (top + self.size) * height / high,
+        )
+        resampling = Image.Resampling[self.interpolation.upper()]
+        return np.asarray(image.resize((self.size, self.size), resampling, box=box))
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything about a backbone that is data: what listings, run folders and reports show.
+
+    Attributes
+    ----------
+    name : str
+        Canonical, with its provider: ``"embedded:efficientnet-lite0"``.
+    architecture : str
+        Who builds the layers: ``"timm:tf_efficientnet_lite0"``.
+    dim : int
+        Length of an embedding.
+    parameters : int
+        Of the network without its source head.
+    licence, source : str
+        Of the weights, as far as their publisher says.
+    weights_hash : str
+        SHA-256 over the weights; the same weights under another name hash the same.
+    layers : tuple of (name, kind, parameters)
+        The blocks from shallow to deep, for the model summary.
+    """
+
+    name: str
+    architecture: str
+    modality: str
+    dim: int
+    parameters: int
+    licence: str
+    source: str
+    weights_hash: str
+    preprocessing: Preprocessing
+    layers: tuple[tuple[str, str, int], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain types only."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Card:
+        """Rebuild a card; raises ``TypeError`` on missing or unknown keys."""
+        look = dict(values["preprocessing"])
+        look["mean"], look["std"] = tuple(look["mean"]), tuple(look["std"])
+        layers = tuple((str(n), str(k), int(p)) for n, k, p in values["layers"])
+        rest = {k: v for k, v in values.items() if k not in ("preprocessing", "layers")}
+        return cls(**rest, preprocessing=Preprocessing(**look), layers=layers)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One row of ``headstart backbones``.
+
+    ``available`` is true when the weights are on this machine, so that no network is needed.
+    """
+
+    name: str
+    summary: str = ""
+    licence: str = ""
+    parameters: int | None = None
+    available: bool = False
+
+
+class Provider(Protocol):
+    """The contract of a backbone plug-in: a class without arguments that has these members."""
+
+    def listings(self) -> Iterable[Listing]:
+        """All names this provider can load, without its prefix; must not download."""
+
+    def load(self, name: str, *, pretrained: bool = True) -> VisionBackbone:
+        """Build the network, with its weights or with PyTorch's own initialisation.
+
+        Raises ``UnknownNameError`` for a name it does not know and ``BackboneError`` for weights
+        that cannot be had or do not fit.
+        """
+
+    def fingerprint(self, name: str) -> str | None:
+        """Identify the weights without building the network, or None where that is impossible."""
+
+
+PROVIDERS: Registry[Provider] = Registry("backbone provider", LISTING)
+
+
+@cache
+def _provider(prefix: str) -> Provider:
+    return _providers().get(prefix).factory()
+
+
+@cache
+def _providers() -> Registry[Provider]:
+    PROVIDERS.add_entry_points("headstart.backbones")
+    return PROVIDERS
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A resolved backbone name, and whether its weights are the pretrained ones.
+
+    Attributes
+    ----------
+    prefix, name : str
+        Provider and the name within it.
+    seed : int or None
+        None for the pretrained weights; a number for the same architecture re-initialised with
+        that seed, which is the cleanest "no transfer" to compare with (Wang et al. 2019,
+        "Characterizing and avoiding negative transfer": only the weights differ).
+    """
+
+    prefix: str
+    name: str
+    seed: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.prefix}:{self.name}"
+
+    def fingerprint(self) -> str | None:
+        """Hash that identifies weights and their use, or None if only loading can tell."""
+        mark = _provider(self.prefix).fingerprint(self.name)
+        if mark is None:
+            return None
+        return mark if self.seed is None else _seeded(mark, self.seed)
+
+    def load(self) -> VisionBackbone:
+        """Build the backbone in eval mode with its :class:`Card`; imports torch."""
+        provider = _provider(self.prefix)
+        if self.seed is None:
+            return provider.load(self.name)
+        import torch
+
+        # A private stream: the caller's global random state is none of our business.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return provider.load(self.name, pretrained=False)
+
+
+def _seeded(fingerprint: str, seed: int) -> str:
+    return hashlib.sha256(f"{fingerprint} re-initialised with seed {seed}".encode()).hexdigest()
+
+
+def resolve(name: str) -> Ref:
+    """Turn what a user typed into a :class:`Ref`.
+
+    Parameters
+    ----------
+    name : str
+        ``provider:name``, or a short name known to exactly one provider; ``timm:resnet50`` and
+        ``resnet50.a1_in1k`` alike. The embedded provider wins over others for short names.
+
+    Raises
+    ------
+    UnknownNameError
+        With near names as the hint.
+    ConfigError
+        If several providers know the short name.
+    """
+    if not name:
+        raise ConfigError("The backbone name is empty.", f"`{LISTING}` lists what there is.")
+    prefix, colon, rest = name.partition(":")
+    if colon and prefix in _providers():
+        return Ref(prefix, rest)
+    if colon:
+        raise unknown_name("backbone provider", prefix, _providers().names(), LISTING)
+    known: dict[str, set[str]] = {}
+    for prefix in _providers().names():  # "embedded" comes first, and is cheap to ask
+        known[prefix] = {row.name for row in _listings(prefix)}
+        if prefix == "embedded" and name in known[prefix]:
+            return Ref(prefix, name)
+    homes = [prefix for prefix, names in known.items() if name in names]
+    if len(homes) == 1:
+        return Ref(homes[0], name)
+    if homes:
+        raise ConfigError(
+            f"Backbone {name!r} is offered by {' and '.join(homes)}.",
+            f"Say which: {' or '.join(f'{home}:{name}' for home in homes)}.",
+        )
+    raise unknown_name("backbone", name, set().union(*known.values()), LISTING)
+
+
+@cache
+def _listings(prefix: str) -> tuple[Listing, ...]:
+    return tuple(_provider(prefix).listings())
+
+
+def available(pattern: str = "*", *, everything: bool = False) -> list[Listing]:
+    """List backbones by full name: those usable now without a network, or all of them.
+
+    Parameters
+    ----------
+    pattern : str
+        Shell-style, matched against the name with and without its provider.
+    everything : bool, default=False
+        Also list those whose weights would have to be downloaded.
+    """
+    rows = []
+    for prefix in _providers().names():
+        for row in _listings(prefix):
+            full = f"{prefix}:{row.name}"
+            if not (everything or row.available):
+                continue
+            if fnmatch.fnmatch(full, pattern) or fnmatch.fnmatch(row.name, pattern):
+                rows.append(Listing(full, row.summary, row.licence, row.parameters, row.available))
+    return sorted(rows, key=lambda row: (not row.available, row.name))
+
+
+def cannot_download(name: str, cause: Exception) -> BackboneError:
+    """Build the error for weights that are not here and cannot be fetched."""
+    here = ", ".join(row.name for row in available()) or "none"
+    return BackboneError(
+        f"The weights of {name!r} are not on this machine and could not be downloaded "
+        f"({type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no detail'}).",
+        f"Available without a network: {here}.",
+    )

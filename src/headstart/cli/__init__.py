@@ -1,0 +1,55 @@
+"""The command line: words and progress on stderr, data on stdout.
+
+Exit 0: done. 2: the user's mistake, said without a traceback. 1: ours (``--debug`` shows where).
+130: stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from headstart.errors import HeadstartError
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    debug = "--debug" in sys.argv
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    sys.exit(run(arguments, debug=debug))
+
+
+def run(arguments: list[str], *, debug: bool = False) -> int:
+    """Run one command; return the exit status."""
+    import click
+
+    from headstart.cli.commands import app
+    from headstart.cli.console import complain, say
+
+    try:
+        status = app(arguments, standalone_mode=False, prog_name="headstart")
+    except click.exceptions.Abort:
+        say("\nStopped. What was computed is cached: the same command goes on from there.")
+        return 130
+    except KeyboardInterrupt:
+        say("\nStopped. What was computed is cached: the same command goes on from there.")
+        return 130
+    except click.ClickException as mistake:
+        mistake.show()
+        return 2
+    except HeadstartError as mistake:
+        if debug:
+            traceback.print_exc()
+        complain(mistake.message, mistake.hint)
+        return 2
+    except BrokenPipeError:  # `headstart ... | head` closed our stdout: nothing is wrong
+        return 0
+    except Exception as fault:
+        if debug:
+            traceback.print_exc()
+        complain(
+            f"headstart failed: {type(fault).__name__}: {fault}",
+            "This is our fault, not yours. Run it again with --debug and report what it prints.",
+        )
+        return 1
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,353 @@
+"""The commands. Each turns options into one call of the library and shows what came back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from headstart._version import __version__
+from headstart.cli.console import Bars, print_data, say
+from headstart.errors import ConfigError
+
+app = typer.Typer(
+    name="headstart",
+    help="Transfer learning that shows its work: a model from a small labelled set, with an "
+    "honest verdict.\n\nStart with: headstart train FOLDER, or headstart demo.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    epilog="Add --debug to any command to see where an internal error comes from.",
+)
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="Folder of class folders; folder with train/ and val/ or test/; CSV, TSV, Parquet or "
+        "JSONL with a path and a label column; zip or tar of any of these; builtin:NAME.",
+    ),
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of `train`.")]
+Backbone = Annotated[
+    str, typer.Option(help="PROVIDER:NAME or a short name; see `headstart backbones`.")
+]
+Method = Annotated[
+    str, typer.Option(help="probe: frozen features, new head. auto: the best known.")
+]
+Seed = Annotated[int, typer.Option(help="Of folds and of the re-initialised network; 0 or more.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Balanced = Annotated[bool, typer.Option("--balanced", help="Weigh all classes equally.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse unreadable files instead of leaving them out.")
+]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="Column that names a patient, product, speaker...: never split."
+    ),
+]
+GroupsFrom = Annotated[
+    str | None,
+    typer.Option(metavar="REGEX", help=r"Read the group out of each path, e.g. 'patient(\d+)'."),
+]
+XColumn = Annotated[str | None, typer.Option("--x", metavar="COLUMN", help="Column of paths.")]
+YColumn = Annotated[str | None, typer.Option("--y", metavar="COLUMN", help="Column of labels.")]
+Encoding = Annotated[str, typer.Option(help="Of text tables, e.g. gb18030.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        print_data(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def train(
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder to write. Default: runs/NAME, numbered.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace --out once the new run is complete.")
+    ] = False,
+    backbone: Backbone = "auto",
+    method: Method = "auto",
+    seed: Seed = 0,
+    device: Device = "auto",
+    balanced: Balanced = False,
+    strict: Strict = False,
+    groups: Groups = None,
+    groups_from: GroupsFrom = None,
+    x: XColumn = None,
+    y: YColumn = None,
+    encoding: Encoding = "utf-8",
+    as_json: Json = False,
+) -> None:
+    """Train a model, estimate its score, say whether transfer helped, write a report.
+
+    For example: headstart train photos/    or    headstart train labels.csv --groups patient
+    """
+    options = {
+        "backbone": backbone,
+        "method": method,
+        "seed": seed,
+        "device": device,
+        "balanced": balanced,
+        "strict": strict,
+        "groups": groups,
+        "groups_from": groups_from,
+        "x": x,
+        "y": y,
+        "encoding": encoding,
+    }
+    _train(data, out, overwrite, as_json, **options)
+
+
+def _train(data: str, out: Path | None, overwrite: bool, as_json: bool, **options: Any) -> None:
+    from headstart.job import train
+
+    with Bars() as bars:
+        run = train(data, out=out, overwrite=overwrite, on_event=bars, **options)
+    if as_json:
+        print_data(json.dumps({**run.metrics, "run": str(run.folder)}, ensure_ascii=False))
+    _summarise(run.metrics, run.folder)
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder to write. Default: runs/elpv, numbered.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train on 2,624 real photos of solar cells; nothing to download beyond the install.
+
+    The set shows why scores need care: cells of one module lie side by side in file order.
+    """
+    say("Which solar cells are defective? 2,624 electroluminescence photos (elpv-dataset).")
+    _train("builtin:elpv", out, False, as_json)
+
+
+@app.command()
+def check(
+    data: Data,
+    backbone: Backbone = "auto",
+    seed: Seed = 0,
+    strict: Strict = False,
+    groups: Groups = None,
+    groups_from: GroupsFrom = None,
+    x: XColumn = None,
+    y: YColumn = None,
+    encoding: Encoding = "utf-8",
+    as_json: Json = False,
+) -> None:
+    """Look for what a score would hide: copies, damage, imbalance, order, too few images."""
+    from headstart.job import check
+
+    with Bars() as bars:
+        found = check(
+            data,
+            backbone=backbone,
+            seed=seed,
+            strict=strict,
+            groups=groups,
+            groups_from=groups_from,
+            x=x,
+            y=y,
+            encoding=encoding,
+            on_event=bars,
+        )
+    if as_json:
+        print_data(json.dumps(found, ensure_ascii=False))
+        return
+    counts = found["n"]
+    say(f"\n{counts['train']} images to train on, {counts['test']} to test on:")
+    for name, count in counts["per_class"].items():
+        say(f"  {count:>6}  {escape(name)}")
+    _show_findings(found["findings"])
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Images, folders, globs, tables.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write here (.csv or .jsonl) instead of stdout.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Predict images: one row per input, in order."""
+    from headstart.run import Run, write_predictions
+
+    if out is not None and out.suffix.lower() not in (".csv", ".jsonl", ".ndjson"):
+        raise ConfigError(f"--out {str(out)!r} is neither .csv nor .jsonl.", "Name it one of them.")
+    loaded = Run(run)
+    with Bars() as bars:
+        predictions = loaded.predict(inputs, on_event=bars)
+    bad = [p for p in predictions if p.error]
+    if bad:
+        say(
+            f"[yellow]![/] {len(bad)} of {len(predictions)} inputs cannot be read "
+            f"(first: {escape(bad[0].path)}: {escape(bad[0].error)})."
+        )
+    rows = [p.row(loaded.classes) for p in predictions]
+    if out is not None:
+        write_predictions(predictions, loaded.classes, out)
+        say(f"{len(rows)} predictions are in {out}")
+    if as_json:
+        print_data(json.dumps({"predictions": rows}, ensure_ascii=False))
+    elif out is None:
+        _print_csv(rows)
+
+
+@app.command()
+def evaluate(
+    run: RunFolder,
+    data: Data,
+    x: XColumn = None,
+    y: YColumn = None,
+    encoding: Encoding = "utf-8",
+    as_json: Json = False,
+) -> None:
+    """Score a model on labelled data it has not seen."""
+    from headstart.run import Run
+
+    loaded = Run(run)
+    with Bars() as bars:
+        found = loaded.evaluate(data, x=x, y=y, encoding=encoding, on_event=bars)
+    if as_json:
+        print_data(json.dumps(found, ensure_ascii=False))
+        return
+    low, high = found["accuracy_ci95"]
+    say(
+        f"\nAccuracy {found['accuracy']:.1%} on {found['n']} images "
+        f"(95 % interval {low:.1%} to {high:.1%})."
+    )
+    say(
+        f"Balanced accuracy {found['balanced_accuracy']:.1%}, macro F1 {found['macro_f1']:.3f}, "
+        f"log loss {found['log_loss']:.3f}, calibration error {found['ece']:.3f}."
+    )
+    if found["skipped"]:
+        say(f"[yellow]![/] {found['skipped']} files could not be read and were left out.")
+
+
+@app.command()
+def report(run: RunFolder) -> None:
+    """Render a run's report.html and figures afresh."""
+    from headstart.run import Run
+
+    print_data(str(Run(run).report()))
+
+
+@app.command()
+def backbones(
+    like: Annotated[
+        str, typer.Option(metavar="PATTERN", help="Shell-style, e.g. '*resnet50*': search all.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """List backbones usable now without a network; with --like, search all there are."""
+    from headstart.backbones import available
+
+    pattern = like if not like or any(c in like for c in "*?[") else f"*{like}*"
+    rows = available(pattern or "*", everything=bool(like))
+    if as_json:
+        keys = ("name", "summary", "licence", "parameters", "available")
+        print_data(json.dumps([{k: getattr(r, k) for k in keys} for r in rows]))
+        return
+    if not rows:
+        raise ConfigError(f"No backbone is like {like!r}.", "Try a shorter pattern.")
+    table = Table(box=None, header_style="bold")
+    table.add_column("name", no_wrap=True)
+    for title in ("here", "parameters", "notes", "licence"):
+        table.add_column(title)
+    for row in rows:
+        size = f"{row.parameters / 1e6:.1f} M" if row.parameters else ""
+        table.add_row(row.name, "✓" if row.available else "", size, row.summary, row.licence)
+    Console().print(table)
+    say(
+        "\n✓ usable now without a network; the others are downloaded on first use."
+        if like
+        else "\nThese need no network. `--like '*resnet*'` searches all others."
+    )
+
+
+@app.command()
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Delete everything in it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show or clear the cache of features, converted networks and unpacked data."""
+    import shutil
+
+    from headstart.features.store import FeatureStore, cache_folder
+
+    folder = cache_folder()
+    if clear:
+        for name in ("engines", "archives", "datasets"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for path in folder.glob("features.sqlite*"):
+            path.unlink(missing_ok=True)
+    with FeatureStore(folder) as store:
+        entries = store.summary().entries
+    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    if as_json:
+        print_data(json.dumps({"folder": str(folder), "entries": entries, "bytes": size}))
+    else:
+        say(f"{folder}: {entries:,} cached entries, {size / 1e6:,.0f} MB on disk.")
+
+
+def _summarise(metrics: dict[str, Any], folder: Path) -> None:
+    estimate, n = metrics["estimate"], metrics["n"]
+    low, high = estimate["accuracy_ci95"]
+    _show_findings(metrics["findings"])
+    say(
+        f"\n[bold]Accuracy {estimate['accuracy']:.1%}[/] (95 % interval {low:.1%} to {high:.1%}; "
+        f"{estimate['protocol']})."
+    )
+    colour = {"helps": "green", "hurts": "red"}.get(metrics["verdict"]["decision"], "yellow")
+    say(f"[bold {colour}]Verdict:[/] {escape(metrics['verdict']['sentence'])}")
+    timing = metrics["timing"]
+    say(
+        f"\n{n['train'] + n['test']} images, {timing['total_s']:.1f} s "
+        f"({timing['forward_examples']} forward passes, {timing['cache_hits']} from the cache)."
+    )
+    say(f"Report: {folder / 'report.html'}")
+    say(f"Predict: headstart predict {folder} IMAGES...")
+
+
+def _show_findings(findings: list[dict[str, Any]]) -> None:
+    if findings:
+        say("")
+    for finding in findings:
+        mark = "[yellow]![/]" if finding["severity"] == "warning" else "[dim]·[/]"
+        say(f"{mark} {escape(finding['message'])}")
+
+
+def _print_csv(rows: list[dict[str, Any]]) -> None:
+    import csv
+    import io
+
+    out = io.StringIO()
+    table = csv.DictWriter(out, rows[0] if rows else ["path"], lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    print_data(out.getvalue().rstrip("\n"))

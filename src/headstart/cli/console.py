@@ -1,0 +1,110 @@
+"""What the terminal shows: bars with a forecast, sentences, tables. All of it on stderr."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from headstart.events import Event
+
+err = Console(stderr=True, highlight=False)
+
+
+def say(text: str) -> None:
+    """Print a line for people."""
+    err.print(text, soft_wrap=True)
+
+
+def complain(message: str, hint: str) -> None:
+    """Print an error as ``error: ...``, a blank line, ``hint: ...``."""
+    err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    if hint:
+        err.print(f"\n[bold cyan]hint:[/] {escape(hint)}", soft_wrap=True)
+
+
+def print_data(text: str) -> None:
+    """Write data, and nothing else, to stdout."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+class _Speed(ProgressColumn):
+    """Units per second of the running stage."""
+
+    def render(self, task: Task) -> Text:
+        """Show nothing where units cannot be counted."""
+        if not task.total or not task.speed:
+            return Text("")
+        return Text(f"{task.speed:,.0f} {task.fields['unit']}/s", style="dim")
+
+
+class Bars:
+    """Draws events: one bar per stage, with speed and remaining time, and lines between them."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            SpinnerColumn(finished_text="[green]✓[/]"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            _Speed(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=err,
+            disable=not err.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._current = ""
+
+    def __enter__(self) -> Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._finish()
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        if event.level == "warning":
+            self._progress.console.print(f"[yellow]![/] {escape(event.message)}", soft_wrap=True)
+            return
+        if event.stage not in self._tasks:
+            self._finish()
+            if not err.is_terminal:
+                say(f"{event.stage} ...")
+            self._tasks[event.stage] = self._progress.add_task(
+                event.stage, total=event.total or None, unit=event.unit
+            )
+            self._current = event.stage
+        if event.level == "progress" and event.total:
+            self._progress.update(self._tasks[event.stage], completed=event.done, total=event.total)
+
+    def _finish(self) -> None:
+        if self._current:
+            task = self._progress.tasks[self._tasks[self._current]]
+            total = task.total or 1
+            self._progress.update(task.id, total=total, completed=total)
+            self._current = ""

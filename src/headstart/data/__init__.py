@@ -1,0 +1,1 @@
+"""Data: from what a user points at to a :class:`~headstart.data.dataset.Dataset`, checked."""

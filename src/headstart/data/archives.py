@@ -1,0 +1,289 @@
+"""Archives: a zip or tar from anywhere is unpacked whole and within limits, or not at all.
+
+An archive is a stranger's program for writing files. Nothing it holds may be written outside its
+folder, be anything but a plain file or folder, or fill the disk, whatever its headers claim.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import re
+import shutil
+import stat
+import struct
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from headstart.errors import DataError
+from headstart.events import Event, OnEvent, ignore
+
+MAX_ENTRIES = 1_000_000
+"""Files and folders in one archive; ImageNet has 1.3 million, small data has thousands."""
+MAX_BYTES = 8 * 2**30
+"""Unpacked size of one archive."""
+MAX_SHARE_OF_DISK = 0.9
+"""Of the free disk, so that unpacking never fills it."""
+
+_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_CHUNK = 2**20
+_DISTRUST = "Unpack it yourself if you trust it, and pass the folder."
+_DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    NotImplementedError,  # a compression method that zipfile lacks
+    OSError,  # damaged gzip and bzip2, colliding names, a full disk
+)
+
+
+class _RefusalError(Exception):
+    """What is wrong with the archive, and the mend; the archive's name is added on the way out."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One file or folder of an archive."""
+
+    parts: tuple[str, ...]
+    size: int = 0  # as declared
+    open: Callable[[], IO[bytes]] | None = None  # None for a folder
+
+
+def is_archive(path: Path) -> bool:
+    """Judge by the suffix."""
+    return path.name.lower().endswith(_SUFFIXES)
+
+
+def stem(path: Path) -> str:
+    """Name of the archive without ``.zip``, ``.tar.gz``...
+
+    Examples
+    --------
+    >>> stem(Path("photos.v2.tar.gz"))
+    'photos.v2'
+    """
+    suffix = max((s for s in _SUFFIXES if path.name.lower().endswith(s)), key=len, default="")
+    return path.name[: len(path.name) - len(suffix)]
+
+
+def unpacked(archive: Path, cache_dir: Path, on_event: OnEvent = ignore) -> Path:
+    """Return the folder of an archive's files, unpacking it only if this was not done before.
+
+    The folder is named by the archive's SHA-256, so a changed archive is unpacked anew.
+    """
+    try:
+        with archive.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as cause:
+        raise DataError(
+            f"{archive.name} cannot be read: {cause.strerror}.", "Check its permissions."
+        ) from cause
+    into = cache_dir / "archives" / digest
+    if not into.is_dir():
+        extract(archive, into, on_event)
+    return into
+
+
+def extract(archive: Path, into: Path, on_event: OnEvent = ignore) -> None:
+    """Unpack a zip or tar so that ``into`` appears complete or not at all.
+
+    Parameters
+    ----------
+    archive : Path
+        ``.zip``, ``.tar``, or a tar compressed with gzip, bzip2 or xz.
+    into : Path
+        Must not exist; its parents are made.
+    on_event : callable, optional
+        Hears of progress, in files.
+
+    Raises
+    ------
+    DataError
+        Entries that would leave the folder or are links or devices, more than the limits allow,
+        a password, or damage. Nothing is left behind.
+    """
+    into.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=into.parent))
+    try:
+        try:
+            _unpack(archive, beside, on_event)
+        except _RefusalError as refusal:
+            what, mend = refusal.args
+            raise DataError(f"{archive.name}: {what}.", mend) from None
+        except _DAMAGE as cause:
+            why = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+            raise DataError(
+                f"{archive.name} cannot be unpacked: {why}.",
+                "It may be damaged or cut short: copy or download it again, or pass a folder.",
+            ) from cause
+        _appear(beside, into)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _appear(beside: Path, into: Path) -> None:
+    try:
+        beside.rename(into)
+    except OSError:
+        if not into.is_dir():  # it is there if another process was faster
+            raise
+
+
+def _unpack(archive: Path, folder: Path, on_event: OnEvent) -> None:
+    limit = min(MAX_BYTES, int(shutil.disk_usage(folder).free * MAX_SHARE_OF_DISK))
+    on_event(Event("unpacking", unit="files"))
+    with _entries(archive) as entries:
+        _write(_admit(entries, limit), folder, limit, on_event)
+
+
+@contextmanager
+def _entries(archive: Path) -> Iterator[Iterable[_Entry]]:
+    if archive.name.lower().endswith(".zip"):
+        with zipfile.ZipFile(archive) as file:
+            yield _zip_entries(file)
+    else:
+        with tarfile.open(archive, "r:*", encoding="utf-8") as tar:
+            yield _tar_entries(tar)
+
+
+def _admit(entries: Iterable[_Entry], limit: int) -> list[_Entry]:
+    """Read all headers before anything is written, and refuse what they declare too much of."""
+    admitted: list[_Entry] = []
+    names: set[tuple[str, ...]] = set()
+    total = 0
+    for entry in entries:
+        if entry.open and entry.parts in names:
+            raise _RefusalError(f"two entries are called {'/'.join(entry.parts)!r}", _DISTRUST)
+        names.add(entry.parts)
+        admitted.append(entry)
+        total += entry.size
+        if len(admitted) > MAX_ENTRIES:
+            raise _RefusalError(f"more than {MAX_ENTRIES:,} entries", _DISTRUST)
+        if total > limit:
+            raise _too_large(limit)
+    return admitted
+
+
+def _write(entries: list[_Entry], folder: Path, limit: int, on_event: OnEvent) -> None:
+    """Write the files, counting what really comes out: headers can lie."""
+    files = [entry for entry in entries if entry.open]
+    written = 0
+    for done, entry in enumerate(files, 1):
+        assert entry.open is not None
+        target = folder.joinpath(*entry.parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with entry.open() as source, target.open("xb") as out:
+            while chunk := source.read(_CHUNK):
+                written += len(chunk)
+                if written > limit:
+                    raise _too_large(limit)
+                out.write(chunk)
+        on_event(Event("unpacking", done, len(files), "files"))
+    for entry in entries:
+        if not entry.open:  # an empty folder may be a class without images
+            folder.joinpath(*entry.parts).mkdir(parents=True, exist_ok=True)
+
+
+def _too_large(limit: int) -> _RefusalError:
+    return _RefusalError(
+        f"unpacks to more than {limit / 2**30:.1f} GiB "
+        f"(the limit is {MAX_BYTES / 2**30:.0f} GiB, and {MAX_SHARE_OF_DISK:.0%} of the free disk)",
+        "Unpack it yourself where there is room, and pass the folder.",
+    )
+
+
+def _zip_entries(file: zipfile.ZipFile) -> Iterator[_Entry]:
+    infos = file.infolist()
+    encoding = _name_encoding(infos)
+    for info in infos:
+        name = info.orig_filename
+        if not info.flag_bits & _UTF8_NAME:
+            name = name.encode("cp437").decode(encoding)
+        parts = _parts(name)
+        if info.flag_bits & _ENCRYPTED:
+            raise _RefusalError(
+                f"{name!r} needs a password", "Unpack it with the password, and pass the folder."
+            )
+        # Unix tools keep the kind of file in the upper half; 0 means an ordinary one.
+        if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise _RefusalError(f"{name!r} is a link or a device, not a file", _DISTRUST)
+        if name.endswith(("/", "\\")):
+            yield _Entry(parts)
+        else:
+            yield _Entry(parts, info.file_size, partial(file.open, info))
+
+
+_ENCRYPTED, _UTF8_NAME = 0x1, 0x800  # bits of a zip entry's flags
+
+
+def _name_encoding(infos: list[zipfile.ZipInfo]) -> str:
+    """Find the encoding of names that do not say theirs.
+
+    The format says cp437, which Python has applied; Linux tools write UTF-8 and Chinese Windows
+    writes GBK. One archive has one encoding, so all names must fit.
+    """
+    names = [info.orig_filename for info in infos if not info.flag_bits & _UTF8_NAME]
+    raw = "/".join(names).encode("cp437")
+    for encoding in ("utf-8", "gbk"):
+        try:
+            if raw.decode(encoding).encode(encoding) == raw:
+                return encoding
+        except UnicodeError:
+            continue
+    return "cp437"
+
+
+def _tar_entries(tar: tarfile.TarFile) -> Iterator[_Entry]:
+    for member in tar:
+        parts = _parts(member.name)
+        if member.size < 0:  # would send tarfile back over what it has read, for ever
+            raise tarfile.ReadError(f"{member.name!r} has a negative size")
+        if member.isdir():
+            yield _Entry(parts)
+        elif member.isreg():
+            yield _Entry(parts, member.size, partial(_open_member, tar, member))
+        else:
+            raise _RefusalError(f"{member.name!r} is a link or a device, not a file", _DISTRUST)
+    _refuse_cut_short(tar)
+
+
+def _open_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    stream = tar.extractfile(member)
+    assert stream is not None  # it is None only for what is not a file
+    return stream
+
+
+def _refuse_cut_short(tar: tarfile.TarFile) -> None:
+    """Refuse what tarfile takes for the end: it stops in silence at a header it cannot read."""
+    assert tar.fileobj is not None
+    tar.fileobj.seek(tar.offset)
+    if tar.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
+        raise tarfile.ReadError("a header in the middle is damaged")
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    r"""Split a path, taking ``\`` for a separator too, as old Windows tools write it.
+
+    Raises
+    ------
+    _RefusalError
+        A path that is absolute, has a drive, or climbs with ``..``.
+    """
+    path = name.replace("\\", "/")
+    parts = tuple(part for part in path.split("/") if part not in ("", "."))
+    drive = any(re.match("[A-Za-z]:", part) for part in parts)
+    if path.startswith("/") or ".." in parts or drive or "\0" in name:
+        raise _RefusalError(f"{name!r} would be written outside its folder", _DISTRUST)
+    return parts

@@ -1,0 +1,272 @@
+"""Built-in datasets: public sets by name, for trying things out and for comparing numbers.
+
+``elpv`` comes with a package and needs no network. The others come through torchvision, are kept
+in the cache, and are from then on read like any table of files.
+"""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import inspect
+import os
+import shutil
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from headstart.data import tables
+from headstart.data.tables import Rows
+from headstart.errors import DataError, MissingExtraError
+from headstart.events import Event, OnEvent, ignore
+from headstart.registry import Record, Registry
+
+Reader = Callable[[Path, OnEvent], Rows]
+"""Lists a dataset, given the cache folder and who hears of progress."""
+
+BUILTIN: Registry[Reader] = Registry("built-in dataset", "headstart check --help")
+
+_ELPV_LICENCE = "CC BY-NC-SA 4.0"
+_NOT_STATED = "not stated"
+_FAILURES = (
+    OSError,  # no network, a server's refusal, a full disk
+    RuntimeError,  # torchvision's word for a download with a wrong checksum
+    EOFError,
+    http.client.HTTPException,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+)
+
+
+def load(name: str, cache_dir: Path, on_event: OnEvent = ignore) -> Rows:
+    """List a built-in dataset, fetching it if this is the first time.
+
+    Parameters
+    ----------
+    name : str
+        Without ``builtin:``.
+    cache_dir : Path
+        Downloads are kept in its folder ``datasets``.
+    on_event : callable, optional
+        Hears of progress.
+
+    Raises
+    ------
+    UnknownNameError
+        No such set.
+    MissingExtraError
+        The package that holds it is not installed.
+    DataError
+        It could not be fetched.
+    """
+    return BUILTIN.get(name).factory()(cache_dir, on_event)
+
+
+def _read_elpv(cache_dir: Path, on_event: OnEvent) -> Rows:
+    """Read the images where the package has them."""
+    del cache_dir, on_event
+    spec = find_spec("elpv_dataset")  # its __init__ would import more than its files
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtraError(
+            "builtin:elpv is the package elpv-dataset, which is not installed.",
+            'pip install "headstart[demo]"',
+        )
+    folder = Path(spec.submodule_search_locations[0], "data")
+    lines = (folder / "labels.csv").read_text("utf-8").splitlines()
+    refs, chances, _ = zip(*(line.split() for line in lines if line.strip()), strict=True)
+    labels = ["defective" if float(chance) > 0.5 else "functional" for chance in chances]
+    return Rows(list(refs), [folder / ref for ref in refs], labels, [False] * len(refs))
+
+
+@dataclass(frozen=True)
+class _Published:
+    """A dataset of torchvision, and which of its parts are training and test.
+
+    Attributes
+    ----------
+    maker : str
+        Class in ``torchvision.datasets``.
+    train, test : tuple of mapping
+        Arguments of each part.
+    classes : tuple of str
+        Names, for the classes of torchvision that do not know theirs.
+    """
+
+    maker: str
+    summary: str
+    licence: str = _NOT_STATED
+    train: tuple[Mapping[str, object], ...] = ({"split": "train"},)
+    test: tuple[Mapping[str, object], ...] = ({"split": "test"},)
+    classes: tuple[str, ...] = ()
+
+
+def _read_published(name: str, published: _Published, cache_dir: Path, on_event: OnEvent) -> Rows:
+    home = cache_dir / "datasets" / name
+    index = home / "images" / "index.csv"
+    if not index.is_file():
+        _prepare(name, published, home, on_event)
+    # What reading the index finds was decided by the publisher and is no news to the user.
+    return replace(tables.read(index, tables.Columns("path", "label")), findings=())
+
+
+def _prepare(name: str, published: _Published, home: Path, on_event: OnEvent) -> None:
+    """Write ``home/images`` with its index, whole or not at all."""
+    on_event(Event("fetching", message=f"Fetching builtin:{name} into {home}.", level="info"))
+    home.mkdir(parents=True, exist_ok=True)
+    parts = _parts(name, published, home / "raw")
+    beside = Path(tempfile.mkdtemp(prefix=".writing-", dir=home))
+    try:
+        with (beside / "index.csv").open("w", encoding="utf-8", newline="") as file:
+            index = csv.writer(file)
+            index.writerow(["path", "label", "split"])
+            total = sum(len(part) for _, part in parts)
+            for done, row in enumerate(_rows(parts, published.classes, beside), 1):
+                index.writerow(row)
+                on_event(Event(f"preparing {name}", done, total, "images"))
+        shutil.rmtree(home / "images", ignore_errors=True)  # without an index, so never finished
+        beside.rename(home / "images")
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _parts(name: str, published: _Published, raw: Path) -> list[tuple[str, Any]]:
+    """Load every part through torchvision, which downloads what is not there yet."""
+    from torchvision import datasets
+
+    maker = getattr(datasets, published.maker)
+    # Where torchvision lets the caller read the file, its path alone is enough.
+    reading = {"loader": os.fspath} if "loader" in inspect.signature(maker).parameters else {}
+    splits = [("train", k) for k in published.train] + [("test", k) for k in published.test]
+    try:
+        return [(s, maker(str(raw), download=True, **kwargs, **reading)) for s, kwargs in splits]
+    except _FAILURES as cause:
+        raise DataError(
+            f"builtin:{name} could not be fetched: {cause}.",
+            "It needs a network the first time"
+            + (f"; if a download was cut short, delete {raw} first. " if raw.exists() else ". ")
+            + _offline(),
+        ) from cause
+
+
+def _offline() -> str:
+    if find_spec("elpv_dataset"):
+        return "builtin:elpv is installed and needs none."
+    return 'builtin:elpv needs none once installed: pip install "headstart[demo]".'
+
+
+def _rows(
+    parts: list[tuple[str, Any]], classes: tuple[str, ...], folder: Path
+) -> Iterator[tuple[str, str, str]]:
+    """Yield path, label and split of every image, writing those that lie in no file of their own.
+
+    Photographs that torchvision keeps as files stay where they are: Food-101 as PNG would take ten
+    times its size. PNG keeps the pixels of the others exactly.
+    """
+    names = classes or parts[0][1].classes
+    for number, (split, part) in enumerate(parts):
+        (folder / str(number)).mkdir()
+        for i in range(len(part)):
+            image, label = part[i]
+            if isinstance(image, str):
+                # ``folder`` will be renamed to a sibling, from where the way is the same.
+                path = os.path.relpath(image, folder)
+            else:
+                path = f"{number}/{i:06d}.png"
+                image.save(folder / path, compress_level=1)
+            yield path.replace(os.sep, "/"), names[label], split
+
+
+_FLAGS: dict[str, Any] = {"train": ({"train": True},), "test": ({"train": False},)}
+_TRAIN_AND_VAL = ({"split": "train"}, {"split": "val"})
+_DIGITS = tuple("0123456789")
+
+_PUBLISHED = {
+    "cifar10": _Published("CIFAR10", "10 kinds of objects, 60 000 images, 32 px", **_FLAGS),
+    "cifar100": _Published("CIFAR100", "100 kinds of objects, 60 000 images, 32 px", **_FLAGS),
+    "country211": _Published(
+        "Country211",
+        "photographs from 211 countries, 63 300 images",
+        "Creative Commons, by image",
+        train=({"split": "train"}, {"split": "valid"}),
+    ),
+    "dtd": _Published(
+        "DTD", "47 kinds of textures, 5 640 images", "research only", train=_TRAIN_AND_VAL
+    ),
+    "eurosat": _Published(
+        "EuroSAT",
+        "10 kinds of land use from Sentinel-2, 27 000 images, 64 px",
+        "MIT",
+        train=({},),
+        test=(),
+    ),
+    "fashion_mnist": _Published(
+        "FashionMNIST", "10 kinds of clothes, 70 000 gray images, 28 px", "MIT", **_FLAGS
+    ),
+    "fgvc_aircraft": _Published(
+        "FGVCAircraft",
+        "100 variants of aircraft, 10 000 images",
+        "non-commercial research only",
+        train=({"split": "trainval"},),
+    ),
+    "flowers102": _Published(
+        "Flowers102", "102 kinds of flowers, 8 189 images", train=_TRAIN_AND_VAL
+    ),
+    "food101": _Published("Food101", "101 dishes, 101 000 images"),
+    "gtsrb": _Published(
+        "GTSRB",
+        "43 traffic signs, 39 270 images",
+        classes=tuple(f"{number:02d}" for number in range(43)),
+    ),
+    "mnist": _Published(
+        "MNIST", "handwritten digits, 70 000 gray images, 28 px", "CC BY-SA 3.0", **_FLAGS
+    ),
+    "pets": _Published(
+        "OxfordIIITPet",
+        "37 breeds of cats and dogs, 7 349 images",
+        "CC BY-SA 4.0",
+        train=({"split": "trainval"},),
+    ),
+    "rendered_sst2": _Published(
+        "RenderedSST2",
+        "film reviews as images, praise or not, 9 613 images",
+        train=_TRAIN_AND_VAL,
+    ),
+    "stl10": _Published("STL10", "10 kinds of objects, 13 000 images, 96 px"),
+    "svhn": _Published(
+        "SVHN", "house numbers, 99 289 images, 32 px", "non-commercial only", classes=_DIGITS
+    ),
+    "usps": _Published(
+        "USPS", "handwritten digits, 9 298 gray images, 16 px", classes=_DIGITS, **_FLAGS
+    ),
+}
+
+
+def _reader(name: str, published: _Published) -> Reader:
+    return partial(_read_published, name, published)
+
+
+BUILTIN.add(
+    Record(
+        "elpv",
+        lambda: _read_elpv,
+        "solar cells, functional or defective, 2 624 electroluminescence images",
+        _ELPV_LICENCE,
+        "package elpv-dataset",
+    )
+)
+for _name, _set in _PUBLISHED.items():
+    BUILTIN.add(
+        Record(
+            _name,
+            partial(_reader, _name, _set),
+            _set.summary,
+            _set.licence,
+            f"torchvision.datasets.{_set.maker}",
+        )
+    )

@@ -1,0 +1,288 @@
+"""Checks before training: what is wrong with a dataset that a score would hide."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import dctn
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from headstart.data.dataset import Dataset, Finding
+from headstart.errors import DataError
+
+NEAR_BITS = 6
+"""pHash distance, of 64 bits, up to which two images may be copies (Zauner 2010 uses about 10 % of
+the bits); pairs must also look the same in gray levels, see ``NEAR_CORRELATION``."""
+NEAR_CORRELATION = 0.98
+"""Correlation of the gray 64x64 thumbnails from which a pHash neighbour counts as a copy. Chosen
+so that rescaled and recompressed copies pass while neighbouring solar cells, which share their
+whole layout, do not (docs/measurements.md)."""
+
+
+def check_classes(dataset: Dataset) -> list[Finding]:
+    """Refuse what cannot be learned from; report imbalance.
+
+    Raises
+    ------
+    DataError
+        Fewer than two classes in training, a class with one training image, or test classes that
+        training lacks.
+    """
+    names = dataset.classes
+    train = np.bincount(dataset.labels[~dataset.is_test], minlength=len(names))
+    test = np.bincount(dataset.labels[dataset.is_test], minlength=len(names))
+    unseen = [names[c] for c in np.flatnonzero((train == 0) & (test > 0))]
+    if unseen:
+        raise DataError(
+            f"The test set has classes that training lacks: {', '.join(map(repr, unseen))}.",
+            "Add training images of them, or take them out of the test set.",
+        )
+    present = np.flatnonzero(train)
+    if len(present) < 2:
+        only = f"only one class: {names[present[0]]!r}" if len(present) else "no class"
+        raise DataError(
+            f"There is {only} to train on.",
+            "Classification needs at least two: one folder per class, or a label column with two "
+            "or more values.",
+        )
+    single = [names[c] for c in present if train[c] == 1]
+    if single:
+        raise DataError(
+            f"{_count(single, 'class')} with a single training image: "
+            f"{', '.join(map(repr, single[:5]))}.",
+            "One image cannot be both learned from and held out: add some, or remove the class.",
+        )
+    return _imbalance(dict(zip(names, train.tolist(), strict=True)))
+
+
+def _imbalance(counts: dict[str, int]) -> list[Finding]:
+    largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+    ratio = counts[largest] / counts[smallest]
+    if ratio <= 3:
+        return []
+    share = counts[largest] / sum(counts.values())
+    return [
+        Finding(
+            "imbalance",
+            "warning" if ratio > 10 else "info",
+            f"Classes are unbalanced: {counts[largest]} of {largest!r}, {counts[smallest]} of "
+            f"{smallest!r}. Always answering {largest!r} would be right {share:.0%} of the time. "
+            "Look at the balanced accuracy; --balanced weighs the classes equally.",
+            {"counts": counts, "ratio": round(ratio, 2), "majority_share": round(share, 4)},
+        )
+    ]
+
+
+def check_sizes(dataset: Dataset, sizes: NDArray[np.integer], wanted: int) -> list[Finding]:
+    """Report images whose short side is under half of what the network looks at.
+
+    Parameters
+    ----------
+    sizes : ndarray of int, shape (n, 2)
+        Width and height, pixels.
+    wanted : int
+        The network's input side, pixels.
+    """
+    small = np.flatnonzero(sizes.min(axis=1) * 2 < wanted)
+    if not len(small):
+        return []
+    least = small[np.argmin(sizes[small].min(axis=1))]
+    return [
+        Finding(
+            "small",
+            "info",
+            f"{len(small)} of {len(dataset)} images are smaller than {wanted // 2} pixels and will "
+            f"be enlarged to {wanted} (smallest: {dataset.refs[least]}, "
+            f"{sizes[least][0]}x{sizes[least][1]}). Larger originals would help.",
+            {"count": len(small), "smallest": dataset.refs[least], "wanted": wanted},
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Which images are the same picture.
+
+    Attributes
+    ----------
+    component : ndarray of int, shape (n,)
+        Equal numbers for copies of one picture, directly or through others.
+    exact : ndarray of int, shape (n,)
+        Equal numbers for files with identical bytes.
+    """
+
+    component: NDArray[np.int64]
+    exact: NDArray[np.int64]
+
+    def clusters(self) -> list[NDArray[np.int64]]:
+        """Rows of every picture that occurs more than once."""
+        order = np.argsort(self.component, kind="stable")
+        ends = np.cumsum(np.unique(self.component, return_counts=True)[1])[:-1]
+        return [rows for rows in np.split(order, ends) if len(rows) > 1]
+
+
+def find_copies(hashes: list[str], thumbs: NDArray[np.uint8]) -> Copies:
+    """Find exact copies by content hash and near copies by perceptual hash and correlation.
+
+    Parameters
+    ----------
+    hashes : list of str
+        SHA-256 of each file.
+    thumbs : ndarray of uint8, shape (n, 64, 64, 3)
+    """
+    exact = np.unique(hashes, return_inverse=True)[1].astype(np.int64)
+    gray = thumbs.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)  # (n, 64, 64)
+    left, right = _near_pairs(perceptual_hash(gray))
+    flat = gray.reshape(len(gray), -1)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    norm = np.linalg.norm(flat, axis=1) + 1e-6
+    same = np.einsum("nd,nd->n", flat[left], flat[right]) / (norm[left] * norm[right])
+    # A flat picture has no structure to compare: only exact copies of it count.
+    sure = (same >= NEAR_CORRELATION) & (norm[left] > 64) & (norm[right] > 64)
+    first = np.unique(exact, return_index=True)[1][exact]  # an exact copy leads to its original
+    rows = np.concatenate([left[sure], np.arange(len(exact))])
+    columns = np.concatenate([right[sure], first])
+    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(exact), len(exact)))
+    return Copies(connected_components(graph, directed=False)[1].astype(np.int64), exact)
+
+
+def perceptual_hash(gray: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """64-bit pHash: which of the 8x8 lowest DCT coefficients exceed their median.
+
+    References
+    ----------
+    Zauner (2010), "Implementation and benchmarking of perceptual image hash functions", sec. 3.2.1.
+    """
+    half = gray.reshape(len(gray), 32, 2, 32, 2).mean(axis=(2, 4))
+    low = dctn(half, axes=(1, 2), norm="ortho")[:, :8, :8].reshape(len(gray), 64)
+    bits = low > np.median(low[:, 1:], axis=1, keepdims=True)
+    weights = np.uint64(1) << np.arange(64, dtype=np.uint64)
+    return (bits * weights).sum(axis=1, dtype=np.uint64)
+
+
+def _near_pairs(codes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All pairs i < j within ``NEAR_BITS``, found in slices so that memory stays flat."""
+    found: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    for start in range(0, len(codes), 512):
+        part = codes[start : start + 512]
+        apart = np.bitwise_count(part[:, None] ^ codes[None, start:])
+        i, j = np.nonzero(apart <= NEAR_BITS)
+        later = j > i
+        found.append((i[later] + start, j[later] + start))
+    return (
+        np.concatenate([i for i, _ in found]) if found else np.empty(0, np.int64),
+        np.concatenate([j for _, j in found]) if found else np.empty(0, np.int64),
+    )
+
+
+def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], list[Finding]]:
+    """Report copies; decide which training images must go because the test set has them too.
+
+    Returns
+    -------
+    keep : ndarray of bool, shape (n,)
+        False for training images whose picture is also in the test set.
+    findings : list of Finding
+    """
+    keep = np.ones(len(dataset), dtype=bool)
+    clusters = copies.clusters()
+    across: list[list[str]] = []
+    conflicts: list[list[str]] = []
+    for rows in clusters:
+        test = dataset.is_test[rows]
+        if test.any() and not test.all():
+            keep[rows[~test]] = False
+            across.append([dataset.refs[i] for i in rows])
+        if len(np.unique(dataset.labels[rows])) > 1:
+            conflicts.append([f"{dataset.refs[i]} ({_name(dataset, i)})" for i in rows])
+    findings = []
+    if clusters:
+        named = [[dataset.refs[i] for i in rows] for rows in clusters]
+        exact = sum(len(rows) - len(np.unique(copies.exact[rows])) for rows in clusters)
+        extra = sum(len(rows) - 1 for rows in clusters)
+        findings.append(
+            Finding(
+                "duplicates",
+                "warning" if across else "info",
+                _copies_message(named, extra, exact, across, int((~keep).sum())),
+                {
+                    "pictures": len(clusters),
+                    "copies": extra,
+                    "exact": exact,
+                    "across_train_and_test": len(across),
+                    "left_out_of_training": int((~keep).sum()),
+                    "files": named[:50],
+                },
+            )
+        )
+    if conflicts:
+        findings.append(
+            Finding(
+                "conflicts",
+                "warning",
+                f"{_count(conflicts, 'picture')} carr{'y' if len(conflicts) > 1 else 'ies'} "
+                f"different labels in different copies (first: {', '.join(conflicts[0][:3])}). "
+                "At most one can be right: correct them.",
+                {"count": len(conflicts), "files": conflicts[:50]},
+            )
+        )
+    return keep, findings
+
+
+def _copies_message(
+    named: list[list[str]], extra: int, exact: int, across: list[list[str]], dropped: int
+) -> str:
+    text = f"{extra} image{'s are copies' if extra > 1 else ' is a copy'} of others "
+    text += f"({exact} exact, {extra - exact} near; first: {' = '.join(named[0][:3])}). "
+    if not across:
+        return text + "Copies are kept on one side of every split."
+    return text + (
+        f"{_count(across, 'picture')} of the test set occur{'s' if len(across) == 1 else ''} in "
+        f"training too (first: {' = '.join(across[0][:3])}); {dropped} training "
+        f"image{'s were' if dropped > 1 else ' was'} left out so that the test stays honest."
+    )
+
+
+def check_test_size(dataset: Dataset) -> list[Finding]:
+    """Warn where the given test set is too small to say much."""
+    n = int(dataset.is_test.sum())
+    if not 0 < n < 100:
+        return []
+    return [
+        Finding(
+            "small_test",
+            "info",
+            f"The test set has {n} images: its accuracy is known to about "
+            f"±{100 * 0.98 / np.sqrt(n):.0f} points at worst. Without a test folder, "
+            "cross-validation would use every image.",
+            {"n": n},
+        )
+    ]
+
+
+def merge_groups(copies: NDArray[np.int64], groups: NDArray[np.str_] | None) -> NDArray[np.int64]:
+    """Join copies and the user's groups: rows linked by either stay together."""
+    if groups is None:
+        return copies
+    ids = np.unique(groups, return_inverse=True)[1]
+    n, offset = len(ids), int(copies.max()) + 1
+    graph = coo_array((np.ones(n), (copies, ids + offset)), shape=(offset + ids.max() + 1,) * 2)
+    return connected_components(graph, directed=False)[1][copies].astype(np.int64)
+
+
+def label_counts(labels: list[str]) -> dict[str, int]:
+    """Count labels, in sorted order."""
+    return dict(sorted(Counter(labels).items()))
+
+
+def _count(things: list[object] | list[str] | list[list[str]], noun: str) -> str:
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{len(things)} {noun if len(things) == 1 else plural}"
+
+
+def _name(dataset: Dataset, row: int) -> str:
+    return dataset.classes[int(dataset.labels[row])]

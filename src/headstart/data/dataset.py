@@ -1,0 +1,141 @@
+"""A labelled set of files: what everything after reading the source works on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a check noticed, worth a line to the user and a record in ``metrics.json``.
+
+    Attributes
+    ----------
+    kind : str
+        ``"unreadable"``, ``"duplicates"``, ``"imbalance"``, ``"order"``, ``"note"``...
+    severity : {"info", "warning"}
+        A warning changes how far the score can be trusted.
+    message : str
+        One or two sentences: what was found, and the mend.
+    figures : dict
+        The numbers behind it, and the files it names.
+    """
+
+    kind: str
+    severity: str
+    message: str
+    figures: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Files with labels, in the order of their source.
+
+    Attributes
+    ----------
+    name : str
+        What the user would call it; names the default run folder.
+    refs : tuple of str
+        How each example is shown: its path relative to the source.
+    files : tuple of Path
+        Where each example lies.
+    labels : ndarray of int64, shape (n,)
+    classes : tuple of str
+    is_test : ndarray of bool, shape (n,)
+        True for examples the user set apart for testing.
+    position : ndarray of float, shape (n,)
+        Place in file order, 0 to 1: over the whole list where classes are mixed in it, within the
+        class where every class has its own folder.
+    groups : ndarray of str, shape (n,), or None
+        Examples of one group (patient, product, speaker) never fall on both sides of a split.
+    findings : tuple of Finding
+        What reading the source already noticed.
+    """
+
+    name: str
+    refs: tuple[str, ...]
+    files: tuple[Path, ...]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    is_test: NDArray[np.bool_]
+    position: NDArray[np.float64]
+    groups: NDArray[np.str_] | None = None
+    findings: tuple[Finding, ...] = ()
+    modality: str = "image"
+
+    def __len__(self) -> int:
+        return len(self.refs)
+
+    def take(self, keep: NDArray[np.bool_] | NDArray[np.integer]) -> Dataset:
+        """Return the chosen rows, in order."""
+        rows = np.flatnonzero(keep) if keep.dtype == bool else keep
+        return replace(
+            self,
+            refs=tuple(self.refs[i] for i in rows),
+            files=tuple(self.files[i] for i in rows),
+            labels=self.labels[rows],
+            is_test=self.is_test[rows],
+            position=self.position[rows],
+            groups=None if self.groups is None else self.groups[rows],
+        )
+
+    def noting(self, *findings: Finding) -> Dataset:
+        """Return the same set with findings added."""
+        return replace(self, findings=(*self.findings, *findings))
+
+
+def places(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Place of each row in file order, 0 to 1 (see ``Dataset.position``).
+
+    Where every class is one run of rows, as class folders give, "order" can only mean the order
+    within a class; where classes are mixed it is the order of the list.
+    """
+    n = len(labels)
+    runs = 1 + np.count_nonzero(np.diff(labels))
+    if runs > len(np.unique(labels)):
+        return np.arange(n) / n
+    position = np.empty(n)
+    for c in np.unique(labels):
+        rows = np.flatnonzero(labels == c)
+        position[rows] = np.arange(len(rows)) / len(rows)
+    return position
+
+
+def groups_from_pattern(refs: tuple[str, ...], pattern: str) -> NDArray[np.str_]:
+    """Read a group out of every path: the first parenthesis of the pattern, or all it matches.
+
+    Parameters
+    ----------
+    refs : tuple of str
+        Paths with forward slashes.
+    pattern : str
+        A regular expression, searched anywhere in the path.
+
+    Raises
+    ------
+    ConfigError
+        A pattern that is no regular expression, or that leaves paths unmatched (first five shown).
+    """
+    try:
+        search = re.compile(pattern).search
+    except re.error as cause:
+        raise ConfigError(
+            f"--groups-from {pattern!r} is not a regular expression: {cause}.",
+            r"For example --groups-from 'patient(\d+)'.",
+        ) from cause
+    found = [search(ref) for ref in refs]
+    missed = [ref for ref, match in zip(refs, found, strict=True) if match is None]
+    if missed:
+        raise ConfigError(
+            f"--groups-from {pattern!r} matches {len(refs) - len(missed)} of {len(refs)} paths; "
+            f"not, for example, {', '.join(map(repr, missed[:3]))}.",
+            "Widen the pattern so that every path yields a group.",
+        )
+    return np.array([m.group(1) if m.re.groups else m.group(0) for m in found if m])

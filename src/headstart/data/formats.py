@@ -1,0 +1,222 @@
+"""Formats of tables: CSV, TSV, JSONL and Parquet files become columns of text.
+
+Everything after this is the same for all of them (see tables.py). Whatever is wrong is reported
+together, by the row numbers that the user's own program shows.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of text, and what the user calls their rows.
+
+    Attributes
+    ----------
+    name : str
+        The file's name, for messages.
+    folder : Path
+        Resolved; relative paths in the table start here.
+    cells : dict of str to list of str
+        Stripped text by column; ``""`` where there is nothing.
+    numbers : list of int
+        Row numbers as a spreadsheet shows them (the header is row 1), or line numbers of JSONL. A
+        Parquet file shows no header: its first row is row 1.
+    row : str
+        ``"row"`` or ``"line"``.
+    embedded : tuple of str
+        Columns that hold bytes, lists or records: not read, but named.
+    """
+
+    name: str
+    folder: Path
+    cells: dict[str, list[str]]
+    numbers: list[int]
+    row: str = "row"
+    embedded: tuple[str, ...] = ()
+
+    def refuse(self, what: str, problems: Sequence[tuple[int, str]], hint: str) -> None:
+        """Raise if there are problems: (row number, what stands there)."""
+        if problems:
+            raise DataError(f"{self.name}: {what} in {self.listed(problems)}.", hint)
+
+    def listed(self, problems: Sequence[tuple[int, str]]) -> str:
+        """Count rows and show three: ``"5 of 90 rows: row 2 'a.jpg', ... and 87 more"``."""
+        return _listed(problems, len(self.numbers), self.row)
+
+
+def is_table(path: Path) -> bool:
+    """Judge by the suffix."""
+    return path.suffix.lower() in _READERS
+
+
+def read_cells(path: Path, encoding: str) -> Table:
+    """Read a table by its suffix; raises ``DataError`` for what cannot be parsed or has no rows."""
+    return _READERS[path.suffix.lower()](path, encoding)
+
+
+def _read_csv(path: Path, encoding: str) -> Table:
+    text = _decode(path, encoding)
+    delimiter = _delimiter(text.lstrip().partition("\n")[0])
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        records = [(n, cells) for n, cells in enumerate(reader, 1) if any(map(str.strip, cells))]
+    except csv.Error as cause:
+        raise DataError(
+            f"{path.name} is not well-formed near line {reader.line_num}: {cause}.",
+            'Look for an unclosed quotation mark (a quotation mark inside a cell is written "").',
+        ) from cause
+    if len(records) < 2:
+        raise _no_rows(path)
+    names, body = [name.strip() for name in records[0][1]], records[1:]
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path.name} has two columns called {twice[0]!r}.", "Rename one of them.")
+    ragged = [(n, f"(has {len(cells)})") for n, cells in body if len(cells) != len(names)]
+    if ragged:
+        raise DataError(
+            f"{path.name}: wrong number of cells (the header has {len(names)}) in "
+            f"{_listed(ragged, len(body), 'row')}.",
+            'A cell that contains the separator must stand in "quotation marks".',
+        )
+    columns = zip(*(cells for _, cells in body), strict=True)
+    cells = {name: [c.strip() for c in column] for name, column in zip(names, columns, strict=True)}
+    return Table(path.name, path.parent.resolve(), cells, [n for n, _ in body])
+
+
+def _delimiter(header: str) -> str:
+    """Take the separator that the header has most of, outside quotation marks."""
+    bare = re.sub(r'"[^"]*"', "", header)
+    return max(",;\t", key=bare.count)
+
+
+def _read_jsonl(path: Path, encoding: str) -> Table:
+    lines = [(n, s) for n, s in enumerate(_decode(path, encoding).split("\n"), 1) if s.strip()]
+    records: list[dict[str, object]] = []
+    broken: list[tuple[int, str]] = []
+    for number, line in lines:
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as cause:
+            broken.append((number, f"({str(cause).partition(':')[0]})"))
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+        else:
+            broken.append((number, f"(a {type(record).__name__}, not an object)"))
+    if broken:
+        raise DataError(
+            f"{path.name}: malformed JSON in {_listed(broken, len(lines), 'line')}.",
+            'Every line must be one JSON object, for example {"path": "a.jpg", "label": "cat"}.',
+        )
+    if not records:
+        raise _no_rows(path)
+    names = dict.fromkeys(name for record in records for name in record)
+    values = {name: [record.get(name) for record in records] for name in names}
+    nested = [n for n, column in values.items() if any(isinstance(v, dict | list) for v in column)]
+    cells = {n: [_text(v) for v in column] for n, column in values.items() if n not in nested}
+    numbers = [number for number, _ in lines]
+    return Table(path.name, path.parent.resolve(), cells, numbers, "line", tuple(nested))
+
+
+def _read_parquet(path: Path, encoding: str) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    apart = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary)
+    del encoding  # a Parquet file knows its own
+    try:
+        with pq.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            embedded = tuple(c.name for c in schema if any(is_kind(c.type) for is_kind in apart))
+            flat = [name for name in schema.names if name not in embedded]
+            values: dict[str, list[object]] = file.read(columns=flat).to_pydict()
+            count = file.metadata.num_rows
+    except (OSError, pa.ArrowException) as cause:
+        raise DataError(
+            f"{path.name} cannot be read as Parquet: {str(cause).splitlines()[0]}",
+            "Write it again, for example with pandas.DataFrame.to_parquet.",
+        ) from cause
+    if not count:
+        raise _no_rows(path)
+    cells = {name: [_text(value) for value in column] for name, column in values.items()}
+    numbers = list(range(1, count + 1))
+    return Table(path.name, path.parent.resolve(), cells, numbers, embedded=embedded)
+
+
+def _text(value: object) -> str:
+    if value is None or value != value:  # NaN is how pandas writes "nothing"
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # pandas turns integers with a gap among them into floats
+    return str(value).strip()
+
+
+def _decode(path: Path, encoding: str) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as cause:
+        raise DataError(
+            f"{path.name} cannot be read: {cause.strerror}.", "Check its permissions."
+        ) from cause
+    try:
+        # "utf-8-sig" also takes the mark that Excel puts in front.
+        is_utf8 = codecs.lookup(encoding).name == "utf-8"
+        return data.decode("utf-8-sig" if is_utf8 else encoding)
+    except LookupError as cause:
+        raise ConfigError(
+            f"--encoding {encoding!r} is not a text encoding.", "Try utf-8, gb18030 or latin-1."
+        ) from cause
+    except UnicodeDecodeError as cause:
+        row = data.count(b"\n", 0, cause.start) + 1
+        raise DataError(
+            f"{path.name} is not {encoding}: byte {cause.start}, in row {row}, "
+            f"is 0x{data[cause.start]:02x}.",
+            f"Pass --encoding {_fitting(data, encoding)}, or save the table as UTF-8.",
+        ) from cause
+
+
+def _fitting(data: bytes, refused: str) -> str:
+    """Suggest an encoding: UTF-16 by its mark, then what fits; latin-1 fits everything."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    for encoding in ("utf-8", "gb18030"):
+        if codecs.lookup(refused).name != encoding:
+            try:
+                data.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            return encoding
+    return "latin-1"
+
+
+def _listed(problems: Sequence[tuple[int, str]], total: int, row: str) -> str:
+    shown = ", ".join(f"{row} {number} {text}".rstrip() for number, text in problems[:3])
+    more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+    return f"{len(problems)} of {total} {row}{'s' if total > 1 else ''}: {shown}{more}"
+
+
+def _no_rows(path: Path) -> DataError:
+    return DataError(
+        f"{path.name} has no rows.", "A table needs column names and one row for every image."
+    )
+
+
+_READERS: dict[str, Callable[[Path, str], Table]] = {
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".parquet": _read_parquet,
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+}

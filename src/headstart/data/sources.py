@@ -1,0 +1,169 @@
+"""Sources: whatever the user points at becomes one :class:`~headstart.data.dataset.Dataset`.
+
+A folder of class folders, a folder with ``train/`` and ``test/``, a table, an archive of any of
+these, or a built-in name. What was guessed or ignored on the way is said in the findings.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from headstart.data import archives, builtin, folders, tables
+from headstart.data.dataset import Dataset, groups_from_pattern, places
+from headstart.data.formats import is_table
+from headstart.data.tables import Columns, Rows
+from headstart.errors import ConfigError, DataError
+from headstart.events import OnEvent, ignore
+from headstart.tasks.classification import Classification
+
+
+def open_source(
+    data: str | Path,
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    groups: str | None = None,
+    groups_from: str | None = None,
+    encoding: str = "utf-8",
+    cache_dir: Path,
+    on_event: OnEvent = ignore,
+) -> Dataset:
+    """List the examples of a source with their labels; no image is opened yet.
+
+    Parameters
+    ----------
+    data : str or Path
+        A folder of class folders; a folder with ``train/`` and any of
+        ``val|valid|validation|test|testing|dev`` of class folders; a CSV, TSV, Parquet or JSONL
+        file; a zip or tar of any of these; or ``builtin:NAME``.
+    x, y, groups : str, optional
+        Columns of a table: paths, labels, and what must stay together. Paths and labels are
+        guessed from the names of the columns, and the guess is stated.
+    groups_from : str, optional
+        Regular expression that reads the group out of each path (its first parenthesis).
+    encoding : str, default="utf-8"
+        Of a text table.
+    cache_dir : Path
+        Where archives are unpacked and built-in sets are kept.
+    on_event : callable, optional
+        Hears of progress.
+
+    Returns
+    -------
+    Dataset
+        Rows in the order of the source: training before test for folders, natural order (``img2``
+        before ``img10``) within a class; as listed for tables.
+
+    Raises
+    ------
+    DataError
+        There is nothing to read, or it cannot be read; the hint says what would do.
+    ConfigError
+        Options that make no sense for this source.
+    UnknownNameError, MissingExtraError
+        As ``builtin.load``.
+    """
+    if groups and groups_from:
+        raise ConfigError(
+            f"Groups come from column {groups!r} or from the pattern {groups_from!r}, not both.",
+            "Drop --groups or --groups-from.",
+        )
+    columns = Columns(x, y, groups, encoding)
+    scheme, _, name = str(data).partition(":")
+    if scheme == "builtin":
+        columns.refuse(str(data))
+        rows = builtin.load(name, cache_dir, on_event)
+    else:
+        path = Path(data).expanduser()
+        rows, name = _list(path, columns, cache_dir, on_event), _name(path)
+    return _assemble(name, rows, groups_from)
+
+
+def _list(path: Path, columns: Columns, cache_dir: Path, on_event: OnEvent) -> Rows:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError) as cause:
+        raise _missing(path) from cause
+    except OSError as cause:
+        raise DataError(
+            f"{path} cannot be read: {cause.strerror}.", "Check the path and its permissions."
+        ) from cause
+    if path.is_dir():
+        return folders.read(path.absolute(), columns, shown=str(path))
+    if is_table(path):
+        return tables.read(path, columns)
+    if archives.is_archive(path):
+        root = archives.unpacked(path, cache_dir, on_event)
+        return folders.read(root, columns, shown=path.name, within=root)
+    raise DataError(
+        f"{path} is neither a folder, nor a table (.csv, .tsv, .parquet, .jsonl), nor an archive "
+        "(.zip, .tar, .tar.gz, .tar.bz2, .tar.xz).",
+        f"Save a spreadsheet as CSV; unpack other archives. {folders.LAYOUTS}",
+    )
+
+
+def _assemble(name: str, rows: Rows, groups_from: str | None) -> Dataset:
+    """Turn labels into numbers; every number that training needs is made here, once."""
+    _refuse_undecodable(rows)
+    task = Classification.of(rows.labels)
+    labels, is_test = task.encode(rows.labels), np.array(rows.is_test, dtype=np.bool_)
+    position = np.empty(len(labels))
+    for part in (is_test, ~is_test):  # each has an order of its own
+        position[part] = places(labels[part])
+    groups = None if rows.groups is None else np.array(rows.groups)
+    if groups_from:
+        groups = groups_from_pattern(tuple(rows.refs), groups_from)
+    return Dataset(
+        name=name,
+        refs=tuple(rows.refs),
+        files=tuple(rows.files),
+        labels=labels,
+        classes=task.classes,
+        is_test=is_test,
+        position=position,
+        groups=groups,
+        findings=rows.findings,
+    )
+
+
+def _name(path: Path) -> str:
+    path = Path(os.path.normpath(path.absolute()))
+    if path.is_dir():
+        return path.name or "data"
+    return archives.stem(path) if archives.is_archive(path) else path.stem
+
+
+def _missing(path: Path) -> DataError:
+    if str(path) in builtin.BUILTIN:
+        return DataError(f"There is no file or folder {path}.", f"Did you mean builtin:{path}?")
+    if not path.parent.is_dir():
+        return DataError(f"There is no {path}, nor a folder {path.parent}.", "Check the path.")
+    names = [entry.name for entry in islice(path.parent.iterdir(), 2000)]
+    near = difflib.get_close_matches(path.name, names, n=3)
+    hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else "Check the path."
+    return DataError(f"There is no file or folder {path}.", hint)
+
+
+def _refuse_undecodable(rows: Rows) -> None:
+    """Refuse names that no report could show: bytes that are not UTF-8, as foreign zips leave."""
+    bad = [name for name in dict.fromkeys((*rows.refs, *rows.labels)) if not _is_unicode(name)]
+    if bad:
+        shown = bad[0].encode("utf-8", "backslashreplace").decode()
+        raise DataError(
+            f"{len(bad)} name{'s are' if len(bad) > 1 else ' is'} not UTF-8 (first: {shown}).",
+            "If they came out of a zip, pass the zip itself; or rename them with "
+            "`convmv -f gb18030 -t utf-8 -r --notest FOLDER`.",
+        )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

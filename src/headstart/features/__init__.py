@@ -1,0 +1,1 @@
+"""Features: examples become vectors once, as fast as the machine allows, never again."""

@@ -1,0 +1,395 @@
+"""Engines: what runs a backbone's forward pass, chosen by timing what this machine has.
+
+On a CPU every worker runs its own single-threaded replica on one image at a time: no barriers to
+collapse on a busy machine, and the same kernel, hence the same numbers, whether an image comes
+alone or among thousands. OpenVINO and plain torch, in float32 or bfloat16, are timed once per
+backbone and machine and checked against torch float32; the choice and the converted network are
+kept in the cache, so later runs need not even import torch. On CUDA torch runs batches of one
+fixed size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.backbones import Card, Ref
+from headstart.backbones.saved import SavedBackbone
+from headstart.errors import ConfigError
+from headstart.events import Event, OnEvent, ignore
+
+if TYPE_CHECKING:
+    from headstart.backbones.vision import VisionBackbone
+
+Pixels = NDArray[np.uint8]  # (B, H, W, 3)
+Vectors = NDArray[np.float32]  # (B, dim)
+Forward = Callable[[Pixels], Vectors]
+
+FORMAT = "2"
+"""Part of every key: raise it when anything here changes the numbers."""
+PARITY = 0.999
+"""Least cosine to torch float32 for an engine to be used (ARCHITECTURE.md section 6)."""
+WORTH = 1.2
+"""A reduced precision must be this much faster than the fastest float32 engine to be chosen."""
+CPU_ENGINES = ("openvino-float32", "openvino-bfloat16", "torch-float32", "torch-bfloat16")
+
+
+def worker_count() -> int:
+    """Cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        return os.cpu_count() or 1
+
+
+class Engine(Protocol):
+    """A way to run one backbone.
+
+    Attributes
+    ----------
+    name : str
+        ``"openvino-bfloat16"``: the library and its arithmetic.
+    card : Card
+    batch_size : int
+        1 where every worker runs its own replica; else what a batch must be padded to.
+    """
+
+    name: str
+    card: Card
+    batch_size: int
+
+    def replica(self) -> Forward:
+        """Return a forward pass for the calling thread alone."""
+
+
+def space(engine: Engine) -> str:
+    """Identify everything, but for the file, that an embedding depends on.
+
+    float32 engines agree to rounding and share their features; reduced precisions do not.
+    """
+    numerics = "float32" if engine.name.endswith("float32") else engine.name
+    parts = [FORMAT, engine.card.weights_hash, repr(engine.card.preprocessing), numerics, "pooled"]
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
+
+
+class TorchEngine:
+    """Plain torch: always works."""
+
+    def __init__(self, backbone: VisionBackbone, precision: str, device: str = "cpu") -> None:
+        import torch
+
+        self.name = f"torch-{precision}" if device == "cpu" else f"cuda-{precision}"
+        self.card = backbone.card
+        self.batch_size = 1 if device == "cpu" else 64
+        self._torch = torch
+        self._device = torch.device(device)
+        self._dtype = torch.bfloat16 if precision == "bfloat16" else None
+        self._net = backbone.to(self._device).to(memory_format=torch.channels_last)
+
+    def replica(self) -> Forward:
+        """Return the shared network, with this thread held to one core."""
+        if self._device.type == "cpu":
+            self._torch.set_num_threads(1)  # of the calling thread's own parallel regions
+        return self._forward
+
+    def _forward(self, pixels: Pixels) -> Vectors:
+        torch = self._torch
+        batch = torch.from_numpy(np.array(pixels))
+        if self._device.type == "cuda":
+            batch = batch.pin_memory().to(self._device, non_blocking=True)
+        with (
+            torch.inference_mode(),
+            torch.autocast(
+                self._device.type, self._dtype or torch.bfloat16, enabled=bool(self._dtype)
+            ),
+        ):
+            out: Vectors = self._net(batch).float().cpu().numpy()
+        return out
+
+
+class OpenVINOEngine:
+    """Intel's runtime, on any x86 or ARM CPU: one stream, hence one thread, per worker."""
+
+    batch_size = 1
+
+    def __init__(self, network: Path, card: Card, precision: str, workers: int) -> None:
+        ov = _openvino()
+        self.name = f"openvino-{precision}"
+        self.card = card
+        self._compiled = ov.Core().compile_model(
+            str(network),
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
+                "NUM_STREAMS": workers,
+                "INFERENCE_NUM_THREADS": workers,
+                "ENABLE_CPU_PINNING": False,
+            },
+        )
+
+    def replica(self) -> Forward:
+        """Return a request of its own for the calling thread."""
+        request = self._compiled.create_infer_request()
+
+        def forward(pixels: Pixels) -> Vectors:
+            out: Vectors = request.infer([pixels])[0].copy()
+            return out
+
+        return forward
+
+
+@dataclass(frozen=True)
+class Kitchen:
+    """Where engines are made and kept.
+
+    Attributes
+    ----------
+    folder : Path
+        The cache folder; converted networks and choices live below it. May be unwritable.
+    workers : int
+        How many replicas will run at once.
+    on_event : callable
+    """
+
+    folder: Path
+    workers: int
+    on_event: OnEvent = ignore
+
+    def engine(
+        self, ref: Ref | SavedBackbone, *, device: str = "cpu", name: str | None = None
+    ) -> Engine:
+        """Prepare the fastest trustworthy engine for a backbone.
+
+        Parameters
+        ----------
+        ref : Ref
+        device : {"cpu", "cuda"}
+        name : str or None
+            Insist on an engine (as a saved model does, to predict the same everywhere); where
+            this machine lacks it, torch or OpenVINO in float32 is used, and said.
+        """
+        if device == "cuda":
+            return TorchEngine(ref.load(), "bfloat16", "cuda")
+        bench = Bench(self, ref)
+        if name is None:
+            name = bench.choice()
+        elif name not in _engines_here():
+            instead = _engines_here()[0]
+            self._say(
+                f"This machine cannot run {name}, the arithmetic the model was trained with; "
+                f"{instead} is used, and probabilities may differ in the third decimal."
+            )
+            name = instead
+        return bench.make(name)
+
+    def _say(self, message: str) -> None:
+        self.on_event(Event("preparing the backbone", message=message, level="warning"))
+
+
+class Bench:
+    """One backbone being prepared; loads torch only if the cache cannot serve."""
+
+    def __init__(self, kitchen: Kitchen, ref: Ref | SavedBackbone) -> None:
+        self.kitchen = kitchen
+        self.ref = ref
+        self._backbone: VisionBackbone | None = None
+        mark = ref.fingerprint() or _card_mark(self.backbone.card)
+        versions = [FORMAT, *(_version(p) for p in ("openvino", "timm", "torch"))]
+        key = hashlib.sha256("|".join([mark, *versions]).encode()).hexdigest()[:32]
+        self.shelf = kitchen.folder / "engines" / key
+
+    @property
+    def backbone(self) -> VisionBackbone:
+        """The torch network, loaded at most once."""
+        if self._backbone is None:
+            event = Event("preparing the backbone", message=f"loading {self.ref}", level="info")
+            self.kitchen.on_event(event)
+            self._backbone = self.ref.load()
+        return self._backbone
+
+    def make(self, name: str) -> Engine:
+        """Make an engine by name."""
+        library, _, precision = name.partition("-")
+        if library == "torch":
+            return TorchEngine(self.backbone, precision)
+        if library != "openvino":
+            raise ConfigError(f"No engine {name!r}.", f"One of: {', '.join(CPU_ENGINES)}.")
+        if not (self.shelf / "card.json").exists():
+            self._convert()
+        card = Card.from_json(json.loads((self.shelf / "card.json").read_text("utf-8")))
+        return OpenVINOEngine(self.shelf / "network.xml", card, precision, self.kitchen.workers)
+
+    def choice(self) -> str:
+        """Name the engine to use: remembered, or found by timing.
+
+        A re-initialised network is only ever compared with: it takes the first choice at hand.
+        """
+        if self.ref.seed is not None:
+            return _engines_here()[0]
+        memory = self.shelf / f"choice-{_machine()}.json"
+        if memory.exists():
+            name = str(json.loads(memory.read_text("utf-8"))["engine"])
+            if name in _engines_here():
+                return name
+        timed = self.time_engines()
+        name = fastest(timed)
+        _write(memory, json.dumps({"engine": name, "seconds_per_image": timed}, indent=1))
+        return name
+
+    def time_engines(self) -> dict[str, float]:
+        """Seconds per image, single-threaded, of every engine that passes the parity check."""
+        samples = _samples(self.backbone.card.preprocessing.size)
+        reference = _run(self.make("torch-float32").replica(), samples)[0]
+        timed: dict[str, float] = {}
+        for name in _engines_here():
+            vectors, seconds = _run(self.make(name).replica(), samples)
+            if cosine(vectors, reference).min() >= PARITY:
+                timed[name] = seconds
+        return timed
+
+    def _convert(self) -> None:
+        """Convert to OpenVINO's form with the normalisation in the graph; keep it, whole."""
+        import torch
+
+        ov = _openvino()
+        backbone = self.backbone
+        side = backbone.card.preprocessing.size
+        example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
+        with torch.no_grad(), warnings.catch_warnings():
+            # torch deprecates tracing; OpenVINO's converter still wants a traced module.
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            traced = torch.jit.freeze(torch.jit.trace(backbone, example, check_trace=False))
+        network = ov.convert_model(traced, example_input=example, input=[1, side, side, 3])
+        try:
+            self.shelf.parent.mkdir(parents=True, exist_ok=True)
+            beside = Path(tempfile.mkdtemp(prefix="making-", dir=self.shelf.parent))
+        except OSError:  # an unwritable cache: keep it for this process only
+            self.shelf = beside = Path(tempfile.mkdtemp(prefix="headstart-"))
+        ov.save_model(network, beside / "network.xml", compress_to_fp16=False)
+        card = json.dumps(backbone.card.to_json(), indent=1)
+        (beside / "card.json").write_text(card, "utf-8")
+        if beside == self.shelf:
+            return
+        try:
+            beside.rename(self.shelf)
+        except OSError:  # another process finished the same work first
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def fastest(timed: dict[str, float]) -> str:
+    """Name the fastest engine; a reduced precision only where it is clearly faster than float32."""
+    exact = {name: s for name, s in timed.items() if name.endswith("float32")}
+    best_exact, best = min(exact, key=exact.__getitem__), min(timed, key=timed.__getitem__)
+    return best if timed[best] * WORTH < exact[best_exact] else best_exact
+
+
+def cosine(a: Vectors, b: Vectors) -> NDArray[np.float32]:
+    """Cosine of rows (n,)."""
+    scale = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.asarray((a * b).sum(axis=1) / scale)
+
+
+def _engines_here() -> list[str]:
+    """Engines this machine can run, the usual favourite first."""
+    if importlib.util.find_spec("openvino") is None:
+        return ["torch-float32"] + (["torch-bfloat16"] if _has_bfloat16() else [])
+    if not _has_bfloat16():
+        return ["openvino-float32", "torch-float32"]
+    return ["openvino-bfloat16", "openvino-float32", "torch-bfloat16", "torch-float32"]
+
+
+@cache
+def _has_bfloat16() -> bool:
+    """Whether the CPU computes in bfloat16; elsewhere it would be emulated, and slow."""
+    if importlib.util.find_spec("openvino") is not None:
+        return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    try:
+        flags = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _openvino() -> Any:
+    """Import OpenVINO with its usage statistics off: nothing a user does leaves the machine."""
+    # Its own fallback for a machine without the telemetry package sends nothing.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+def _samples(side: int, n: int = 8) -> Pixels:
+    """Smooth random pictures (n, side, side, 3): the statistics of photos, from a fixed seed."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (n, 12, 12, 3), dtype=np.uint8)
+    smooth = [Image.fromarray(c).resize((side, side), Image.Resampling.BICUBIC) for c in coarse]
+    return np.stack([np.asarray(image) for image in smooth])
+
+
+def _run(forward: Forward, pixels: Pixels) -> tuple[Vectors, float]:
+    """Run image by image; return vectors and the median seconds of an image."""
+    forward(pixels[:1])
+    vectors, seconds = [], []
+    for i in range(len(pixels)):
+        start = time.perf_counter()
+        vectors.append(forward(pixels[i : i + 1]))
+        seconds.append(time.perf_counter() - start)
+    return np.concatenate(vectors), float(np.median(seconds))
+
+
+def _card_mark(card: Card) -> str:
+    return f"{card.weights_hash}|{card.preprocessing!r}|{card.architecture}"
+
+
+def _machine() -> str:
+    """Mark this processor: choices are not carried between machines."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        model = next(line for line in lines if line.startswith(("model name", "CPU part")))
+    except (OSError, StopIteration):
+        model = platform.processor() + platform.machine()
+    return hashlib.sha256(model.encode()).hexdigest()[:12]
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a small file whole, or not at all where the cache cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        beside.write_text(text, "utf-8")
+        beside.replace(path)
+    except OSError:
+        pass
+
+
+def describe(engine: Engine) -> dict[str, Any]:
+    """Return what a run folder records about the engine."""
+    return {"name": engine.name, "batch_size": engine.batch_size}

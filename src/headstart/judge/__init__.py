@@ -1,0 +1,1 @@
+"""Judging: how good the model is, and whether the pretrained knowledge helped. Arrays only."""

@@ -1,0 +1,165 @@
+"""Nested cross-validation: nothing that scores a fold has seen it, the choice of head included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from headstart.data.splits import pairs, stratified_folds
+from headstart.judge.baselines import MAJORITY
+from headstart.transfer.logistic import softmax
+from headstart.transfer.probe import choose_head
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.int64]
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+INNER_FOLDS, INNER_FOLDS_LARGE, LARGE = 5, 3, 1000
+
+
+@dataclass(frozen=True)
+class Task:
+    """Labels and what must stay together: all that folds depend on.
+
+    Attributes
+    ----------
+    y : ndarray of int64, shape (n,)
+    n_classes : int
+    groups : ndarray of int64, shape (n,), or None
+    balanced : bool
+        Weight classes equally.
+    seed : int
+    """
+
+    y: Ints
+    n_classes: int
+    groups: Ints | None
+    balanced: bool
+    seed: int
+
+    def folds(self, rows: Ints, k: int, *stream: int) -> list[tuple[Ints, Ints]]:
+        """Deal rows into k folds; ``stream`` tells apart the places that ask."""
+        rng = np.random.default_rng([self.seed, *stream])
+        groups = None if self.groups is None else self.groups[rows]
+        return pairs(stratified_folds(self.y[rows], groups, k, rng))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One model judged on held-out rows, fold by fold.
+
+    Attributes
+    ----------
+    proba : list of ndarray of shape (n_held, K)
+        Calibrated probabilities of each fold's held-out rows.
+    inner : list of float
+        The accuracy inside the training part that the choice was made by.
+    """
+
+    proba: Sequence[Floats]
+    inner: Sequence[float]
+
+
+def judge_folds(
+    spaces: dict[str, Floats],
+    task: Task,
+    folds: list[tuple[Ints, Ints]],
+    *,
+    workers: int,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Outcome]:
+    """Choose, fit and predict in every fold for every feature space, and for the majority class.
+
+    Parameters
+    ----------
+    spaces : dict of str to ndarray of shape (n, dim)
+    task : Task
+    folds : list of (train rows, held-out rows)
+        May cover the rows several times (repeats) or only once (a fixed test set).
+    tick : callable
+        Told how many folds are done, and of how many.
+    """
+    jobs = [(name, f) for f in range(len(folds)) for name in spaces]
+
+    def run(job: tuple[str, int]) -> tuple[Floats, float]:
+        name, f = job
+        return _one_fold(spaces[name], task, *folds[f], stream=f)
+
+    results = in_threads(run, jobs, workers if len(task.y) >= 400 else 1, tick)
+    outcomes = {
+        name: Outcome(*_columns([r for (n, _), r in zip(jobs, results, strict=True) if n == name]))
+        for name in spaces
+    }
+    outcomes[MAJORITY] = _majority(task, folds)
+    return outcomes
+
+
+def in_threads(
+    run: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    threads: int,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Result]:
+    """Run jobs in threads that keep to one core each, in order.
+
+    One matrix product spread over all cores waits for the slowest at every step, and collapses on
+    a busy machine; independent single-threaded jobs only lose their share.
+    """
+    results: list[Result] = []
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+        for result in pool.map(run, jobs):
+            results.append(result)
+            tick(len(results), len(jobs))
+    return results
+
+
+def _one_fold(
+    X: Floats, task: Task, train: Ints, held: Ints, *, stream: int
+) -> tuple[Floats, float]:
+    k = INNER_FOLDS if len(train) < LARGE else INNER_FOLDS_LARGE
+    inner = task.folds(train, k, 1, stream)
+    y = task.y[train]
+    choice = choose_head(X[train], y, task.n_classes, inner, balanced=task.balanced)
+    head = choice.fit(X[train], y, task.n_classes)
+    return softmax(head.logits(X[held]) / choice.temperature), choice.accuracy
+
+
+def _majority(task: Task, folds: list[tuple[Ints, Ints]]) -> Outcome:
+    proba, inner = [], []
+    for train, held in folds:
+        shares = np.bincount(task.y[train], minlength=task.n_classes) / len(train)
+        proba.append(np.tile(shares, (len(held), 1)))
+        inner.append(float(shares.max()))
+    return Outcome(proba, inner)
+
+
+def _columns(results: list[tuple[Floats, float]]) -> tuple[list[Floats], list[float]]:
+    return [p for p, _ in results], [a for _, a in results]
+
+
+def best_of(outcomes: dict[str, Outcome], names: list[str]) -> tuple[Outcome, str]:
+    """Combine several models into the one an honest person would have picked in every fold.
+
+    The pick uses only the inner accuracy, so taking the best of several costs no bias: the
+    comparison is with the procedure "try them all, keep the best".
+
+    Returns
+    -------
+    outcome : Outcome
+    name : str
+        The model picked most often.
+    """
+    n_folds = len(outcomes[names[0]].proba)
+    picks = [max(names, key=lambda name: outcomes[name].inner[f]) for f in range(n_folds)]
+    combined = Outcome(
+        [outcomes[name].proba[f] for f, name in enumerate(picks)],
+        [outcomes[name].inner[f] for f, name in enumerate(picks)],
+    )
+    return combined, max(names, key=picks.count)

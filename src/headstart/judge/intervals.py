@@ -1,0 +1,73 @@
+"""Intervals: no score is shown without one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta, norm, t
+
+Interval = tuple[float, float]
+
+
+def wilson(right: float, n: int, level: float = 0.95) -> Interval:
+    """Score interval for a share of ``right`` out of ``n`` independent trials.
+
+    References
+    ----------
+    Wilson (1927), JASA 22; recommended for small n by Brown, Cai & DasGupta (2001).
+    """
+    z = norm.ppf(0.5 + level / 2)
+    p = right / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def corrected_t(
+    scores: NDArray[np.floating], test_share: float, level: float = 0.95
+) -> tuple[float, float, int]:
+    """Mean, standard error and degrees of freedom of repeated cross-validation scores.
+
+    Folds share training data, so their plain standard error is far too small (false positives
+    0.62 where 0.05 was asked, METHODS 1.5). The corrected resampled t-test replaces ``s²/J`` by
+    ``s² (1/J + n_test/n_train)``.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (J,)
+        One per fold and repeat.
+    test_share : float
+        ``n_test / n_train``: 1/4 for five folds.
+
+    References
+    ----------
+    Nadeau & Bengio (2003), "Inference for the generalization error", Machine Learning 52, eq. 9;
+    for repeated cross-validation Bouckaert & Frank (2004).
+    """
+    J = len(scores)
+    se = np.sqrt(scores.var(ddof=1) * (1 / J + test_share))
+    return float(scores.mean()), float(se), J - 1
+
+
+def corrected_interval(
+    scores: NDArray[np.floating], test_share: float, level: float = 0.95
+) -> Interval:
+    """Return the corrected resampled t-interval of the mean of fold scores."""
+    mean, se, df = corrected_t(scores, test_share)
+    half = float(t.ppf(0.5 + level / 2, df)) * se
+    return mean - half, mean + half
+
+
+def clopper_pearson(hits: int, n: int, level: float = 0.95) -> Interval:
+    """Exact interval for a share; the whole range when ``n`` is zero."""
+    if n == 0:
+        return 0.0, 1.0
+    tail = (1 - level) / 2
+    low = 0.0 if hits == 0 else float(beta.ppf(tail, hits, n - hits + 1))
+    high = 1.0 if hits == n else float(beta.ppf(1 - tail, hits + 1, n - hits))
+    return low, high
+
+
+def wider(*intervals: Interval) -> Interval:
+    """Return the hull of several intervals, within 0..1."""
+    return max(0.0, min(i[0] for i in intervals)), min(1.0, max(i[1] for i in intervals))

@@ -1,0 +1,66 @@
+"""Scores of probabilities against labels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+
+
+def accuracy(y: Ints, predicted: Ints) -> float:
+    """Share of rows that are right."""
+    return float(np.mean(y == predicted))
+
+
+def confusion(y: Ints, predicted: Ints, n_classes: int) -> NDArray[np.int64]:
+    """Count rows by (true class, predicted class): ``(K, K)``."""
+    counts = np.bincount(y * n_classes + predicted, minlength=n_classes**2)
+    return counts.reshape(n_classes, n_classes)
+
+
+def balanced_accuracy(y: Ints, predicted: Ints) -> float:
+    """Mean recall over the classes that occur in ``y``."""
+    return float(np.mean([np.mean(predicted[y == c] == c) for c in np.unique(y)]))
+
+
+def macro_f1(y: Ints, predicted: Ints) -> float:
+    """Mean F1 over the classes that occur in ``y`` or are predicted."""
+    table = confusion(y, predicted, int(max(y.max(), predicted.max())) + 1)
+    hits, total = np.diag(table), table.sum(axis=0) + table.sum(axis=1)
+    occurs = total > 0
+    return float(np.mean(2 * hits[occurs] / total[occurs]))
+
+
+def log_loss(y: Ints, proba: Floats) -> float:
+    """Mean negative log probability of the truth, nats; probabilities are floored at 1e-12."""
+    return float(-np.log(np.maximum(proba[np.arange(len(y)), y], 1e-12)).mean())
+
+
+def reliability(y: Ints, proba: Floats, bins: int = 10) -> list[dict[str, float]]:
+    """Group rows by confidence: for every bin that occurs its mean confidence, accuracy, count."""
+    confidence, right = proba.max(axis=1), proba.argmax(axis=1) == y
+    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    rows = [np.flatnonzero(which == b) for b in range(bins)]
+    return [
+        {
+            "confidence": float(confidence[r].mean()),
+            "accuracy": float(right[r].mean()),
+            "count": len(r),
+        }
+        for r in rows
+        if len(r)
+    ]
+
+
+def expected_calibration_error(y: Ints, proba: Floats, bins: int = 10) -> float:
+    """Mean gap between confidence and accuracy over confidence bins, weighted by their counts.
+
+    References
+    ----------
+    Guo et al. (2017), arXiv:1706.04599, eq. 3, with 10 bins for small data.
+    """
+    groups = reliability(y, proba, bins)
+    gaps = [g["count"] * abs(g["confidence"] - g["accuracy"]) for g in groups]
+    return float(sum(gaps) / len(y))

@@ -1,0 +1,115 @@
+"""The order check: whether neighbouring files are of the same object.
+
+Shuffled cross-validation lets a photo of an object help to classify the next photo of the same
+object; contiguous blocks in file order do not. Where blocks are clearly worse, the shuffled score
+describes new photos of known objects, not new objects. Both figures are then reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from headstart.data.dataset import Finding
+from headstart.data.splits import block_folds, pairs
+from headstart.judge.crossval import Ints, Task, in_threads
+from headstart.judge.intervals import wilson
+from headstart.transfer.probe import Choice
+
+BLOCKS = 5
+CLEARLY = 0.03
+"""Least drop, in shares, worth telling; with p < 0.01 in the exact paired test."""
+
+
+@dataclass(frozen=True)
+class OrderCheck:
+    """The two estimates, each with its interval, and whether they differ clearly."""
+
+    shuffled: float
+    blocks: float
+    shuffled_ci95: tuple[float, float]
+    blocks_ci95: tuple[float, float]
+    p_value: float
+    majority: float
+
+    @property
+    def dependent(self) -> bool:
+        """Whether blocks are clearly worse."""
+        return self.p_value < 0.01 and self.shuffled - self.blocks >= CLEARLY
+
+    def finding(self) -> Finding:
+        """Word it: a warning where order matters, a reassurance where it does not."""
+        figures = {
+            "shuffled_accuracy": round(self.shuffled, 4),
+            "shuffled_accuracy_ci95": [round(x, 4) for x in self.shuffled_ci95],
+            "block_accuracy": round(self.blocks, 4),
+            "block_accuracy_ci95": [round(x, 4) for x in self.blocks_ci95],
+            "majority_share": round(self.majority, 4),
+            "p_value": self.p_value,
+        }
+        if not self.dependent:
+            text = (
+                f"No clear sign that the order of files matters: accuracy {self.shuffled:.1%} "
+                "with shuffled folds, "
+                f"{self.blocks:.1%} with contiguous blocks."
+            )
+            return Finding("order", "info", text, figures)
+        below = (
+            f", below the {self.majority:.1%} of always naming the largest class"
+            if self.blocks < self.majority
+            else ""
+        )
+        text = (
+            f"Neighbouring files are probably of the same object: accuracy is "
+            f"{self.shuffled:.1%} with shuffled folds but {self.blocks:.1%} when whole blocks of "
+            f"neighbours are held out{below}. Expect the first figure on new photos of objects "
+            "you already have, and nearer the second on new objects. Tell what belongs together "
+            "with --groups COLUMN or --groups-from REGEX."
+        )
+        return Finding("order", "warning", text, figures)
+
+
+def check_order(
+    X: NDArray[np.floating],
+    position: NDArray[np.float64],
+    task: Task,
+    choice: Choice,
+    *,
+    workers: int = 1,
+) -> OrderCheck:
+    """Compare shuffled folds with contiguous blocks, same head and strength, same images.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, dim)
+    position : ndarray of shape (n,)
+        Place in file order, 0 to 1.
+    choice : Choice
+        Head and strength to use in every fold of both.
+    """
+    shuffled = task.folds(np.arange(len(task.y)), BLOCKS, 2)
+    blocks = pairs(block_folds(position, BLOCKS))
+    right = [np.zeros(len(task.y), dtype=bool) for _ in range(2)]
+
+    def run(job: tuple[int, tuple[Ints, Ints]]) -> None:
+        which, (train, held) = job
+        head = choice.fit(X[train], task.y[train], task.n_classes)
+        right[which][held] = head.logits(X[held]).argmax(axis=1) == task.y[held]
+
+    in_threads(run, [(0, f) for f in shuffled] + [(1, f) for f in blocks], workers)
+    only_shuffled = int((right[0] & ~right[1]).sum())
+    only_blocks = int((~right[0] & right[1]).sum())
+    apart = only_shuffled + only_blocks
+    p = binomtest(only_shuffled, apart).pvalue if apart else 1.0
+    n = len(task.y)
+    return OrderCheck(
+        float(right[0].mean()),
+        float(right[1].mean()),
+        wilson(right[0].sum(), n),
+        wilson(right[1].sum(), n),
+        float(p),
+        float(np.bincount(task.y).max() / n),
+    )

@@ -1,0 +1,157 @@
+"""Images: any file Pillow reads becomes an upright 8-bit RGB picture.
+
+Rules, one test each: EXIF orientation is applied; gray, palette, CMYK and bilevel become RGB;
+alpha is laid over white; 16-bit and float values are scaled by their range, never clipped; of an
+animation the first frame counts. JPEGs, the common case, take a faster decoder that may read large
+photos at a reduced scale (the DCT's own halves), never below twice the size that will be used.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from base64 import b64encode
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+from PIL import Image, UnidentifiedImageError
+
+from headstart.modalities import UnreadableError
+
+SUFFIXES = frozenset(
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif"),
+        *(".tiff", ".jp2", ".ico", ".tga", ".pbm", ".pgm", ".pnm", ".ppm"),
+    )
+)
+_DAMAGE = (  # what Pillow's parsers raise over bytes they did not expect
+    *(OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError),
+    struct.error,
+)
+_ORIENTATION = 0x0112  # the EXIF tag
+_SIDEWAYS = (5, 6, 7, 8)  # its values that swap width and height
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An upright RGB image, and the size it had in its file (width, height; upright too)."""
+
+    image: Image.Image
+    size: tuple[int, int]
+
+
+class ImageModality:
+    """Photos and drawings in files."""
+
+    name = "image"
+    default_backbone = "efficientnet-lite0"
+
+    def recognise(self, path: Path) -> float:
+        """Judge by the file's suffix."""
+        return float(path.suffix.lower() in SUFFIXES)
+
+    def read(self, data: bytes, *, short_side: int = 0) -> Picture:
+        """Decode one file's bytes.
+
+        Parameters
+        ----------
+        data : bytes
+            The whole file.
+        short_side : int, pixels, default=0
+            What the network will see; a JPEG whose short side is at least four times that may be
+            decoded at a reduced scale. 0 always decodes at full scale.
+
+        Raises
+        ------
+        UnreadableError
+            Empty, not an image, truncated, or more pixels than Pillow's limit (178 million).
+        """
+        if not data:
+            raise UnreadableError("empty file")
+        try:
+            opened = Image.open(io.BytesIO(data))
+            size = opened.size
+            fast = _fast_jpeg(data, opened, short_side)
+            if fast is None:
+                opened.load()  # Pillow turns TIFFs itself here, and forgets their orientation
+                size = opened.size
+            turn = opened.getexif().get(_ORIENTATION, 1)
+            image = to_rgb(_turn(opened if fast is None else fast, turn))
+        except Image.DecompressionBombError as cause:
+            raise UnreadableError(
+                "too many pixels (a decompression bomb? the limit is 178 million)"
+            ) from cause
+        except UnidentifiedImageError as cause:
+            raise UnreadableError("not an image") from cause
+        except _DAMAGE as cause:
+            raise UnreadableError(f"damaged ({str(cause) or type(cause).__name__})") from cause
+        return Picture(image, size[::-1] if turn in _SIDEWAYS else size)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert any Pillow mode to 8-bit RGB by the rules of this module."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith(("I", "F")):
+        return _scale_to_8_bit(np.asarray(image)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        over = image.convert("RGBA")
+        white = Image.new("RGBA", over.size, "white")
+        return Image.alpha_composite(white, over).convert("RGB")
+    return image.convert("RGB")
+
+
+def thumbnail_data_uri(image: Image.Image, side: int, quality: int = 80) -> str:
+    """Encode a small copy as a ``data:`` address that a self-contained page can show."""
+    small = image.copy()
+    small.thumbnail((side, side))
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=quality)
+    return "data:image/jpeg;base64," + b64encode(out.getvalue()).decode("ascii")
+
+
+def _fast_jpeg(data: bytes, opened: Image.Image, short_side: int) -> Image.Image | None:
+    """Decode an ordinary JPEG with libjpeg-turbo; None leaves the file to Pillow."""
+    if opened.format != "JPEG" or opened.mode not in ("RGB", "L"):
+        return None
+    reduce = short_side and min(opened.size) >= 4 * short_side
+    least = 2 * short_side if reduce else 0
+    try:
+        pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=least, min_width=least)
+    except ValueError:
+        return None  # Pillow decides whether a file libjpeg warns about is damaged
+    return Image.fromarray(pixels)
+
+
+def _turn(image: Image.Image, orientation: int) -> Image.Image:
+    """Apply an EXIF orientation (1..8) to a decoded image."""
+    method = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }.get(orientation)
+    return image if method is None else image.transpose(method)
+
+
+def _scale_to_8_bit(values: np.ndarray) -> Image.Image:
+    """Scale integers by the bits they use (12-bit data in a 16-bit file stays visible).
+
+    Floats are stretched from their minimum to their maximum.
+    """
+    x = values.astype(np.float64)
+    if values.dtype.kind == "f":
+        finite = x[np.isfinite(x)]
+        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+        x = np.nan_to_num(x, nan=low, posinf=high, neginf=low)
+    else:
+        low = min(float(x.min()), 0.0)
+        bits = max(8, int(np.ceil(np.log2(max(float(x.max()), 1.0) + 1))))
+        high = float(2**bits - 1)
+    scaled = (x - low) / max(high - low, 1e-12) * 255
+    return Image.fromarray(np.round(scaled).astype(np.uint8))

@@ -1,0 +1,8 @@
+"""The report."""
+
+from pathlib import Path
+
+
+def render(folder: Path) -> Path:
+    """Render."""
+    return folder / "report.html"

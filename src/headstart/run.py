@@ -1,0 +1,280 @@
+"""A finished run: load it, predict with it, evaluate it, render its report."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.artifact import SavedModel, load_model
+from headstart.data.formats import is_table, read_cells
+from headstart.data.sources import open_source
+from headstart.data.tables import PATH_COLUMNS
+from headstart.errors import ArtifactError, DataError
+from headstart.events import OnEvent, ignore
+from headstart.features.engines import Engine, Kitchen, worker_count
+from headstart.features.extract import Features, extract
+from headstart.features.store import FeatureStore, cache_folder
+from headstart.judge.estimate import scores
+from headstart.judge.intervals import wilson
+from headstart.modalities.image import ImageModality
+from headstart.report import render
+from headstart.tasks.classification import Classification
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one input.
+
+    Attributes
+    ----------
+    path : str
+        As the input named it.
+    predicted : str
+        "" where the input could not be read.
+    confidence : float or None
+        The calibrated probability of ``predicted``.
+    probabilities : dict of str to float
+    unfamiliar : bool or None
+        Whether the input looks unlike everything trained on.
+    error : str
+        Why it could not be read, or "".
+    """
+
+    path: str
+    predicted: str = ""
+    confidence: float | None = None
+    probabilities: dict[str, float] | None = None
+    unfamiliar: bool | None = None
+    error: str = ""
+
+    def row(self, classes: Sequence[str]) -> dict[str, Any]:
+        """Return one flat row: ``path, predicted, confidence, p:CLASS..., unfamiliar, error``."""
+        p = self.probabilities or {}
+        return {
+            "path": self.path,
+            "predicted": self.predicted,
+            "confidence": self.confidence,
+            **{f"p:{name}": p.get(name) for name in classes},
+            "unfamiliar": self.unfamiliar,
+            "error": self.error,
+        }
+
+
+class Run:
+    """A run folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Raises
+    ------
+    ArtifactError
+        No run folder, from a newer headstart, or tampered with.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise ArtifactError(
+                f"There is no run folder {str(folder)!r}.", "`headstart train DATA` makes one."
+            )
+        self.saved: SavedModel = load_model(self.folder / "model")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the probabilities."""
+        return self.saved.model.classes
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """Everything in ``metrics.json``."""
+        path = self.folder / "metrics.json"
+        try:
+            return dict(json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError) as cause:
+            raise ArtifactError(f"{path} cannot be read: {cause}.", "Train again.") from cause
+
+    def predict(
+        self, inputs: str | Path | Iterable[str | Path], *, on_event: OnEvent = ignore
+    ) -> list[Prediction]:
+        """Predict files, folders, globs and tables, one prediction per input, in order.
+
+        Parameters
+        ----------
+        inputs : path or iterable of paths
+            A folder stands for the images below it, sorted; a table for the paths in it.
+
+        Raises
+        ------
+        DataError
+            An input that names nothing.
+        """
+        names, files = _expand([inputs] if isinstance(inputs, str | Path) else list(inputs))
+        features = self._embed(files, on_event)
+        proba = self.saved.model.predict_proba(features.vectors[0])
+        familiar = self.saved.model.familiar
+        strange = familiar.is_unfamiliar(features.vectors[0]) if familiar else None
+        return [
+            Prediction(name, error=features.unreadable[i])
+            if i in features.unreadable
+            else self._prediction(name, proba[i], None if strange is None else bool(strange[i]))
+            for i, name in enumerate(names)
+        ]
+
+    def evaluate(
+        self,
+        data: str | Path,
+        *,
+        x: str | None = None,
+        y: str | None = None,
+        encoding: str = "utf-8",
+        on_event: OnEvent = ignore,
+    ) -> dict[str, Any]:
+        """Score the model on labelled data it has not seen; a given test part is used alone.
+
+        Returns
+        -------
+        dict
+            The scores of ``estimate`` in ``metrics.json``, ``n``, ``skipped`` and the confusion
+            matrix (rows: truth).
+
+        Raises
+        ------
+        DataError
+            Labels the model does not know, or nothing readable.
+        """
+        dataset = open_source(
+            data, x=x, y=y, encoding=encoding, cache_dir=cache_folder(), on_event=on_event
+        )
+        if dataset.is_test.any():
+            dataset = dataset.take(dataset.is_test)
+        known = Classification(self.classes)
+        truth = known.encode([dataset.classes[c] for c in dataset.labels])
+        features = self._embed(list(dataset.files), on_event)
+        rows = np.array([i for i in range(len(dataset)) if i not in features.unreadable], int)
+        if not len(rows):
+            raise DataError("None of the images can be read.", "Check the files.")
+        truth, proba = truth[rows], self.saved.model.predict_proba(features.vectors[0][rows])
+        found = scores(truth, proba)
+        right = int((proba.argmax(axis=1) == truth).sum())
+        return {
+            "n": len(rows),
+            "skipped": len(features.unreadable),
+            **found,
+            "accuracy_ci95": list(wilson(right, len(rows))),
+            "classes": list(self.classes),
+            "confusion": _confusion(truth, proba, len(self.classes)),
+        }
+
+    def report(self) -> Path:
+        """Render ``report.html`` and the figures afresh from the run's numbers."""
+        return render(self.folder)
+
+    def _embed(self, files: list[Path], on_event: OnEvent) -> Features:
+        workers = worker_count()
+        with FeatureStore(cache_folder()) as store:
+            engine = self._engine(workers, on_event)
+            return extract(files, [engine], store, workers=workers, on_event=on_event)
+
+    def _engine(self, workers: int, on_event: OnEvent) -> Engine:
+        """Repeat the arithmetic of training, so that predictions do not depend on the machine."""
+        kitchen = Kitchen(cache_folder(), workers, on_event)
+        name = self.saved.engine
+        device = "cuda" if name.startswith("cuda") and _cuda() else "cpu"
+        engine = kitchen.engine(self.saved.backbone, device=device, name=name)
+        if engine.card.weights_hash != self.saved.card.weights_hash:
+            raise ArtifactError(
+                f"The installed weights of {engine.card.name} are not those the model was "
+                "trained with.",
+                "Install the versions that run.json names, or train again.",
+            )
+        return engine
+
+    def _prediction(
+        self, name: str, p: NDArray[np.floating], unfamiliar: bool | None
+    ) -> Prediction:
+        best = int(p.argmax())
+        probabilities = dict(zip(self.classes, map(float, p), strict=True))
+        return Prediction(name, self.classes[best], float(p[best]), probabilities, unfamiliar)
+
+
+def write_predictions(
+    predictions: Sequence[Prediction], classes: Sequence[str], path: Path
+) -> None:
+    """Write predictions as CSV or, for ``.jsonl``, as JSON lines; whole or not at all."""
+    rows = [p.row(classes) for p in predictions]
+    beside = path.with_name(path.name + ".partial")
+    with beside.open("w", encoding="utf-8", newline="") as out:
+        if path.suffix.lower() in (".jsonl", ".ndjson"):
+            out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        else:
+            table = csv.DictWriter(out, Prediction("").row(classes))
+            table.writeheader()
+            table.writerows(rows)
+    beside.replace(path)
+
+
+def _expand(inputs: list[str | Path]) -> tuple[list[str], list[Path]]:
+    """Turn what a user named into (names, files), in order."""
+    names: list[str] = []
+    files: list[Path] = []
+    for given in inputs:
+        path = Path(given)
+        if path.is_dir():
+            found = [p for p in sorted(path.rglob("*")) if _is_image(p)]
+            if not found:
+                raise DataError(f"There are no images below {str(given)!r}.", "Name another.")
+        elif path.is_file() and is_table(path):
+            written = _paths_in(path)
+            names += written
+            files += [path.parent / name for name in written]
+            continue
+        elif path.exists():
+            found = [path]
+        else:
+            found = [
+                p
+                for p in map(Path, sorted(glob.glob(str(given), recursive=True)))  # noqa: PTH207
+                if p.is_file()
+            ]
+            if not found:
+                raise DataError(f"{str(given)!r} names no file.", "Check the path or the pattern.")
+        names += [p.as_posix() for p in found]
+        files += found
+    return names, files
+
+
+def _paths_in(table: Path) -> list[str]:
+    """Read the column of paths of a table: the one named like it, else the first."""
+    cells = read_cells(table, "utf-8").cells
+    column = next((name for name in cells if name.lower() in PATH_COLUMNS), next(iter(cells)))
+    return cells[column]
+
+
+def _is_image(path: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.parts if part not in (".", ".."))
+    return path.is_file() and not hidden and ImageModality().recognise(path) > 0
+
+
+def _confusion(
+    truth: NDArray[np.int64], proba: NDArray[np.floating], n_classes: int
+) -> list[list[int]]:
+    from headstart.judge.metrics import confusion
+
+    return confusion(truth, proba.argmax(axis=1), n_classes).tolist()
+
+
+def _cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

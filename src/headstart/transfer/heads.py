@@ -1,0 +1,114 @@
+"""Heads: from an embedding to one logit per class. Each is a few arrays and one formula."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.transfer.logistic import Floats, Ints
+
+
+class Head(Protocol):
+    """The contract of a head: a frozen dataclass whose fields are its arrays."""
+
+    kind: ClassVar[str]
+
+    def logits(self, X: Floats) -> Floats:
+        """Score rows: ``(n, dim)`` -> ``(n, K)``; softmax of it is the head's belief."""
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """``x W + b``: what logistic regression leaves behind."""
+
+    kind: ClassVar[str] = "logistic"
+    W: Floats  # (dim, K), float64
+    b: Floats  # (K,), float64
+
+    def logits(self, X: Floats) -> Floats:
+        """``x W + b``."""
+        return X @ self.W + self.b
+
+
+@dataclass(frozen=True)
+class CentroidHead:
+    """Nearest class mean after centring and scaling to unit length.
+
+    References
+    ----------
+    Wang et al. (2019), "SimpleShot", arXiv:1911.04623, section 3 (the variant CL2N).
+    """
+
+    kind: ClassVar[str] = "centroid"
+    mean: NDArray[np.float32]  # (dim,)
+    centroids: NDArray[np.float32]  # (K, dim)
+
+    @classmethod
+    def fit(cls, X: Floats, y: Ints, n_classes: int) -> CentroidHead:
+        """Average the normalised rows of every class; a class without rows stays at the origin."""
+        mean = X.mean(axis=0)
+        Z = _unit(X - mean)
+        member = np.eye(n_classes, dtype=X.dtype)[y]  # (n, K)
+        centroids = member.T @ Z / np.maximum(member.sum(axis=0), 1)[:, None]
+        return cls(mean.astype(np.float32), centroids.astype(np.float32))
+
+    def logits(self, X: Floats) -> Floats:
+        """Minus ten times the squared distance; the temperature sets the true scale."""
+        Z = _unit(X - self.mean)
+        cross = Z @ self.centroids.T
+        return -10 * (1 - 2 * cross + np.square(self.centroids).sum(axis=1))
+
+
+@dataclass(frozen=True)
+class NeighbourHead:
+    """Votes of the k most similar training images, weighted by exp(cosine / T).
+
+    References
+    ----------
+    Caron et al. (2021), "Emerging properties in self-supervised vision transformers" (DINO),
+    arXiv:2104.14294, appendix F.1: T = 0.07; k = 20, here fewer where a class has fewer images.
+    """
+
+    kind: ClassVar[str] = "kNN"
+    mean: NDArray[np.float32]  # (dim,)
+    bank: NDArray[np.float32]  # (n, dim), unit length
+    labels: NDArray[np.int64]  # (n,)
+    shape: NDArray[np.int64]  # (k, K)
+
+    @classmethod
+    def fit(cls, X: Floats, y: Ints, n_classes: int) -> NeighbourHead:
+        """Keep the normalised rows."""
+        mean = X.mean(axis=0)
+        k = int(min(20, max(3, np.bincount(y).max() // 2)))
+        bank = _unit(X - mean).astype(np.float32)
+        return cls(mean.astype(np.float32), bank, y.astype(np.int64), np.array([k, n_classes]))
+
+    def logits(self, X: Floats) -> Floats:
+        """Log of the (smoothed) share of the votes."""
+        k, n_classes = self.shape
+        similar = _unit(X - self.mean).astype(np.float32) @ self.bank.T  # (n, n_train)
+        k = min(int(k), similar.shape[1])
+        near = np.argpartition(-similar, k - 1, axis=1)[:, :k]
+        votes = np.exp((np.take_along_axis(similar, near, axis=1) - 1) / 0.07).astype(np.float64)
+        code = self.labels[near] + np.arange(len(X))[:, None] * n_classes
+        shares = np.bincount(code.ravel(), votes.ravel(), minlength=len(X) * int(n_classes))
+        shares = shares.reshape(len(X), int(n_classes))
+        shares = shares / shares.sum(axis=1, keepdims=True)
+        return np.log(shares + 1e-3)
+
+
+HEADS: dict[str, type[LinearHead] | type[CentroidHead] | type[NeighbourHead]] = {
+    head.kind: head for head in (LinearHead, CentroidHead, NeighbourHead)
+}
+
+
+def arrays_of(head: Head) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of a head by name: what an artefact stores."""
+    return {f.name: getattr(head, f.name) for f in fields(head)}  # type: ignore[arg-type]
+
+
+def _unit(X: Floats) -> Floats:
+    return X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-12)

@@ -1,0 +1,231 @@
+"""The method ``probe``: frozen features, a new head, everything chosen by cross-validation.
+
+Logistic regression is the rule; its strength is chosen by the one-standard-error rule on held-out
+log loss. kNN and nearest class mean are rivals scored on the same folds: they replace it only
+where they are clearly more accurate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from headstart.transfer import Familiarity, FittedModel
+from headstart.transfer.heads import CentroidHead, Head, LinearHead, NeighbourHead
+from headstart.transfer.logistic import (
+    STRENGTHS,
+    Floats,
+    Ints,
+    LogisticPath,
+    fit_logistic,
+    softmax,
+)
+
+Folds = Sequence[tuple[Ints, Ints]]
+
+RIVALS: tuple[type[CentroidHead] | type[NeighbourHead], ...] = (CentroidHead, NeighbourHead)
+MAX_BANK = 5000
+"""kNN keeps its training set: above this many rows it is not offered."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A head chosen on folds, before it is refitted on all rows.
+
+    Attributes
+    ----------
+    kind : str
+        ``"logistic"``, ``"kNN"`` or ``"centroid"``.
+    C : float
+        Inverse regularisation of logistic regression, as in scikit-learn: the loss is summed over
+        rows. Meaningful for ``kind="logistic"`` only.
+    accuracy : float
+        Mean over the folds' held-out rows. Optimistic by the choice itself: never reported as the
+        estimate.
+    temperature : float
+    candidates : list of dict
+        Every head tried: kind, C, accuracy, log loss, its standard error.
+    """
+
+    kind: str
+    C: float
+    accuracy: float
+    temperature: float
+    candidates: list[dict[str, Any]]
+    balanced: bool = False
+
+    def fit(self, X: Floats, y: Ints, n_classes: int, *, exact: bool = False) -> Head:
+        """Refit the chosen head on all given rows; ``exact`` for the head that is kept."""
+        if self.kind == LinearHead.kind:
+            fitted = fit_logistic(X, y, n_classes, self.C, balanced=self.balanced, exact=exact)
+            return LinearHead(*fitted)
+        return _rival(self.kind).fit(X, y, n_classes)
+
+
+def choose_head(
+    X: Floats,
+    y: Ints,
+    n_classes: int,
+    folds: Folds,
+    *,
+    balanced: bool = False,
+    rivals: bool = True,
+) -> Choice:
+    """Choose head and strength on folds.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, dim)
+    y : ndarray of int, shape (n,)
+    n_classes : int
+    folds : list of (train rows, held-out rows)
+        Their held-out rows cover what the choice is judged on.
+    balanced : bool, default=False
+        Weight classes equally when fitting and when scoring.
+    rivals : bool, default=True
+        Also try kNN and nearest class mean.
+    """
+    held = np.concatenate([out for _, out in folds])
+    weight = _score_weights(y[held], n_classes, balanced)
+    scored = _walk_path(X, y, n_classes, folds, weight, balanced)
+    best = _one_standard_error(scored)
+    if rivals:
+        offered = [r for r in RIVALS if r is CentroidHead or len(X) <= MAX_BANK]
+        for rival in offered:
+            logits = np.concatenate(
+                [rival.fit(X[rows], y[rows], n_classes).logits(X[out]) for rows, out in folds]
+            )
+            scored.append(_score(rival.kind, 0.0, logits, y[held], folds, weight))
+            if _clearly_better(scored[-1], best):
+                best = scored[-1]
+    return Choice(
+        best.kind,
+        best.C,
+        best.accuracy,
+        fit_temperature(best.logits, y[held]),
+        [s.row() for s in scored],
+        balanced,
+    )
+
+
+def fit_probe(
+    X: Floats,
+    y: Ints,
+    classes: tuple[str, ...],
+    folds: Folds,
+    *,
+    balanced: bool = False,
+) -> tuple[FittedModel, Choice]:
+    """Choose on the folds, refit on all rows, calibrate on the folds' held-out logits."""
+    choice = choose_head(X, y, len(classes), folds, balanced=balanced)
+    head = choice.fit(X, y, len(classes), exact=True)
+    familiar = Familiarity.fit(X, y, len(classes))
+    return FittedModel("probe", head, choice.temperature, classes, familiar), choice
+
+
+def fit_temperature(logits: Floats, y: Ints) -> float:
+    """Find the temperature (0.05 to 20) that minimises the log loss of held-out logits.
+
+    The targets are smoothed as in Platt scaling: with few examples even flawless predictions do
+    not justify certainty, and without it the temperature of separable data would go to zero.
+
+    References
+    ----------
+    Guo et al. (2017), arXiv:1706.04599, section 4.2; Platt (1999), "Probabilistic outputs for
+    support vector machines", section 2.2: target ``(N + 1) / (N + 2)`` for a class of N examples.
+    """
+    n, n_classes = logits.shape
+    doubt = (1 / (np.bincount(y, minlength=n_classes) + 2))[y, None]  # (n, 1)
+    target = np.where(np.eye(n_classes)[y] > 0, 1 - doubt, doubt / (n_classes - 1))
+
+    def loss(log_t: float) -> float:
+        p = softmax(logits / np.exp(log_t))
+        return float(-(target * np.log(np.maximum(p, 1e-12))).sum() / n)
+
+    bounds = (np.log(0.05), np.log(20.0))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+@dataclass(frozen=True)
+class _Scored:
+    kind: str
+    C: float
+    logits: Floats  # (n_held, K)
+    right: Floats  # (n_held,) 0 or 1, weighted
+    accuracy: float
+    log_loss: float
+    se: float  # of the log loss, over folds
+
+    def row(self) -> dict[str, Any]:
+        """Return the line a run records."""
+        return {
+            "head": self.kind,
+            "C": self.C,
+            "accuracy": self.accuracy,
+            "log_loss": self.log_loss,
+            "log_loss_se": self.se,
+        }
+
+
+def _walk_path(
+    X: Floats, y: Ints, n_classes: int, folds: Folds, weight: Floats, balanced: bool
+) -> list[_Scored]:
+    """Score each strength, weak models first, until the loss has clearly turned up.
+
+    The weakly regularised end is the slow one, and never chosen once the loss rises: stop after
+    two strengths in a row that are a standard error worse than the best.
+    """
+    held = np.concatenate([out for _, out in folds])
+    path = LogisticPath(X, y, n_classes, [rows for rows, _ in folds], balanced=balanced)
+    scored: list[_Scored] = []
+    for C in STRENGTHS:
+        all_logits = path.advance(float(C))
+        logits = np.concatenate([all_logits[f][out] for f, (_, out) in enumerate(folds)])
+        scored.append(_score(LinearHead.kind, float(C), logits, y[held], folds, weight))
+        best = min(scored, key=lambda s: s.log_loss)
+        if all(s.log_loss > best.log_loss + best.se for s in scored[-2:]):
+            break
+    return scored
+
+
+def _one_standard_error(scored: list[_Scored]) -> _Scored:
+    """Return the simplest (smallest C) within one standard error of the best log loss.
+
+    References
+    ----------
+    Breiman et al. (1984), "Classification and regression trees", section 3.4.3.
+    """
+    best = min(scored, key=lambda s: s.log_loss)
+    return next(s for s in scored if s.log_loss <= best.log_loss + best.se)
+
+
+def _clearly_better(rival: _Scored, best: _Scored) -> bool:
+    """Whether the rival is right more often by over one standard error of the paired difference."""
+    gain = rival.right - best.right
+    return bool(gain.mean() > gain.std() / np.sqrt(len(gain)) and gain.mean() > 0)
+
+
+def _score(kind: str, C: float, logits: Floats, y: Ints, folds: Folds, weight: Floats) -> _Scored:
+    p = softmax(logits)[np.arange(len(y)), y]
+    loss = -np.log(np.maximum(p, 1e-12)) * weight
+    right = (logits.argmax(axis=1) == y) * weight
+    ends = np.cumsum([len(out) for _, out in folds])[:-1]
+    per_fold = np.array([part.mean() for part in np.split(loss, ends)])
+    se = float(per_fold.std(ddof=1) / np.sqrt(len(per_fold))) if len(per_fold) > 1 else 0.0
+    return _Scored(kind, C, logits, right, float(right.mean()), float(loss.mean()), se)
+
+
+def _score_weights(y: Ints, n_classes: int, balanced: bool) -> Floats:
+    """Weights with mean one: equal, or such that every class counts the same."""
+    if not balanced:
+        return np.ones(len(y))
+    counts = np.bincount(y, minlength=n_classes)
+    return len(y) / (np.count_nonzero(counts) * counts[y])
+
+
+def _rival(kind: str) -> type[CentroidHead] | type[NeighbourHead]:
+    return next(r for r in RIVALS if r.kind == kind)
