@@ -389,7 +389,9 @@ def test_an_empty_folder(tmp_path, load):
 
 def test_images_without_classes(tmp_path, load):
     draw(*(tmp_path / "d" / f"{i}.png" for i in range(5)))
-    with pytest.raises(DataError, match=r"holds 5 images \('0.png', '1.png', '2.png', \.\.\.\), but no") as e:
+    with pytest.raises(
+        DataError, match=r"holds 5 images \('0.png', '1.png', '2.png', \.\.\.\), but no"
+    ) as e:
         load(tmp_path / "d")
     assert "folder of its own" in e.value.hint
     assert "CSV with the columns path and label" in e.value.hint

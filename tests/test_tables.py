@@ -112,10 +112,14 @@ def test_labels_stay_as_written(read, label):
     assert read(jsonl({"path": "a.png", "label": label}), "t.jsonl").labels == [label]
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.lists(
-        st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1), min_size=1, max_size=4
+        st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1),
+        min_size=1,
+        max_size=4,
     )
 )
 def test_any_labels_survive_csv_and_jsonl(read, labels):
@@ -260,7 +264,8 @@ def test_missing_files_are_counted_and_three_are_named(refuse):
     lines = [f"{name},x" for name in ("a.png", "b.pgn", "e.png", "no/f.png", "g.png", "x" * 300)]
     message, hint = refuse("\n".join(["path,label", *lines]))
     assert message == (
-        "t.csv: no such file in 5 of 6 rows: row 3 'b.pgn', row 4 'e.png', row 5 'no/f.png' and 2 more."
+        "t.csv: no such file in 5 of 6 rows: "
+        "row 3 'b.pgn', row 4 'e.png', row 5 'no/f.png' and 2 more."
     )
     assert "Paths start from the table's own folder" in hint
     assert "Did you mean 'b.png', which is there?" in hint
@@ -372,9 +377,13 @@ def test_what_is_no_parquet(refuse):
 
 
 def test_malformed_json_lines_are_reported_together(refuse):
-    content = '{"path": "a.png", "label": "x"}\n{"path": \n\n["a"]\n{"path": "b.png",}\n' + "[" * 9999
+    content = (
+        '{"path": "a.png", "label": "x"}\n{"path": \n\n["a"]\n{"path": "b.png",}\n' + "[" * 9999
+    )
     message, hint = refuse(content, "t.jsonl")
-    assert "malformed JSON in 4 of 5 lines: line 2 (Expecting value), line 4 (a list, not" in message
+    assert (
+        "malformed JSON in 4 of 5 lines: line 2 (Expecting value), line 4 (a list, not" in message
+    )
     assert 'one JSON object, for example {"path"' in hint
 
 
@@ -411,14 +420,18 @@ def test_an_unknown_encoding(read, encoding):
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read anything")
-def test_a_table_without_permission(tmp_path):
-    (tmp_path / "t.csv").write_text("path,label\n")
-    (tmp_path / "t.csv").chmod(0)
-    with pytest.raises(DataError, match="Permission denied"):
-        tables.read(tmp_path / "t.csv")
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
+def test_a_table_without_permission(tmp_path, name):
+    (tmp_path / name).write_text("path,label\n")
+    (tmp_path / name).chmod(0)
+    with pytest.raises(DataError, match="Permission denied") as caught:
+        tables.read(tmp_path / name)
+    assert "permissions" in caught.value.hint
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.binary(max_size=60), st.sampled_from(["t.csv", "t.jsonl", "t.parquet"]))
 def test_any_bytes_are_read_or_refused(read, data, name):
     try:
@@ -427,7 +440,9 @@ def test_any_bytes_are_read_or_refused(read, data, name):
         assert error.hint
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.text(string.ascii_letters[:4] + '.png,;"\t\n\r{}[]:\0\\/', max_size=40))
 def test_any_text_is_read_or_refused(read, text):
     for name in ("t.csv", "t.jsonl"):

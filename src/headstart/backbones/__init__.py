@@ -243,9 +243,8 @@ def resolve(name: str) -> Ref:
     raise unknown_name("backbone", name, set().union(*known.values()), LISTING)
 
 
-@cache
-def _listings(prefix: str) -> tuple[Listing, ...]:
-    return tuple(_provider(prefix).listings())
+def _listings(prefix: str) -> list[Listing]:
+    return list(_provider(prefix).listings())
 
 
 def available(pattern: str = "*", *, everything: bool = False) -> list[Listing]:

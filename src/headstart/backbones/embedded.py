@@ -50,7 +50,7 @@ PACKAGES = {
         parameters,
         "" if n == 0 else "lite",
     )
-    for n, parameters in ((0, 3_371_024), (1, 4_135_648), (2, 4_811_984))
+    for n, parameters in ((0, 3_371_008), (1, 4_135_680), (2, 4_811_072))
 }
 
 

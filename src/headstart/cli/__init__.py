@@ -11,6 +11,8 @@ import traceback
 
 from headstart.errors import HeadstartError
 
+STOPPED = 130
+
 
 def main() -> None:
     """Run the command line and exit."""
@@ -21,22 +23,15 @@ def main() -> None:
 
 def run(arguments: list[str], *, debug: bool = False) -> int:
     """Run one command; return the exit status."""
-    import click
-
     from headstart.cli.commands import app
     from headstart.cli.console import complain, say
 
     try:
-        status = app(arguments, standalone_mode=False, prog_name="headstart")
-    except click.exceptions.Abort:
-        say("\nStopped. What was computed is cached: the same command goes on from there.")
-        return 130
-    except KeyboardInterrupt:
-        say("\nStopped. What was computed is cached: the same command goes on from there.")
-        return 130
-    except click.ClickException as mistake:
-        mistake.show()
-        return 2
+        app(arguments, prog_name="headstart")
+    except SystemExit as done:  # typer's way to return, for help and wrong options too
+        if done.code == STOPPED:
+            say("\nStopped. What was computed is cached: the same command goes on from there.")
+        return done.code if isinstance(done.code, int) else 0
     except HeadstartError as mistake:
         if debug:
             traceback.print_exc()
@@ -44,6 +39,14 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         return 2
     except BrokenPipeError:  # `headstart ... | head` closed our stdout: nothing is wrong
         return 0
+    except OSError as cause:
+        if debug:
+            traceback.print_exc()
+        complain(
+            f"{cause.strerror or cause}: {cause.filename or 'unknown file'}",
+            "Check permissions and free space. HEADSTART_CACHE names another cache folder.",
+        )
+        return 2
     except Exception as fault:
         if debug:
             traceback.print_exc()
@@ -52,4 +55,4 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
             "This is our fault, not yours. Run it again with --debug and report what it prints.",
         )
         return 1
-    return status if isinstance(status, int) else 0
+    return 0

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from headstart._version import __version__
 from headstart.cli.console import Bars, print_data, say
+from headstart.data.builtin import BUILTIN
 from headstart.errors import ConfigError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     "honest verdict.\n\nStart with: headstart train FOLDER, or headstart demo.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     epilog="Add --debug to any command to see where an internal error comes from.",
 )
@@ -30,7 +32,9 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA",
         help="Folder of class folders; folder with train/ and val/ or test/; CSV, TSV, Parquet or "
-        "JSONL with a path and a label column; zip or tar of any of these; builtin:NAME.",
+        "JSONL with a path and a label column; zip or tar of any of these; builtin:NAME, one of "
+        + ", ".join(BUILTIN.names())
+        + ".",
     ),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of `train`.")]

@@ -43,6 +43,7 @@ _DAMAGE = (
     zlib.error,
     lzma.LZMAError,
     struct.error,
+    UnicodeDecodeError,  # a name that says it is UTF-8 and is not
     NotImplementedError,  # a compression method that zipfile lacks
     OSError,  # damaged gzip and bzip2, colliding names, a full disk
 )
@@ -128,16 +129,17 @@ def extract(archive: Path, into: Path, on_event: OnEvent = ignore) -> None:
                 f"{archive.name} cannot be unpacked: {why}.",
                 "It may be damaged or cut short: copy or download it again, or pass a folder.",
             ) from cause
-        _appear(beside, into)
+        appear(beside, into)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _appear(beside: Path, into: Path) -> None:
+def appear(beside: Path, into: Path) -> None:
+    """Rename a finished folder into place, unless another process was faster."""
     try:
         beside.rename(into)
     except OSError:
-        if not into.is_dir():  # it is there if another process was faster
+        if not into.is_dir():
             raise
 
 

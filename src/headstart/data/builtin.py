@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data import tables
+from headstart.data.archives import appear
 from headstart.data.tables import Rows
 from headstart.errors import DataError, MissingExtraError
 from headstart.events import Event, OnEvent, ignore
@@ -129,8 +130,7 @@ def _prepare(name: str, published: _Published, home: Path, on_event: OnEvent) ->
             for done, row in enumerate(_rows(parts, published.classes, beside), 1):
                 index.writerow(row)
                 on_event(Event(f"preparing {name}", done, total, "images"))
-        shutil.rmtree(home / "images", ignore_errors=True)  # without an index, so never finished
-        beside.rename(home / "images")
+        appear(beside, home / "images")
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -147,7 +147,7 @@ def _parts(name: str, published: _Published, raw: Path) -> list[tuple[str, Any]]
         return [(s, maker(str(raw), download=True, **kwargs, **reading)) for s, kwargs in splits]
     except _FAILURES as cause:
         raise DataError(
-            f"builtin:{name} could not be fetched: {cause}.",
+            f"builtin:{name} could not be fetched: {' '.join(str(cause).split())}.",
             "It needs a network the first time"
             + (f"; if a download was cut short, delete {raw} first. " if raw.exists() else ". ")
             + _offline(),

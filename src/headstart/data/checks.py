@@ -16,11 +16,25 @@ from headstart.errors import DataError
 
 NEAR_BITS = 6
 """pHash distance, of 64 bits, up to which two images may be copies (Zauner 2010 uses about 10 % of
-the bits); pairs must also look the same in gray levels, see ``NEAR_CORRELATION``."""
+the bits); pairs must also look the same in gray levels, see ``NEAR_CORRELATION``. Measured on 320
+images of five sets: copies at half size, a third, 96 pixels, JPEG quality 30, brightness +10 % or
+contrast +30 % stay within 6 bits in 98 % of cases; at 2 % cropped off half do."""
 NEAR_CORRELATION = 0.98
-"""Correlation of the gray 64x64 thumbnails from which a pHash neighbour counts as a copy. Chosen
-so that rescaled and recompressed copies pass while neighbouring solar cells, which share their
-whole layout, do not (docs/measurements.md)."""
+"""Correlation of the gray 64x64 thumbnails from which a pHash neighbour may count as a copy. Of the
+same copies 97 % pass. In 400 flower photos it finds 4 pairs, all the same photo (one turned gray,
+one toned); the next pair, at 0.94, is the same photo repainted."""
+STANDS_OUT = 1 / 80
+"""A copy's ``1 - correlation``, as a part of what is usual for that image in this set. Solar cells,
+X-rays and such share their whole layout: 564 pairs of 2,624 solar cells (elpv) correlate over 0.98,
+and those looked at were neighbouring wafers of one ingot or prints of one screen, with defects of
+their own. Under this bound 8 pairs are left, all of neighbouring wafers that agree to the grain;
+flower photos keep their 4, and of the copies above (same sets) 95 % are still found."""
+USUAL = 0.75
+"""The quantile, over the other images, of the correlation with an image that is called usual: a
+picture may have copies in up to a quarter of the set before they hide each other."""
+FLAT = 64.0
+"""Norm of a centred thumbnail, in gray levels, up to which it is a flat picture (a standard
+deviation of one level): it has no structure to compare, so only exact copies of it count."""
 
 
 def check_classes(dataset: Dataset) -> list[Finding]:
@@ -135,19 +149,46 @@ def find_copies(hashes: list[str], thumbs: NDArray[np.uint8]) -> Copies:
     thumbs : ndarray of uint8, shape (n, 64, 64, 3)
     """
     exact = np.unique(hashes, return_inverse=True)[1].astype(np.int64)
-    gray = thumbs.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)  # (n, 64, 64)
-    left, right = _near_pairs(perceptual_hash(gray))
-    flat = gray.reshape(len(gray), -1)
-    flat = flat - flat.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(flat, axis=1) + 1e-6
-    same = np.einsum("nd,nd->n", flat[left], flat[right]) / (norm[left] * norm[right])
-    # A flat picture has no structure to compare: only exact copies of it count.
-    sure = (same >= NEAR_CORRELATION) & (norm[left] > 64) & (norm[right] > 64)
-    first = np.unique(exact, return_index=True)[1][exact]  # an exact copy leads to its original
-    rows = np.concatenate([left[sure], np.arange(len(exact))])
-    columns = np.concatenate([right[sure], first])
+    first = np.unique(exact, return_index=True)[1]  # one file for each content
+    gray = thumbs[first].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    shape = gray.reshape(len(gray), -1) - gray.mean(axis=(1, 2))[:, None]
+    size = np.linalg.norm(shape, axis=1)
+    shown = size > FLAT
+    left, right = _near_copies(gray[shown], shape[shown] / size[shown, None])
+    # Files lead to the first of their content; that one to its near copies.
+    rows = np.concatenate([first[shown][left], np.arange(len(exact))])
+    columns = np.concatenate([first[shown][right], first[exact]])
     graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(exact), len(exact)))
     return Copies(connected_components(graph, directed=False)[1].astype(np.int64), exact)
+
+
+def _near_copies(
+    gray: NDArray[np.float32], unit: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs i < j of thumbnails (n, 64, 64), as unit vectors (n, 4096), that are near copies."""
+    left, right = _near_pairs(perceptual_hash(gray))
+    alike = np.empty(len(left), np.float32)
+    for start in range(0, len(left), 4096):  # so that memory does not grow with the pairs
+        part = slice(start, start + 4096)
+        alike[part] = np.einsum("nd,nd->n", unit[left[part]], unit[right[part]])
+    close = alike >= NEAR_CORRELATION
+    left, right, alike = left[close], right[close], alike[close]
+    usual = _usual_correlation(unit, np.union1d(left, right))
+    sure = 1 - alike <= STANDS_OUT * (1 - np.maximum(usual[left], usual[right]))
+    return left[sure], right[sure]
+
+
+def _usual_correlation(unit: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Correlation that is usual between each of the rows and (up to 500) others; 0 elsewhere."""
+    others = np.random.default_rng(0).permutation(len(unit))[:500]
+    usual = np.zeros(len(unit), np.float32)
+    for start in range(0, len(rows), 4096):
+        part = rows[start : start + 4096]
+        alike = unit[part] @ unit[others].T
+        alike[part[:, None] == others] = -1  # not with itself
+        place = int(USUAL * (len(others) - 1))
+        usual[part] = np.partition(alike, place, axis=1)[:, place]
+    return usual
 
 
 def perceptual_hash(gray: NDArray[np.float32]) -> NDArray[np.uint64]:

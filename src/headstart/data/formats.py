@@ -63,6 +63,12 @@ def is_table(path: Path) -> bool:
 
 def read_cells(path: Path, encoding: str) -> Table:
     """Read a table by its suffix; raises ``DataError`` for what cannot be parsed or has no rows."""
+    try:
+        path.open("rb").close()
+    except OSError as cause:
+        raise DataError(
+            f"{path.name} cannot be read: {cause.strerror}.", "Check its permissions."
+        ) from cause
     return _READERS[path.suffix.lower()](path, encoding)
 
 
@@ -164,12 +170,7 @@ def _text(value: object) -> str:
 
 
 def _decode(path: Path, encoding: str) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as cause:
-        raise DataError(
-            f"{path.name} cannot be read: {cause.strerror}.", "Check its permissions."
-        ) from cause
+    data = path.read_bytes()
     try:
         # "utf-8-sig" also takes the mark that Excel puts in front.
         is_utf8 = codecs.lookup(encoding).name == "utf-8"

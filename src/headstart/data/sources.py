@@ -6,9 +6,7 @@ these, or a built-in name. What was guessed or ignored on the way is said in the
 
 from __future__ import annotations
 
-import difflib
 import os
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -143,8 +141,7 @@ def _missing(path: Path) -> DataError:
         return DataError(f"There is no file or folder {path}.", f"Did you mean builtin:{path}?")
     if not path.parent.is_dir():
         return DataError(f"There is no {path}, nor a folder {path.parent}.", "Check the path.")
-    names = [entry.name for entry in islice(path.parent.iterdir(), 2000)]
-    near = difflib.get_close_matches(path.name, names, n=3)
+    near = tables.similar_names(path)
     hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else "Check the path."
     return DataError(f"There is no file or folder {path}.", hint)
 

@@ -235,11 +235,17 @@ def _is_file(path: Path) -> bool:
 def _where(file: Path) -> str:
     """Tell where a missing file was looked for, and what is there instead."""
     hint = f"Paths start from the table's own folder; the first was looked for at {file}."
-    if not file.parent.is_dir():
-        return hint
-    names = [entry.name for entry in islice(file.parent.iterdir(), 2000)]
-    near = difflib.get_close_matches(file.name, names, n=1)
+    near = similar_names(file, 1)
     return f"{hint} Did you mean {near[0]!r}, which is there?" if near else hint
+
+
+def similar_names(path: Path, n: int = 3) -> list[str]:
+    """List what lies beside a path that does not exist and is called nearly the same."""
+    try:
+        names = [entry.name for entry in islice(path.parent.iterdir(), 2000)]
+    except (OSError, ValueError):  # no such folder, or one that cannot be
+        return []
+    return difflib.get_close_matches(path.name, names, n=n)
 
 
 def _refuse_two_labels(table: Table, files: list[Path], labels: list[str]) -> None:

@@ -231,10 +231,11 @@ class Bench:
             return TorchEngine(self.backbone, precision)
         if library != "openvino":
             raise ConfigError(f"No engine {name!r}.", f"One of: {', '.join(CPU_ENGINES)}.")
-        if not (self.shelf / "card.json").exists():
-            self._convert()
-        card = Card.from_json(json.loads((self.shelf / "card.json").read_text("utf-8")))
-        return OpenVINOEngine(self.shelf / "network.xml", card, precision, self.kitchen.workers)
+        network = self.shelf / "openvino"
+        if not network.exists():
+            network = self._convert(network)
+        card = Card.from_json(json.loads((network / "card.json").read_text("utf-8")))
+        return OpenVINOEngine(network / "network.xml", card, precision, self.kitchen.workers)
 
     def choice(self) -> str:
         """Name the engine to use: remembered, or found by timing.
@@ -264,8 +265,8 @@ class Bench:
                 timed[name] = seconds
         return timed
 
-    def _convert(self) -> None:
-        """Convert to OpenVINO's form with the normalisation in the graph; keep it, whole."""
+    def _convert(self, folder: Path) -> Path:
+        """Convert to OpenVINO's form, normalisation in the graph; return where it lies, whole."""
         import torch
 
         ov = _openvino()
@@ -279,19 +280,18 @@ class Bench:
             traced = torch.jit.freeze(torch.jit.trace(backbone, example, check_trace=False))
         network = ov.convert_model(traced, example_input=example, input=[1, side, side, 3])
         try:
-            self.shelf.parent.mkdir(parents=True, exist_ok=True)
-            beside = Path(tempfile.mkdtemp(prefix="making-", dir=self.shelf.parent))
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            beside = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
         except OSError:  # an unwritable cache: keep it for this process only
-            self.shelf = beside = Path(tempfile.mkdtemp(prefix="headstart-"))
+            folder = beside = Path(tempfile.mkdtemp(prefix="headstart-"))
         ov.save_model(network, beside / "network.xml", compress_to_fp16=False)
         card = json.dumps(backbone.card.to_json(), indent=1)
         (beside / "card.json").write_text(card, "utf-8")
-        if beside == self.shelf:
-            return
         try:
-            beside.rename(self.shelf)
+            beside.rename(folder)
         except OSError:  # another process finished the same work first
             shutil.rmtree(beside, ignore_errors=True)
+        return folder
 
 
 def fastest(timed: dict[str, float]) -> str:

@@ -26,7 +26,7 @@ from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Engine, Forward, space
 from headstart.features.store import FeatureStore
 from headstart.modalities import UnreadableError
-from headstart.modalities.image import ImageModality, Picture
+from headstart.modalities.image import ImageModality, Picture, quiet
 
 THUMB = 64
 """Side of the small copy kept of every image, pixels: what duplicates, pixel baselines and the
@@ -242,22 +242,23 @@ def _parallel(work: _Reader | Callable[..., _Read], n: int, workers: int) -> Ite
         _offer(results, None, stop)
 
     threads = [threading.Thread(target=worker, daemon=True) for _ in range(min(workers, n) or 1)]
-    for thread in threads:
-        thread.start()
-    try:
-        running = len(threads)
-        while running:
-            item = results.get()
-            if item is None:
-                running -= 1
-            elif isinstance(item, BaseException):
-                raise item
-            else:
-                yield item
-    finally:
-        stop.set()
+    with quiet():
         for thread in threads:
-            thread.join()
+            thread.start()
+        try:
+            running = len(threads)
+            while running:
+                item = results.get()
+                if item is None:
+                    running -= 1
+                elif isinstance(item, BaseException):
+                    raise item
+                else:
+                    yield item
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
 
 
 def _offer(results: queue.Queue[Any], item: Any, stop: threading.Event) -> None:

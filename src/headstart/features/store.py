@@ -149,7 +149,7 @@ class FeatureStore:
                 "DELETE FROM entry WHERE rowid IN (SELECT rowid FROM entry ORDER BY rowid LIMIT ?)",
                 (surplus,),
             )
-        self._here().execute("PRAGMA incremental_vacuum").fetchall()
+        self._here().executescript("PRAGMA incremental_vacuum")  # steps to its end
         self._here().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _give_up(self, cause: Exception) -> None:

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,13 +93,25 @@ class ImageModality:
         return Picture(image, size[::-1] if turn in _SIDEWAYS else size)
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence what Pillow remarks on files that it reads all the same, such as a damaged EXIF.
+
+    Warning filters belong to the whole process: enter this in the main thread, around the threads
+    that read.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """Convert any Pillow mode to 8-bit RGB by the rules of this module."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith(("I", "F")):
         return _scale_to_8_bit(np.asarray(image)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
         over = image.convert("RGBA")
         white = Image.new("RGBA", over.size, "white")
         return Image.alpha_composite(white, over).convert("RGB")

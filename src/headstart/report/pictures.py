@@ -1,8 +1,184 @@
-"""Pictures."""
+"""The pictures a report shows, chosen while the images are at hand and kept as plain JSON.
 
-from typing import Any
+A run folder must be readable where the images are not, so the few that explain the model travel
+with it: those it got most wrong, those it was least sure of, and a map of small copies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from headstart.modalities import UnreadableError
+from headstart.modalities.image import ImageModality, thumbnail_data_uri
+
+if TYPE_CHECKING:
+    from headstart.data.dataset import Dataset
+    from headstart.features.extract import Features
+    from headstart.judge.crossval import Task
+    from headstart.judge.estimate import Judgement
+
+SCHEMA = 1
+GALLERY, GALLERY_SIDE = 12, 160
+POINTS, POINT_SIDE, POINT_QUALITY = 400, 40, 70
+AXES = 50
+"""Principal axes that t-SNE sees, as its authors advise (van der Maaten & Hinton 2008, sec. 4)."""
+FEWEST = 30
+"""Below so many images t-SNE has no neighbourhoods to keep; the two first axes are shown."""
+STEPS = 500
+"""Half of scikit-learn's default: 400 points have settled by then, in about half a second."""
 
 
-def collect(dataset: Any, features: Any, judgement: Any, task: Any) -> dict[str, Any]:
-    """Collect."""
-    return {}
+def collect(
+    dataset: Dataset, features: Features, judgement: Judgement, task: Task
+) -> dict[str, Any]:
+    """Choose and shrink the pictures of a report.
+
+    Parameters
+    ----------
+    dataset, features, judgement, task
+        What the run was judged on; rows of all four correspond.
+
+    Returns
+    -------
+    dict
+        ``schema``; ``gallery: {most_wrong, least_sure}``, lists of ``{path, label, predicted,
+        confidence, image}``; ``map: {method, points}``, each point ``{x, y, path, label,
+        predicted, right, image}`` with x and y in 0..1 (y downwards), and ``predicted`` and
+        ``right`` null for images that were only trained on. ``image`` is a JPEG ``data:`` address.
+    """
+    return {
+        "schema": SCHEMA,
+        "gallery": _gallery(dataset, features, judgement),
+        "map": _map(dataset, features, judgement, task.seed),
+    }
+
+
+def sample(
+    labels: NDArray[np.integer], first: NDArray[np.bool_], limit: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw up to ``limit`` rows, every class in proportion, rows in ``first`` before all others.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n,)
+    first : ndarray of bool, shape (n,)
+
+    Returns
+    -------
+    ndarray of int64
+        Sorted.
+    """
+    place = np.empty(len(labels))
+    for c in np.unique(labels):
+        for part in (first, ~first):
+            rows = rng.permutation(np.flatnonzero((labels == c) & part))
+            place[rows] = (np.arange(len(rows)) + 0.5) / max(len(rows), 1)
+    return np.sort(np.lexsort((place, ~first))[:limit])
+
+
+def lay_out(X: NDArray[np.floating], seed: int) -> tuple[NDArray[np.float64], str]:
+    """Place embeddings on a plane so that neighbours stay neighbours.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, dim)
+    seed : int
+
+    Returns
+    -------
+    xy : ndarray of shape (n, 2)
+        Within 0..1.
+    method : str
+        ``"t-SNE"``, or ``"PCA"`` where there are too few images for it.
+    """
+    axes = _principal_axes(np.asarray(X, np.float64), AXES)
+    if len(X) < FEWEST:
+        return _within_unit(axes[:, :2]), "PCA"
+    from sklearn.manifold import TSNE  # about a second to import: only here
+
+    spread = axes[:, 0].std() or 1.0
+    start = (axes[:, :2] / spread * 1e-4).astype(np.float32)
+    tsne = TSNE(2, init=start, max_iter=STEPS, random_state=seed, learning_rate="auto")
+    return _within_unit(tsne.fit_transform(axes)), "t-SNE"
+
+
+def _gallery(
+    dataset: Dataset, features: Features, judgement: Judgement
+) -> dict[str, list[dict[str, Any]]]:
+    predicted, confidence = judgement.proba.argmax(axis=1), judgement.proba.max(axis=1)
+    wrong = predicted != dataset.labels[judgement.rows]
+    unsure = np.argsort(confidence, kind="stable")
+
+    def shot(i: int) -> dict[str, Any]:
+        row = int(judgement.rows[i])
+        return {
+            "path": dataset.refs[row],
+            "label": dataset.classes[dataset.labels[row]],
+            "predicted": dataset.classes[predicted[i]],
+            "confidence": round(float(confidence[i]), 4),
+            "image": thumbnail_data_uri(_original(dataset, features, row), GALLERY_SIDE),
+        }
+
+    return {
+        "most_wrong": [shot(i) for i in unsure[wrong[unsure]][::-1][:GALLERY]],
+        "least_sure": [shot(i) for i in unsure[:GALLERY]],
+    }
+
+
+def _original(dataset: Dataset, features: Features, row: int) -> Image.Image:
+    """Read an image from its file; the small copy stands in for a file that has gone since."""
+    try:
+        data = dataset.files[row].read_bytes()
+        return ImageModality().read(data, short_side=GALLERY_SIDE).image
+    except (OSError, UnreadableError):
+        return Image.fromarray(features.thumbs[row])
+
+
+def _map(
+    dataset: Dataset, features: Features, judgement: Judgement, seed: int
+) -> dict[str, Any]:
+    held = np.zeros(len(dataset), dtype=bool)
+    held[judgement.rows] = True
+    answers = dict(zip(judgement.rows.tolist(), judgement.proba.argmax(axis=1), strict=True))
+    rows = sample(dataset.labels, held, POINTS, np.random.default_rng([seed, 5]))
+    places, method = lay_out(features.vectors[0][rows], seed)
+    points = []
+    for row, (x, y) in zip(rows.tolist(), places.tolist(), strict=True):
+        answer = answers.get(row)
+        small = Image.fromarray(features.thumbs[row])
+        points.append(
+            {
+                "x": round(x, 4),
+                "y": round(y, 4),
+                "path": dataset.refs[row],
+                "label": dataset.classes[dataset.labels[row]],
+                "predicted": None if answer is None else dataset.classes[answer],
+                "right": None if answer is None else bool(answer == dataset.labels[row]),
+                "image": thumbnail_data_uri(small, POINT_SIDE, POINT_QUALITY),
+            }
+        )
+    return {"method": method, "points": points}
+
+
+def _principal_axes(X: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """Coordinates on the first ``k`` principal axes: (n, dim) -> (n, max(2, at most k)).
+
+    From the (n, n) matrix of inner products, which for a few hundred long vectors is many times
+    faster than a decomposition of the (n, dim) matrix itself.
+    """
+    Z = X - X.mean(axis=0)
+    values, vectors = np.linalg.eigh(Z @ Z.T)  # ascending
+    size = np.sqrt(np.maximum(values[::-1][:k], 0))
+    axes = vectors[:, ::-1][:, :k] * size
+    return np.pad(axes, ((0, 0), (0, max(0, 2 - axes.shape[1]))))
+
+
+def _within_unit(xy: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Shift and scale both axes to 0..1; an axis without extent goes to the middle."""
+    low, extent = xy.min(axis=0), np.ptp(xy, axis=0)
+    unit = (xy - low) / np.where(extent > 0, extent, 1)
+    return np.where(extent > 0, unit, 0.5).astype(np.float64)

@@ -1,0 +1,240 @@
+"""The numbers of a report: read from a run folder's files, derived by arithmetic alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import safe_open
+
+from headstart.artifact import HEAD_FILE, MODEL_JSON
+from headstart.backbones import Card
+from headstart.errors import ArtifactError
+from headstart.judge import metrics as scores
+from headstart.judge.intervals import Interval, wilson
+
+FEW = 20
+"""Below so many held-out images a class is never flagged: its recall is mostly luck."""
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """How the model does on one class; ``None`` where there is nothing to divide by.
+
+    Attributes
+    ----------
+    n : int
+        Held-out images of the class.
+    precision : float or None
+        Of the images called this class, the share that is.
+    recall : float or None
+        Of the images of this class, the share that was found, with Wilson's 95 % interval.
+    f1 : float or None
+        Harmonic mean of both.
+    weak : bool
+        The whole interval of the recall lies below the accuracy over all classes, and the class
+        has at least ``FEW`` images.
+    """
+
+    name: str
+    n: int
+    precision: float | None
+    recall: float | None
+    recall_ci95: Interval | None
+    f1: float | None
+    weak: bool
+
+
+@dataclass(frozen=True)
+class Mixup:
+    """``count`` images of ``truth`` (a ``share`` of them) were called ``said``."""
+
+    truth: str
+    said: str
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All a report shows.
+
+    Attributes
+    ----------
+    name : str
+        Of the run folder, as the reader will type it.
+    metrics, run, split, pictures : dict
+        The files of these names; ``pictures`` is empty where the run kept none.
+    card : Card
+        Of the backbone.
+    head_size : int
+        Numbers in the fitted head.
+    y : ndarray of int64, shape (n_held,)
+        True classes of the held-out examples.
+    proba : ndarray of shape (n_held, K)
+    """
+
+    name: str
+    metrics: dict[str, Any]
+    run: dict[str, Any]
+    split: dict[str, Any]
+    pictures: dict[str, Any]
+    card: Card
+    head_size: int
+    y: NDArray[np.int64]
+    proba: NDArray[np.float64]
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names, in the order of the columns of ``proba``."""
+        return list(self.metrics["classes"])
+
+    @property
+    def points(self) -> list[dict[str, Any]]:
+        """Points of the embedding map; none where the run kept no pictures."""
+        return list(self.pictures.get("map", {}).get("points", []))
+
+    @cached_property
+    def predicted(self) -> NDArray[np.int64]:
+        """Most probable class of every held-out example."""
+        return self.proba.argmax(axis=1).astype(np.int64)
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """Counts by (true class, predicted class): ``(K, K)``."""
+        return scores.confusion(self.y, self.predicted, len(self.classes))
+
+    @cached_property
+    def per_class(self) -> list[ClassRow]:
+        """One row per class, the weakest (by F1) first, classes without images last."""
+        rows = [class_row(name, c, self.confusion) for c, name in enumerate(self.classes)]
+        return sorted(rows, key=lambda row: (row.f1 is None, row.f1))
+
+    @cached_property
+    def mixups(self) -> list[Mixup]:
+        """The ten most frequent mistakes, counted by (truth, answer)."""
+        return most_frequent(self.confusion, self.classes, 10)
+
+    @cached_property
+    def reliability(self) -> list[dict[str, float]]:
+        """Confidence, accuracy and count per bin of confidence."""
+        return scores.reliability(self.y, self.proba)
+
+    @property
+    def rivals(self) -> list[dict[str, Any]]:
+        """Baselines, the best first."""
+        return sorted(self.metrics["baselines"], key=lambda b: -float(b["accuracy"]))
+
+
+def read(folder: Path, name: str) -> Facts:
+    """Read a run folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds metrics.json, run.json, split.json, predictions.csv, model/ and perhaps
+        pictures.json.
+    name : str
+        What to call the run.
+
+    Raises
+    ------
+    ArtifactError
+        A file that is missing or cannot be read.
+    """
+    metrics = _json(folder / "metrics.json")
+    kept = folder / "pictures.json"
+    try:
+        y, proba = _predictions(folder / "predictions.csv", metrics["classes"])
+        return Facts(
+            name=name,
+            metrics=metrics,
+            run=_json(folder / "run.json"),
+            split=_json(folder / "split.json"),
+            pictures=_json(kept) if kept.exists() else {},
+            card=Card.from_json(_json(folder / "model" / MODEL_JSON)["backbone"]),
+            head_size=_size_of_head(folder / "model" / HEAD_FILE),
+            y=y,
+            proba=proba,
+        )
+    except (OSError, KeyError, TypeError, ValueError) as cause:
+        raise _unreadable(folder, cause) from cause
+
+
+def class_row(name: str, c: int, confusion: NDArray[np.int64]) -> ClassRow:
+    """Score class ``c`` of a confusion matrix.
+
+    Examples
+    --------
+    >>> row = class_row("cat", 0, np.array([[3, 1], [2, 4]]))
+    >>> row.n, row.precision, row.recall, round(row.f1, 3), row.weak
+    (4, 0.6, 0.75, 0.667, False)
+    """
+    hits, n, called = (int(x) for x in (confusion[c, c], confusion[c].sum(), confusion[:, c].sum()))
+    interval = wilson(hits, n) if n else None
+    overall = np.trace(confusion) / max(confusion.sum(), 1)
+    return ClassRow(
+        name,
+        n,
+        precision=hits / called if called else None,
+        recall=hits / n if n else None,
+        recall_ci95=interval,
+        f1=2 * hits / (n + called) if n + called else None,
+        weak=interval is not None and n >= FEW and bool(interval[1] < overall),
+    )
+
+
+def most_frequent(confusion: NDArray[np.int64], classes: list[str], limit: int) -> list[Mixup]:
+    """List the largest cells beside the diagonal, largest first.
+
+    Examples
+    --------
+    >>> most_frequent(np.array([[3, 1], [2, 2]]), ["cat", "dog"], 1)
+    [Mixup(truth='dog', said='cat', count=2, share=0.5)]
+    """
+    wrong = confusion - np.diag(np.diag(confusion))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
+    cells = [divmod(int(i), len(classes)) for i in order]
+    return [
+        Mixup(classes[t], classes[s], int(wrong[t, s]), float(wrong[t, s] / confusion[t].sum()))
+        for t, s in cells
+        if wrong[t, s]
+    ]
+
+
+def _predictions(
+    path: Path, classes: list[str]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Read ``path, label, predicted, p:CLASS..., fold`` by position: names may be anything."""
+    index = {name: c for c, name in enumerate(classes)}
+    with path.open(encoding="utf-8", newline="") as opened:
+        rows = list(csv.reader(opened))[1:]
+    y = np.array([index[row[1]] for row in rows], np.int64)
+    return y, np.array([row[3:-1] for row in rows], np.float64).reshape(len(rows), len(classes))
+
+
+def _size_of_head(path: Path) -> int:
+    """Count the head's numbers from the file's header, without loading them."""
+    with safe_open(path, framework="numpy") as tensors:
+        shapes = [tensors.get_slice(k).get_shape() for k in tensors.keys() if k.startswith("head.")]  # noqa: SIM118
+    return sum(int(np.prod(shape)) for shape in shapes)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, TypeError, ValueError) as cause:
+        raise _unreadable(path, cause) from cause
+
+
+def _unreadable(path: Path, cause: Exception) -> ArtifactError:
+    return ArtifactError(
+        f"{path} cannot be read ({type(cause).__name__}: {cause}).",
+        "Point to a complete run folder of `headstart train`, or train again.",
+    )

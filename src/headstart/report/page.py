@@ -1,0 +1,109 @@
+"""The page: facts, words and charts laid into one HTML file that loads nothing."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from headstart.report import charts, words
+from headstart.report.facts import FEW, Facts
+
+HERE = Path(__file__).parent
+TEMPLATE, STYLE, SCRIPT = "template.html.j2", "page.css", "page.js"
+
+
+def compose(facts: Facts) -> str:
+    """Return the whole page.
+
+    Class names, paths and messages come from the user's files: all are escaped, and the page's
+    policy admits no script but its own.
+    """
+    script = (HERE / SCRIPT).read_text("utf-8")
+    style = (HERE / STYLE).read_text("utf-8")
+    return _environment().get_template(TEMPLATE).render(
+        facts=facts,
+        title=_title(facts),
+        charts=charts,
+        words=words,
+        few=FEW,
+        sections=SECTIONS,
+        order=_warning_about_order(facts),
+        snippets=snippets(facts.name),
+        script=Markup(script),  # noqa: S704
+        style=Markup(style),  # noqa: S704
+        policy=policy(script),
+    )  # fmt: skip
+
+
+SECTIONS = {
+    "verdict": "Verdict",
+    "findings": "Checks",
+    "gain": "Comparison",
+    "curve": "More images?",
+    "classes": "Classes",
+    "confusion": "Mix-ups",
+    "reliability": "Confidence",
+    "map": "Map",
+    "gallery": "Mistakes",
+    "head": "Head",
+    "model": "Model",
+    "use": "Use it",
+    "method": "Method",
+}
+"""Every section's id, and its name in the contents."""
+
+
+def policy(script: str) -> str:
+    """Content security policy: pictures from the page itself, the one script, nothing else."""
+    digest = b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def snippets(name: str) -> dict[str, str]:
+    """Lines that use the run, ready to copy; typed in the folder that holds it."""
+    shell, quoted = shlex.quote(name), json.dumps(name, ensure_ascii=False)
+    return {
+        "shell": (
+            f"headstart predict {shell} new_photos/ --out answers.csv\n"
+            f"headstart evaluate {shell} labelled_photos/"
+        ),
+        "python": (
+            "import headstart as hs\n\n"
+            f"run = hs.load({quoted})\n"
+            'for answer in run.predict("new_photos/"):\n'
+            "    print(answer.path, answer.predicted, answer.confidence)"
+        ),
+    }
+
+
+def _title(facts: Facts) -> str:
+    return str(facts.run["config"]["data"]).removeprefix("builtin:") or facts.name
+
+
+def _warning_about_order(facts: Facts) -> dict[str, Any] | None:
+    """Find the one finding that gets a box of its own: the score depends on what is new."""
+    found = (f for f in facts.metrics["findings"] if f["kind"] == "order")
+    return next((f for f in found if f["severity"] == "warning"), None)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda share: f"{share:.1%}"
+    environment.filters["points"] = lambda share: f"{100 * share:+.1f}"
+    return environment

@@ -1,0 +1,207 @@
+"""Numbers in words, for who has to explain the result to someone else.
+
+Every technical term gets half a sentence of explanation where it first stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from headstart.backbones import Preprocessing
+from headstart.judge.baselines import HOG, MAJORITY, PIXELS, RANDOM_NETWORK
+
+BASELINES = {
+    HOG: "classic image features: colours and edge directions, nothing learned",
+    PIXELS: "the image shrunk to 16 × 16 dots, used as it is",
+    RANDOM_NETWORK: "the same network as it was before it learned anything",
+    MAJORITY: "always answers the most frequent class",
+}
+FINDINGS = {
+    "conflicts": "Contradicting labels",
+    "duplicates": "Copies",
+    "imbalance": "Unequal classes",
+    "note": "Note",
+    "order": "Order of files",
+    "small": "Small images",
+    "small_test": "Small test set",
+    "unreadable": "Unreadable files",
+}
+HEADS = {
+    "logistic": "logistic regression: a weighted sum per class",
+    "centroid": "nearest class average",
+    "kNN": "vote of the most similar training images",
+}
+
+
+def headline(verdict: dict[str, Any] | None) -> str:
+    """Say the verdict in one short sentence."""
+    if verdict is None:
+        return "No verdict: there was nothing to compare with."
+    if verdict["decision"] == "cannot tell":
+        return "We cannot tell whether pretraining helps."
+    return f"Pretraining {verdict['decision']}."
+
+
+def expectation(estimate: dict[str, Any]) -> str:
+    """Say an accuracy and its interval as numbers of images.
+
+    Examples
+    --------
+    >>> expectation({"accuracy": 0.87, "accuracy_ci95": [0.79, 0.922]})
+    'Of 100 new images like these, expect about 87 to be named correctly; 79 to 92 is plausible.'
+    """
+    low, high = (round(100 * x) for x in estimate["accuracy_ci95"])
+    share = round(100 * estimate["accuracy"])
+    about = "nearly all" if share == 100 else f"about {share}"
+    return (
+        f"Of 100 new images like these, expect {about} to be named correctly; "
+        f"{low} to {high} is plausible."
+    )
+
+
+def protocol(text: str) -> str:
+    """Explain how examples were held out, from the words ``judge.plan`` chose."""
+    if text.startswith("test set"):
+        return (
+            "You set a test set apart. The model never saw it while learning; it was asked about "
+            "each of its images once, at the very end."
+        )
+    if "held-out fifth" in text:
+        return (
+            "A fifth of the images was drawn at random and set apart. The model never saw it "
+            "while learning and was asked about each of its images once."
+        )
+    folds = re.search(r"(?:(\d+) x )?(\d+) folds", text)
+    times, parts = (folds.group(1), folds.group(2)) if folds else (None, "5")
+    said = (
+        f"This is cross-validation: the images are dealt into {parts} parts (folds), and each part "
+        "in turn is held out while the model is made from the others and then asked about it. So "
+        "every image is tested once, never by a model that learned from it."
+    )
+    if times:
+        said += f" All of this was done {times} times with new parts, because the set is small."
+    if "nested" in text:
+        said += " Choosing the head happens anew inside every round (nested), so it cannot cheat."
+    if "stratified" in text:
+        said += " Every part has all classes in about the same shares (stratified)."
+    if "grouped" in text:
+        said += " Copies, and images of one group, stay in the same part (grouped)."
+    return said
+
+
+def how_tested(text: str) -> str:
+    """Explain the statistical test behind a verdict."""
+    if "McNemar" in text:
+        return (
+            "It looks only at the images on which one of the two models is right and the other "
+            "wrong, and asks whether one of them wins too often for chance."
+        )
+    return (
+        "It compares the two models part by part, on the same images, and allows for the fact "
+        "that the parts share training images, which makes plain averages look too sure."
+    )
+
+
+def more_images(curve: Sequence[dict[str, Any]]) -> str:
+    """Say what the learning curve promises for more images."""
+    if len(curve) < 2:
+        return "There are too few images to draw the curve."
+    before, last = curve[-2], curve[-1]
+    rise = 100 * (last["accuracy"] - before["accuracy"])
+    step = f"From {before['n_train']:,} to {last['n_train']:,} images"
+    if rise >= 1.5:
+        return (
+            f"{step} the accuracy rose by {rise:.1f} points and is still rising: "
+            "more labelled images will probably help."
+        )
+    if rise >= 0.5:
+        return (
+            f"{step} the accuracy rose by {rise:.1f} points: it still creeps up, and many more "
+            "images would be needed for a clear gain."
+        )
+    return (
+        f"{step} the accuracy changed by {rise:+.1f} points: the curve is flat, so more images "
+        "of the same kind will hardly help. Different images, or better labels, might."
+    )
+
+
+def trust(bins: Sequence[dict[str, float]], ece: float) -> str:
+    """Say whether stated confidences can be believed."""
+    counts = np.array([b["count"] for b in bins])
+    stated = float(np.average([b["confidence"] for b in bins], weights=counts))
+    right = float(np.average([b["accuracy"] for b in bins], weights=counts))
+    gap = 100 * (stated - right)
+    lean = "slightly too sure" if gap > 0 else "slightly too modest"
+    if abs(gap) < 1:
+        lean = "neither too sure nor too modest"
+    elif abs(gap) > 5:
+        lean = lean.replace("slightly ", "")
+    return (
+        f"It says {stated:.0%} on average and is right {right:.0%} of the time: {lean}. Over all "
+        f"levels of confidence the two differ by {100 * ece:.1f} points (the calibration error)."
+    )
+
+
+def preprocessing(look: Preprocessing) -> str:
+    """Say what happens to an image before the network sees it."""
+    square = f"the central {look.size} × {look.size} of it are kept"
+    kept = "its middle square is kept" if look.resize == look.size else square
+    mean, std = (", ".join(f"{v:g}" for v in dict.fromkeys(vs)) for vs in (look.mean, look.std))
+    return (
+        f"Every image is turned upright and made RGB; its short side becomes {look.resize} pixels "
+        f"({look.interpolation} resizing) and {kept}. Colours are scaled to 0..1, then {mean} is "
+        f"subtracted and the result is divided by {std}."
+    )
+
+
+def duration(seconds: float) -> str:
+    """Say a time span.
+
+    Examples
+    --------
+    >>> duration(0.142), duration(18.28), duration(125)
+    ('0.14 s', '18 s', '2 min 5 s')
+    """
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def amount(n: int) -> str:
+    """Say a large count roughly.
+
+    Examples
+    --------
+    >>> amount(3371008), amount(6405)
+    ('3.4 million', '6,405')
+    """
+    return f"{n / 1e6:.1f} million" if n >= 1_000_000 else f"{n:,}"
+
+
+def count(n: int, noun: str, plural: str = "") -> str:
+    """Say a count with its noun.
+
+    Examples
+    --------
+    >>> count(1, "class", "classes"), count(1200, "image")
+    ('1 class', '1,200 images')
+    """
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def day(moment: str) -> str:
+    """Say the date of an ISO time.
+
+    Examples
+    --------
+    >>> day("2026-11-05T04:04:08+00:00")
+    '5 November 2026'
+    """
+    then = datetime.fromisoformat(moment)
+    return f"{then.day} {then:%B %Y}"

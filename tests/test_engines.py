@@ -1,0 +1,182 @@
+"""Engines: the same numbers whoever computes them, and however many at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from headstart.backbones import Ref, resolve
+from headstart.errors import ConfigError
+from headstart.events import Event
+from headstart.features.engines import (
+    CPU_ENGINES,
+    PARITY,
+    Bench,
+    Engine,
+    Kitchen,
+    TorchEngine,
+    _engines_here,
+    _samples,
+    cosine,
+    fastest,
+    space,
+    worker_count,
+)
+from headstart.features.store import cache_folder
+
+DEFAULT = resolve("efficientnet-lite0")
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    return Bench(Kitchen(cache_folder(), 2), DEFAULT)
+
+
+@pytest.fixture(scope="module")
+def samples() -> np.ndarray:
+    return _samples(224)
+
+
+def embed(engine: Engine, pixels: np.ndarray) -> np.ndarray:
+    forward = engine.replica()
+    return np.concatenate([forward(pixels[i : i + 1]) for i in range(len(pixels))])
+
+
+@pytest.mark.parametrize("name", [n for n in CPU_ENGINES if n.endswith("float32")])
+def test_float32_engines_agree(bench: Bench, samples: np.ndarray, name: str) -> None:
+    if name not in _engines_here():
+        pytest.skip(f"{name} is not on this machine")
+    reference = embed(bench.make("torch-float32"), samples)
+    vectors = embed(bench.make(name), samples)
+    assert vectors.dtype == np.float32
+    assert np.abs(vectors - reference).max() < 1e-3 * np.abs(reference).max()
+    assert cosine(vectors, reference).min() > 0.99999
+
+
+def test_only_engines_that_pass_the_parity_check_are_offered(bench: Bench) -> None:
+    timed = bench.time_engines()
+    reference = embed(bench.make("torch-float32"), _samples(224))
+    assert timed, "torch in float32 agrees with itself"
+    for name in timed:
+        assert cosine(embed(bench.make(name), _samples(224)), reference).min() >= PARITY
+
+
+def test_the_fastest_wins_but_reduced_precision_must_be_worth_it() -> None:
+    assert fastest({"torch-float32": 2.0, "openvino-float32": 1.0}) == "openvino-float32"
+    assert fastest({"torch-float32": 1.0, "openvino-bfloat16": 0.9}) == "torch-float32"
+    assert fastest({"torch-float32": 1.0, "openvino-bfloat16": 0.5}) == "openvino-bfloat16"
+
+
+def test_the_choice_is_remembered_and_torch_is_not_imported_again(bench: Bench) -> None:
+    name = bench.choice()
+    bench.make(name)
+    code = (
+        "import sys\n"
+        "from headstart.backbones import resolve\n"
+        "from headstart.features.engines import Kitchen\n"
+        "from headstart.features.store import cache_folder\n"
+        "engine = Kitchen(cache_folder(), 2).engine(resolve('efficientnet-lite0'))\n"
+        "print(engine.name, 'torch' in sys.modules)\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    chosen, imported = out.stdout.split()
+    assert chosen == name
+    assert imported == str(name.startswith("torch"))
+
+
+def test_normalisation_is_in_the_graph(bench: Bench) -> None:
+    """A constant gray picture at 127.5 is all zeros after normalisation by 0.5 and 0.5."""
+    backbone = bench.backbone
+    pixels = np.full((1, 224, 224, 3), 128, np.uint8)
+    x = (pixels.astype(np.float32).transpose(0, 3, 1, 2) / 255 - 0.5) / 0.5
+    import torch
+
+    with torch.inference_mode():
+        wanted = backbone.net(torch.from_numpy(x)).numpy()
+    assert np.allclose(embed(bench.make(bench.choice()), pixels), wanted, atol=1e-3)
+
+
+def test_reinitialised_network_has_other_weights_same_shape(bench: Bench) -> None:
+    kitchen = Kitchen(cache_folder(), 2)
+    random = kitchen.engine(Ref(DEFAULT.prefix, DEFAULT.name, 0))
+    again = kitchen.engine(Ref(DEFAULT.prefix, DEFAULT.name, 0))
+    other = kitchen.engine(Ref(DEFAULT.prefix, DEFAULT.name, 1))
+    assert random.card.parameters == bench.backbone.card.parameters
+    assert random.card.weights_hash == again.card.weights_hash
+    assert len({random.card.weights_hash, other.card.weights_hash, bench.backbone.card.weights_hash}) == 3
+
+
+def test_seeding_leaves_the_global_stream_alone() -> None:
+    import torch
+
+    torch.manual_seed(7)
+    wanted = torch.rand(3)
+    torch.manual_seed(7)
+    Ref(DEFAULT.prefix, DEFAULT.name, 5).load()
+    assert torch.equal(torch.rand(3), wanted)
+
+
+def test_spaces_tell_weights_preprocessing_and_precision_apart(bench: Bench) -> None:
+    exact = bench.make("torch-float32")
+    twin = bench.make("openvino-float32") if "openvino-float32" in _engines_here() else exact
+    reduced = TorchEngine(bench.backbone, "bfloat16")
+    random = Kitchen(cache_folder(), 2).engine(Ref(DEFAULT.prefix, DEFAULT.name, 0))
+    assert space(exact) == space(twin)
+    assert len({space(exact), space(reduced), space(random)}) == 3
+
+
+def test_batched_torch_pads_to_one_size_and_agrees(bench: Bench, samples: np.ndarray) -> None:
+    """What runs on CUDA, on the CPU: a full batch gives what single images give."""
+    engine = TorchEngine(bench.backbone, "float32")
+    forward = engine.replica()
+    assert np.allclose(forward(samples), embed(engine, samples), atol=1e-4)
+
+
+def test_an_engine_that_is_not_here_is_replaced_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[Event] = []
+    kitchen = Kitchen(cache_folder(), 2, heard.append)
+    engine = kitchen.engine(DEFAULT, name="cuda-bfloat16")
+    assert engine.name == _engines_here()[0]
+    assert any("cuda-bfloat16" in e.message and e.level == "warning" for e in heard)
+
+
+def test_an_engine_name_that_means_nothing(bench: Bench) -> None:
+    with pytest.raises(ConfigError, match="openvino-float32"):
+        bench.make("abacus-float32")
+
+
+def test_an_unwritable_cache_still_gives_an_engine(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    engine = Kitchen(tmp_path / "file", 1).engine(DEFAULT)
+    assert embed(engine, _samples(224, n=1)).shape == (1, 1280)
+
+
+def test_an_interrupted_conversion_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    if "openvino-float32" not in _engines_here():
+        pytest.skip("no OpenVINO here")
+    shelf = Bench(Kitchen(tmp_path, 1), DEFAULT).shelf
+    (shelf / "making-killed").mkdir(parents=True)
+    (shelf / "making-killed" / "network.xml").write_text("<half")
+    engine = Bench(Kitchen(tmp_path, 1), DEFAULT).make("openvino-float32")
+    assert embed(engine, _samples(224, n=1)).shape == (1, 1280)
+
+
+def test_no_usage_statistics_are_loaded() -> None:
+    code = (
+        "import sys\n"
+        "from headstart.features.engines import _engines_here\n"
+        "_engines_here()\n"
+        "print(sys.modules.get('openvino_telemetry'))\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "None"
+
+
+def test_workers_do_not_exceed_cores() -> None:
+    import os
+
+    assert 1 <= worker_count() <= (os.cpu_count() or 1)
