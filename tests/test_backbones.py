@@ -17,9 +17,10 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision.transforms import v2
 
-from headstart.backbones import Card, Preprocessing, available, resolve
+from headstart.backbones import Preprocessing, available, resolve
 from headstart.backbones.vision import VisionBackbone, count_parameters, hash_weights
 from headstart.errors import BackboneError, ConfigError, MissingExtraError, UnknownNameError
+from headstart.testing import check_backbone
 
 TINY = "test_resnet"  # timm's own architecture for tests, 0.5 M parameters
 TINY_TAGGED = "test_resnet.r160_in1k"
@@ -62,24 +63,6 @@ def pixels(backbone: VisionBackbone, n: int = 2) -> torch.Tensor:
     return torch.randint(0, 256, (n, side, side, 3), dtype=torch.uint8)
 
 
-def check_backbone(backbone: VisionBackbone) -> None:
-    """Hold any backbone to the contract."""
-    card = backbone.card
-    assert not backbone.training
-    x = pixels(backbone, 3)
-    with torch.inference_mode():
-        together, alone = backbone(x), backbone(x[1:2])
-    assert together.shape == (3, card.dim)
-    assert torch.allclose(together[1:2], alone, atol=1e-4), "batch of 3 differs from batch of 1"
-    assert card.parameters == count_parameters(backbone.net)
-    assert sum(p for _, _, p in card.layers) == card.parameters
-    assert len(backbone.blocks()) >= 2
-    assert card.licence
-    assert card.source
-    assert card.preprocessing.resize >= card.preprocessing.size
-    assert Card.from_json(json.loads(json.dumps(card.to_json()))) == card
-
-
 def test_embedded_meets_the_contract_and_keeps_its_source_head() -> None:
     backbone = resolve("efficientnet-lite0").load()
     check_backbone(backbone)
@@ -94,7 +77,10 @@ def test_embedded_meets_the_contract_and_keeps_its_source_head() -> None:
 
 def test_embedded_parameter_counts_are_as_listed() -> None:
     listed = {row.name: row.parameters for row in available("embedded:*", everything=True)}
-    assert resolve("efficientnet-lite0").load().card.parameters == listed["embedded:efficientnet-lite0"]
+    assert (
+        resolve("efficientnet-lite0").load().card.parameters
+        == listed["embedded:efficientnet-lite0"]
+    )
     for size in (1, 2):
         model = timm.create_model(f"tf_efficientnet_lite{size}", num_classes=0)
         assert count_parameters(model) == listed[f"embedded:efficientnet-lite{size}"]
@@ -135,7 +121,9 @@ def test_torchvision_loads_from_torchs_cache(torch_home: str) -> None:
     ("name", "dim", "head"),
     [("vgg16", 4096, 1000), ("resnet50", 2048, 1000), ("mobilenet_v3_small", 1024, 1000)],
 )
-def test_the_guides_networks_are_cut_before_their_last_layer(name: str, dim: int, head: int) -> None:
+def test_the_guides_networks_are_cut_before_their_last_layer(
+    name: str, dim: int, head: int
+) -> None:
     from headstart.backbones.torchvision import TorchvisionProvider
 
     backbone = TorchvisionProvider().load(name, pretrained=False)
@@ -240,9 +228,7 @@ def test_preprocessing_is_resize_then_centre_crop(width: int, height: int, seed:
     coarse = Image.fromarray(rng.integers(0, 256, (7, 7, 3), np.uint8))
     image = coarse.resize((width, height), Image.Resampling.BICUBIC)
     ours = Preprocessing(56, 64, (0.5,) * 3, (0.5,) * 3, "bilinear")(image)
-    reference = v2.Compose(
-        [v2.Resize(64, v2.InterpolationMode.BILINEAR), v2.CenterCrop(56)]
-    )(image)
+    reference = v2.Compose([v2.Resize(64, v2.InterpolationMode.BILINEAR), v2.CenterCrop(56)])(image)
     difference = np.abs(ours.astype(int) - np.asarray(reference).astype(int))
     assert ours.shape == (56, 56, 3)
     assert difference.max() <= 2

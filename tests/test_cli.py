@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import draw, draw_folder
 from PIL import Image
 
+from conftest import draw, draw_folder
 from headstart.cli import run as run_command
 
 HEADSTART = [sys.executable, "-c", "from headstart.cli import main; main()"]
@@ -119,7 +119,10 @@ def test_metrics_keep_their_contract(run_folder: Path) -> None:
         assert set(baseline) == {"name", "accuracy", "accuracy_ci95"}
     names = {b["name"] for b in metrics["baselines"]}
     assert names == {
-        "same network, random weights", "colour histogram + HOG", "small pixels", "majority class"
+        "same network, random weights",
+        "colour histogram + HOG",
+        "small pixels",
+        "majority class",
     }
     for finding in metrics["findings"]:
         assert set(finding) == {"kind", "severity", "message", "figures"}
@@ -237,7 +240,9 @@ def test_unreadable_files_are_left_out_or_refused(headstart, photos: Path, tmp_p
     result = headstart("train", data, "--out", "run", "--json")
     assert result.json()["n"]["skipped"] == 2
     assert "disc/empty.jpg: empty file" in result.err
-    headstart("train", data, "--strict", "--out", "strict").refused("2 of 46 files", "disc/disc1.png")
+    headstart("train", data, "--strict", "--out", "strict").refused(
+        "2 of 46 files", "disc/disc1.png"
+    )
     assert not (tmp_path / "strict").exists()
 
 
@@ -283,7 +288,16 @@ def test_help_and_version(headstart) -> None:
     import headstart as hs
 
     assert headstart("--version").out.strip() == hs.__version__
-    for command in ("train", "check", "predict", "evaluate", "report", "backbones", "cache", "demo"):
+    for command in (
+        "train",
+        "check",
+        "predict",
+        "evaluate",
+        "report",
+        "backbones",
+        "cache",
+        "demo",
+    ):
         assert command in headstart("--help").out
         assert headstart(command, "--help").status == 0
     assert headstart("trian").status == 2

@@ -21,6 +21,7 @@ from headstart.features.engines import (
     TorchEngine,
     _engines_here,
     _samples,
+    batched_engine,
     cosine,
     fastest,
     space,
@@ -107,7 +108,10 @@ def test_reinitialised_network_has_other_weights_same_shape(bench: Bench) -> Non
     other = kitchen.engine(Ref(DEFAULT.prefix, DEFAULT.name, 1))
     assert random.card.parameters == bench.backbone.card.parameters
     assert random.card.weights_hash == again.card.weights_hash
-    assert len({random.card.weights_hash, other.card.weights_hash, bench.backbone.card.weights_hash}) == 3
+    assert (
+        len({random.card.weights_hash, other.card.weights_hash, bench.backbone.card.weights_hash})
+        == 3
+    )
 
 
 def test_seeding_leaves_the_global_stream_alone() -> None:
@@ -136,7 +140,17 @@ def test_batched_torch_pads_to_one_size_and_agrees(bench: Bench, samples: np.nda
     assert np.allclose(forward(samples), embed(engine, samples), atol=1e-4)
 
 
-def test_an_engine_that_is_not_here_is_replaced_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_takes_batches_is_held_to_the_same_parity(bench: Bench) -> None:
+    """What decides on CUDA, on the CPU: bfloat16 on these weights misses the mark."""
+    samples = _samples(224)
+    exact, reduced = (TorchEngine(bench.backbone, p) for p in ("float32", "bfloat16"))
+    passes = cosine(reduced.replica()(samples), exact.replica()(samples)).min() >= PARITY
+    chosen = batched_engine(bench.backbone, "cpu")
+    assert chosen.name == ("torch-bfloat16" if passes else "torch-float32")
+    assert batched_engine(bench.backbone, "cpu", "torch-bfloat16").name == "torch-bfloat16"
+
+
+def test_an_engine_that_is_not_here_is_replaced_and_said() -> None:
     heard: list[Event] = []
     kitchen = Kitchen(cache_folder(), 2, heard.append)
     engine = kitchen.engine(DEFAULT, name="cuda-bfloat16")

@@ -175,7 +175,9 @@ def test_progress_counts_every_file(photos: Path, engine: Engine, store: Feature
     assert {(e.total, e.unit) for e in heard} == {(45, "images")}
 
 
-def test_orientations_give_equal_features(engine: Engine, store: FeatureStore, tmp_path: Path) -> None:
+def test_orientations_give_equal_features(
+    engine: Engine, store: FeatureStore, tmp_path: Path
+) -> None:
     """A photo stored in any of the eight EXIF orientations is the same photo."""
     rng = np.random.default_rng(0)
     upright = Image.fromarray(rng.integers(0, 256, (9, 13, 3), np.uint8)).resize((260, 180))

@@ -326,7 +326,7 @@ def test_any_bytes_are_read_or_refused(noise, kind, draw):
             assert str(error)
 
 
-# ------------------------------------------------------------------ the fast JPEG decoder
+# ---- JPEG at a reduced scale
 
 
 @pytest.mark.parametrize("quality", [30, 75, 95])
@@ -351,12 +351,12 @@ def test_a_reduced_scale_changes_little_of_what_a_network_sees():
     data = encode(photo(3000, 2000), "JPEG", quality=90)
     full, reduced = read(data), ImageModality().read(data, short_side=256).image
     assert full.size == (3000, 2000)
-    assert 512 <= min(reduced.size) < 1000
+    assert 512 <= min(reduced.size) < 2000
     small = [
         pixels(image.resize((384, 256), Image.Resampling.BICUBIC)) for image in (full, reduced)
     ]
     off = np.abs(small[0] - small[1])
-    # Measured 0.22 of 255 levels on average and 2 at most, with Pillow 13.0 and simplejpeg 1.9.
+    # Measured 0.22 of 255 levels on average and 2 at most.
     message = f"mean {off.mean():.3f}, largest {off.max()} of 255 levels"
     assert off.mean() < 0.4, message
     assert off.max() <= 6, message
@@ -392,7 +392,7 @@ def test_any_size_in_any_mode_reads_as_rgb_of_that_size(width, height, kind, sho
     picture = ImageModality().read(data, short_side=short_side)
     assert picture.size == (width, height)
     assert picture.image.mode == "RGB"
-    reducible = container == "JPEG" and mode != "CMYK" and 0 < 4 * short_side <= min(width, height)
+    reducible = container == "JPEG" and 0 < 4 * short_side <= min(width, height)
     if reducible:
         assert min(picture.image.size) >= 2 * short_side
     else:

@@ -203,7 +203,7 @@ def train(
         )
         metrics["timing"] = _timing(start, clock, prepared.features)
         _write_json(beside / "metrics.json", metrics)
-        render(beside)
+        render(beside, name=folder.name)
     return Run(folder)
 
 
@@ -401,6 +401,9 @@ def _destination(config: Config, out: str | Path | None, overwrite: bool) -> Pat
 @contextmanager
 def _whole_folder(folder: Path) -> Iterator[Path]:
     """Give a folder to write in, and put it in place only when everything in it is there."""
+    for stale in folder.parent.glob(f".{folder.name}-*"):  # of runs killed while writing
+        if time.time() - stale.stat().st_mtime > 3600:
+            shutil.rmtree(stale, ignore_errors=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         yield beside
@@ -528,7 +531,6 @@ def _record(config: Config, prepared: Prepared) -> dict[str, Any]:
         "pillow",
         "scikit-learn",
         "scipy",
-        "simplejpeg",
         "timm",
         "torch",
     )

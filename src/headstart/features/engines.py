@@ -186,7 +186,7 @@ class Kitchen:
             this machine lacks it, torch or OpenVINO in float32 is used, and said.
         """
         if device == "cuda":
-            return TorchEngine(ref.load(), "bfloat16", "cuda")
+            return batched_engine(ref.load(), device, name)
         bench = Bench(self, ref)
         if name is None:
             name = bench.choice()
@@ -201,6 +201,20 @@ class Kitchen:
 
     def _say(self, message: str) -> None:
         self.on_event(Event("preparing the backbone", message=message, level="warning"))
+
+
+def batched_engine(backbone: VisionBackbone, device: str, name: str | None = None) -> TorchEngine:
+    """Return torch on a device that takes batches: in bfloat16 where that passes the parity check.
+
+    ``name``, if given, decides instead of the check.
+    """
+    exact = TorchEngine(backbone, "float32", device)
+    reduced = TorchEngine(backbone, "bfloat16", device)
+    if name is not None:
+        return exact if name.endswith("float32") else reduced
+    samples = _samples(backbone.card.preprocessing.size)
+    agreement = cosine(reduced.replica()(samples), exact.replica()(samples))
+    return reduced if agreement.min() >= PARITY else exact
 
 
 class Bench:

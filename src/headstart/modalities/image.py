@@ -2,8 +2,8 @@
 
 Rules, one test each: EXIF orientation is applied; gray, palette, CMYK and bilevel become RGB;
 alpha is laid over white; 16-bit and float values are scaled by their range, never clipped; of an
-animation the first frame counts. JPEGs, the common case, take a faster decoder that may read large
-photos at a reduced scale (the DCT's own halves), never below twice the size that will be used.
+animation the first frame counts. Large JPEGs are read at a reduced scale (the DCT's own halves),
+never below twice the size that will be used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from headstart.modalities import UnreadableError
@@ -76,12 +75,13 @@ class ImageModality:
         try:
             opened = Image.open(io.BytesIO(data))
             size = opened.size
-            fast = _fast_jpeg(data, opened, short_side)
-            if fast is None:
-                opened.load()  # Pillow turns TIFFs itself here, and forgets their orientation
-                size = opened.size
+            if opened.format == "JPEG" and 0 < 4 * short_side <= min(size):
+                opened.draft(opened.mode, (2 * short_side, 2 * short_side))
+            opened.load()
+            if opened.format != "JPEG":
+                size = opened.size  # Pillow turns TIFFs itself, and forgets their orientation
             turn = opened.getexif().get(_ORIENTATION, 1)
-            image = to_rgb(_turn(opened if fast is None else fast, turn))
+            image = to_rgb(_turn(opened, turn))
         except Image.DecompressionBombError as cause:
             raise UnreadableError(
                 "too many pixels (a decompression bomb? the limit is 178 million)"
@@ -125,19 +125,6 @@ def thumbnail_data_uri(image: Image.Image, side: int, quality: int = 80) -> str:
     out = io.BytesIO()
     small.save(out, "JPEG", quality=quality)
     return "data:image/jpeg;base64," + b64encode(out.getvalue()).decode("ascii")
-
-
-def _fast_jpeg(data: bytes, opened: Image.Image, short_side: int) -> Image.Image | None:
-    """Decode an ordinary JPEG with libjpeg-turbo; None leaves the file to Pillow."""
-    if opened.format != "JPEG" or opened.mode not in ("RGB", "L"):
-        return None
-    reduce = short_side and min(opened.size) >= 4 * short_side
-    least = 2 * short_side if reduce else 0
-    try:
-        pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=least, min_width=least)
-    except ValueError:
-        return None  # Pillow decides whether a file libjpeg warns about is damaged
-    return Image.fromarray(pixels)
 
 
 def _turn(image: Image.Image, orientation: int) -> Image.Image:

@@ -41,7 +41,7 @@ def tag(name: str, *children: object, **attributes: object) -> Markup:
     given = {k.rstrip("_").replace("_", "-"): v for k, v in attributes.items() if v is not None}
     opening = Markup("").join(Markup(' {}="{}"').format(k, _short(v)) for k, v in given.items())
     inside = Markup("").join(escape(child) for child in children)
-    return Markup("<{0}{1}>{2}</{0}>").format(name, opening, inside)  # noqa: S704
+    return Markup("<{0}{1}>{2}</{0}>").format(name, opening, inside)
 
 
 def bar(value: float, ci95: Sequence[float], *, tone: str = "own", height: int = 22) -> Markup:
@@ -253,8 +253,8 @@ def candidates(head: dict[str, Any]) -> Markup:
     highs = [y + e for y, e in zip(ys, errors, strict=True)]
     levels = [float(c["log_loss"]) for c in others]
     top, bottom = max([*highs, *levels]), min([*lows, *levels])
-    pad = 0.06 * ((top - bottom) or 1)
-    frame = Frame((min(xs) - 0.2, max(xs) + 0.2), (max(0.0, bottom - pad), top + pad))
+    pad = 0.16 * ((top - bottom) or 1)
+    frame = Frame((min(xs) - 0.2, max(xs) + 0.2), (max(0.0, bottom - pad), top + pad / 3))
     right = frame.width - frame.right
     parts = [
         frame.axes(
@@ -280,7 +280,7 @@ def candidates(head: dict[str, Any]) -> Markup:
         if chosen:
             parts.append(frame.dot(x, y, f"Chosen. {title}", "dot chosen", 8))
             parts.append(
-                tag("text", "chosen", x=frame.across(x), y=frame.down(y) - 16,
+                tag("text", "chosen", x=frame.across(x), y=frame.down(y) + 26,
                     text_anchor="middle", class_="chosen")
             )  # fmt: skip
         else:

@@ -36,23 +36,23 @@ def compose(facts: Facts) -> str:
         sections=SECTIONS,
         order=_warning_about_order(facts),
         snippets=snippets(facts.name),
-        script=Markup(script),  # noqa: S704
-        style=Markup(style),  # noqa: S704
+        script=Markup(script),
+        style=Markup(style),
         policy=policy(script),
     )  # fmt: skip
 
 
 SECTIONS = {
     "verdict": "Verdict",
-    "findings": "Checks",
     "gain": "Comparison",
     "curve": "More images?",
+    "findings": "Checks",
     "classes": "Classes",
     "confusion": "Mix-ups",
     "reliability": "Confidence",
+    "head": "Head",
     "map": "Map",
     "gallery": "Mistakes",
-    "head": "Head",
     "model": "Model",
     "use": "Use it",
     "method": "Method",

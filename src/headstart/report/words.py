@@ -39,12 +39,19 @@ HEADS = {
 
 
 def headline(verdict: dict[str, Any] | None) -> str:
-    """Say the verdict in one short sentence."""
+    """Say the verdict in one short sentence.
+
+    Examples
+    --------
+    >>> headline({"decision": "helps", "gain": 0.43})
+    'Pretraining helps: 43.0 points better.'
+    """
     if verdict is None:
         return "No verdict: there was nothing to compare with."
     if verdict["decision"] == "cannot tell":
         return "We cannot tell whether pretraining helps."
-    return f"Pretraining {verdict['decision']}."
+    side = "better" if verdict["decision"] == "helps" else "worse"
+    return f"Pretraining {verdict['decision']}: {100 * abs(verdict['gain']):.1f} points {side}."
 
 
 def expectation(estimate: dict[str, Any]) -> str:
@@ -81,7 +88,7 @@ def protocol(text: str) -> str:
     said = (
         f"This is cross-validation: the images are dealt into {parts} parts (folds), and each part "
         "in turn is held out while the model is made from the others and then asked about it. So "
-        "every image is tested once, never by a model that learned from it."
+        "every image is tested, and never by a model that learned from it."
     )
     if times:
         said += f" All of this was done {times} times with new parts, because the set is small."
@@ -145,6 +152,17 @@ def trust(bins: Sequence[dict[str, float]], ece: float) -> str:
         f"It says {stated:.0%} on average and is right {right:.0%} of the time: {lean}. Over all "
         f"levels of confidence the two differ by {100 * ece:.1f} points (the calibration error)."
     )
+
+
+def sureness(confidence: float) -> str:
+    """Say a confidence without ever claiming certainty.
+
+    Examples
+    --------
+    >>> sureness(0.871), sureness(0.9993)
+    ('87%', 'over 99%')
+    """
+    return "over 99%" if confidence > 0.99 else f"{confidence:.0%}"
 
 
 def preprocessing(look: Preprocessing) -> str:

@@ -17,7 +17,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +43,10 @@ class Rotation:
     Attributes
     ----------
     mean, scale : ndarray of shape (D,)
-        Of the training rows; ``scale`` is 1 where a feature is constant.
+        Of the training rows; ``scale`` is infinite where a feature is constant there, so that
+        nothing is concluded from its values elsewhere.
     basis : ndarray of shape (D, r)
-        Orthonormal; r = min(n_train, D) less numerically empty directions.
+        Orthonormal; r = min(n_train, D) less numerically empty directions, unless it was given.
     """
 
     mean: Floats
@@ -53,17 +54,21 @@ class Rotation:
     basis: Floats
 
     @classmethod
-    def fit(cls, X: Floats, weight: Floats, basis: Floats | None = None) -> Rotation:
+    def fit(
+        cls, X: Floats, weight: Floats, basis: Floats | None = None, *, square: bool = False
+    ) -> Rotation:
         """Find the axes of ``X`` (n, D) under row weights (n,) that sum to one.
 
         A ``basis`` given is taken as it is; the mean and scale are still those of these rows.
+        ``square`` keeps empty directions, so that other rows may be rotated without loss.
         """
         mean = weight @ X
         scale = np.sqrt(weight @ np.square(X - mean))
-        scale = np.where(scale > 1e-6 * max(float(scale.max()), 1e-30), scale, 1)
+        noise = 4 * np.sqrt(len(X)) * np.finfo(X.dtype).eps * np.abs(mean)  # of the mean itself
+        scale = np.where(scale > np.maximum(noise, 1e-30), scale, np.inf)
         if basis is None:
             Z = (X - mean) / scale * np.sqrt(weight)[:, None]  # (n, D)
-            basis = _axes(Z).astype(X.dtype)
+            basis = (_square_axes(Z) if square else _axes(Z)).astype(X.dtype)
         return cls(mean, scale, basis)
 
     def __call__(self, X: Floats) -> Floats:
@@ -84,6 +89,11 @@ def _axes(Z: Floats) -> Floats:
         return Z.T @ (U[:, keep] / np.sqrt(power[keep]))
     power, V = np.linalg.eigh(Z.T @ Z)
     return V[:, power > power[-1] * 1e-6]
+
+
+def _square_axes(Z: Floats) -> Floats:
+    """Principal axes of the rows of ``Z`` (n, D), all D of them."""
+    return np.linalg.eigh(Z.T @ Z)[1]
 
 
 def solve(
@@ -129,7 +139,7 @@ def solve(
         slope = Zt @ residual + penalty[:, None, None] * A_ahead
         slope_b = residual.sum(1)
         A_next, b_next = A_ahead - step * slope, b_ahead - 2 * slope_b  # the bound of b is 1/2
-        if max(np.abs(slope * np.sqrt(step)).max(), np.abs(slope_b).max()) < tolerance:
+        if max(np.abs(slope * np.sqrt(step)).max(initial=0), np.abs(slope_b).max()) < tolerance:
             return A_next, b_next
         uphill = (slope * (A_next - A)).sum((1, 2)) + (slope_b * (b_next - b)).sum(1) > 0
         pace = np.where(uphill, 1.0, pace)
@@ -174,9 +184,9 @@ class LogisticPath:
             self.weight[f, rows] = row_weights(y[rows], n_classes, balanced)
         # With more rows than features one square basis, found on all rows, serves every fold: a
         # rotation of the whole space leaves the optimum where it is, and saves the costly step.
-        shared = (
-            Rotation.fit(X, np.full(len(X), 1 / len(X), dtype)).basis if self._wide(X) else None
-        )
+        shared = None
+        if len(folds) > 1 and len(X) >= X.shape[1]:
+            shared = Rotation.fit(X, np.full(len(X), 1 / len(X), dtype), square=True).basis
         self.rotations = [
             Rotation.fit(X[rows], self.weight[f, rows], shared) for f, rows in enumerate(folds)
         ]
@@ -185,8 +195,11 @@ class LogisticPath:
         for f, rotation in enumerate(self.rotations):
             Z = rotation(X)
             self.Z[f, :, : Z.shape[1]] = Z
+        self.power = np.einsum("fn,fnr->fr", self.weight, np.square(self.Z))
+        if shared is not None:
+            width = self._drop_empty_axes()
+            self.power = self.power * self._stretch()[:, None]
         self.Y = np.eye(n_classes, dtype=dtype)[y]
-        self.power = self._bound(shared is not None)
         self.A = np.zeros((len(folds), width, n_classes), dtype)
         self.b = np.zeros((len(folds), n_classes), dtype)
 
@@ -204,20 +217,32 @@ class LogisticPath:
         )
         return self.Z @ self.A + self.b[:, None]
 
-    def _wide(self, X: Floats) -> bool:
-        return len(self.sizes) > 1 and len(X) >= X.shape[1]
+    def _drop_empty_axes(self) -> int:
+        """Leave out directions in which a fold's own rows do not vary; return the width left."""
+        empty = self.power <= 1e-6 * self.power.max(axis=1, keepdims=True)  # (F, r)
+        used = np.flatnonzero(~empty.all(axis=0))
+        self.Z = np.where(empty[:, None, used], 0, self.Z[:, :, used])
+        self.power = np.where(empty, 0, self.power)[:, used]
+        self.rotations = [replace(r, basis=r.basis[:, used]) for r in self.rotations]
+        return len(used)
 
-    def _bound(self, shared: bool) -> Floats:
-        """Bound each fold's Gram matrix by a diagonal one.
+    def _stretch(self) -> Floats:
+        """Factor (F,) by which ``power`` must grow to bound each fold's Gram matrix.
 
-        In a fold's own basis that is its diagonal. In a shared basis the Gram matrix of all rows
-        is diagonal, and weighted like the fold's heaviest row it bounds the fold's, which only
-        leaves rows out; 1.05 covers the fold's slightly different standardisation.
+        In a fold's own basis that matrix is diagonal, in a shared one only nearly so: what counts
+        is its largest eigenvalue once its diagonal is scaled to one. Power iteration finds it from
+        below; 1.1 covers what 10 steps leave.
         """
-        weight = self.weight
-        if shared:
-            weight = np.repeat(1.05 * weight.max(axis=1, keepdims=True), weight.shape[1], axis=1)
-        return np.einsum("fn,fnr->fr", weight, np.square(self.Z))
+        power = self.power
+        unit = np.divide(1, np.sqrt(power), out=np.zeros_like(power), where=power > 0)
+        start = np.random.default_rng(0).standard_normal((*power.shape, 1))
+        v, grown = start.astype(power.dtype), np.ones(len(power), power.dtype)
+        for _ in range(10):
+            v = v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-30)
+            u = self.weight[:, :, None] * (self.Z @ (unit[:, :, None] * v))  # (F, n, 1)
+            v = unit[:, :, None] * (self.Z.transpose(0, 2, 1) @ u)
+            grown = np.linalg.norm(v, axis=(1, 2))
+        return np.maximum(1.1 * grown, 1)
 
     def coefficients(self, fold: int) -> tuple[Floats, Floats]:
         """Weights ``(D, K)`` and intercepts ``(K,)`` on raw features, float64."""

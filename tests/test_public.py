@@ -1,0 +1,50 @@
+"""The public surface: few names, light to import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import headstart as hs
+
+
+def test_every_public_name_is_there_and_sorted() -> None:
+    assert hs.__all__ == sorted(hs.__all__)
+    for name in hs.__all__:
+        assert getattr(hs, name) is not None
+    assert dir(hs) == sorted(hs.__all__)
+    assert hs.load is hs.Run
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        _ = hs.trian
+
+
+@pytest.mark.parametrize("heavy", ["torch", "timm", "openvino", "sklearn", "matplotlib", "numpy"])
+def test_importing_headstart_imports_nothing_heavy(heavy: str) -> None:
+    code = f"import headstart, sys; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_command_line_starts_without_torch() -> None:
+    code = (
+        "import sys\n"
+        "from headstart.cli import run\n"
+        "run(['--version'])\n"
+        "sys.exit(bool({'torch', 'timm', 'openvino', 'sklearn'} & set(sys.modules)))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_importing_changes_no_global_state() -> None:
+    code = (
+        "import logging, os, random, warnings\n"
+        "import numpy as np\n"
+        "before = (list(warnings.filters), dict(os.environ), random.getstate(),\n"
+        "          np.random.get_state()[1].tolist(), logging.root.level)\n"
+        "import headstart.job, headstart.cli.commands\n"
+        "after = (list(warnings.filters), dict(os.environ), random.getstate(),\n"
+        "         np.random.get_state()[1].tolist(), logging.root.level)\n"
+        "assert before[1:] == after[1:]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
