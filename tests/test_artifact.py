@@ -80,7 +80,7 @@ def test_nonsense_is_no_model(copy: Path, changes: dict[str, object]) -> None:
 
 def test_missing_parts_are_named(copy: Path, tmp_path: Path) -> None:
     (copy / "model" / "head.safetensors").unlink()
-    with pytest.raises(ArtifactError, match="head.safetensors is missing"):
+    with pytest.raises(ArtifactError, match=r"head\.safetensors is missing"):
         hs.load(copy)
     (copy / "model" / "model.json").write_text("{ half", "utf-8")
     with pytest.raises(ArtifactError, match="cannot be read"):

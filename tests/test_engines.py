@@ -169,14 +169,17 @@ def test_an_unwritable_cache_still_gives_an_engine(tmp_path: Path) -> None:
     assert embed(engine, _samples(224, n=1)).shape == (1, 1280)
 
 
-def test_an_interrupted_conversion_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+def test_a_damaged_or_half_made_network_is_made_anew(tmp_path: Path) -> None:
     if "openvino-float32" not in _engines_here():
         pytest.skip("no OpenVINO here")
-    shelf = Bench(Kitchen(tmp_path, 1), DEFAULT).shelf
-    (shelf / "making-killed").mkdir(parents=True)
-    (shelf / "making-killed" / "network.xml").write_text("<half")
-    engine = Bench(Kitchen(tmp_path, 1), DEFAULT).make("openvino-float32")
-    assert embed(engine, _samples(224, n=1)).shape == (1, 1280)
+    kept = Bench(Kitchen(tmp_path, 1), DEFAULT).shelf / "openvino"
+    (kept.parent / "making-1").mkdir(parents=True)
+    (kept.parent / "making-1" / "network.xml").write_text("<half")
+    wanted = embed(Bench(Kitchen(tmp_path, 1), DEFAULT).make("openvino-float32"), _samples(224, 1))
+    for name, damage in (("card.json", b""), ("network.xml", b"<net"), ("network.bin", b"\0" * 9)):
+        (kept / name).write_bytes(damage)
+        again = Bench(Kitchen(tmp_path, 1), DEFAULT).make("openvino-float32")
+        assert np.allclose(embed(again, _samples(224, 1)), wanted, atol=1e-5), name
 
 
 def test_no_usage_statistics_are_loaded() -> None:

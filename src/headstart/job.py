@@ -247,7 +247,8 @@ def prepare(config: Config, *, baseline: bool, on_event: OnEvent = ignore) -> Pr
     on_event(Event("preparing the backbone"))
     engines = [kitchen.engine(ref, device=device)]
     if baseline:
-        engines.append(kitchen.engine(replace(ref, seed=config.seed), device=device))
+        random = replace(ref, seed=config.seed)  # only the weights differ, not the arithmetic
+        engines.append(kitchen.engine(random, device=device, name=engines[0].name))
     with FeatureStore(cache_folder()) as store:
         features = extract(dataset.files, engines, store, workers=workers, on_event=on_event)
     if features.trouble:

@@ -18,7 +18,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -129,12 +128,11 @@ class OpenVINOEngine:
 
     batch_size = 1
 
-    def __init__(self, network: Path, card: Card, precision: str, workers: int) -> None:
-        ov = _openvino()
+    def __init__(self, network: Any, card: Card, precision: str, workers: int) -> None:
         self.name = f"openvino-{precision}"
         self.card = card
-        self._compiled = ov.Core().compile_model(
-            str(network),
+        self._compiled = _openvino().Core().compile_model(
+            network,  # an ov.Model, or the path of a saved one
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
@@ -224,6 +222,7 @@ class Bench:
         self.kitchen = kitchen
         self.ref = ref
         self._backbone: VisionBackbone | None = None
+        self._network: Any = None  # converted in this process, where the cache had none
         mark = ref.fingerprint() or _card_mark(self.backbone.card)
         versions = [FORMAT, *(_version(p) for p in ("openvino", "timm", "torch"))]
         key = hashlib.sha256("|".join([mark, *versions]).encode()).hexdigest()[:32]
@@ -245,19 +244,19 @@ class Bench:
             return TorchEngine(self.backbone, precision)
         if library != "openvino":
             raise ConfigError(f"No engine {name!r}.", f"One of: {', '.join(CPU_ENGINES)}.")
-        network = self.shelf / "openvino"
-        if not network.exists():
-            network = self._convert(network)
-        card = Card.from_json(json.loads((network / "card.json").read_text("utf-8")))
-        return OpenVINOEngine(network / "network.xml", card, precision, self.kitchen.workers)
+        kept, workers = self.shelf / "openvino", self.kitchen.workers
+        try:
+            card = Card.from_json(json.loads((kept / "card.json").read_text("utf-8")))
+            return OpenVINOEngine(str(kept / "network.xml"), card, precision, workers)
+        except (OSError, RuntimeError, ValueError, TypeError, KeyError):
+            # Not there yet, or damaged: a cache may always be made anew.
+            if self._network is None:
+                self._network = self._convert()
+                _keep_network(self._network, self.backbone.card, kept)
+            return OpenVINOEngine(self._network, self.backbone.card, precision, workers)
 
     def choice(self) -> str:
-        """Name the engine to use: remembered, or found by timing.
-
-        A re-initialised network is only ever compared with: it takes the first choice at hand.
-        """
-        if self.ref.seed is not None:
-            return _engines_here()[0]
+        """Name the engine to use: remembered, or found by timing."""
         memory = self.shelf / f"choice-{_machine()}.json"
         if memory.exists():
             name = str(json.loads(memory.read_text("utf-8"))["engine"])
@@ -279,33 +278,32 @@ class Bench:
                 timed[name] = seconds
         return timed
 
-    def _convert(self, folder: Path) -> Path:
-        """Convert to OpenVINO's form, normalisation in the graph; return where it lies, whole."""
+    def _convert(self) -> Any:
+        """Convert to OpenVINO's form, with the normalisation in the graph."""
         import torch
 
-        ov = _openvino()
-        backbone = self.backbone
-        side = backbone.card.preprocessing.size
+        side = self.backbone.card.preprocessing.size
         example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
         with torch.no_grad(), warnings.catch_warnings():
             # torch deprecates tracing; OpenVINO's converter still wants a traced module.
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
-            traced = torch.jit.freeze(torch.jit.trace(backbone, example, check_trace=False))
-        network = ov.convert_model(traced, example_input=example, input=[1, side, side, 3])
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            beside = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
-        except OSError:  # an unwritable cache: keep it for this process only
-            folder = beside = Path(tempfile.mkdtemp(prefix="headstart-"))
-        ov.save_model(network, beside / "network.xml", compress_to_fp16=False)
-        card = json.dumps(backbone.card.to_json(), indent=1)
-        (beside / "card.json").write_text(card, "utf-8")
-        try:
-            beside.rename(folder)
-        except OSError:  # another process finished the same work first
-            shutil.rmtree(beside, ignore_errors=True)
-        return folder
+            traced = torch.jit.freeze(torch.jit.trace(self.backbone, example, check_trace=False))
+        return _openvino().convert_model(traced, example_input=example, input=[1, side, side, 3])
+
+
+def _keep_network(network: Any, card: Card, folder: Path) -> None:
+    """Save a converted network whole, or not at all where the cache cannot be written."""
+    beside = folder.with_name(f"making-{os.getpid()}")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        _openvino().save_model(network, beside / "network.xml", compress_to_fp16=False)
+        (beside / "card.json").write_text(json.dumps(card.to_json(), indent=1), "utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        beside.rename(folder)
+    except (OSError, RuntimeError):
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def fastest(timed: dict[str, float]) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from headstart.judge.intervals import Interval, wilson
+from headstart.judge.intervals import wilson
+from headstart.report.svg import Frame, tag, ticks
 
 PALETTE = (
     *("#2f6fd0", "#d9730d", "#1c9468", "#c2417c", "#7a5bd0"),
@@ -25,23 +25,6 @@ PALETTE = (
 MAP_WIDTH, MAP_HEIGHT, MAP_MARGIN = 640, 440, 16
 PICTURE = 24
 """Side of a picture on the map, in units of its width."""
-
-
-def tag(name: str, *children: object, **attributes: object) -> Markup:
-    """Build one element; everything that is not markup already is escaped.
-
-    Underscores in attribute names stand for hyphens, a trailing one is dropped; ``None`` leaves
-    an attribute out.
-
-    Examples
-    --------
-    >>> print(tag("text", "a < b", class_="note", text_anchor="end", x=1.25))
-    <text class="note" text-anchor="end" x="1.25">a &lt; b</text>
-    """
-    given = {k.rstrip("_").replace("_", "-"): v for k, v in attributes.items() if v is not None}
-    opening = Markup("").join(Markup(' {}="{}"').format(k, _short(v)) for k, v in given.items())
-    inside = Markup("").join(escape(child) for child in children)
-    return Markup("<{0}{1}>{2}</{0}>").format(name, opening, inside)
 
 
 def bar(value: float, ci95: Sequence[float], *, tone: str = "own", height: int = 22) -> Markup:
@@ -96,102 +79,15 @@ def gain(value: float, ci95: Sequence[float]) -> Markup:
     )
 
 
-@dataclass(frozen=True)
-class Frame:
-    """A drawing area with two axes.
-
-    Attributes
-    ----------
-    x, y : (float, float)
-        The values at the ends of the axes.
-    width, height : float
-        Of the whole drawing; the margins hold the labels.
-    """
-
-    x: Interval
-    y: Interval
-    width: float = 480
-    height: float = 310
-    left: float = 58
-    right: float = 18
-    top: float = 34
-    bottom: float = 56
-
-    def across(self, value: float) -> float:
-        """Horizontal place of a value."""
-        share = (value - self.x[0]) / ((self.x[1] - self.x[0]) or 1)
-        return self.left + share * (self.width - self.left - self.right)
-
-    def down(self, value: float) -> float:
-        """Vertical place of a value."""
-        share = (value - self.y[0]) / ((self.y[1] - self.y[0]) or 1)
-        return self.height - self.bottom - share * (self.height - self.top - self.bottom)
-
-    def axes(
-        self,
-        x_ticks: Sequence[tuple[float, str]],
-        y_ticks: Sequence[tuple[float, str]],
-        x_title: str,
-        y_title: str,
-    ) -> Markup:
-        """Draw grid lines, tick labels and titles."""
-        floor, end = self.height - self.bottom, self.width - self.right
-        lines = [
-            tag("line", x1=self.left, x2=end, y1=self.down(v), y2=self.down(v), class_="grid")
-            for v, _ in y_ticks
-        ]
-        beside = [
-            tag("text", label, x=self.left - 8, y=self.down(v), dy="0.35em", text_anchor="end")
-            for v, label in y_ticks
-        ]
-        below = [
-            tag("text", label, x=self.across(v), y=floor + 20, text_anchor="middle")
-            for v, label in x_ticks
-        ]
-        titles = [
-            tag("text", y_title, x=2, y=14, class_="title"),
-            tag("text", x_title, x=end, y=self.height - 8, text_anchor="end", class_="title"),
-        ]
-        return Markup("").join([*lines, *beside, *below, *titles])
-
-    def line(self, points: Sequence[tuple[float, float]], kind: str = "line") -> Markup:
-        """Join points (x, y) by straight lines."""
-        return tag("polyline", points=self._path(points), class_=kind)
-
-    def band(self, xs: Sequence[float], lows: Sequence[float], highs: Sequence[float]) -> Markup:
-        """Fill between two lines."""
-        there = list(zip(xs, highs, strict=True))
-        back = list(zip(xs, lows, strict=True))[::-1]
-        return tag("polygon", points=self._path(there + back), class_="band")
-
-    def dot(self, x: float, y: float, title: str, kind: str = "dot", r: float = 4.5) -> Markup:
-        """Mark a point; the title shows when it is pointed at."""
-        mark = tag("title", title)
-        return tag("circle", mark, cx=self.across(x), cy=self.down(y), r=r, class_=kind)
-
-    def error(self, x: float, low: float, high: float) -> Markup:
-        """Draw a vertical interval."""
-        at = self.across(x)
-        return tag("line", x1=at, x2=at, y1=self.down(low), y2=self.down(high), class_="whisker")
-
-    def drawing(self, said: str, *parts: Markup) -> Markup:
-        """Close the drawing; ``said`` describes it to who cannot see it."""
-        view = f"0 0 {self.width:g} {self.height:g}"
-        return tag("svg", *parts, viewBox=view, class_="plot", role="img", aria_label=said)
-
-    def _path(self, points: Sequence[tuple[float, float]]) -> str:
-        return " ".join(f"{self.across(x):.1f},{self.down(y):.1f}" for x, y in points)
-
-
 def reliability(bins: Sequence[dict[str, float]]) -> Markup:
     """Draw how often answers of a given confidence are right, and how many there are."""
-    frame = Frame((0, 1), (0, 1), height=380, bottom=126)
+    frame = Frame((0, 1), (0, 1), height=392, bottom=138)
     ticks = [(x, f"{x:.0%}") for x in (0, 0.25, 0.5, 0.75, 1)]
     most = max(int(b["count"]) for b in bins)
     parts = [
         frame.axes(ticks, ticks, "stated confidence", "how often it was right"),
         frame.line([(0, 0), (1, 1)], "ideal"),
-        tag("text", "number of images", x=frame.left, y=frame.height - 86, class_="title"),
+        tag("text", "number of images", x=frame.left, y=frame.height - 90, class_="title"),
     ]
     wide = frame.across(0.1) - frame.across(0) - 4
     for b in bins:
@@ -248,45 +144,31 @@ def candidates(head: dict[str, Any]) -> Markup:
     others = [c for c in tried if c["head"] != "logistic"]
     xs = [math.log10(c["C"]) for c in free]
     ys = [float(c["log_loss"]) for c in free]
-    errors = [float(c["log_loss_se"]) for c in free]
-    lows = [y - e for y, e in zip(ys, errors, strict=True)]
-    highs = [y + e for y, e in zip(ys, errors, strict=True)]
+    lows = [c["log_loss"] - c["log_loss_se"] for c in free]
+    highs = [c["log_loss"] + c["log_loss_se"] for c in free]
     levels = [float(c["log_loss"]) for c in others]
-    top, bottom = max([*highs, *levels]), min([*lows, *levels])
+    top, bottom = max(highs + levels), min(lows + levels)
     pad = 0.16 * ((top - bottom) or 1)
     frame = Frame((min(xs) - 0.2, max(xs) + 0.2), (max(0.0, bottom - pad), top + pad / 3))
-    right = frame.width - frame.right
-    parts = [
+    every = 2 if max(xs) - min(xs) > 5 else 1
+    powers = [k for k in range(math.ceil(min(xs)), math.floor(max(xs)) + 1) if k % every == 0]
+    chosen_as = f"C = {head['C']:.3g}" if head["kind"] == "logistic" else head["kind"]
+    return frame.drawing(
+        f"Log loss of {len(tried)} heads; chosen: {chosen_as}.",
         frame.axes(
-            [(k, f"10{_raised(k)}") for k in range(math.ceil(min(xs)), math.floor(max(xs)) + 1)
-             if k % 2 == 0 or max(xs) - min(xs) < 5],
+            [(k, f"10{_raised(k)}") for k in powers],
             [(y, f"{y:g}") for y in ticks(*frame.y, 5)],
             "C: freedom to follow the training images",
             "log loss, lower is better",
         ),
         frame.band(xs, lows, highs),
         frame.line(list(zip(xs, ys, strict=True))),
-    ]  # fmt: skip
-    for c, level in zip(others, levels, strict=True):
-        chosen = " chosen" if c["head"] == head["kind"] else ""
-        parts += [
-            frame.line([(frame.x[0], level), (frame.x[1], level)], f"rival{chosen}"),
-            tag("text", c["head"], x=right - 4, y=frame.down(level) - 5, text_anchor="end",
-                class_="small"),
-        ]  # fmt: skip
-    for c, x, y in zip(free, xs, ys, strict=True):
-        chosen = head["kind"] == "logistic" and math.isclose(c["C"], head["C"], rel_tol=1e-6)
-        title = f"C = {c['C']:.3g}: log loss {y:.3f}, accuracy {c['accuracy']:.1%}"
-        if chosen:
-            parts.append(frame.dot(x, y, f"Chosen. {title}", "dot chosen", 8))
-            parts.append(
-                tag("text", "chosen", x=frame.across(x), y=frame.down(y) + 26,
-                    text_anchor="middle", class_="chosen")
-            )  # fmt: skip
-        else:
-            parts.append(frame.dot(x, y, title, r=3.5))
-    chosen_as = f"C = {head['C']:.3g}" if head["kind"] == "logistic" else head["kind"]
-    return frame.drawing(f"Log loss of {len(tried)} heads; chosen: {chosen_as}.", *parts)
+        *(_level(frame, c, c["head"] == head["kind"]) for c in others),
+        *(
+            _candidate(frame, c, head["kind"] == "logistic" and math.isclose(c["C"], head["C"]))
+            for c in free
+        ),
+    )
 
 
 def embedding(points: Sequence[dict[str, Any]], classes: Sequence[str]) -> Markup:
@@ -296,7 +178,8 @@ def embedding(points: Sequence[dict[str, Any]], classes: Sequence[str]) -> Marku
     only the first is in the tab order, the page's script moves from there with the arrow keys.
     """
     index = {name: c for c, name in enumerate(classes)}
-    marks = [_point(p, index[p["label"]], first=i == 0) for i, p in enumerate(points)]
+    wrong_on_top = sorted(points, key=lambda p: p["right"] is False)
+    marks = [_point(p, index[p["label"]], first=i == 0) for i, p in enumerate(wrong_on_top)]
     return tag(
         "svg",
         *marks,
@@ -324,30 +207,11 @@ def point_words(point: dict[str, Any]) -> str:
     return f"{point['label']}, {answer} ({point['path']})"
 
 
-def ticks(low: float, high: float, count: int) -> list[float]:
-    """Choose about ``count`` round values within [low, high].
-
-    Examples
-    --------
-    >>> ticks(0, 239, 5)
-    [0.0, 50.0, 100.0, 150.0, 200.0]
-    >>> ticks(0.6, 1, 5)
-    [0.6, 0.7, 0.8, 0.9, 1.0]
-    """
-    rough = ((high - low) or 1) / count
-    unit = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * unit for m in (1, 2, 2.5, 5, 10) if m * unit >= rough * 0.999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(k * step, 12) for k in range(first, last + 1)]
-
-
 def _point(point: dict[str, Any], c: int, *, first: bool) -> Markup:
     x = MAP_MARGIN + point["x"] * (MAP_WIDTH - 2 * MAP_MARGIN)
     y = MAP_MARGIN + point["y"] * (MAP_HEIGHT - 2 * MAP_MARGIN)
     kind = {True: "right", False: "wrong", None: "trained"}[point["right"]]
-    shape = (
-        tag("path", d="M-4-4 4 4M-4 4 4-4") if kind == "wrong" else tag("circle", r=4)
-    )
+    shape = tag("path", d="M-4-4 4 4M-4 4 4-4") if kind == "wrong" else tag("circle", r=4)
     half = PICTURE / 2
     frame = tag("rect", x=-half, y=-half, width=PICTURE, height=PICTURE, class_="frame")
     image = tag("image", href=point["image"], x=-half, y=-half, width=PICTURE, height=PICTURE,
@@ -366,6 +230,25 @@ def _point(point: dict[str, Any], c: int, *, first: bool) -> Markup:
     )
 
 
+def _candidate(frame: Frame, candidate: dict[str, Any], chosen: bool) -> Markup:
+    """Mark one strength of logistic regression."""
+    x, y = math.log10(candidate["C"]), float(candidate["log_loss"])
+    title = f"C = {candidate['C']:.3g}: log loss {y:.3f}, accuracy {candidate['accuracy']:.1%}"
+    if not chosen:
+        return frame.dot(x, y, title, r=3.5)
+    word = tag("text", "chosen", x=frame.across(x), y=frame.down(y) + 26, text_anchor="middle",
+               class_="chosen")  # fmt: skip
+    return frame.dot(x, y, f"Chosen. {title}", "dot chosen", 8) + word
+
+
+def _level(frame: Frame, candidate: dict[str, Any], chosen: bool) -> Markup:
+    """Draw a head without a strength as a level across the drawing."""
+    level = float(candidate["log_loss"])
+    line = frame.line([(x, level) for x in frame.x], "rival chosen" if chosen else "rival")
+    return line + tag("text", candidate["head"], x=frame.across(frame.x[1]) - 4,
+                      y=frame.down(level) - 5, text_anchor="end", class_="small")  # fmt: skip
+
+
 def _whisker(low: str, high: str, middle: float, cap: float) -> Markup:
     lines = [(low, high, middle, middle)]
     lines += [(at, at, middle - cap, middle + cap) for at in (low, high)]
@@ -376,10 +259,6 @@ def _whisker(low: str, high: str, middle: float, cap: float) -> Markup:
 
 def _percent(share: float) -> str:
     return f"{100 * min(max(share, 0), 1):.2f}%"
-
-
-def _short(value: object) -> object:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
 
 
 def _raised(k: int) -> str:

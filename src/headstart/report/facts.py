@@ -208,9 +208,7 @@ def most_frequent(confusion: NDArray[np.int64], classes: list[str], limit: int) 
     ]
 
 
-def _predictions(
-    path: Path, classes: list[str]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _predictions(path: Path, classes: list[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Read ``path, label, predicted, p:CLASS..., fold`` by position: names may be anything."""
     index = {name: c for c, name in enumerate(classes)}
     with path.open(encoding="utf-8", newline="") as opened:

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FONTS = (
-    *("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC"),
-    *("Hiragino Sans", "Microsoft YaHei", "Malgun Gothic", "WenQuanYi Micro Hei", "SimHei"),
+    *("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC"),
+    *("PingFang SC", "Hiragino Sans", "Microsoft YaHei", "Malgun Gothic", "WenQuanYi Micro Hei"),
+    *("SimHei", "Noto Serif CJK JP", "Noto Emoji", "Segoe UI Symbol", "Apple Symbols"),
 )
 """In order of preference, letter by letter; those that are not installed are left out."""
 OWN, RIVAL, INK, RULE = "#2f6fd0", "#a3a7ae", "#1b1d21", "#dddbd4"
@@ -38,10 +39,10 @@ Painter = Callable[["Axes", Facts], None]
 def draw(facts: Facts) -> Iterator[tuple[str, bytes]]:
     """Draw what the run has numbers for, as ``(file name, content)``: each once PNG, once SVG."""
     k = len(facts.classes)
-    side = min(3.2 + 0.45 * k, 12)
+    side = min(2.4 + 0.5 * k, 9)
     painters: list[tuple[str, Painter, tuple[float, float]]] = [
         ("baselines", _baselines, (7.2, 2.9)),
-        ("confusion", _confusion, (side + 1, side)),
+        ("confusion", _confusion, (side + 0.6, side)),
         ("reliability", _reliability, (4.8, 4.4)),
     ]
     if len(facts.metrics["learning_curve"]) > 1:
@@ -86,7 +87,7 @@ def _saved(figure: Figure, kind: str) -> bytes:
 
     there = set(fontManager.get_font_names())
     for text in figure.findobj(Text):
-        text.set_fontfamily([font for font in FONTS if font in there])  # type: ignore[attr-defined]
+        text.set_fontfamily([font for font in FONTS if font in there])
     out = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {}
     with warnings.catch_warnings(), rc_context({"svg.hashsalt": "headstart"}):
@@ -114,17 +115,21 @@ def _confusion(axes: Axes, facts: Facts) -> None:
     table = facts.confusion
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     k = len(table)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     if k <= 20:
         for t, s in zip(*np.nonzero(table), strict=True):
             ink = "white" if shares[t, s] > 0.55 else INK
-            axes.text(s, t, str(table[t, s]), ha="center", va="center", color=ink, fontsize=9)
+            axes.text(s, t, str(table[t, s]), ha="center", va="center", color=ink, fontsize=8)
     names = [plain(name) for name in facts.classes]
-    size = min(10.0, 500 / k)
+    size = min(10.0, 400 / k)
     axes.set_yticks(range(k), names, fontsize=size)
-    axes.set_xticks(range(k), names, fontsize=size, rotation=0 if k <= 3 else 90)
-    axes.set_xlabel("answer")
     axes.set_ylabel("true class")
+    if k <= 40:
+        axes.set_xticks(range(k), names, fontsize=size, rotation=0 if k <= 3 else 90)
+        axes.set_xlabel("answer")
+    else:  # a hundred upright names more would be nothing but slow
+        axes.set_xticks([])
+        axes.set_xlabel("answer, in the same order")
 
 
 def _reliability(axes: Axes, facts: Facts) -> None:
@@ -170,6 +175,7 @@ def _map(axes: Axes, facts: Facts) -> None:
         axes.scatter(*_places(wrong), s=26, color=colour, marker="x")
     axes.set_xticks([])
     axes.set_yticks([])
+    axes.spines[:].set_visible(False)
     axes.invert_yaxis()
     axes.set_xlabel("alike to the network = close together; crosses: wrong")
     if len(facts.classes) <= 20:

@@ -138,9 +138,7 @@ def _original(dataset: Dataset, features: Features, row: int) -> Image.Image:
         return Image.fromarray(features.thumbs[row])
 
 
-def _map(
-    dataset: Dataset, features: Features, judgement: Judgement, seed: int
-) -> dict[str, Any]:
+def _map(dataset: Dataset, features: Features, judgement: Judgement, seed: int) -> dict[str, Any]:
     held = np.zeros(len(dataset), dtype=bool)
     held[judgement.rows] = True
     answers = dict(zip(judgement.rows.tolist(), judgement.proba.argmax(axis=1), strict=True))

@@ -48,11 +48,13 @@ class CentroidHead:
 
     @classmethod
     def fit(cls, X: Floats, y: Ints, n_classes: int) -> CentroidHead:
-        """Average the normalised rows of every class; a class without rows stays at the origin."""
+        """Average the normalised rows of every class; one without rows lies far from them all."""
         mean = X.mean(axis=0)
         Z = _unit(X - mean)
         member = np.eye(n_classes, dtype=X.dtype)[y]  # (n, K)
-        centroids = member.T @ Z / np.maximum(member.sum(axis=0), 1)[:, None]
+        count = member.sum(axis=0)
+        centroids = member.T @ Z / np.maximum(count, 1)[:, None]
+        centroids[count == 0] = 10 / np.sqrt(X.shape[1])  # of length 10; rows have length 1
         return cls(mean.astype(np.float32), centroids.astype(np.float32))
 
     def logits(self, X: Floats) -> Floats:

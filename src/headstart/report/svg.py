@@ -1,0 +1,136 @@
+"""SVG by hand: elements as escaped markup, and an area with two axes to draw in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from headstart.judge.intervals import Interval
+
+
+def tag(name: str, *children: object, **attributes: object) -> Markup:
+    """Build one element; everything that is not markup already is escaped.
+
+    Underscores in attribute names stand for hyphens, a trailing one is dropped; ``None`` leaves
+    an attribute out.
+
+    Examples
+    --------
+    >>> print(tag("text", "a < b", class_="note", text_anchor="end", x=1.25))
+    <text class="note" text-anchor="end" x="1.25">a &lt; b</text>
+    """
+    given = {k.rstrip("_").replace("_", "-"): v for k, v in attributes.items() if v is not None}
+    opening = Markup("").join(Markup(' {}="{}"').format(k, _short(v)) for k, v in given.items())
+    inside = Markup("").join(escape(child) for child in children)
+    return Markup("<{0}{1}>{2}</{0}>").format(name, opening, inside)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A drawing area with two axes.
+
+    Attributes
+    ----------
+    x, y : (float, float)
+        The values at the ends of the axes.
+    width, height : float
+        Of the whole drawing; the margins hold the labels.
+    """
+
+    x: Interval
+    y: Interval
+    width: float = 480
+    height: float = 310
+    left: float = 58
+    right: float = 18
+    top: float = 34
+    bottom: float = 56
+
+    def across(self, value: float) -> float:
+        """Horizontal place of a value."""
+        share = (value - self.x[0]) / ((self.x[1] - self.x[0]) or 1)
+        return self.left + share * (self.width - self.left - self.right)
+
+    def down(self, value: float) -> float:
+        """Vertical place of a value."""
+        share = (value - self.y[0]) / ((self.y[1] - self.y[0]) or 1)
+        return self.height - self.bottom - share * (self.height - self.top - self.bottom)
+
+    def axes(
+        self,
+        x_ticks: Sequence[tuple[float, str]],
+        y_ticks: Sequence[tuple[float, str]],
+        x_title: str,
+        y_title: str,
+    ) -> Markup:
+        """Draw grid lines, tick labels and titles."""
+        floor, end = self.height - self.bottom, self.width - self.right
+        lines = [
+            tag("line", x1=self.left, x2=end, y1=self.down(v), y2=self.down(v), class_="grid")
+            for v, _ in y_ticks
+        ]
+        beside = [
+            tag("text", label, x=self.left - 8, y=self.down(v), dy="0.35em", text_anchor="end")
+            for v, label in y_ticks
+        ]
+        below = [
+            tag("text", label, x=self.across(v), y=floor + 20, text_anchor="middle")
+            for v, label in x_ticks
+        ]
+        titles = [
+            tag("text", y_title, x=2, y=14, class_="title"),
+            tag("text", x_title, x=end, y=self.height - 8, text_anchor="end", class_="title"),
+        ]
+        return Markup("").join([*lines, *beside, *below, *titles])
+
+    def line(self, points: Sequence[tuple[float, float]], kind: str = "line") -> Markup:
+        """Join points (x, y) by straight lines."""
+        return tag("polyline", points=self._path(points), class_=kind)
+
+    def band(self, xs: Sequence[float], lows: Sequence[float], highs: Sequence[float]) -> Markup:
+        """Fill between two lines."""
+        there = list(zip(xs, highs, strict=True))
+        back = list(zip(xs, lows, strict=True))[::-1]
+        return tag("polygon", points=self._path(there + back), class_="band")
+
+    def dot(self, x: float, y: float, title: str, kind: str = "dot", r: float = 4.5) -> Markup:
+        """Mark a point; the title shows when it is pointed at."""
+        mark = tag("title", title)
+        return tag("circle", mark, cx=self.across(x), cy=self.down(y), r=r, class_=kind)
+
+    def error(self, x: float, low: float, high: float) -> Markup:
+        """Draw a vertical interval."""
+        at = self.across(x)
+        return tag("line", x1=at, x2=at, y1=self.down(low), y2=self.down(high), class_="whisker")
+
+    def drawing(self, said: str, *parts: Markup) -> Markup:
+        """Close the drawing; ``said`` describes it to who cannot see it."""
+        view = f"0 0 {self.width:g} {self.height:g}"
+        return tag("svg", *parts, viewBox=view, class_="plot", role="img", aria_label=said)
+
+    def _path(self, points: Sequence[tuple[float, float]]) -> str:
+        return " ".join(f"{self.across(x):.1f},{self.down(y):.1f}" for x, y in points)
+
+
+def ticks(low: float, high: float, count: int) -> list[float]:
+    """Choose about ``count`` round values within [low, high].
+
+    Examples
+    --------
+    >>> ticks(0, 239, 5)
+    [0.0, 50.0, 100.0, 150.0, 200.0]
+    >>> ticks(0.6, 1, 5)
+    [0.6, 0.7, 0.8, 0.9, 1.0]
+    """
+    rough = ((high - low) or 1) / count
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * unit for m in (1, 2, 2.5, 5, 10) if m * unit >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(k * step, 12) for k in range(first, last + 1)]
+
+
+def _short(value: object) -> object:
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
