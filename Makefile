@@ -29,9 +29,10 @@ format: $(VENV)/.installed
 	$(RUN)ruff format .
 	$(RUN)ruff check --fix .
 
+# make bench DATA=FOLDER, a folder with train/ and val/ of JPEG photos
 bench: $(VENV)/.installed
-	$(RUN)python benchmarks/embed.py
-	$(RUN)python benchmarks/main_job.py
+	$(RUN)python benchmarks/embed.py $(DATA)
+	$(RUN)python benchmarks/main_job.py $(DATA)
 
 clean:
 	rm -rf $(VENV)

@@ -50,7 +50,7 @@ def scored(*rows):
 
 
 @pytest.mark.parametrize(
-    ("rows", "chosen"),
+    ("rows", "strength"),
     [
         # the best is 0.50 ± 0.03: 0.52 at C = 0.1 is within, 0.54 at 0.01 is not
         ([(0.01, 0.54, 0.9), (0.1, 0.52, 0.9), (1, 0.50, 0.03), (10, 0.6, 0.0)], 0.1),
@@ -62,9 +62,9 @@ def scored(*rows):
         ([(0.01, 0.75, 0.0), (0.1, 0.5, 0.25)], 0.01),
     ],
 )
-def test_one_standard_error_rule(rows, chosen):
-    best = _one_standard_error(scored(*rows))
-    assert best.C == chosen
+def test_one_standard_error_rule(rows, strength):
+    found = _one_standard_error(scored(*rows)).C
+    assert found == strength
 
 
 def test_scores_by_hand():

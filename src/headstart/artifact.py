@@ -20,11 +20,12 @@ from safetensors.numpy import load_file, save_file
 from headstart._version import __version__
 from headstart.backbones import Card, Ref
 from headstart.backbones.saved import SavedBackbone
-from headstart.errors import ArtifactError
+from headstart.errors import ArtifactError, BackboneError
 from headstart.transfer import Familiarity, FittedModel
 from headstart.transfer.heads import HEADS, arrays_of
 
 SCHEMA = 1
+REBUILT = ("timm", "torchvision")
 MODEL_JSON, HEAD_FILE, BACKBONE_FILE = "model.json", "head.safetensors", "backbone.safetensors"
 
 
@@ -68,6 +69,8 @@ def save_model(folder: Path, model: FittedModel, card: Card, ref: Ref, engine: s
     by_package = ref.prefix == "embedded"
     if not by_package:
         SavedBackbone.save(ref.load(), folder / BACKBONE_FILE)
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors writes files only their owner may read
     files = sorted(p.name for p in folder.iterdir())
     described: dict[str, Any] = {
         "schema": SCHEMA,
@@ -88,6 +91,16 @@ def save_model(folder: Path, model: FittedModel, card: Card, ref: Ref, engine: s
     described["checksum"] = _checksum(described)
     text = json.dumps(described, indent=1, ensure_ascii=False)
     (folder / MODEL_JSON).write_text(text + "\n", "utf-8")
+
+
+def refuse_unsavable(ref: Ref, card: Card) -> None:
+    """Raise ``BackboneError`` for a network that could be trained on but not rebuilt later."""
+    if ref.prefix != "embedded" and card.architecture.partition(":")[0] not in REBUILT:
+        raise BackboneError(
+            f"{card.name} is of architecture {card.architecture!r}, which a saved model could not "
+            "rebuild.",
+            f"Backbones must be built by {' or '.join(REBUILT)}.",
+        )
 
 
 def load_model(folder: Path) -> SavedModel:

@@ -25,7 +25,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
     """Classify images (or ready features) with a new head on a frozen, pretrained backbone.
 
     Use it inside scikit-learn's own tools. For a verdict, a report and the checks of the data use
-    :func:`headstart.train`; an estimator only fits and predicts.
+    :func:`headstart.train`; an estimator only fits and predicts, on the CPU.
 
     Parameters
     ----------

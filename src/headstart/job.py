@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
@@ -27,11 +28,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from headstart._version import __version__
-from headstart.artifact import save_model
+from headstart.artifact import refuse_unsavable, save_model
 from headstart.backbones import DEFAULT, Ref, resolve
 from headstart.data.checks import (
     check_classes,
     check_copies,
+    check_groups,
     check_sizes,
     check_test_size,
     find_copies,
@@ -57,6 +59,8 @@ from headstart.transfer.probe import Choice, fit_probe
 
 SCHEMA = 1
 METHODS = ("auto", "probe")
+WRITING = ".headstart-writing-"
+"""How folders begin that are not complete yet; old ones are cleared away by the next run."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,8 @@ class Prepared:
         Every example that was dropped, with the reason.
     ref, engine
         The backbone and what ran it.
+    backbone_seconds : float
+        What preparing the engines took.
     """
 
     dataset: Dataset
@@ -129,6 +135,7 @@ class Prepared:
     ref: Ref
     engine: Engine
     task: Task
+    backbone_seconds: float
 
     @property
     def train(self) -> NDArray[np.int64]:
@@ -174,8 +181,8 @@ def train(
     config = Config(str(data), **options)
     folder = _destination(config, out, overwrite)
     prepared = prepare(config, baseline=True, on_event=on_event)
-    clock = {"embed_s": prepared.features.seconds, "read_s": time.perf_counter() - start}
-    clock["read_s"] -= clock["embed_s"]
+    clock = {"embed_s": prepared.features.seconds, "prepare_s": prepared.backbone_seconds}
+    clock["read_s"] = time.perf_counter() - start - sum(clock.values())
 
     mark = time.perf_counter()
     model, choice = fit(prepared, on_event)
@@ -245,16 +252,19 @@ def prepare(config: Config, *, baseline: bool, on_event: OnEvent = ignore) -> Pr
     kitchen = Kitchen(cache_folder(), workers, on_event)
     device = _device(config.device)
     on_event(Event("preparing the backbone"))
+    mark = time.perf_counter()
     engines = [kitchen.engine(ref, device=device)]
+    refuse_unsavable(ref, engines[0].card)
     if baseline:
         random = replace(ref, seed=config.seed)  # only the weights differ, not the arithmetic
         engines.append(kitchen.engine(random, device=device, name=engines[0].name))
+    backbone_seconds = time.perf_counter() - mark
     with FeatureStore(cache_folder()) as store:
         features = extract(dataset.files, engines, store, workers=workers, on_event=on_event)
     if features.trouble:
         message = f"The feature cache is out of use: {features.trouble}. The run goes on without."
         on_event(Event("reading and embedding", message=message, level="warning"))
-    return _checked(config, dataset, features, ref, engines[0])
+    return _checked(config, dataset, features, ref, engines[0], backbone_seconds)
 
 
 def fit(prepared: Prepared, on_event: OnEvent = ignore) -> tuple[FittedModel, Choice]:
@@ -298,7 +308,12 @@ def _training(prepared: Prepared) -> tuple[NDArray[np.float32], Task]:
 
 
 def _checked(
-    config: Config, dataset: Dataset, features: Features, ref: Ref, engine: Engine
+    config: Config,
+    dataset: Dataset,
+    features: Features,
+    ref: Ref,
+    engine: Engine,
+    backbone_seconds: float,
 ) -> Prepared:
     """Leave out what cannot be used, note what a score would hide."""
     unreadable = [(dataset.refs[i], features.unreadable[i]) for i in sorted(features.unreadable)]
@@ -317,8 +332,18 @@ def _checked(
     imbalance = check_classes(dataset)
     sizes = check_sizes(dataset, features.sizes, engine.card.preprocessing.size)
     dataset = dataset.noting(*found, *imbalance, *copy_findings, *sizes, *check_test_size(dataset))
-    task = Task(dataset.labels, len(dataset.classes), groups, config.balanced, config.seed)
-    return Prepared(dataset, features, len(unreadable), left_out, ref, engine, task)
+    dataset = dataset.noting(*check_groups(dataset, groups))
+    task = Task(
+        dataset.labels,
+        len(dataset.classes),
+        groups,
+        config.balanced,
+        config.seed,
+        grouped=dataset.groups is not None,
+    )
+    return Prepared(
+        dataset, features, len(unreadable), left_out, ref, engine, task, backbone_seconds
+    )
 
 
 def _unreadable(config: Config, unreadable: list[tuple[str, str]], n: int) -> list[Finding]:
@@ -368,49 +393,66 @@ def _tick(on_event: OnEvent, done: int, total: int) -> None:
 
 def _destination(config: Config, out: str | Path | None, overwrite: bool) -> Path:
     """Decide the run folder, and refuse now what could not be written later."""
-    if out is None:
-        stem = Path(config.data.removeprefix("builtin:").rstrip("/\\")).name.partition(".")[0]
-        folder = Path("runs") / (stem or Path.cwd().name)
-        for number in range(2, 10_000):
-            if overwrite or not folder.exists():
-                break
-            folder = folder.with_name(f"{stem or Path.cwd().name}-{number}")
-    else:
-        folder = Path(out)
-        if folder.exists() and not overwrite:
-            raise ConfigError(
-                f"The output {str(folder)!r} exists.", "Choose another --out, or pass --overwrite."
-            )
-        if folder.exists() and not (folder / "metrics.json").exists():
-            raise ConfigError(
-                f"{str(folder)!r} is not a run folder, so --overwrite will not replace it.",
-                "Choose another --out.",
-            )
-    parent = folder.parent
+    folder = _default_folder(config, overwrite) if out is None else Path(out)
+    _refuse_the_data(config.data, folder)
+    if folder.exists() and not overwrite:
+        raise ConfigError(
+            f"The output {str(folder)!r} exists.", "Choose another --out, or pass --overwrite."
+        )
+    if folder.exists() and not (folder / "model" / "model.json").exists():
+        raise ConfigError(
+            f"{str(folder)!r} is not a run folder, so --overwrite will not replace it.",
+            "Choose another --out.",
+        )
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder.parent):
             pass
     except OSError as cause:
         raise ConfigError(
-            f"Cannot write to {str(parent)!r}: {cause.strerror or cause}.",
+            f"Cannot write to {str(folder.parent)!r}: {cause.strerror or cause}.",
             "Choose another folder with --out.",
         ) from cause
     return folder
 
 
+def _default_folder(config: Config, overwrite: bool) -> Path:
+    """``runs/NAME``; unless it may be overwritten, with the first number that is free."""
+    given = Path(config.data.removeprefix("builtin:")).resolve().name
+    stem = given.partition(".")[0] or "run"
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    folders = (Path("runs") / name for name in names)
+    return next(f for f in folders if overwrite or not f.exists())
+
+
+def _refuse_the_data(data: str, folder: Path) -> None:
+    """Refuse a run folder that is, holds or lies in the data: it would mix or lose the data."""
+    source, target = Path(data).resolve(), folder.resolve()
+    if not source.exists():
+        return
+    if (
+        target == source
+        or target in source.parents
+        or (source.is_dir() and source in target.parents)
+    ):
+        raise ConfigError(
+            f"The output {str(folder)!r} and the data {data!r} lie in one another.",
+            "Choose an --out elsewhere.",
+        )
+
+
 @contextmanager
 def _whole_folder(folder: Path) -> Iterator[Path]:
     """Give a folder to write in, and put it in place only when everything in it is there."""
-    for stale in folder.parent.glob(f".{folder.name}-*"):  # of runs killed while writing
+    for stale in folder.parent.glob(f"{WRITING}*"):  # of runs killed while writing
         if time.time() - stale.stat().st_mtime > 3600:
             shutil.rmtree(stale, ignore_errors=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    beside = Path(tempfile.mkdtemp(prefix=WRITING, dir=folder.parent))
     try:
         yield beside
         beside.chmod(0o755)
         if folder.exists():
-            old = folder.with_name(f".{folder.name}-replaced-{os.getpid()}")
+            old = folder.with_name(f".headstart-replaced-{folder.name}-{os.getpid()}")
             folder.rename(old)
             beside.rename(folder)
             shutil.rmtree(old, ignore_errors=True)
@@ -536,8 +578,11 @@ def _record(config: Config, prepared: Prepared) -> dict[str, Any]:
         "torch",
     )
     return {
-        "config": {**asdict(config), "data": Path(config.data).name},
-        "backbone": str(prepared.ref),
+        "config": {
+            **asdict(config),
+            "data": Path(config.data).name,  # paths may hold a user's name
+            "backbone": prepared.engine.card.name,
+        },
         "engine": describe(prepared.engine),
         "versions": {"headstart": __version__, "python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in packages},

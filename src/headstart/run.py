@@ -105,7 +105,12 @@ class Run:
             raise ArtifactError(f"{path} cannot be read: {cause}.", "Train again.") from cause
 
     def predict(
-        self, inputs: str | Path | Iterable[str | Path], *, on_event: OnEvent = ignore
+        self,
+        inputs: str | Path | Iterable[str | Path],
+        *,
+        x: str | None = None,
+        encoding: str = "utf-8",
+        on_event: OnEvent = ignore,
     ) -> list[Prediction]:
         """Predict files, folders, globs and tables, one prediction per input, in order.
 
@@ -113,13 +118,16 @@ class Run:
         ----------
         inputs : path or iterable of paths
             A folder stands for the images below it, sorted; a table for the paths in it.
+        x, encoding : str, optional
+            The column of paths of tables, and their encoding.
 
         Raises
         ------
         DataError
             An input that names nothing.
         """
-        names, files = _expand([inputs] if isinstance(inputs, str | Path) else list(inputs))
+        given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+        names, files = _expand(given, x, encoding)
         features = self._embed(files, on_event)
         proba = self.saved.model.predict_proba(features.vectors[0])
         familiar = self.saved.model.familiar
@@ -145,8 +153,8 @@ class Run:
         Returns
         -------
         dict
-            The scores of ``estimate`` in ``metrics.json``, ``n``, ``skipped`` and the confusion
-            matrix (rows: truth).
+            The scores of ``estimate`` in ``metrics.json``, ``n``, ``skipped``, how many of the
+            images the model was trained on, and the confusion matrix (rows: truth).
 
         Raises
         ------
@@ -170,6 +178,7 @@ class Run:
         return {
             "n": len(rows),
             "skipped": len(features.unreadable),
+            "seen_in_training": len({features.hashes[i] for i in rows} & self._training_hashes()),
             **found,
             "accuracy_ci95": list(wilson(right, len(rows))),
             "classes": list(self.classes),
@@ -185,6 +194,13 @@ class Run:
         with FeatureStore(cache_folder()) as store:
             engine = self._engine(workers, on_event)
             return extract(files, [engine], store, workers=workers, on_event=on_event)
+
+    def _training_hashes(self) -> set[str]:
+        try:
+            split = json.loads((self.folder / "split.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return set()
+        return {e["sha256"] for e in split["examples"] if e["role"] == "train"}
 
     def _engine(self, workers: int, on_event: OnEvent) -> Engine:
         """Repeat the arithmetic of training, so that predictions do not depend on the machine."""
@@ -224,18 +240,18 @@ def write_predictions(
     beside.replace(path)
 
 
-def _expand(inputs: list[str | Path]) -> tuple[list[str], list[Path]]:
+def _expand(inputs: list[str | Path], x: str | None, encoding: str) -> tuple[list[str], list[Path]]:
     """Turn what a user named into (names, files), in order."""
     names: list[str] = []
     files: list[Path] = []
     for given in inputs:
         path = Path(given)
         if path.is_dir():
-            found = [p for p in sorted(path.rglob("*")) if _is_image(p)]
+            found = [p for p in sorted(path.rglob("*")) if _is_image(p, path)]
             if not found:
                 raise DataError(f"There are no images below {str(given)!r}.", "Name another.")
         elif path.is_file() and is_table(path):
-            written = _paths_in(path)
+            written = _paths_in(path, x, encoding)
             names += written
             files += [path.parent / name for name in written]
             continue
@@ -254,15 +270,19 @@ def _expand(inputs: list[str | Path]) -> tuple[list[str], list[Path]]:
     return names, files
 
 
-def _paths_in(table: Path) -> list[str]:
-    """Read the column of paths of a table: the one named like it, else the first."""
-    cells = read_cells(table, "utf-8").cells
-    column = next((name for name in cells if name.lower() in PATH_COLUMNS), next(iter(cells)))
-    return cells[column]
+def _paths_in(table: Path, x: str | None, encoding: str) -> list[str]:
+    """Read the column of paths of a table: the one asked for, or named like it, or the first."""
+    cells = read_cells(table, encoding).cells
+    if x is not None and x not in cells:
+        raise DataError(
+            f"{table.name} has no column {x!r}.", f"Its columns are {', '.join(cells)}."
+        )
+    known = (name for name in cells if name.lower() in PATH_COLUMNS)
+    return cells[x or next(known, next(iter(cells)))]
 
 
-def _is_image(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts if part not in (".", ".."))
+def _is_image(path: Path, root: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
     return path.is_file() and not hidden and ImageModality().recognise(path) > 0
 
 

@@ -41,7 +41,11 @@ class FileProvider:
         if not path.is_file():
             raise BackboneError(f"There is no weights file {str(path)!r}.", NAMING)
         architecture = architecture or said_architecture(path)
-        return build(architecture, read_state(path) if pretrained else None, f"file:{name}")
+        return build(
+            architecture,
+            read_state(path) if pretrained else None,
+            f"file:{path.name}#{architecture}",
+        )
 
 
 def said_architecture(path: Path) -> str:

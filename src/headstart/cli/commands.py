@@ -153,6 +153,7 @@ def check(
     data: Data,
     backbone: Backbone = "auto",
     seed: Seed = 0,
+    device: Device = "auto",
     strict: Strict = False,
     groups: Groups = None,
     groups_from: GroupsFrom = None,
@@ -169,6 +170,7 @@ def check(
             data,
             backbone=backbone,
             seed=seed,
+            device=device,
             strict=strict,
             groups=groups,
             groups_from=groups_from,
@@ -196,6 +198,8 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="Write here (.csv or .jsonl) instead of stdout.")
     ] = None,
+    x: XColumn = None,
+    encoding: Encoding = "utf-8",
     as_json: Json = False,
 ) -> None:
     """Predict images: one row per input, in order."""
@@ -205,7 +209,7 @@ def predict(
         raise ConfigError(f"--out {str(out)!r} is neither .csv nor .jsonl.", "Name it one of them.")
     loaded = Run(run)
     with Bars() as bars:
-        predictions = loaded.predict(inputs, on_event=bars)
+        predictions = loaded.predict(inputs, x=x, encoding=encoding, on_event=bars)
     bad = [p for p in predictions if p.error]
     if bad:
         say(
@@ -249,6 +253,11 @@ def evaluate(
         f"Balanced accuracy {found['balanced_accuracy']:.1%}, macro F1 {found['macro_f1']:.3f}, "
         f"log loss {found['log_loss']:.3f}, calibration error {found['ece']:.3f}."
     )
+    if found["seen_in_training"]:
+        say(
+            f"[yellow]![/] {found['seen_in_training']} of these images were trained on: this is "
+            "not how the model does on new ones."
+        )
     if found["skipped"]:
         say(f"[yellow]![/] {found['skipped']} files could not be read and were left out.")
 
@@ -264,7 +273,7 @@ def report(run: RunFolder) -> None:
 @app.command()
 def backbones(
     like: Annotated[
-        str, typer.Option(metavar="PATTERN", help="Shell-style, e.g. '*resnet50*': search all.")
+        str, typer.Option(metavar="PATTERN", help="Shell-style, e.g. `*resnet50*`: search all.")
     ] = "",
     as_json: Json = False,
 ) -> None:

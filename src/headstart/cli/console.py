@@ -16,7 +16,6 @@ from rich.progress import (
     Task,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
@@ -64,8 +63,7 @@ class Bars:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             _Speed(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(elapsed_when_finished=False),
+            TimeRemainingColumn(elapsed_when_finished=True),
             console=err,
             disable=not err.is_terminal,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,12 +44,18 @@ def check_classes(dataset: Dataset) -> list[Finding]:
     Raises
     ------
     DataError
-        Fewer than two classes in training, a class with one training image, or test classes that
-        training lacks.
+        Fewer than two classes in training, a class with one training image or none at all, or test
+        classes that training lacks.
     """
     names = dataset.classes
     train = np.bincount(dataset.labels[~dataset.is_test], minlength=len(names))
     test = np.bincount(dataset.labels[dataset.is_test], minlength=len(names))
+    empty = [names[c] for c in np.flatnonzero(train + test == 0)]
+    if empty:
+        raise DataError(
+            f"{_count(empty, 'class')} without a usable image: {', '.join(map(repr, empty[:5]))}.",
+            "Repair or add images, or remove the class.",
+        )
     unseen = [names[c] for c in np.flatnonzero((train == 0) & (test > 0))]
     if unseen:
         raise DataError(
@@ -316,12 +322,65 @@ def merge_groups(copies: NDArray[np.int64], groups: NDArray[np.str_] | None) -> 
     return connected_components(graph, directed=False)[1][copies].astype(np.int64)
 
 
-def label_counts(labels: list[str]) -> dict[str, int]:
-    """Count labels, in sorted order."""
-    return dict(sorted(Counter(labels).items()))
+def check_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]:
+    """Refuse too few of the user's groups to hold any out; report where they hide something.
+
+    Parameters
+    ----------
+    groups : ndarray of int, shape (n,)
+        As ``merge_groups`` returns them.
+
+    Raises
+    ------
+    DataError
+        Fewer than three groups to train on, or two where there is a test set.
+    """
+    if dataset.groups is None:
+        return []
+    train = ~dataset.is_test
+    n, least = len(np.unique(groups[train])), 2 if dataset.is_test.any() else 3
+    if n < least:
+        raise DataError(
+            f"All training images are of {_count([*range(n)], 'group')}, so no group can be held "
+            "out and the rest learned from.",
+            f"Give at least {least} groups, better 10 or more; or leave --groups and --groups-from "
+            "out.",
+        )
+    return [*_shared_groups(dataset, groups), *_lone_groups(dataset, groups)]
 
 
-def _count(things: list[object] | list[str] | list[list[str]], noun: str) -> str:
+def _shared_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]:
+    test = dataset.is_test
+    both = np.intersect1d(groups[test], groups[~test])
+    if not len(both):
+        return []
+    assert dataset.groups is not None
+    first = dataset.groups[test & (groups == both[0])][0]
+    text = (
+        f"{_count([*both], 'group')} of the test set occur{'s' if len(both) == 1 else ''} in "
+        f"training too (first: {str(first)!r}): the test says little about new groups. Split by "
+        "group, or leave the test folder out so that headstart does."
+    )
+    return [Finding("groups", "warning", text, {"across_train_and_test": len(both)})]
+
+
+def _lone_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]:
+    train = ~dataset.is_test
+    lone = [
+        name
+        for c, name in enumerate(dataset.classes)
+        if len(np.unique(groups[train & (dataset.labels == c)])) == 1
+    ]
+    if not lone or dataset.is_test.any():
+        return []
+    text = (
+        f"{_count(lone, 'class')} with a single group: {', '.join(map(repr, lone[:5]))}. When that "
+        "group is held out nothing is left to learn the class from, so its images count as wrong."
+    )
+    return [Finding("groups", "warning", text, {"classes_of_one_group": lone})]
+
+
+def _count(things: Sequence[object], noun: str) -> str:
     plural = noun + ("es" if noun.endswith("s") else "s")
     return f"{len(things)} {noun if len(things) == 1 else plural}"
 

@@ -44,7 +44,7 @@ Forward = Callable[[Pixels], Vectors]
 FORMAT = "2"
 """Part of every key: raise it when anything here changes the numbers."""
 PARITY = 0.999
-"""Least cosine to torch float32 for an engine to be used (ARCHITECTURE.md section 6)."""
+"""Least cosine to torch float32, on every sample, for an engine to be used."""
 WORTH = 1.2
 """A reduced precision must be this much faster than the fastest float32 engine to be chosen."""
 CPU_ENGINES = ("openvino-float32", "openvino-bfloat16", "torch-float32", "torch-bfloat16")
@@ -131,15 +131,19 @@ class OpenVINOEngine:
     def __init__(self, network: Any, card: Card, precision: str, workers: int) -> None:
         self.name = f"openvino-{precision}"
         self.card = card
-        self._compiled = _openvino().Core().compile_model(
-            network,  # an ov.Model, or the path of a saved one
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
-                "NUM_STREAMS": workers,
-                "INFERENCE_NUM_THREADS": workers,
-                "ENABLE_CPU_PINNING": False,
-            },
+        self._compiled = (
+            _openvino()
+            .Core()
+            .compile_model(
+                network,  # an ov.Model, or the path of a saved one
+                "CPU",
+                {
+                    "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
+                    "NUM_STREAMS": workers,
+                    "INFERENCE_NUM_THREADS": workers,
+                    "ENABLE_CPU_PINNING": False,
+                },
+            )
         )
 
     def replica(self) -> Forward:
@@ -189,7 +193,7 @@ class Kitchen:
         if name is None:
             name = bench.choice()
         elif name not in _engines_here():
-            instead = _engines_here()[0]
+            instead = next(e for e in _engines_here() if e.endswith("float32"))
             self._say(
                 f"This machine cannot run {name}, the arithmetic the model was trained with; "
                 f"{instead} is used, and probabilities may differ in the third decimal."
@@ -288,6 +292,7 @@ class Bench:
             # torch deprecates tracing; OpenVINO's converter still wants a traced module.
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", torch.jit._trace.TracerWarning)
             traced = torch.jit.freeze(torch.jit.trace(self.backbone, example, check_trace=False))
         return _openvino().convert_model(traced, example_input=example, input=[1, side, side, 3])
 

@@ -36,6 +36,8 @@ class Task:
     balanced : bool
         Weight classes equally.
     seed : int
+    grouped : bool
+        Whether the user gave groups; otherwise ``groups`` only links copies of one picture.
     """
 
     y: Ints
@@ -43,6 +45,7 @@ class Task:
     groups: Ints | None
     balanced: bool
     seed: int
+    grouped: bool = False
 
     def folds(self, rows: Ints, k: int, *stream: int) -> list[tuple[Ints, Ints]]:
         """Deal rows into k folds; ``stream`` tells apart the places that ask."""

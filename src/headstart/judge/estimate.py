@@ -16,7 +16,7 @@ from headstart.judge.verdict import Verdict, from_folds, from_test_set
 
 SMALL, LARGE = 200, 20_000
 IMBALANCED = 1.5
-"""Largest class over smallest above which folds are compared by balanced accuracy (METHODS 1.5)."""
+"""Largest class over smallest above which folds are compared by balanced accuracy."""
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -69,11 +69,11 @@ class Plan:
 
 
 def plan(task: Task, is_test: NDArray[np.bool_]) -> Plan:
-    """Choose the protocol: the given test set once; else cross-validation by size (METHODS 1.5)."""
+    """Choose the protocol: the given test set once; else cross-validation by size."""
     train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
     if len(test):
         return Plan(f"test set of {len(test)} examples, used once", [(train, test)], 0)
-    n, grouped = len(train), "grouped " if _has_groups(task) else ""
+    n, grouped = len(train), "grouped " if task.grouped else ""
     if n > LARGE:
         folds = task.folds(train, 5, 0, 0)[:1]
         return Plan(f"{grouped}held-out fifth of {n} examples, used once", folds, 0)
@@ -107,7 +107,7 @@ def judge(
     spaces = {transfer: features, **baselines}
     outcomes = judge_folds(spaces, task, chosen.folds, workers=workers, tick=tick)
     proba, rows, fold = _first_repeat(outcomes[transfer], chosen)
-    estimate = _estimate(outcomes[transfer], task, chosen, rows, proba)
+    estimate = _estimate(outcomes[transfer], task, chosen)
     names = [name for name in outcomes if name != transfer]
     rivals = [
         {"name": n, "accuracy": a, "accuracy_ci95": list(ci)}
@@ -140,14 +140,20 @@ def scores(y: Ints, proba: Floats) -> dict[str, float]:
     }
 
 
-def _estimate(
-    outcome: Outcome, task: Task, chosen: Plan, rows: Ints, proba: Floats
-) -> dict[str, Any]:
+def _pooled(outcome: Outcome, task: Task, chosen: Plan, part: slice) -> tuple[Ints, Floats]:
+    """Labels and probabilities of all held-out rows of some folds."""
+    rows = np.concatenate([held for _, held in chosen.folds[part]])
+    return task.y[rows], np.concatenate(outcome.proba[part])
+
+
+def _estimate(outcome: Outcome, task: Task, chosen: Plan) -> dict[str, Any]:
     accuracy, interval = _accuracy(outcome, task, chosen)
-    found = scores(task.y[rows], proba)
+    k = len(chosen.folds) // max(chosen.repeats, 1)
+    repeats = range(0, len(chosen.folds), k)
+    found = [scores(*_pooled(outcome, task, chosen, slice(r, r + k))) for r in repeats]
     return {
         "protocol": chosen.protocol,
-        **found,
+        **{name: float(np.mean([s[name] for s in found])) for name in found[0]},
         "accuracy": accuracy,
         "accuracy_ci95": list(interval),
     }
@@ -184,6 +190,7 @@ def _verdict(transfer: Outcome, baseline: Outcome, name: str, task: Task, chosen
         _test_share(chosen),
         name,
         score.__name__,
+        n=len(np.unique(np.concatenate([held for _, held in chosen.folds]))),
     )
 
 
@@ -211,7 +218,3 @@ def _first_repeat(outcome: Outcome, chosen: Plan) -> tuple[Floats, Ints, Ints]:
 def _test_share(chosen: Plan) -> float:
     train, held = chosen.folds[0]
     return len(held) / len(train)
-
-
-def _has_groups(task: Task) -> bool:
-    return task.groups is not None and len(np.unique(task.groups)) < len(task.groups)

@@ -29,8 +29,8 @@ def corrected_t(
     """Mean, standard error and degrees of freedom of repeated cross-validation scores.
 
     Folds share training data, so their plain standard error is far too small (false positives
-    0.62 where 0.05 was asked, METHODS 1.5). The corrected resampled t-test replaces ``s²/J`` by
-    ``s² (1/J + n_test/n_train)``.
+    0.62 where 0.05 was asked, docs/measurements.md). The corrected resampled t-test replaces
+    ``s²/J`` by ``s² (1/J + n_test/n_train)``.
 
     Parameters
     ----------

@@ -75,6 +75,8 @@ def from_folds(
     test_share: float,
     name: str,
     metric: str,
+    *,
+    n: int,
 ) -> Verdict:
     """Judge from scores of the same folds, by the corrected resampled t-test.
 
@@ -83,8 +85,12 @@ def from_folds(
     transfer, baseline : ndarray of shape (J,)
     test_share : float
         ``n_test / n_train`` of a fold.
+    n : int
+        Examples behind the scores. No interval is narrower than ±3/n: where nothing differed in n
+        examples, up to 3/n of others may (the "rule of three", Hanley & Lippman-Hand 1983).
     """
     mean, se, df = corrected_t(transfer - baseline, test_share)
+    se = max(se, 3 / n / float(t.ppf(0.975, df)))
     half = float(t.ppf(0.975, df)) * se
     return Verdict(
         _decide(mean - half, mean + half),

@@ -82,10 +82,10 @@ def gain(value: float, ci95: Sequence[float]) -> Markup:
 def reliability(bins: Sequence[dict[str, float]]) -> Markup:
     """Draw how often answers of a given confidence are right, and how many there are."""
     frame = Frame((0, 1), (0, 1), height=392, bottom=138)
-    ticks = [(x, f"{x:.0%}") for x in (0, 0.25, 0.5, 0.75, 1)]
+    quarters = [(x, f"{x:.0%}") for x in (0, 0.25, 0.5, 0.75, 1)]
     most = max(int(b["count"]) for b in bins)
     parts = [
-        frame.axes(ticks, ticks, "stated confidence", "how often it was right"),
+        frame.axes(quarters, quarters, "stated confidence", "how often it was right"),
         frame.line([(0, 0), (1, 1)], "ideal"),
         tag("text", "number of images", x=frame.left, y=frame.height - 90, class_="title"),
     ]
@@ -245,7 +245,8 @@ def _level(frame: Frame, candidate: dict[str, Any], chosen: bool) -> Markup:
     """Draw a head without a strength as a level across the drawing."""
     level = float(candidate["log_loss"])
     line = frame.line([(x, level) for x in frame.x], "rival chosen" if chosen else "rival")
-    return line + tag("text", candidate["head"], x=frame.across(frame.x[1]) - 4,
+    word = f"{candidate['head']}, chosen" if chosen else candidate["head"]
+    return line + tag("text", word, x=frame.across(frame.x[1]) - 4,
                       y=frame.down(level) - 5, text_anchor="end", class_="small")  # fmt: skip
 
 

@@ -102,7 +102,8 @@ def lay_out(X: NDArray[np.floating], seed: int) -> tuple[NDArray[np.float64], st
 
     spread = axes[:, 0].std() or 1.0
     start = (axes[:, :2] / spread * 1e-4).astype(np.float32)
-    tsne = TSNE(2, init=start, max_iter=STEPS, random_state=seed, learning_rate="auto")
+    near = min(30.0, len(X) / 4)  # neighbours that matter; must be fewer than the images
+    tsne = TSNE(2, perplexity=near, init=start, max_iter=STEPS, random_state=seed)
     return _within_unit(tsne.fit_transform(axes)), "t-SNE"
 
 
