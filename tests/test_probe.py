@@ -9,7 +9,7 @@ from headstart.data.splits import pairs, stratified_folds
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.logistic import STRENGTHS, LogisticPath, softmax
 from headstart.transfer.probe import (
-    MAX_BANK,
+    ENOUGH,
     Choice,
     _clearly_better,
     _one_standard_error,
@@ -208,7 +208,7 @@ def test_clearly_better_is_more_than_one_standard_error():
 
 def test_no_bank_of_thousands():
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(MAX_BANK + 1, 2)).astype(np.float32), rng.integers(0, 2, MAX_BANK + 1)
+    X, y = rng.normal(size=(ENOUGH + 1, 2)).astype(np.float32), rng.integers(0, 2, ENOUGH + 1)
     heads = {row["head"] for row in choose_head(X, y, 2, folds_of(y, 2)).candidates}
     assert heads == {"logistic", "centroid"}
     heads = {row["head"] for row in choose_head(X[:200], y[:200], 2, folds_of(y[:200])).candidates}

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 from headstart.backbones import DEFAULT, IDENTITY, resolve
 from headstart.data.splits import pairs, stratified_folds
@@ -89,6 +90,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
         if self.backbone == IDENTITY:
             X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         check_classification_targets(y)
+        check_consistent_length(X, y)
         features = self._features(X)
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
         if len(self.classes_) < 2:
@@ -97,7 +99,10 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
         rng = np.random.default_rng(self.random_state)
         folds = pairs(stratified_folds(codes, None, k, rng))
         names = tuple(str(c) for c in self.classes_)
-        self.model_, self.choice_ = fit_probe(features, codes, names, folds, balanced=self.balanced)
+        with threadpool_limits(1):  # small matrices: more threads only wait for each other
+            self.model_, self.choice_ = fit_probe(
+                features, codes, names, folds, balanced=self.balanced
+            )
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -129,10 +134,10 @@ def _embed(backbone: str, paths: Sequence[str | Path]) -> NDArray[np.float32]:
     with FeatureStore(cache_folder()) as store:
         features = extract(files, [engine], store, workers=workers)
     if features.unreadable:
-        row, reason = next(iter(features.unreadable.items()))
+        row = min(features.unreadable)
         raise DataError(
             f"{len(features.unreadable)} of {len(files)} images cannot be read "
-            f"(first: {files[row]}: {reason}).",
+            f"(first: {files[row]}: {features.unreadable[row]}).",
             "Remove them from X and y.",
         )
     return features.vectors[0]

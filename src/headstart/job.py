@@ -271,9 +271,10 @@ def fit(prepared: Prepared, on_event: OnEvent = ignore) -> tuple[FittedModel, Ch
     """Fit the probe on all training rows; its choices are made by cross-validation."""
     on_event(Event("fitting the head"))
     X, task = _training(prepared)
-    folds = task.folds(np.arange(len(X)), 5, 4)
+    rows, folds = task.choosing(np.arange(len(X)), 4)
+    classes = prepared.dataset.classes
     with threadpool_limits(1):  # as all fitting: see judge.crossval.in_threads
-        return fit_probe(X, task.y, prepared.dataset.classes, folds, balanced=task.balanced)
+        return fit_probe(X, task.y, classes, folds, rows=rows, balanced=task.balanced)
 
 
 def estimate(prepared: Prepared, on_event: OnEvent = ignore) -> Judgement:

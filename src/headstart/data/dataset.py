@@ -130,12 +130,13 @@ def groups_from_pattern(refs: tuple[str, ...], pattern: str) -> NDArray[np.str_]
             f"--groups-from {pattern!r} is not a regular expression: {cause}.",
             r"For example --groups-from 'patient(\d+)'.",
         ) from cause
-    found = [search(ref) for ref in refs]
-    missed = [ref for ref, match in zip(refs, found, strict=True) if match is None]
+    matches = [search(ref) for ref in refs]
+    found = [m and (m.group(1) if m.re.groups else m.group(0)) for m in matches]
+    missed = [ref for ref, group in zip(refs, found, strict=True) if group is None]
     if missed:
         raise ConfigError(
             f"--groups-from {pattern!r} matches {len(refs) - len(missed)} of {len(refs)} paths; "
             f"not, for example, {', '.join(map(repr, missed[:3]))}.",
             "Widen the pattern so that every path yields a group.",
         )
-    return np.array([m.group(1) if m.re.groups else m.group(0) for m in found if m])
+    return np.array(found, dtype=np.str_)

@@ -7,6 +7,8 @@ pass itself; here are the descriptors people used before networks, made from the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,10 +20,19 @@ MAJORITY = "majority class"
 
 def pixel_baselines(thumbs: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
     """Describe small copies (n, 64, 64, 3) without any learned knowledge."""
-    return {
-        HOG: np.concatenate([colour_histogram(thumbs), hog(thumbs)], axis=1),
-        PIXELS: small_pixels(thumbs),
-    }
+    return {HOG: _in_slices(_histograms, thumbs), PIXELS: _in_slices(small_pixels, thumbs)}
+
+
+def _histograms(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.concatenate([colour_histogram(thumbs), hog(thumbs)], axis=1)
+
+
+def _in_slices(
+    describe: Callable[[NDArray[np.uint8]], NDArray[np.float32]], thumbs: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """Describe 256 images at a time: what is needed in between does not grow with their number."""
+    parts = [describe(thumbs[i : i + 256]) for i in range(0, len(thumbs), 256)]
+    return np.concatenate(parts)
 
 
 def small_pixels(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from headstart.data.splits import pairs, stratified_folds
 from headstart.judge.baselines import MAJORITY
 from headstart.transfer.logistic import softmax
-from headstart.transfer.probe import choose_head
+from headstart.transfer.probe import ENOUGH, choose_head
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -52,6 +52,15 @@ class Task:
         rng = np.random.default_rng([self.seed, *stream])
         groups = None if self.groups is None else self.groups[rows]
         return pairs(stratified_folds(self.y[rows], groups, k, rng))
+
+
+    def choosing(self, rows: Ints, *stream: int) -> tuple[Ints, list[tuple[Ints, Ints]]]:
+        """Return the rows a head is chosen on, at most ``ENOUGH``, and their inner folds."""
+        if len(rows) > ENOUGH:
+            rng = np.random.default_rng([self.seed, *stream])
+            rows = np.sort(rng.choice(rows, ENOUGH, replace=False))
+        k = INNER_FOLDS if len(rows) < LARGE else INNER_FOLDS_LARGE
+        return rows, self.folds(rows, k, *stream)
 
 
 @dataclass(frozen=True)
@@ -126,11 +135,9 @@ def in_threads(
 def _one_fold(
     X: Floats, task: Task, train: Ints, held: Ints, *, stream: int
 ) -> tuple[Floats, float]:
-    k = INNER_FOLDS if len(train) < LARGE else INNER_FOLDS_LARGE
-    inner = task.folds(train, k, 1, stream)
-    y = task.y[train]
-    choice = choose_head(X[train], y, task.n_classes, inner, balanced=task.balanced)
-    head = choice.fit(X[train], y, task.n_classes)
+    rows, inner = task.choosing(train, 1, stream)
+    choice = choose_head(X[rows], task.y[rows], task.n_classes, inner, balanced=task.balanced)
+    head = choice.fit(X[train], task.y[train], task.n_classes)
     return softmax(head.logits(X[held]) / choice.temperature), choice.accuracy
 
 

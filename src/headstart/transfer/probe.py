@@ -28,8 +28,9 @@ from headstart.transfer.logistic import (
 Folds = Sequence[tuple[Ints, Ints]]
 
 RIVALS: tuple[type[CentroidHead] | type[NeighbourHead], ...] = (CentroidHead, NeighbourHead)
-MAX_BANK = 5000
-"""kNN keeps its training set: above this many rows it is not offered."""
+ENOUGH = 5000
+"""Rows a choice is made on; more would only cost time and memory. kNN, which keeps its training
+set, is offered below this number."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def choose_head(
     scored = _walk_path(X, y, n_classes, folds, weight, balanced)
     best = _one_standard_error(scored)
     if rivals:
-        offered = [r for r in RIVALS if r is CentroidHead or len(X) <= MAX_BANK]
+        offered = [r for r in RIVALS if r is CentroidHead or len(X) < ENOUGH]
         for rival in offered:
             logits = np.concatenate(
                 [rival.fit(X[rows], y[rows], n_classes).logits(X[out]) for rows, out in folds]
@@ -118,10 +119,18 @@ def fit_probe(
     classes: tuple[str, ...],
     folds: Folds,
     *,
+    rows: Ints | None = None,
     balanced: bool = False,
 ) -> tuple[FittedModel, Choice]:
-    """Choose on the folds, refit on all rows, calibrate on the folds' held-out logits."""
-    choice = choose_head(X, y, len(classes), folds, balanced=balanced)
+    """Choose on the folds, refit on all rows, calibrate on the folds' held-out logits.
+
+    Parameters
+    ----------
+    rows : ndarray of int, optional
+        The rows that the folds count in, where those are not all rows.
+    """
+    rows = np.arange(len(X)) if rows is None else rows
+    choice = choose_head(X[rows], y[rows], len(classes), folds, balanced=balanced)
     head = choice.fit(X, y, len(classes), exact=True)
     familiar = Familiarity.fit(X, y, len(classes))
     return FittedModel("probe", head, choice.temperature, classes, familiar), choice
