@@ -161,11 +161,14 @@ def find_copies(hashes: list[str], thumbs: NDArray[np.uint8]) -> Copies:
     """
     exact = np.unique(hashes, return_inverse=True)[1].astype(np.int64)
     first = np.unique(exact, return_index=True)[1]  # one file for each content
-    gray = thumbs[first].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    shape = gray.reshape(len(gray), -1) - gray.mean(axis=(1, 2))[:, None]
-    size = np.linalg.norm(shape, axis=1)
+    gray = _gray(thumbs, first)
+    codes = perceptual_hash(gray)
+    unit = gray.reshape(len(gray), -1)
+    unit -= unit.mean(axis=1, keepdims=True)  # in place: these are the largest arrays of a run
+    size = np.linalg.norm(unit, axis=1)
+    unit /= np.maximum(size, FLAT)[:, None]
     shown = size > FLAT
-    left, right = _near_copies(gray[shown], shape[shown] / size[shown, None])
+    left, right = _near_copies(codes[shown], unit if shown.all() else unit[shown])
     # Files lead to the first of their content; that one to its near copies.
     rows = np.concatenate([first[shown][left], np.arange(len(exact))])
     columns = np.concatenate([first[shown][right], first[exact]])
@@ -173,11 +176,28 @@ def find_copies(hashes: list[str], thumbs: NDArray[np.uint8]) -> Copies:
     return Copies(connected_components(graph, directed=False)[1].astype(np.int64), exact)
 
 
+def _gray(thumbs: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Gray levels (n, 64, 64) of the chosen thumbnails, made slice by slice."""
+    gray = np.empty((len(rows), *thumbs.shape[1:3]), np.float32)
+    for start in range(0, len(rows), 256):
+        part = slice(start, start + 256)
+        gray[part] = thumbs[rows[part]] @ np.array([0.299, 0.587, 0.114], np.float32)
+    return gray
+
+
 def _near_copies(
-    gray: NDArray[np.float32], unit: NDArray[np.float32]
+    codes: NDArray[np.uint64], unit: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs i < j of thumbnails (n, 64, 64), as unit vectors (n, 4096), that are near copies."""
-    left, right = _near_pairs(perceptual_hash(gray))
+    """Pairs of pictures, as hashes (n,) and unit vectors (n, 4096), that are near copies.
+
+    Pictures of one hash are compared with the first of them only: thousands of frames of one video
+    would otherwise make millions of pairs.
+    """
+    distinct, first, which = np.unique(codes, return_index=True, return_inverse=True)
+    i, j = _near_pairs(distinct)
+    later = np.flatnonzero(first[which] != np.arange(len(codes)))
+    left = np.concatenate([first[i], first[which[later]]])
+    right = np.concatenate([first[j], later])
     alike = np.empty(len(left), np.float32)
     for start in range(0, len(left), 4096):  # so that memory does not grow with the pairs
         part = slice(start, start + 4096)
