@@ -167,6 +167,14 @@ def test_sets_too_small_to_know_what_is_usual(n):
     assert [rows.tolist() for rows in copies.clusters()] == [[0, n - 1]]
 
 
+def test_faint_structure_is_no_likeness():
+    """Two nearly flat pictures, a light and a dark one, with the same faint edge in them."""
+    faint = np.zeros((80, 80, 3), int)
+    faint[:, 40:] = 1
+    files = [png(Image.fromarray((faint + level).astype(np.uint8))) for level in (60, 200)]
+    assert copies_of([*files, *(png(scene(k)) for k in range(5))]).clusters() == []
+
+
 def test_thousands_of_exact_copies_are_compared_once():
     """All pairs of 3,000 files would be 4.5 million comparisons of 4,096 pixels: 74 GB."""
     thumb = _thumb(ImageModality().read(png(scene(0))))
@@ -180,8 +188,9 @@ def test_near_pairs_equal_brute_force():
     codes = rng.integers(0, 2**64, 3000, dtype=np.uint64)
     near = codes[:200] ^ (np.uint64(1) << rng.integers(0, 64, 200, dtype=np.uint64))
     codes = np.concatenate([codes, near, codes[200:210]])
-    left, right = checks._near_pairs(codes)
-    found = set(zip(left.tolist(), right.tolist(), strict=True))
+    found = set()
+    for left, right in checks._near_pairs(codes):
+        found |= set(zip(left.tolist(), right.tolist(), strict=True))
     expected = set()
     for i, code in enumerate(codes):
         apart = np.array([int(x).bit_count() for x in (code ^ codes[i + 1 :]).tolist()])
@@ -190,8 +199,43 @@ def test_near_pairs_equal_brute_force():
     assert found == expected
 
 
-def test_no_images_have_no_copies():
-    assert checks._near_pairs(np.empty(0, np.uint64))[0].shape == (0,)
+def test_one_image_has_no_copies(scenes):
+    assert copies_of(scenes[:1]).clusters() == []
+
+
+@pytest.mark.parametrize("n", [40, 700])
+def test_many_pictures_of_one_hash_hide_no_copy(n):
+    """Frames of a fixed camera: small things move, the hash hardly changes."""
+    rng = np.random.default_rng(0)
+    frames = np.repeat(np.asarray(scene(0).resize((64, 64)))[None], n, axis=0).astype(int)
+    for k, (y, x) in enumerate(rng.integers(4, 52, (n, 2))):
+        frames[k, y : y + 8, x : x + 8] = rng.integers(0, 255, 3)
+    for k in range(10):  # the last ten are copies of the first ten, recompressed
+        frames[n - 10 + k] = frames[k] + rng.normal(0, 1, (64, 64, 1)).round()
+    thumbs = frames.clip(0, 255).astype(np.uint8)
+    assert len(np.unique(perceptual_hash(thumbs.mean(axis=3, dtype=np.float32)))) < 0.9 * n
+    copies = find_copies([str(k) for k in range(n)], thumbs)
+    assert np.array_equal(copies.component[:10], copies.component[-10:])
+    # Things that move by a pixel, or have the colour of what they hide, are few.
+    assert len(np.unique(copies.component)) > 0.9 * n
+
+
+def test_pairs_are_judged_alike_few_or_many():
+    """Two ways to the same products; which one is taken depends on how many there are."""
+    rng = np.random.default_rng(0)
+    unit = rng.normal(size=(30, 16)).astype(np.float32)
+    left, right = np.nonzero(np.triu(np.ones((30, 30)), 1))
+    later = left >= 3
+    left, right = left[later], right[later]
+    many = checks._correlation(unit, left, right)
+    few = np.concatenate(
+        [
+            checks._correlation(unit, left[k : k + 9], right[k : k + 9])
+            for k in range(0, len(left), 9)
+        ]
+    )
+    assert len(left) > 4 * len(unit)
+    assert np.allclose(many, few, atol=1e-5)
 
 
 def test_perceptual_hash_ignores_brightness_and_knows_structure():

@@ -157,12 +157,12 @@ def test_held_out_rows_reach_neither_scaler_nor_choice():
 
 
 def test_same_seed_same_numbers_and_other_seed_other_numbers():
-    t = task(80)
+    t = task(200)
     X, noise = signal(t.y, strength=0.4), signal(t.y, strength=0, seed=1)
 
     def run(seed):
         s = replace(t, seed=seed)
-        return judge(X, {"pixels": noise}, s, plan(s, nothing(80)))
+        return judge(X, {"pixels": noise}, s, plan(s, nothing(200)))
 
     one, two, other = run(3), run(3), run(4)
     assert one.estimate == two.estimate

@@ -100,6 +100,13 @@ def test_same_random_state_same_numbers():
     assert one.choice_.candidates != other.choice_.candidates
 
 
+def test_balanced_reaches_the_head():
+    X = np.random.default_rng(0).normal(size=(400, 6))
+    y = (X[:, 0] + np.random.default_rng(1).normal(size=400) > 2.4).astype(int)
+    found = [identity(balanced=b).fit(X, y).predict(X)[y == 1].mean() for b in (False, True)]
+    assert found[1] > found[0] + 0.2
+
+
 @pytest.mark.parametrize("counts", [(40, 2), (40, 1)])
 def test_fewer_examples_than_folds(counts):
     y = np.repeat([0, 1], counts)

@@ -96,6 +96,10 @@ def test_stopping_the_path_early_never_changes_the_choice(seed):
         full.append(_score("logistic", float(C), logits, y[held], folds, np.ones(len(y))))
     assert _one_standard_error(early).C == _one_standard_error(full).C
     assert [s.row() for s in early] == [s.row() for s in full[: len(early)]]
+    if len(early) < len(full):  # it stops at the first two in a row that are clearly worse
+        best = min(early, key=lambda s: s.log_loss)
+        worse = [s.log_loss > best.log_loss + best.se for s in early]
+        assert worse[-2:] == [True, True]
 
 
 def test_the_path_does_stop_early():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,8 @@ picture may have copies in up to a quarter of the set before they hide each othe
 FLAT = 64.0
 """Norm of a centred thumbnail, in gray levels, up to which it is a flat picture (a standard
 deviation of one level): it has no structure to compare, so only exact copies of it count."""
+SLICE = 512
+"""Pictures compared with all later ones at a time: memory grows with n, not with n²."""
 
 
 def check_classes(dataset: Dataset) -> list[Finding]:
@@ -188,39 +190,56 @@ def _gray(thumbs: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.floa
 def _near_copies(
     codes: NDArray[np.uint64], unit: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs of pictures, as hashes (n,) and unit vectors (n, 4096), that are near copies.
+    """Pairs i < j of pictures, as hashes (n,) and unit vectors (n, 4096), that are near copies.
 
-    Pictures of one hash are compared with the first of them only: thousands of frames of one video
-    would otherwise make millions of pairs.
+    Pairs are judged slice by slice: thousands of frames of one video make millions of them.
     """
-    distinct, first, which = np.unique(codes, return_index=True, return_inverse=True)
-    i, j = _near_pairs(distinct)
-    later = np.flatnonzero(first[which] != np.arange(len(codes)))
-    left = np.concatenate([first[i], first[which[later]]])
-    right = np.concatenate([first[j], later])
+    usual = np.full(len(codes), np.nan, np.float32)
+    found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    for left, right in _near_pairs(codes):
+        alike = _correlation(unit, left, right)
+        close = alike >= NEAR_CORRELATION
+        left, right, alike = left[close], right[close], alike[close]
+        rows = np.union1d(left, right)
+        rows = rows[np.isnan(usual[rows])]
+        usual[rows] = _usual_correlation(unit, rows)
+        gap = 1 - np.maximum(usual[left], usual[right])
+        sure = 1 - alike <= np.maximum(STANDS_OUT * gap, np.minimum(RESAMPLING, gap / 8))
+        found.append((left[sure], right[sure]))
+    return np.concatenate([i for i, _ in found]), np.concatenate([j for _, j in found])
+
+
+def _near_pairs(codes: NDArray[np.uint64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """All pairs i < j within ``NEAR_BITS``, slice by slice of i."""
+    for start in range(0, len(codes), SLICE):
+        apart = np.bitwise_count(codes[start : start + SLICE, None] ^ codes[None, start:])
+        i, j = np.nonzero(apart <= NEAR_BITS)
+        later = j > i
+        yield i[later] + start, j[later] + start
+
+
+def _correlation(
+    unit: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Dot products of pairs of rows; ``left`` is from one slice."""
+    if len(left) > 4 * len(unit):  # so many pairs that a whole product is quicker
+        i, j = left - left.min(), right - left.min()
+        rows = unit[left.min() : left.max() + 1]
+        return (rows @ unit[left.min() :].T)[i, j]
     alike = np.empty(len(left), np.float32)
-    for start in range(0, len(left), 4096):  # so that memory does not grow with the pairs
+    for start in range(0, len(left), 4096):
         part = slice(start, start + 4096)
         alike[part] = np.einsum("nd,nd->n", unit[left[part]], unit[right[part]])
-    close = alike >= NEAR_CORRELATION
-    left, right, alike = left[close], right[close], alike[close]
-    usual = _usual_correlation(unit, np.union1d(left, right))
-    gap = 1 - np.maximum(usual[left], usual[right])
-    sure = 1 - alike <= np.maximum(STANDS_OUT * gap, np.minimum(RESAMPLING, gap / 8))
-    return left[sure], right[sure]
+    return alike
 
 
 def _usual_correlation(unit: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Correlation that is usual between each of the rows and (up to 500) others; 0 elsewhere."""
+    """Correlation that is usual between each of the rows and (up to 500) others."""
     others = np.random.default_rng(0).permutation(len(unit))[:500]
-    usual = np.zeros(len(unit), np.float32)
-    for start in range(0, len(rows), 4096):
-        part = rows[start : start + 4096]
-        alike = unit[part] @ unit[others].T
-        alike[part[:, None] == others] = -1  # not with itself
-        place = int(USUAL * (len(others) - 1))
-        usual[part] = np.partition(alike, place, axis=1)[:, place]
-    return usual
+    alike = unit[rows] @ unit[others].T
+    alike[rows[:, None] == others] = -1  # not with itself
+    place = int(USUAL * (len(others) - 1))
+    return np.partition(alike, place, axis=1)[:, place]
 
 
 def perceptual_hash(gray: NDArray[np.float32]) -> NDArray[np.uint64]:
@@ -235,21 +254,6 @@ def perceptual_hash(gray: NDArray[np.float32]) -> NDArray[np.uint64]:
     bits = low > np.median(low[:, 1:], axis=1, keepdims=True)
     weights = np.uint64(1) << np.arange(64, dtype=np.uint64)
     return (bits * weights).sum(axis=1, dtype=np.uint64)
-
-
-def _near_pairs(codes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All pairs i < j within ``NEAR_BITS``, found in slices so that memory stays flat."""
-    found: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-    for start in range(0, len(codes), 512):
-        part = codes[start : start + 512]
-        apart = np.bitwise_count(part[:, None] ^ codes[None, start:])
-        i, j = np.nonzero(apart <= NEAR_BITS)
-        later = j > i
-        found.append((i[later] + start, j[later] + start))
-    return (
-        np.concatenate([i for i, _ in found]) if found else np.empty(0, np.int64),
-        np.concatenate([j for _, j in found]) if found else np.empty(0, np.int64),
-    )
 
 
 def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], list[Finding]]:
