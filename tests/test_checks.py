@@ -217,7 +217,7 @@ def test_many_pictures_of_one_hash_hide_no_copy(n):
     copies = find_copies([str(k) for k in range(n)], thumbs)
     assert np.array_equal(copies.component[:10], copies.component[-10:])
     # Things that move by a pixel, or have the colour of what they hide, are few.
-    assert len(np.unique(copies.component)) > 0.9 * n
+    assert len(np.unique(copies.component)) > 0.85 * (n - 10)
 
 
 def test_pairs_are_judged_alike_few_or_many():

@@ -131,20 +131,18 @@ class OpenVINOEngine:
     def __init__(self, network: Any, card: Card, precision: str, workers: int) -> None:
         self.name = f"openvino-{precision}"
         self.card = card
-        self._compiled = (
-            _openvino()
-            .Core()
-            .compile_model(
-                network,  # an ov.Model, or the path of a saved one
-                "CPU",
-                {
-                    "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
-                    "NUM_STREAMS": workers,
-                    "INFERENCE_NUM_THREADS": workers,
-                    "ENABLE_CPU_PINNING": False,
-                },
-            )
-        )
+        settings = {
+            "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
+            "NUM_STREAMS": workers,
+            "INFERENCE_NUM_THREADS": workers,
+            "ENABLE_CPU_PINNING": False,
+        }
+        # The network is an ov.Model, or the path of a saved one.
+        self._compiled = _openvino().Core().compile_model(network, "CPU", settings)
+        # The Python bindings set themselves up on the first pass, and threads that do so together
+        # can wait for each other for ever: make the first pass here, in one thread.
+        side = card.preprocessing.size
+        self.replica()(np.zeros((1, side, side, 3), np.uint8))
 
     def replica(self) -> Forward:
         """Return a request of its own for the calling thread."""

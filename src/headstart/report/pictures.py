@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from headstart.modalities import UnreadableError
 from headstart.modalities.image import ImageModality, thumbnail_data_uri
@@ -95,16 +96,21 @@ def lay_out(X: NDArray[np.floating], seed: int) -> tuple[NDArray[np.float64], st
     method : str
         ``"t-SNE"``, or ``"PCA"`` where there are too few images for it.
     """
-    axes = _principal_axes(np.asarray(X, np.float64), AXES)
-    if len(X) < FEWEST:
-        return _within_unit(axes[:, :2]), "PCA"
-    from sklearn.manifold import TSNE  # about a second to import: only here
+    with threadpool_limits(1):  # threads in lockstep crawl on a busy machine
+        axes = _principal_axes(np.asarray(X, np.float64), AXES)
+        if len(X) < FEWEST:
+            return _within_unit(axes[:, :2]), "PCA"
+        return _within_unit(_tsne(axes, seed)), "t-SNE"
+
+
+def _tsne(axes: NDArray[np.float64], seed: int) -> NDArray[np.float32]:
+    from sklearn.manifold import TSNE  # half a second to import: only here
 
     spread = axes[:, 0].std() or 1.0
     start = (axes[:, :2] / spread * 1e-4).astype(np.float32)
-    near = min(30.0, len(X) / 4)  # neighbours that matter; must be fewer than the images
+    near = min(30.0, len(axes) / 4)  # neighbours that matter; must be fewer than the images
     tsne = TSNE(2, perplexity=near, init=start, max_iter=STEPS, random_state=seed)
-    return _within_unit(tsne.fit_transform(axes)), "t-SNE"
+    return tsne.fit_transform(axes)
 
 
 def _gallery(
