@@ -21,7 +21,7 @@ made from five sets (half size, a third, 96 pixels, JPEG quality 30, brightness 
 +30 %; benchmarks/near_copies.py) over 99 % stay within 6 bits."""
 NEAR_CORRELATION = 0.98
 """Correlation of the gray 64x64 thumbnails from which a pHash neighbour may count as a copy: 98 %
-of the same copies have it, but only half of those with 2 % cropped off. In 400 flower photos it
+of the same copies have it, but under half of those with 2 % cropped off. In 400 flower photos it
 finds 4 pairs, all the same photo (one turned gray, one toned); the next pair, at 0.94, is the same
 photo repainted."""
 STANDS_OUT = 1 / 80

@@ -195,7 +195,7 @@ class LogisticPath:
         for f, rotation in enumerate(self.rotations):
             Z = rotation(X)
             self.Z[f, :, : Z.shape[1]] = Z
-        self.power = np.einsum("fn,fnr->fr", self.weight, np.square(self.Z))
+        self.power = np.einsum("fn,fnr,fnr->fr", self.weight, self.Z, self.Z)
         if shared is not None:
             width = self._drop_empty_axes()
             self.power = self.power * self._stretch()[:, None]

@@ -28,7 +28,7 @@ from headstart.transfer.logistic import (
 Folds = Sequence[tuple[Ints, Ints]]
 
 RIVALS: tuple[type[CentroidHead] | type[NeighbourHead], ...] = (CentroidHead, NeighbourHead)
-ENOUGH = 5000
+ENOUGH = 4000
 """Rows a choice is made on; more would only cost time and memory. kNN, which keeps its training
 set, is offered below this number."""
 
