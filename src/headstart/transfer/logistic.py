@@ -220,6 +220,8 @@ class LogisticPath:
     def _drop_empty_axes(self) -> int:
         """Leave out directions in which a fold's own rows do not vary; return the width left."""
         empty = self.power <= 1e-6 * self.power.max(axis=1, keepdims=True)  # (F, r)
+        if not empty.any():
+            return empty.shape[1]
         used = np.flatnonzero(~empty.all(axis=0))
         self.Z = np.where(empty[:, None, used], 0, self.Z[:, :, used])
         self.power = np.where(empty, 0, self.power)[:, used]
