@@ -197,3 +197,31 @@ def test_workers_do_not_exceed_cores() -> None:
     import os
 
     assert 1 <= worker_count() <= (os.cpu_count() or 1)
+
+
+def test_first_passes_of_several_threads_do_not_wait_for_each_other(bench: Bench) -> None:
+    """OpenVINO's bindings deadlocked where threads made their first passes together.
+
+    Without the warm-up about one process in three hung under this switch interval.
+    """
+    name = bench.choice()
+    bench.make(name)
+    code = (
+        "import sys, threading, numpy as np\n"
+        "from headstart.backbones import resolve\n"
+        "from headstart.features.engines import Bench, Kitchen\n"
+        "from headstart.features.store import cache_folder\n"
+        "bench = Bench(Kitchen(cache_folder(), 4), resolve('efficientnet-lite0'))\n"
+        f"engine = bench.make({name!r})\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "barrier, pixels = threading.Barrier(4), np.zeros((1, 224, 224, 3), np.uint8)\n"
+        "def first_pass():\n"
+        "    forward = engine.replica()\n"
+        "    barrier.wait()\n"
+        "    forward(pixels)\n"
+        "threads = [threading.Thread(target=first_pass) for _ in range(4)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+    )
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
