@@ -1,6 +1,6 @@
 """Every engine on real images: speed of one image per pass, and agreement with torch float32.
 
-    python benchmarks/engines.py FOLDER [FOLDER ...]
+python benchmarks/engines.py FOLDER [FOLDER ...]
 """
 
 from __future__ import annotations

@@ -53,7 +53,6 @@ class Task:
         groups = None if self.groups is None else self.groups[rows]
         return pairs(stratified_folds(self.y[rows], groups, k, rng))
 
-
     def choosing(self, rows: Ints, *stream: int) -> tuple[Ints, list[tuple[Ints, Ints]]]:
         """Return the rows a head is chosen on, at most ``ENOUGH``, and their inner folds."""
         if len(rows) > ENOUGH:
