@@ -16,6 +16,8 @@ os.environ["HF_HOME"] = str(_HOME / "huggingface")
 os.environ["TORCH_HOME"] = str(_HOME / "torch")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.pop("SCIPY_ARRAY_API", None)
+# Threads of one small matrix product only wait for each other; the product limits them itself.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402

@@ -38,8 +38,8 @@ def test_scikit_learns_own_checks():
     assert counts["passed"] >= 50
     skipped = [str(r["exception"]) for r in results if r["status"] == "skipped"]
     assert set(counts) <= {"passed", "skipped"}
-    assert all("SCIPY_ARRAY_API" in reason for reason in skipped)
-    assert len(skipped) <= 1
+    assert all("SCIPY_ARRAY_API" in r or "pandas" in r for r in skipped), skipped
+    assert len(skipped) <= 3
 
 
 def test_it_survives_clone_with_every_option():

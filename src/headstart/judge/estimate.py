@@ -169,6 +169,10 @@ def _accuracy(outcome: Outcome, task: Task, chosen: Plan) -> tuple[float, Interv
     sizes = np.array([len(held) for _, held in chosen.folds])
     accuracy = float((per_fold * sizes).sum() / sizes.sum())
     n = int(sizes.sum() / max(chosen.repeats, 1))
+    if task.grouped and task.groups is not None:
+        # Rows of one group are right or wrong together: count groups, which is on the safe side.
+        held = np.unique(np.concatenate([rows for _, rows in chosen.folds]))
+        n = len(np.unique(task.groups[held]))
     interval = wilson(accuracy * n, n)
     if chosen.repeats:
         interval = wider(interval, corrected_interval(per_fold, _test_share(chosen)))

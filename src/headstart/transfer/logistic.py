@@ -63,17 +63,21 @@ class Rotation:
         ``square`` keeps empty directions, so that other rows may be rotated without loss.
         """
         mean = weight @ X
-        scale = np.sqrt(weight @ np.square(X - mean))
+        Z = X - mean  # (n, D); worked on in place, since it is large
+        scale = np.sqrt(np.einsum("n,nd,nd->d", weight, Z, Z))
         noise = 4 * np.sqrt(len(X)) * np.finfo(X.dtype).eps * np.abs(mean)  # of the mean itself
         scale = np.where(scale > np.maximum(noise, 1e-30), scale, np.inf)
         if basis is None:
-            Z = (X - mean) / scale * np.sqrt(weight)[:, None]  # (n, D)
+            Z /= scale
+            Z *= np.sqrt(weight)[:, None]
             basis = (_square_axes(Z) if square else _axes(Z)).astype(X.dtype)
         return cls(mean, scale, basis)
 
     def __call__(self, X: Floats) -> Floats:
         """Rotate rows: (n, D) -> (n, r)."""
-        return ((X - self.mean) / self.scale).astype(self.basis.dtype) @ self.basis
+        Z = X - self.mean
+        Z /= self.scale
+        return Z.astype(self.basis.dtype, copy=False) @ self.basis
 
     def undo(self, A: Floats, b: Floats) -> tuple[Floats, Floats]:
         """Express a linear map on rotated rows as one on raw rows: ``(D, K)`` and ``(K,)``."""
