@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from headstart.backbones.saved import SavedBackbone
 from headstart.errors import ArtifactError, BackboneError
 from headstart.transfer import Familiarity, FittedModel
 from headstart.transfer.heads import HEADS, arrays_of
+
+if TYPE_CHECKING:
+    from headstart.backbones.vision import VisionBackbone
 
 SCHEMA = 1
 REBUILT = ("timm", "torchvision")
@@ -52,13 +55,22 @@ class SavedModel:
     backbone: Ref | SavedBackbone
 
 
-def save_model(folder: Path, model: FittedModel, card: Card, ref: Ref, engine: str) -> None:
+def save_model(
+    folder: Path,
+    model: FittedModel,
+    card: Card,
+    ref: Ref,
+    engine: str,
+    trained: VisionBackbone | None = None,
+) -> None:
     """Write a model folder.
 
     Parameters
     ----------
     folder : Path
         Made; the caller renames it into place when everything beside it is written.
+    trained : VisionBackbone, optional
+        A backbone whose weights are the model's own; without it they are those of ``ref``.
     """
     folder.mkdir(parents=True)
     tensors = {f"head.{name}": np.ascontiguousarray(a) for name, a in arrays_of(model.head).items()}
@@ -66,9 +78,9 @@ def save_model(folder: Path, model: FittedModel, card: Card, ref: Ref, engine: s
         tensors["familiar.mean"] = model.familiar.mean
         tensors["familiar.centroids"] = np.ascontiguousarray(model.familiar.centroids)
     save_file(tensors, folder / HEAD_FILE)
-    by_package = ref.prefix == "embedded"
+    by_package = ref.prefix == "embedded" and trained is None
     if not by_package:
-        SavedBackbone.save(ref.load(), folder / BACKBONE_FILE)
+        SavedBackbone.save(trained or ref.load(), folder / BACKBONE_FILE)
     for path in folder.iterdir():
         path.chmod(0o644)  # safetensors writes files only their owner may read
     files = sorted(p.name for p in folder.iterdir())
@@ -84,7 +96,9 @@ def save_model(folder: Path, model: FittedModel, card: Card, ref: Ref, engine: s
         "thresholds": {"familiar": model.familiar.threshold if model.familiar else None},
         "engine": engine,
         "backbone": card.to_json(),
-        "weights": {"provider": ref.prefix, "name": ref.name} if by_package else BACKBONE_FILE,
+        "weights": {"provider": ref.prefix, "name": ref.name, "size": ref.size}
+        if by_package
+        else BACKBONE_FILE,
         "licence": card.licence,
         "files": {name: _sha256(folder / name) for name in files},
     }
@@ -132,7 +146,7 @@ def load_model(folder: Path) -> SavedModel:
     weights = described["weights"]
     backbone: Ref | SavedBackbone
     if isinstance(weights, dict):
-        backbone = Ref(weights["provider"], weights["name"])
+        backbone = Ref(weights["provider"], weights["name"], size=weights.get("size"))
     else:
         backbone = SavedBackbone(folder / BACKBONE_FILE, card)
     return SavedModel(model, card, described["engine"], backbone)

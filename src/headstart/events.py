@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Level = Literal["progress", "info", "warning"]
+Level = Literal["progress", "info", "note", "warning"]
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,12 @@ class Event:
     unit : str
         What is counted: ``"images"``, ``"folds"``.
     message : str
-        A sentence, for ``info`` and ``warning`` events.
-    level : {"progress", "info", "warning"}
-        ``progress`` moves a bar; the others are lines to show.
+        A sentence; in a ``progress`` event, a few words on how it goes.
+    level : {"progress", "info", "note", "warning"}
+        ``progress`` moves a bar; ``note`` and ``warning`` are lines to show; ``info`` says what a
+        stage is busy with.
+    curve : tuple of float
+        The losses of a training so far, one an epoch.
     """
 
     stage: str
@@ -37,6 +40,7 @@ class Event:
     unit: str = ""
     message: str = ""
     level: Level = "progress"
+    curve: tuple[float, ...] = ()
 
 
 OnEvent = Callable[[Event], None]

@@ -171,11 +171,14 @@ class Ref:
         None for the pretrained weights; a number for the same architecture re-initialised with
         that seed, which is the cleanest "no transfer" to compare with (Wang et al. 2019,
         "Characterizing and avoiding negative transfer": only the weights differ).
+    size : int or None
+        Side of the images in pixels, where it is not the network's own.
     """
 
     prefix: str
     name: str
     seed: int | None = None
+    size: int | None = None
 
     def __str__(self) -> str:
         return f"{self.prefix}:{self.name}"
@@ -185,10 +188,18 @@ class Ref:
         mark = _provider(self.prefix).fingerprint(self.name)
         if mark is None:
             return None
-        return mark if self.seed is None else _seeded(mark, self.seed)
+        if self.seed is not None:
+            mark = _marked(mark, f"re-initialised with seed {self.seed}")
+        return mark if self.size is None else _marked(mark, f"at {self.size} pixels")
 
     def load(self) -> VisionBackbone:
         """Build the backbone in eval mode with its :class:`Card`; imports torch."""
+        backbone = self._load()
+        if self.size is not None:
+            backbone.resize(self.size)
+        return backbone
+
+    def _load(self) -> VisionBackbone:
         provider = _provider(self.prefix)
         if self.seed is None:
             return provider.load(self.name)
@@ -200,8 +211,8 @@ class Ref:
             return provider.load(self.name, pretrained=False)
 
 
-def _seeded(fingerprint: str, seed: int) -> str:
-    return hashlib.sha256(f"{fingerprint} re-initialised with seed {seed}".encode()).hexdigest()
+def _marked(fingerprint: str, how: str) -> str:
+    return hashlib.sha256(f"{fingerprint} {how}".encode()).hexdigest()
 
 
 def resolve(name: str) -> Ref:

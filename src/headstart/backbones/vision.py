@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from headstart.backbones import Card, Preprocessing
+from headstart.errors import BackboneError
 
 
 class VisionBackbone(nn.Module):
@@ -48,11 +51,71 @@ class VisionBackbone(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor(card.preprocessing.mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(card.preprocessing.std).view(1, 3, 1, 1))
 
+    def resize(self, side: int) -> None:
+        """Take images of another size: the whole short side becomes ``side`` pixels.
+
+        Raises
+        ------
+        BackboneError
+            A size that the network cannot work with: below its stride, or any other than its own
+            where positions are learned one by one.
+        """
+        card = self.card
+        try:
+            with torch.no_grad():
+                out = self.net(torch.zeros(1, 3, side, side))
+        except (RuntimeError, ValueError, AssertionError) as cause:
+            raise BackboneError(
+                f"{card.name} cannot work on images of {side} pixels "
+                f"({str(cause).splitlines()[0] if str(cause) else type(cause).__name__}).",
+                f"Leave out --size: its own size is {card.preprocessing.size} pixels.",
+            ) from cause
+        least = self.stride()
+        if side < least or out.shape[1:] != (card.dim,):
+            raise BackboneError(
+                f"{card.name} reduces images {least} times, so {side} pixels leave nothing to see.",
+                f"--size must be at least {least}; its own is {card.preprocessing.size} pixels.",
+            )
+        look = replace(card.preprocessing, size=side, resize=side)
+        self.use(replace(card, preprocessing=look))
+
+    def stride(self) -> int:
+        """Pixels of the image per step of the coarsest maps, 1 where there are none."""
+        side = self.card.preprocessing.size
+        sizes = self.sizes_of_maps().values()
+        return side // min((min(s) for s in sizes if s), default=side)
+
+    def sizes_of_maps(self) -> dict[str, tuple[int, ...]]:
+        """Measure (height, width) of what every block gives; () where it gives no maps.
+
+        Maps of one pixel are no maps: they come behind the pooling.
+        """
+        sizes: dict[str, tuple[int, ...]] = {}
+
+        def note(name: str) -> Callable[..., None]:
+            def hook(_module: nn.Module, _given: object, out: object) -> None:
+                size = tuple(out.shape[2:]) if isinstance(out, Tensor) and out.dim() == 4 else ()
+                sizes[name] = () if size == (1, 1) else size
+
+            return hook
+
+        hooks = [module.register_forward_hook(note(name)) for name, module in self._stages]
+        side = self.card.preprocessing.size
+        with torch.no_grad():
+            self.net(torch.zeros(1, 3, side, side))
+        for hook in hooks:
+            hook.remove()
+        return sizes
+
     def forward(self, pixels: Tensor) -> Tensor:
         """Embed pixels: uint8 ``(B, H, W, 3)`` -> float ``(B, dim)``."""
-        x = (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std  # (B, 3, H, W)
-        embedding: Tensor = self.net(x)
+        embedding: Tensor = self.net(self.normalise(pixels))
         return embedding
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Scale pixels as the network expects them: uint8 (B, H, W, 3) -> float (B, 3, H, W)."""
+        scaled: Tensor = (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        return scaled
 
     def blocks(self) -> list[tuple[str, nn.Module]]:
         """Return the named blocks, shallow to deep."""

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from headstart._version import __version__
-from headstart.cli.console import Bars, print_data, say
+from headstart.cli.console import Bars, err, print_data, say
 from headstart.data.builtin import BUILTIN
 from headstart.errors import ConfigError
 
@@ -42,7 +42,94 @@ Backbone = Annotated[
     str, typer.Option(help="PROVIDER:NAME or a short name; see `headstart backbones`.")
 ]
 Method = Annotated[
-    str, typer.Option(help="probe: frozen features, new head. auto: the best known.")
+    str,
+    typer.Option(
+        help="probe: frozen features, new head. finetune: also the last blocks. full: all of it. "
+        "scratch, small-cnn: nothing pretrained. auto: the probe, and with --budget the best of "
+        "them."
+    ),
+]
+Size = Annotated[
+    int | None,
+    typer.Option(metavar="PIXELS", help="Side of the images the network sees; default: its own."),
+]
+TRAINING = "Training networks (--method finetune, full, scratch, small-cnn, or auto with --budget)"
+
+
+def _knob(text: str, *names: str, metavar: str | None = None) -> Any:
+    """Declare an option of the recipe; left out, the method's own default holds."""
+    return typer.Option(*names, help=text, metavar=metavar, rich_help_panel=TRAINING)
+
+
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="What auto may take in all, e.g. 90s, 5m, 1h.",
+        rich_help_panel=TRAINING,
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with an interrupted run of the same data and options.",
+        rich_help_panel=TRAINING,
+    ),
+]
+Unfreeze = Annotated[
+    str | None,
+    _knob(
+        "Blocks to train: a number from the end, last-stage, all, or the first block's name.",
+        metavar="DEPTH",
+    ),
+]
+Tune = Annotated[str | None, _knob("What to train in them: all, bias (BitFit) or norm.")]
+Batchnorm = Annotated[str | None, _knob("frozen: batch norms stay as they are; train.")]
+Epochs = Annotated[int | None, _knob("How often every image is seen.")]
+BatchSize = Annotated[int | None, _knob("Images per step.")]
+Optimizer = Annotated[str | None, _knob("adamw, adam or sgd.")]
+Rate = Annotated[float | None, _knob("Learning rate of pretrained layers.", "--lr")]
+HeadRate = Annotated[float | None, _knob("Learning rate of the head.", "--head-lr")]
+WeightDecay = Annotated[float | None, _knob("Never reaches what is frozen.")]
+Schedule = Annotated[str | None, _knob("Of the rate: cosine, one-cycle or constant.")]
+LayerDecay = Annotated[
+    float | None, _knob("Rate of a block over that of the next deeper one, 0 to 1.")
+]
+Gradual = Annotated[bool | None, _knob("Unfreeze one more block every epoch.", "--gradual")]
+Smoothing = Annotated[
+    float | None, _knob("Share of each label given to all classes.", "--label-smoothing")
+]
+Mixup = Annotated[
+    float | None, _knob("Mix images in pairs, with this Beta parameter (needs --no-cache).")
+]
+Cutmix = Annotated[
+    float | None, _knob("Paste parts of images, with this Beta parameter (needs --no-cache).")
+]
+Ema = Annotated[
+    float | None, _knob("Keep a running average of the weights with this decay, e.g. 0.99.")
+]
+Clip = Annotated[float | None, _knob("Longest gradient; 0: any.")]
+Patience = Annotated[
+    int | None, _knob("Stop after so many epochs without a better validation loss.")
+]
+Keep = Annotated[
+    str | None, _knob("Hold on to what was learned: l2-sp, bss, co-tuning (several by commas).")
+]
+Wise = Annotated[
+    bool | None,
+    _knob("Mix the weights before and after training, as validation prefers.", "--wise"),
+]
+Precision = Annotated[str | None, _knob("float32, bfloat16, or auto: bfloat16 on CUDA.")]
+FindLr = Annotated[bool | None, _knob("Choose --lr by a range test first.", "--find-lr")]
+Augment = Annotated[str | None, _knob("none, mirror, flips, crops, pad, colour or randaugment.")]
+Views = Annotated[int | None, _knob("Fixed views of each image whose activations are cached.")]
+Cache = Annotated[
+    bool | None,
+    _knob(
+        "Keep activations of fixed views; or compute frozen layers, and new views, every time.",
+        "--cache/--no-cache",
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Of folds and of the re-initialised network; 0 or more.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
@@ -92,6 +179,7 @@ def train(
     ] = False,
     backbone: Backbone = "auto",
     method: Method = "auto",
+    size: Size = None,
     seed: Seed = 0,
     device: Device = "auto",
     balanced: Balanced = False,
@@ -102,12 +190,67 @@ def train(
     y: YColumn = None,
     encoding: Encoding = "utf-8",
     as_json: Json = False,
+    budget: Budget = None,
+    resume: Resume = False,
+    unfreeze: Unfreeze = None,
+    tune: Tune = None,
+    batchnorm: Batchnorm = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    optimizer: Optimizer = None,
+    lr: Rate = None,
+    head_lr: HeadRate = None,
+    weight_decay: WeightDecay = None,
+    schedule: Schedule = None,
+    layer_decay: LayerDecay = None,
+    gradual: Gradual = None,
+    label_smoothing: Smoothing = None,
+    mixup: Mixup = None,
+    cutmix: Cutmix = None,
+    ema: Ema = None,
+    clip: Clip = None,
+    patience: Patience = None,
+    keep: Keep = None,
+    wise: Wise = None,
+    precision: Precision = None,
+    find_lr: FindLr = None,
+    augment: Augment = None,
+    views: Views = None,
+    cache: Cache = None,
 ) -> None:
     """Train a model, estimate its score, say whether transfer helped, write a report.
 
-    For example: headstart train photos/    or    headstart train labels.csv --groups patient
+    For example: headstart train photos/    or    headstart train photos/ --budget 5m
+    or    headstart train labels.csv --groups patient --method finetune --unfreeze last-stage
     """
     options = {
+        "budget": None if budget is None else seconds(budget),
+        "size": size,
+        "unfreeze": unfreeze,
+        "tune": tune,
+        "batchnorm": batchnorm,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "optimizer": optimizer,
+        "lr": lr,
+        "head_lr": head_lr,
+        "weight_decay": weight_decay,
+        "schedule": schedule,
+        "layer_decay": layer_decay,
+        "gradual": gradual,
+        "label_smoothing": label_smoothing,
+        "mixup": mixup,
+        "cutmix": cutmix,
+        "ema": ema,
+        "clip": clip,
+        "patience": patience,
+        "keep": keep,
+        "wise": wise,
+        "precision": precision,
+        "find_lr": find_lr,
+        "augment": augment,
+        "views": views,
+        "cache": cache,
         "backbone": backbone,
         "method": method,
         "seed": seed,
@@ -120,7 +263,7 @@ def train(
         "y": y,
         "encoding": encoding,
     }
-    _train(data, out, overwrite, as_json, **options)
+    _train(data, out, overwrite, as_json, resume=resume, **options)
 
 
 def _train(data: str, out: Path | None, overwrite: bool, as_json: bool, **options: Any) -> None:
@@ -315,7 +458,7 @@ def cache(
 
     folder = cache_folder()
     if clear:
-        for name in ("engines", "archives", "datasets"):
+        for name in ("activations", "engines", "archives", "datasets"):
             shutil.rmtree(folder / name, ignore_errors=True)
         for path in folder.glob("features.sqlite*"):
             path.unlink(missing_ok=True)
@@ -328,10 +471,44 @@ def cache(
         say(f"{folder}: {entries:,} cached entries, {size / 1e6:,.0f} MB on disk.")
 
 
+def seconds(text: str) -> float:
+    """Read a time span such as ``90``, ``90s``, ``5m``, ``1.5h``.
+
+    Examples
+    --------
+    >>> seconds("90"), seconds("5m"), seconds("1.5h")
+    (90.0, 300.0, 5400.0)
+    """
+    units = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+    number = text.strip().rstrip("".join(units))
+    try:
+        return float(number) * units[text.strip()[len(number) :] or "s"]
+    except (ValueError, KeyError):
+        raise ConfigError(f"--budget {text!r} is no time.", "For example 90s, 5m or 1h.") from None
+
+
+def _show_candidates(metrics: dict[str, Any]) -> None:
+    """Show what was tried and why one was kept."""
+    if len(metrics["candidates"]) < 2:
+        return
+    table = Table(box=None, header_style="bold")
+    for title in ("method", "accuracy", "seconds", ""):
+        table.add_column(title, no_wrap=title == "method")
+    for c in metrics["candidates"]:
+        accuracy = "" if c["accuracy"] is None else f"{c['accuracy']:.1%}"
+        took = "" if c["seconds"] is None else f"{c['seconds']:.0f}"
+        note = "kept" if c["chosen"] else c["reason"] or ""
+        table.add_row(escape(c["name"]), accuracy, took, escape(note))
+    say("")
+    err.print(table)
+    say(escape(metrics["choice"]["sentence"]))
+
+
 def _summarise(metrics: dict[str, Any], folder: Path) -> None:
     estimate, n = metrics["estimate"], metrics["n"]
     low, high = estimate["accuracy_ci95"]
     _show_findings(metrics["findings"])
+    _show_candidates(metrics)
     say(
         f"\n[bold]Accuracy {estimate['accuracy']:.1%}[/] (95 % interval {low:.1%} to {high:.1%}; "
         f"{estimate['protocol']})."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -43,6 +45,23 @@ def print_data(text: str) -> None:
     sys.stdout.flush()
 
 
+def sparkline(values: Sequence[float]) -> str:
+    """Draw numbers as a line of blocks: the curve of a training, one block an epoch.
+
+    Examples
+    --------
+    >>> sparkline([3.0, 2.0, 1.0, 1.5])
+    '█▅▁▂'
+    """
+    blocks = "▁▂▃▄▅▆▇█"
+    known = [v for v in values if math.isfinite(v)]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    shares = [(v - low) / ((high - low) or 1) if math.isfinite(v) else 1.0 for v in values]
+    return "".join(blocks[round(share * (len(blocks) - 1))] for share in shares)
+
+
 class _Speed(ProgressColumn):
     """Units per second of the running stage."""
 
@@ -64,6 +83,7 @@ class Bars:
             MofNCompleteColumn(),
             _Speed(),
             TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("{task.fields[how]}", style="dim"),
             console=err,
             disable=not err.is_terminal,
         )
@@ -86,19 +106,25 @@ class Bars:
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
-        if event.level == "warning":
-            self._progress.console.print(f"[yellow]![/] {escape(event.message)}", soft_wrap=True)
+        if event.level in ("warning", "note"):
+            mark = "[yellow]![/]" if event.level == "warning" else "[dim]·[/]"
+            self._progress.console.print(f"{mark} {escape(event.message)}", soft_wrap=True)
             return
         if event.stage not in self._tasks:
             self._finish()
             if not err.is_terminal:
                 say(f"{event.stage} ...")
             self._tasks[event.stage] = self._progress.add_task(
-                event.stage, total=event.total or None, unit=event.unit
+                event.stage, total=event.total or None, unit=event.unit, how=""
             )
             self._current = event.stage
         if event.level == "progress" and event.total:
-            self._progress.update(self._tasks[event.stage], completed=event.done, total=event.total)
+            self._progress.update(
+                self._tasks[event.stage],
+                completed=event.done,
+                total=event.total,
+                how=f"{sparkline(event.curve)} {event.message}".strip(),
+            )
 
     def _finish(self) -> None:
         if self._current:

@@ -29,12 +29,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.backbones import Card, Ref
-from headstart.backbones.saved import SavedBackbone
+from headstart.backbones import Card
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 
 if TYPE_CHECKING:
+    from headstart.backbones.cutting import Prefix
     from headstart.backbones.vision import VisionBackbone
 
 Pixels = NDArray[np.uint8]  # (B, H, W, 3)
@@ -56,6 +56,16 @@ def worker_count() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
         return os.cpu_count() or 1
+
+
+class Source(Protocol):
+    """Where a network comes from: a name (``Ref``), a run folder, or the first part of either."""
+
+    def fingerprint(self) -> str | None:
+        """Hash that identifies the weights and their use, or None if only loading can tell."""
+
+    def load(self) -> VisionBackbone | Prefix:
+        """Build the network in eval mode, with its card."""
 
 
 class Engine(Protocol):
@@ -91,7 +101,9 @@ def space(engine: Engine) -> str:
 class TorchEngine:
     """Plain torch: always works."""
 
-    def __init__(self, backbone: VisionBackbone, precision: str, device: str = "cpu") -> None:
+    def __init__(
+        self, backbone: VisionBackbone | Prefix, precision: str, device: str = "cpu"
+    ) -> None:
         import torch
 
         self.name = f"torch-{precision}" if device == "cpu" else f"cuda-{precision}"
@@ -172,9 +184,7 @@ class Kitchen:
     workers: int
     on_event: OnEvent = ignore
 
-    def engine(
-        self, ref: Ref | SavedBackbone, *, device: str = "cpu", name: str | None = None
-    ) -> Engine:
+    def engine(self, ref: Source, *, device: str = "cpu", name: str | None = None) -> Engine:
         """Prepare the fastest trustworthy engine for a backbone.
 
         Parameters
@@ -203,7 +213,9 @@ class Kitchen:
         self.on_event(Event("preparing the backbone", message=message, level="warning"))
 
 
-def batched_engine(backbone: VisionBackbone, device: str, name: str | None = None) -> TorchEngine:
+def batched_engine(
+    backbone: VisionBackbone | Prefix, device: str, name: str | None = None
+) -> TorchEngine:
     """Return torch on a device that takes batches: in bfloat16 where that passes the parity check.
 
     ``name``, if given, decides instead of the check.
@@ -220,10 +232,10 @@ def batched_engine(backbone: VisionBackbone, device: str, name: str | None = Non
 class Bench:
     """One backbone being prepared; loads torch only if the cache cannot serve."""
 
-    def __init__(self, kitchen: Kitchen, ref: Ref | SavedBackbone) -> None:
+    def __init__(self, kitchen: Kitchen, ref: Source) -> None:
         self.kitchen = kitchen
         self.ref = ref
-        self._backbone: VisionBackbone | None = None
+        self._backbone: VisionBackbone | Prefix | None = None
         self._network: Any = None  # converted in this process, where the cache had none
         mark = ref.fingerprint() or _card_mark(self.backbone.card)
         versions = [FORMAT, *(_version(p) for p in ("openvino", "timm", "torch"))]
@@ -231,7 +243,7 @@ class Bench:
         self.shelf = kitchen.folder / "engines" / key
 
     @property
-    def backbone(self) -> VisionBackbone:
+    def backbone(self) -> VisionBackbone | Prefix:
         """The torch network, loaded at most once."""
         if self._backbone is None:
             event = Event("preparing the backbone", message=f"loading {self.ref}", level="info")

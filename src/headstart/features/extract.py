@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +22,9 @@ from PIL import Image
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Engine, Forward, space
 from headstart.features.store import FeatureStore
+from headstart.features.threads import parallel
 from headstart.modalities import UnreadableError
-from headstart.modalities.image import ImageModality, Picture, quiet
+from headstart.modalities.image import ImageModality, Picture
 
 THUMB = 64
 """Side of the small copy kept of every image, pixels: what duplicates, pixel baselines and the
@@ -135,7 +133,7 @@ def extract(
 
     on_event(stage(0))
     reader = _Reader(files, engines, spaces, store)
-    for done, item in enumerate(_batched(_parallel(reader, n, workers), engines), 1):
+    for done, item in enumerate(_batched(parallel(reader, n, workers), engines), 1):
         hashes[item.row] = item.sha
         if item.reason:
             unreadable[item.row] = item.reason
@@ -220,54 +218,6 @@ class _Reader:
                 item.pixels[k] = pixels
             else:
                 item.vectors[k] = forward(pixels[None])[0]
-
-
-def _parallel(work: _Reader | Callable[..., _Read], n: int, workers: int) -> Iterator[_Read]:
-    """Run ``work`` over 0..n-1 in threads; yield results as they come, in any order.
-
-    At most a few results wait at a time, so memory does not grow with ``n``. An error in a worker,
-    or Ctrl-C in the caller, stops all workers before it travels on.
-    """
-    rows = itertools.count()
-    results: queue.Queue[_Read | BaseException | None] = queue.Queue(maxsize=8 * workers)
-    stop = threading.Event()
-
-    def worker() -> None:
-        try:
-            forwards: Any = work.replicas() if isinstance(work, _Reader) else []
-            while not stop.is_set() and (row := next(rows)) < n:
-                _offer(results, work(row, forwards), stop)
-        except BaseException as cause:
-            _offer(results, cause, stop)
-        _offer(results, None, stop)
-
-    threads = [threading.Thread(target=worker, daemon=True) for _ in range(min(workers, n) or 1)]
-    with quiet():
-        for thread in threads:
-            thread.start()
-        try:
-            running = len(threads)
-            while running:
-                item = results.get()
-                if item is None:
-                    running -= 1
-                elif isinstance(item, BaseException):
-                    raise item
-                else:
-                    yield item
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
-
-
-def _offer(results: queue.Queue[Any], item: Any, stop: threading.Event) -> None:
-    while not stop.is_set():
-        try:
-            results.put(item, timeout=0.1)
-            return
-        except queue.Full:
-            continue
 
 
 def _batched(items: Iterator[_Read], engines: Sequence[Engine]) -> Iterator[_Read]:

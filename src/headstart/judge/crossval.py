@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from headstart.data.splits import pairs, stratified_folds
 from headstart.judge.baselines import MAJORITY
 from headstart.transfer.logistic import softmax
-from headstart.transfer.probe import ENOUGH, choose_head
+from headstart.transfer.probe import ENOUGH, choose_head, fit_temperature
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -151,6 +151,36 @@ def _majority(task: Task, folds: list[tuple[Ints, Ints]]) -> Outcome:
 
 def _columns(results: list[tuple[Floats, float]]) -> tuple[list[Floats], list[float]]:
     return [p for p, _ in results], [a for _, a in results]
+
+
+def calibrated(logits: Sequence[Floats], held: Sequence[Ints], y: Ints) -> list[Floats]:
+    """Turn held-out logits into probabilities, fold by fold, without a look at the fold itself.
+
+    The temperature of a fold is fitted to the held-out logits of the others (of a single fold: of
+    its other half), so nothing that is scored has calibrated itself.
+
+    Parameters
+    ----------
+    logits : sequence of ndarray of shape (n_held, K)
+    held : sequence of ndarray of int64
+        The rows of each.
+    y : ndarray of int64, shape (n,)
+    """
+    if len(logits) == 1:
+        half = np.arange(len(held[0])) % 2 == 0
+        parts = [
+            calibrated([logits[0][m], logits[0][~m]], [held[0][m], held[0][~m]], y)[0]
+            for m in (half, ~half)
+        ]
+        proba = np.empty(logits[0].shape)
+        proba[half], proba[~half] = parts
+        return [proba]
+    found = []
+    for f, own in enumerate(logits):
+        others = [g for g in range(len(logits)) if g != f]
+        z, rows = (np.concatenate([part[g] for g in others]) for part in (logits, held))
+        found.append(softmax(own.astype(np.float64) / fit_temperature(z, y[rows])))
+    return found
 
 
 def best_of(outcomes: dict[str, Outcome], names: list[str]) -> tuple[Outcome, str]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.judge import metrics
+from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import Outcome, Task, best_of, judge_folds
 from headstart.judge.intervals import Interval, corrected_interval, wider, wilson
 from headstart.judge.verdict import Verdict, from_folds, from_test_set
@@ -68,8 +69,12 @@ class Plan:
     repeats: int
 
 
-def plan(task: Task, is_test: NDArray[np.bool_]) -> Plan:
-    """Choose the protocol: the given test set once; else cross-validation by size."""
+def plan(task: Task, is_test: NDArray[np.bool_], *, costly: bool = False) -> Plan:
+    """Choose the protocol: the given test set once; else cross-validation by size.
+
+    ``costly`` methods, that train a network in every fold, deal small sets once instead of ten
+    times.
+    """
     train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
     if len(test):
         return Plan(f"test set of {len(test)} examples, used once", [(train, test)], 0)
@@ -77,12 +82,15 @@ def plan(task: Task, is_test: NDArray[np.bool_]) -> Plan:
     if n > LARGE:
         folds = task.folds(train, 5, 0, 0)[:1]
         return Plan(f"{grouped}held-out fifth of {n} examples, used once", folds, 0)
-    repeats = 10 if n < SMALL else 1
+    repeats = 10 if n < SMALL and not costly else 1
     k = min(5, n)
     folds = [pair for r in range(repeats) for pair in task.folds(train, k, 0, r)]
     times = f"{repeats} x " if repeats > 1 else ""
     name = f"nested {grouped}stratified cross-validation, {times}{k} folds"
     return Plan(name, folds, repeats)
+
+
+TRANSFER = "transfer"
 
 
 def judge(
@@ -103,26 +111,37 @@ def judge(
     baselines : dict of str to ndarray
         Feature spaces without transfer. Empty: no verdict.
     """
-    transfer = "transfer"
-    spaces = {transfer: features, **baselines}
+    spaces = {TRANSFER: features, **baselines}
     outcomes = judge_folds(spaces, task, chosen.folds, workers=workers, tick=tick)
-    proba, rows, fold = _first_repeat(outcomes[transfer], chosen)
-    estimate = _estimate(outcomes[transfer], task, chosen)
-    names = [name for name in outcomes if name != transfer]
+    return assess(outcomes.pop(TRANSFER), outcomes, task, chosen)
+
+
+def assess(transfer: Outcome, baselines: dict[str, Outcome], task: Task, chosen: Plan) -> Judgement:
+    """Score a method's held-out answers, however it made them, against those without transfer.
+
+    Parameters
+    ----------
+    transfer : Outcome
+        Of the same folds as ``chosen``.
+    baselines : dict of str to Outcome
+        With the majority class alone: no verdict.
+    """
+    proba, rows, fold = _first_repeat(transfer, chosen)
+    names = list(baselines)
     rivals = [
         {"name": n, "accuracy": a, "accuracy_ci95": list(ci)}
         for n in names
-        for a, ci in [_accuracy(outcomes[n], task, chosen)]
+        for a, ci in [_accuracy(baselines[n], task, chosen)]
     ]
     verdict = None
-    if baselines:
-        verdict = _verdict(outcomes[transfer], *best_of(outcomes, names), task, chosen)
+    if names != [MAJORITY]:
+        verdict = _verdict(transfer, *best_of(baselines, names), task, chosen)
     return Judgement(
         chosen.protocol,
         rows,
         proba,
         fold,
-        estimate,
+        _estimate(transfer, task, chosen),
         sorted(rivals, key=lambda b: -float(b["accuracy"])),
         verdict,
     )

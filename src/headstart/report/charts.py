@@ -156,7 +156,7 @@ def candidates(head: dict[str, Any]) -> Markup:
     return frame.drawing(
         f"Log loss of {len(tried)} heads; chosen: {chosen_as}.",
         frame.axes(
-            [(k, f"10{_raised(k)}") for k in powers],
+            [(k, f"10{raised(k)}") for k in powers],
             [(y, f"{y:g}") for y in ticks(*frame.y, 5)],
             "C: freedom to follow the training images",
             "log loss, lower is better",
@@ -262,5 +262,12 @@ def _percent(share: float) -> str:
     return f"{100 * min(max(share, 0), 1):.2f}%"
 
 
-def _raised(k: int) -> str:
+def raised(k: int) -> str:
+    """Write a whole number as an exponent.
+
+    Examples
+    --------
+    >>> raised(-3)
+    '⁻³'
+    """
     return str(k).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -18,6 +18,7 @@ from headstart.backbones import Card
 from headstart.errors import ArtifactError
 from headstart.judge import metrics as scores
 from headstart.judge.intervals import Interval, wilson
+from headstart.report.curves import Curves, read_curves
 
 FEW = 20
 """Below so many held-out images a class is never flagged: its recall is mostly luck."""
@@ -78,6 +79,8 @@ class Facts:
     y : ndarray of int64, shape (n_held,)
         True classes of the held-out examples.
     proba : ndarray of shape (n_held, K)
+    curves : Curves or None
+        How the network was trained, epoch by epoch; None where nothing is on record.
     """
 
     name: str
@@ -89,6 +92,7 @@ class Facts:
     head_size: int
     y: NDArray[np.int64]
     proba: NDArray[np.float64]
+    curves: Curves | None
 
     @property
     def classes(self) -> list[str]:
@@ -131,6 +135,22 @@ class Facts:
         """Baselines, the best first."""
         return sorted(self.metrics["baselines"], key=lambda b: -float(b["accuracy"]))
 
+    @property
+    def training(self) -> dict[str, Any] | None:
+        """How the network itself was trained; None where it is frozen and only has a head."""
+        return self.metrics.get("training")
+
+    @property
+    def candidates(self) -> list[dict[str, Any]]:
+        """Methods that were compared, in the order tried; none where there was no choice."""
+        found = list(self.metrics.get("candidates") or [])
+        return found if len(found) > 1 else []
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        """Why the method was chosen, and the budget."""
+        return dict(self.metrics.get("choice") or {})
+
 
 def read(folder: Path, name: str) -> Facts:
     """Read a run folder.
@@ -139,7 +159,7 @@ def read(folder: Path, name: str) -> Facts:
     ----------
     folder : Path
         Holds metrics.json, run.json, split.json, predictions.csv, model/ and perhaps
-        pictures.json.
+        pictures.json and history.csv.
     name : str
         What to call the run.
 
@@ -162,6 +182,7 @@ def read(folder: Path, name: str) -> Facts:
             head_size=_size_of_head(folder / "model" / HEAD_FILE),
             y=y,
             proba=proba,
+            curves=_curves(folder / "history.csv", metrics),
         )
     except (OSError, KeyError, TypeError, ValueError) as cause:
         raise _unreadable(folder, cause) from cause
@@ -215,6 +236,14 @@ def _predictions(path: Path, classes: list[str]) -> tuple[NDArray[np.int64], NDA
         rows = list(csv.reader(opened))[1:]
     y = np.array([index[row[1]] for row in rows], np.int64)
     return y, np.array([row[3:-1] for row in rows], np.float64).reshape(len(rows), len(classes))
+
+
+def _curves(path: Path, metrics: dict[str, Any]) -> Curves | None:
+    """Read the curves of the method that was chosen, where it has any."""
+    if not metrics.get("training"):
+        return None
+    chosen = (c["name"] for c in metrics.get("candidates") or [] if c["chosen"])
+    return read_curves(path, next(chosen, ""))
 
 
 def _size_of_head(path: Path) -> int:

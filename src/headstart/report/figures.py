@@ -17,7 +17,10 @@ import numpy as np
 
 from headstart.judge.intervals import wilson
 from headstart.report.charts import PALETTE
+from headstart.report.curves import Epoch
 from headstart.report.facts import Facts
+from headstart.report.svg import spread
+from headstart.report.training_charts import measured, moments, shares
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +32,7 @@ FONTS = (
     *("SimHei", "Noto Serif CJK JP", "Noto Emoji", "Segoe UI Symbol", "Apple Symbols"),
 )
 """In order of preference, letter by letter; those that are not installed are left out."""
-OWN, RIVAL, INK, RULE = "#2f6fd0", "#a3a7ae", "#1b1d21", "#dddbd4"
+OWN, RIVAL, INK, RULE, OTHER = "#2f6fd0", "#a3a7ae", "#1b1d21", "#dddbd4", "#d9730d"
 LONGEST = 24
 """Letters of a class name; the rest becomes an ellipsis."""
 
@@ -40,18 +43,23 @@ def draw(facts: Facts) -> Iterator[tuple[str, bytes]]:
     """Draw what the run has numbers for, as ``(file name, content)``: each once PNG, once SVG."""
     k = len(facts.classes)
     side = min(2.4 + 0.5 * k, 9)
-    painters: list[tuple[str, Painter, tuple[float, float]]] = [
-        ("baselines", _baselines, (7.2, 2.9)),
-        ("confusion", _confusion, (side + 0.6, side)),
-        ("reliability", _reliability, (4.8, 4.4)),
+    plans: list[tuple[str, list[Painter], tuple[float, float]]] = [
+        ("baselines", [_baselines], (7.2, 2.9)),
+        ("confusion", [_confusion], (side + 0.6, side)),
+        ("reliability", [_reliability], (4.8, 4.4)),
     ]
     if len(facts.metrics["learning_curve"]) > 1:
-        painters.append(("learning_curve", _learning_curve, (5.6, 3.8)))
+        plans.append(("learning_curve", [_learning_curve], (5.6, 3.8)))
     if facts.points:
-        painters.append(("map", _map, (7.2, 5.4)))
-    for name, paint, size in painters:
-        figure = _figure(size)
-        paint(figure.axes[0], facts)
+        plans.append(("map", [_map], (7.2, 5.4)))
+    if facts.curves:
+        plans.append(("training", [_loss, _accuracy], (9.6, 3.6)))
+    if measured(facts.candidates):
+        plans.append(("methods", [_methods], (6.4, 4.0)))
+    for name, painters, size in plans:
+        figure = _figure(size, len(painters))
+        for axes, paint in zip(figure.axes, painters, strict=True):
+            paint(axes, facts)
         for kind in ("png", "svg"):
             yield f"{name}.{kind}", _saved(figure, kind)
 
@@ -69,14 +77,14 @@ def plain(name: str, longest: int = LONGEST) -> str:
     return short.replace("$", r"\$")
 
 
-def _figure(size: tuple[float, float]) -> Figure:
+def _figure(size: tuple[float, float], columns: int) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, dpi=150, layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(RULE)
-    axes.tick_params(colors=INK, length=0)
+    for axes in figure.subplots(1, columns, squeeze=False).flat:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(RULE)
+        axes.tick_params(colors=INK, length=0)
     return figure
 
 
@@ -165,6 +173,63 @@ def _learning_curve(axes: Axes, facts: Facts) -> None:
     axes.set_ylabel("accuracy, 95 % interval")
 
 
+def _loss(axes: Axes, facts: Facts) -> None:
+    _by_epoch(axes, facts, "loss")
+    axes.set_ylabel("loss")
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _accuracy(axes: Axes, facts: Facts) -> None:
+    _by_epoch(axes, facts, "accuracy")
+    axes.set_ylabel("accuracy")
+    axes.yaxis.set_major_formatter(_percent)
+
+
+def _by_epoch(axes: Axes, facts: Facts, value: str) -> None:
+    """Draw training, validation and the final fit, told apart by colour, dashes and marks."""
+    from matplotlib.ticker import MaxNLocator
+
+    curves = facts.curves
+    assert curves is not None
+    lines: list[tuple[str, tuple[Epoch, ...], dict[str, Any]]] = [
+        ("training", curves.training, {"color": OWN, "marker": "o"}),
+        ("validation", curves.validation, {"color": OTHER, "marker": "s", "linestyle": "--"}),
+        ("final fit, training", curves.final, {"color": RIVAL, "linestyle": ":"}),
+    ]
+    for name, curve, style in lines:
+        known = [(p.step, getattr(p, value)) for p in curve if getattr(p, value) is not None]
+        if known:
+            axes.plot(*zip(*known, strict=True), label=name, markersize=4, **style)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(axis="y", color=RULE, linewidth=0.8)
+    axes.set_xlabel("epoch")
+
+
+def _methods(axes: Axes, facts: Facts) -> None:
+    tried = measured(facts.candidates)
+    values = [float(c["accuracy"]) for c in tried]
+    logs = [math.log10(max(c["seconds"], 0.01)) for c in tried]
+    reach = [c["accuracy_ci95"] or (c["accuracy"],) * 2 for c in tried]
+    (low, high), _ = shares([*values, *(v for ends in reach for v in ends)])
+    left, right = min(logs) - 0.35, max(logs) + 0.35
+    places = spread(values, (high - low) / 16, low, high)
+    for c, x, y, ends, place in zip(tried, logs, values, reach, places, strict=True):
+        colour, side = (OTHER if c["chosen"] else OWN), (-1 if x > (left + right) / 2 else 1)
+        axes.errorbar([x], [y], yerr=np.array([_reach(y, ends)]).T, color=colour, marker="o",
+                      markersize=9 if c["chosen"] else 6, capsize=2)  # fmt: skip
+        word = plain(c["name"]) + (", chosen" if c["chosen"] else "")
+        axes.annotate(word, (x, place), (8 * side, 0), textcoords="offset points", fontsize=8,
+                      va="center", ha="left" if side > 0 else "right", color=INK)  # fmt: skip
+    axes.set_xlim(left, right)
+    axes.set_ylim(low, high)
+    marks = moments(10**left, 10**right)
+    axes.set_xticks([x for x, _ in marks], [said for _, said in marks])
+    axes.grid(axis="y", color=RULE, linewidth=0.8)
+    axes.yaxis.set_major_formatter(_percent)
+    axes.set_xlabel("time it took, on a logarithmic scale")
+    axes.set_ylabel("accuracy, 95 % interval")
+
+
 def _map(axes: Axes, facts: Facts) -> None:
     for c, name in enumerate(facts.classes):
         colour = PALETTE[c % len(PALETTE)]
@@ -192,4 +257,4 @@ def _reach(value: float, ci95: tuple[float, float]) -> tuple[float, float]:
 
 
 def _percent(value: float, _: object) -> str:
-    return f"{value:.0%}"
+    return f"{round(100 * value, 1):g}%"

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from headstart.report import charts, words
+from headstart.report import charts, training_charts, training_words, words
 from headstart.report.facts import FEW, Facts
 
 HERE = Path(__file__).parent
@@ -32,8 +32,10 @@ def compose(facts: Facts) -> str:
         title=_title(facts),
         charts=charts,
         words=words,
+        drawn=training_charts,
+        told=training_words,
         few=FEW,
-        sections=SECTIONS,
+        sections=contents(facts),
         order=_warning_about_order(facts),
         snippets=snippets(facts.name),
         script=Markup(script),
@@ -51,6 +53,8 @@ SECTIONS = {
     "confusion": "Mix-ups",
     "reliability": "Confidence",
     "head": "Head",
+    "tried": "Methods",
+    "training": "Training",
     "map": "Map",
     "gallery": "Mistakes",
     "model": "Model",
@@ -58,6 +62,13 @@ SECTIONS = {
     "method": "Method",
 }
 """Every section's id, and its name in the contents."""
+
+
+def contents(facts: Facts) -> dict[str, str]:
+    """Return the sections that a run has numbers for, in their order."""
+    absent = {"tried"} if not facts.candidates else set()
+    absent |= {"training"} if not facts.training else set()
+    return {key: label for key, label in SECTIONS.items() if key not in absent}
 
 
 def policy(script: str) -> str:

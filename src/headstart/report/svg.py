@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import Markup, escape
+from scipy.optimize import isotonic_regression
 
 from headstart.judge.intervals import Interval
 
@@ -130,6 +132,58 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     step = next(m * unit for m in (1, 2, 2.5, 5, 10) if m * unit >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(k * step, 12) for k in range(first, last + 1)]
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Choose round values within [low, high] for a logarithmic axis; 0 < low < high.
+
+    Examples
+    --------
+    >>> log_ticks(2e-6, 0.3)
+    [1e-05, 0.0001, 0.001, 0.01, 0.1]
+    >>> log_ticks(0.4, 7)
+    [0.5, 1.0, 2.0, 5.0]
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    for steps in ((1,), (1, 3), (1, 2, 5)):
+        values = [float(f"{m}e{k}") for k in range(first, last + 1) for m in steps]
+        inside = [v for v in values if low <= v <= high]
+        if len(inside) >= 3:
+            break
+    return inside[:: math.ceil(len(inside) / 6)] if inside else []
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Move places as little as it takes to stand ``gap`` apart, in the same order.
+
+    Parameters
+    ----------
+    wanted : sequence of float
+        Where the labels would stand if they were alone.
+    gap, low, high : float
+        Less than ``gap`` where there is no room for so many between ``low`` and ``high``.
+
+    Notes
+    -----
+    Least squares under ``p[i + 1] - p[i] >= gap`` is isotonic regression of ``wanted[i] - i gap``.
+
+    Examples
+    --------
+    >>> spread([50, 10, 50], 10, 0, 100)
+    [45.0, 10.0, 55.0]
+    >>> spread([98, 99], 10, 0, 100)
+    [90.0, 100.0]
+    """
+    n = len(wanted)
+    if not n:
+        return []
+    gap = min(gap, (high - low) / max(n - 1, 1))
+    order = np.argsort(np.asarray(wanted, float), kind="stable")
+    room = gap * np.arange(n)
+    moved = isotonic_regression(np.asarray(wanted, float)[order] - room).x
+    places = np.empty(n)
+    places[order] = np.clip(moved, low, max(low, high - room[-1])) + room
+    return [float(p) for p in places]
 
 
 def _short(value: object) -> object:

@@ -20,15 +20,21 @@ BASELINES = {
     PIXELS: "the image shrunk to 16 × 16 dots, used as it is",
     RANDOM_NETWORK: "the same network as it was before it learned anything",
     MAJORITY: "always answers the most frequent class",
+    "small network, trained from scratch": "it has seen nothing but your images",
+    "same network, trained from scratch": "it has seen nothing but your images",
 }
 FINDINGS = {
+    "budget": "Budget",
     "conflicts": "Contradicting labels",
     "duplicates": "Copies",
     "imbalance": "Unequal classes",
+    "interrupted": "Interrupted",
+    "memory": "Memory",
     "note": "Note",
     "order": "Order of files",
     "small": "Small images",
     "small_test": "Small test set",
+    "training": "Training",
     "unreadable": "Unreadable files",
 }
 HEADS = {
@@ -71,8 +77,14 @@ def expectation(estimate: dict[str, Any]) -> str:
     )
 
 
-def protocol(text: str) -> str:
-    """Explain how examples were held out, from the words ``judge.plan`` chose."""
+def protocol(text: str, *, trained: bool = False) -> str:
+    """Explain how examples were held out, from the words ``judge.plan`` chose.
+
+    Parameters
+    ----------
+    trained : bool
+        Not only a head was fitted, the network was trained too.
+    """
     if text.startswith("test set"):
         return (
             "You set a test set apart. The model never saw it while learning; it was asked about "
@@ -93,7 +105,8 @@ def protocol(text: str) -> str:
     if times:
         said += f" All of this was done {times} times with new parts, because the set is small."
     if "nested" in text:
-        said += " Choosing the head happens anew inside every round (nested), so it cannot cheat."
+        what = "Choosing the head and training happen" if trained else "Choosing the head happens"
+        said += f" {what} anew inside every round (nested), so it cannot cheat."
     if "stratified" in text:
         said += " Every part has all classes in about the same shares (stratified)."
     if "grouped" in text:

@@ -1,0 +1,206 @@
+"""The candidates of ``--method auto``: in which order they are tried, and which one is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.backbones.cutting import ALL, LAST_STAGE, unfrozen
+from headstart.backbones.vision import VisionBackbone
+from headstart.judge.intervals import wilson
+from headstart.transfer.recipe import Recipe, defaults
+
+PROBE = "probe"
+PRIORS = {20: (0.3, 0.2, 0.1, 0.1), 100: (1.0, 1.0, 0.8, 0.8), 10**9: (1.5, 2.5, 3.0, 3.0)}
+"""Points that the last blocks, the last stage, two stages and everything are expected to gain on
+the probe, by images per class (up to the key). A plain choice, after the rule that below 20 a probe
+is best and above 100 deeper methods pay; it decides the order of trial, never the result."""
+
+
+CACHING = ("cache", "views")
+"""What of a recipe means nothing where no activations are kept."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One method to try.
+
+    Attributes
+    ----------
+    name : str
+        ``"probe"``, ``"finetune last-stage"``, ``"full"``...
+    method : str
+    recipe : Recipe
+    depth : int
+        Number of blocks trained: 0 for the probe.
+    expected : float
+        Points it is expected to gain.
+    """
+
+    name: str
+    method: str
+    recipe: Recipe
+    depth: int
+    expected: float = 0.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of a candidate.
+
+    Attributes
+    ----------
+    proba : list of ndarray of shape (n_held, K), or None
+        Calibrated held-out probabilities on the folds of the comparison.
+    alphas : list of float
+        Share of the fine-tuned weights (WiSE-FT) used in each fold.
+    status : {"tried", "skipped", "interrupted", "failed"}
+    """
+
+    candidate: Candidate
+    forecast_s: float | None
+    seconds: float | None = None
+    proba: list[NDArray[np.floating]] | None = None
+    status: str = "tried"
+    reason: str = ""
+
+
+def offered(backbone: VisionBackbone, base: Recipe, per_class: float) -> list[Candidate]:
+    """List what ``auto`` may try besides the probe, shallow to deep.
+
+    Parameters
+    ----------
+    base : Recipe
+        Whatever the user set stays set; only the depth varies.
+    per_class : float
+        Mean number of training images per class.
+    """
+    gains = next(g for limit, g in PRIORS.items() if per_class <= limit)
+    names = unfrozen(backbone, ALL)
+    stage = len(unfrozen(backbone, LAST_STAGE))
+    depths = {"last blocks": max(1, stage - 1), LAST_STAGE: stage, "two stages": _two(backbone)}
+    found: list[Candidate] = []
+    for (name, depth), gain in zip(depths.items(), gains, strict=False):
+        if depth < len(names) and depth not in (c.depth for c in found):
+            how = LAST_STAGE if depth == stage else str(depth)
+            recipe = replace(base, unfreeze=how)
+            found.append(Candidate(f"finetune {name}", "finetune", recipe, depth, gain))
+    plain = Recipe()
+    said = {f.name: getattr(base, f.name) for f in fields(Recipe)}
+    given = {
+        k: v for k, v in said.items() if v != getattr(plain, k) and k not in ("cache", "views")
+    }
+    whole = replace(defaults("full"), **given)
+    return [*found, Candidate("full", "full", whole, len(names), gains[-1])]
+
+
+def by_promise(forecasts: dict[str, float], candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Order candidates by expected gain per second."""
+    return sorted(candidates, key=lambda c: -c.expected / max(forecasts[c.name], 1e-9))
+
+
+def shallowest(
+    entries: Sequence[Entry], held: Sequence[NDArray[np.int64]], y: NDArray[np.int64]
+) -> tuple[int, float, float]:
+    """Pick the shallowest candidate within one standard error of the most accurate.
+
+    The standard error is that of the paired difference over held-out examples, which is what the
+    data can tell apart.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        Tried ones only, in any order.
+    held : sequence of ndarray of int64
+        Rows of each fold to look at.
+
+    Returns
+    -------
+    place : int
+        In ``entries``.
+    short : float
+        By how much it is less accurate than the best.
+    error : float
+        The standard error of that difference.
+
+    References
+    ----------
+    Breiman et al. (1984), "Classification and regression trees", section 3.4.3, applied to pairs.
+    """
+    right = np.array([_right(entry, held, y) for entry in entries])  # (candidates, n)
+    best = right[int(np.argmax(right.mean(axis=1)))]
+    order = sorted(range(len(entries)), key=lambda i: entries[i].candidate.depth)
+    for place in order:
+        lead = best - right[place]
+        error = float(lead.std() / np.sqrt(len(lead)))
+        if lead.mean() <= error:
+            return place, float(lead.mean()), error
+    raise AssertionError("the best is within any error of itself")
+
+
+def picks_by_fold(
+    entries: Sequence[Entry], held: Sequence[NDArray[np.int64]], y: NDArray[np.int64]
+) -> list[int]:
+    """Pick for every fold by the other folds alone, so that the choice is judged, too.
+
+    Held-out answers of all candidates are there; a fold's own must not choose what it scores.
+
+    References
+    ----------
+    Tsamardinos, Greasidou & Borboudakis (2018), "Bootstrapping the out-of-sample predictions for
+    efficient and accurate cross-validation", Machine Learning 107, section 4: selection on other
+    held-out predictions, without fitting anything again.
+    """
+    found = []
+    for f in range(len(held)):
+        others = [g for g in range(len(held)) if g != f]
+        fewer = [replace(e, proba=[(e.proba or [])[g] for g in others]) for e in entries]
+        found.append(shallowest(fewer, [held[g] for g in others], y)[0])
+    return found
+
+
+def record(
+    entry: Entry, held: Sequence[NDArray[np.int64]], y: NDArray[np.int64], chosen: bool
+) -> dict[str, Any]:
+    """Return the line that ``metrics.json`` keeps of a candidate."""
+    accuracy = interval = error = None
+    if entry.proba is not None:
+        right = _right(entry, held, y)
+        accuracy, n = float(right.mean()), len(right)
+        interval = list(wilson(accuracy * n, n))
+        error = float(right.std() / np.sqrt(n))
+    return {
+        "name": entry.candidate.name,
+        "method": entry.candidate.method,
+        "unfreeze": entry.candidate.recipe.unfreeze if entry.candidate.depth else "",
+        "accuracy": accuracy,
+        "accuracy_ci95": interval,
+        "se": error,
+        "forecast_s": None if entry.forecast_s is None else round(entry.forecast_s, 1),
+        "seconds": None if entry.seconds is None else round(entry.seconds, 1),
+        "status": entry.status,
+        "chosen": chosen,
+        "reason": entry.reason,
+    }
+
+
+def _right(
+    entry: Entry, held: Sequence[NDArray[np.int64]], y: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    assert entry.proba is not None
+    parts = [p.argmax(axis=1) == y[rows] for p, rows in zip(entry.proba, held, strict=True)]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def _two(backbone: VisionBackbone) -> int:
+    """Count the blocks from where the maps have the last size but one."""
+    sizes = backbone.sizes_of_maps()
+    maps = [sizes.get(name, ()) for name, _ in backbone.blocks()]
+    kinds = list(dict.fromkeys(size for size in maps if size))
+    if len(kinds) < 2:
+        return 2 * len(unfrozen(backbone, LAST_STAGE))
+    return len(maps) - maps.index(kinds[-2])

@@ -1,0 +1,238 @@
+"""The competition: candidates tried on the same folds, the best so far at any time.
+
+The probe is the floor. What is tried beyond it, and in which order, is decided by what it promises
+per second; what is kept, by held-out answers alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.choose.candidates import Candidate, Entry, by_promise
+from headstart.choose.plan import Plan, duration
+from headstart.choose.workshop import Workshop
+from headstart.events import Event
+from headstart.judge.crossval import calibrated
+from headstart.transfer.finetune import ALPHAS, Fit, Setting, fit
+from headstart.transfer.logistic import Floats, softmax
+from headstart.transfer.loop import Point
+from headstart.transfer.probe import fit_temperature
+from headstart.transfer.recipe import FROM_SCRATCH
+
+Folds = Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
+PLANNING_SECONDS = 5.0
+"""Planning a candidate takes up to this long; with less left, no further one is."""
+OVERRUN = 1.5
+"""A fit that takes this many times its forecast is stopped, if the budget is used up."""
+
+
+class OutOfTimeError(Exception):
+    """The budget is used up."""
+
+
+@dataclass
+class Trial:
+    """A candidate that was tried: how it was set up, and its fits on the folds.
+
+    Attributes
+    ----------
+    alpha : float
+        Share of the fine-tuned weights that all folds together prefer; 1 without WiSE-FT.
+    temperature : float
+        For the logits of the model trained on all rows.
+    wise : list of dict
+        Accuracy and log loss by alpha; empty without WiSE-FT.
+    """
+
+    candidate: Candidate
+    plan: Plan
+    setting: Setting
+    fits: list[Fit] = field(default_factory=list)
+    alpha: float = 1.0
+    temperature: float = 1.0
+    wise: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether nothing pretrained is in it."""
+        return self.candidate.method in FROM_SCRATCH
+
+    def curves(self) -> list[tuple[str, Point]]:
+        """Return every point of every fit, with the fit's name."""
+        return [
+            (f"{self.setting.name} / fold {f + 1}", point)
+            for f, fitted in enumerate(self.fits)
+            for point in fitted.history
+        ]
+
+
+def try_out(
+    workshop: Workshop, candidate: Candidate, plan: Plan, forecast: float, folds: Folds
+) -> tuple[Trial, Entry]:
+    """Cross-fit one candidate: train on every fold's training rows, answer for its held-out ones.
+
+    Raises
+    ------
+    OutOfTimeError
+        From the workshop's listeners.
+    """
+    start = time.perf_counter()
+    trial = Trial(candidate, plan, workshop.setting(candidate, plan, forecast))
+    for f, (train, held) in enumerate(folds):
+        trial.fits.append(fit(trial.setting, train, held, f"fold {f + 1}"))
+    proba = _settle(trial, [held for _, held in folds], workshop.task.y)
+    trial.seconds = time.perf_counter() - start
+    trouble = next((fitted.trouble for fitted in trial.fits if fitted.trouble), "")
+    status = "failed" if trouble else "tried"
+    return trial, Entry(candidate, forecast, trial.seconds, proba, status, trouble)
+
+
+def explore(
+    workshop: Workshop,
+    candidates: Sequence[Candidate],
+    folds: Folds,
+    deadline: float,
+    again: Callable[[Candidate], list[tuple[int, int]]],
+) -> tuple[list[Trial], list[Entry]]:
+    """Try candidates in the order of promise until the time is used up, or Ctrl-C.
+
+    Parameters
+    ----------
+    deadline : float
+        By ``time.monotonic``: the run should be ready then.
+    again : callable
+        The fits (rows trained on, rows watched) that a candidate still needs if it is kept.
+
+    Returns
+    -------
+    trials : list of Trial
+        Of those tried to the end.
+    entries : list of Entry
+        Of all.
+    """
+    fits = [(len(train), len(held)) for train, held in folds]
+    plans: dict[str, Plan] = {}
+    forecasts: dict[str, float] = {}
+    trials: list[Trial] = []
+    entries: list[Entry] = []
+    try:
+        for c in candidates:
+            workshop.on_event(Event("planning", len(plans), len(candidates), "methods"))
+            plans[c.name], forecasts[c.name] = workshop.plan(c, [*fits, *again(c)])
+            if time.monotonic() > deadline - PLANNING_SECONDS:
+                break
+        known = [c for c in candidates if c.name in plans]
+        for c in by_promise(forecasts, known):
+            left = deadline - time.monotonic()
+            if forecasts[c.name] > left:
+                entries.append(
+                    Entry(
+                        c,
+                        forecasts[c.name],
+                        status="skipped",
+                        reason=(
+                            f"would take about {duration(forecasts[c.name])}; "
+                            f"{duration(max(left, 0))} of the budget are left"
+                        ),
+                    )
+                )
+                continue
+            started = time.monotonic()
+            watch = _Watch(workshop, max(deadline, started + OVERRUN * forecasts[c.name]))
+            try:
+                with watch:
+                    trial, entry = try_out(workshop, c, plans[c.name], forecasts[c.name], folds)
+            except OutOfTimeError:
+                entries.append(
+                    Entry(
+                        c,
+                        forecasts[c.name],
+                        time.monotonic() - started,
+                        None,
+                        "interrupted",
+                        "took longer than the budget",
+                    )
+                )
+                continue
+            entries.append(entry)
+            if entry.status == "tried":
+                trials.append(trial)
+    except KeyboardInterrupt:
+        why = "stopped by Ctrl-C"
+        entries += [_untried(c, "interrupted", why, forecasts) for c in _rest(candidates, entries)]
+    why = "there was no time left to plan it"
+    entries += [_untried(c, "skipped", why, forecasts) for c in _rest(candidates, entries)]
+    return trials, entries
+
+
+def _rest(candidates: Sequence[Candidate], entries: Sequence[Entry]) -> list[Candidate]:
+    done = {e.candidate.name for e in entries}
+    return [c for c in candidates if c.name not in done]
+
+
+def _untried(c: Candidate, status: str, why: str, forecasts: dict[str, float]) -> Entry:
+    return Entry(c, forecasts.get(c.name), status=status, reason=why)
+
+
+@dataclass
+class _Watch:
+    """Stops a trial that has overrun: epochs pass by here on their way to the listener."""
+
+    workshop: Workshop
+    end: float
+
+    def __enter__(self) -> None:
+        self._listener = self.workshop.on_event
+
+        def listen(event: Event) -> None:
+            self._listener(event)
+            if time.monotonic() > self.end:
+                raise OutOfTimeError
+
+        self.workshop.on_event = listen
+
+    def __exit__(self, *_: object) -> None:
+        self.workshop.on_event = self._listener
+
+
+def _settle(
+    trial: Trial, held: list[NDArray[np.int64]], y: NDArray[np.int64]
+) -> list[NDArray[np.floating]]:
+    """Choose alpha and temperature; return each fold's probabilities, chosen by the other folds."""
+    logits = [fitted.logits for fitted in trial.fits]  # each (A, n_held, K)
+    best = _best_alpha(logits, held, y)
+    every = np.concatenate([z[best] for z in logits])
+    trial.temperature = fit_temperature(every, y[np.concatenate(held)])
+    if len(logits[0]) == 1:
+        return [np.asarray(p) for p in calibrated([z[0] for z in logits], held, y)]
+    trial.alpha = ALPHAS[best]
+    trial.wise = [
+        {"alpha": a, **_scores(np.concatenate([z[i] for z in logits]), y[np.concatenate(held)])}
+        for i, a in enumerate(ALPHAS)
+    ]
+    chosen = []
+    for f in range(len(held)):
+        others = [g for g in range(len(held)) if g != f] or [f]
+        chosen.append(_best_alpha([logits[g] for g in others], [held[g] for g in others], y))
+    picked = [z[a] for z, a in zip(logits, chosen, strict=True)]
+    return [np.asarray(p) for p in calibrated(picked, held, y)]
+
+
+def _best_alpha(logits: list[Floats], held: list[NDArray[np.int64]], y: NDArray[np.int64]) -> int:
+    truth = y[np.concatenate(held)]
+    joined = np.concatenate(logits, axis=1)  # (A, n, K)
+    return int(np.argmin([_scores(z, truth)["log_loss"] for z in joined]))
+
+
+def _scores(logits: Floats, truth: NDArray[np.int64]) -> dict[str, float]:
+    p = softmax(logits.astype(np.float64))[np.arange(len(truth)), truth]
+    return {
+        "accuracy": float((logits.argmax(axis=1) == truth).mean()),
+        "log_loss": float(-np.log(np.maximum(p, 1e-12)).mean()),
+    }

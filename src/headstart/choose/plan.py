@@ -1,0 +1,198 @@
+"""The plan: what to train and where to cut, from measured cost; and what it will take."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from headstart.backbones.cutting import Prefix, cut_before, legal_cuts, suffix, unfrozen
+from headstart.backbones.vision import VisionBackbone, count_parameters
+from headstart.features.engines import Engine
+from headstart.features.views import Views, views
+from headstart.transfer.checkpoint import Forgetful
+from headstart.transfer.finetune import starting_head
+from headstart.transfer.loop import Loop, Rows
+from headstart.transfer.network import Network
+from headstart.transfer.objective import CrossEntropy
+from headstart.transfer.recipe import Recipe
+
+ENOUGH_SECONDS = 0.5
+"""A measurement this long is not repeated."""
+CONVERSION_SECONDS = 6.0
+"""Converting a prefix for the fast engine, once per cut and computer; measured at 4 to 6 s."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a method will be carried out.
+
+    Attributes
+    ----------
+    blocks : list of str
+        Trained, shallow to deep.
+    cut : str or None
+        The block after which activations are kept; None: every step starts from the images.
+    views : Views
+    shape : tuple of int
+        Of one view's activations.
+    cache_bytes : int
+    passes : int
+        Passes of the frozen part: images times views.
+    why : str
+        Why the cut is where it is.
+    """
+
+    blocks: list[str]
+    cut: str | None
+    views: Views
+    shape: tuple[int, ...]
+    cache_bytes: int
+    passes: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds per image, measured on this machine: a frozen pass, a training step, an answer."""
+
+    prefix: float
+    step: float
+    answer: float
+
+    def forecast(self, plan: Plan, recipe: Recipe, fits: list[tuple[int, int]]) -> float:
+        """Seconds for the cache and the fits, each of (rows trained on, rows watched)."""
+        once = CONVERSION_SECONDS + plan.passes * self.prefix if plan.cut else 0.0
+        epoch = sum(n * self.step + held * self.answer for n, held in fits)
+        return once + recipe.epochs * epoch
+
+
+def make_plan(backbone: VisionBackbone, recipe: Recipe, n: int, room: int, seed: int) -> Plan:
+    """Decide what is trained and where activations are kept.
+
+    The cut lies as deep as what is frozen reaches, since every block before it is then computed
+    once; if the maps there need more than ``room`` bytes, at the deepest earlier block where they
+    need less; if there is none, nothing is kept.
+
+    Parameters
+    ----------
+    n : int
+        Images.
+    room : int
+        Bytes that activations may take.
+    """
+    blocks = unfrozen(backbone, recipe.unfreeze)
+    kind = views(recipe.augment, recipe.views, seed) if recipe.cached else views("none")  # type: ignore[arg-type]
+    uncut = Plan(blocks, None, kind, (), 0, 0, "")
+    if not recipe.cached:
+        fresh = "every epoch draws new views, so nothing can be kept"
+        return _because(uncut, fresh if recipe.augment != "none" else "nothing is to be kept")
+    if len(blocks) == len(backbone.blocks()):
+        return _because(uncut, "nothing is frozen")
+    deepest = cut_before(backbone, blocks[0])
+    if deepest is None:
+        return _because(uncut, "this network cannot be cut there")
+    earlier = legal_cuts(backbone)
+    shapes = shapes_at(backbone, earlier[: earlier.index(deepest) + 1])
+    for cut in reversed(list(shapes)):
+        size = 2 * n * kind.count * int(np.prod(shapes[cut]))  # float16
+        if size <= room:
+            why = "the deepest place before what is trained"
+            if cut != deepest:
+                why = f"activations behind {deepest} would not fit into {room / 1e6:,.0f} MB"
+            return Plan(blocks, cut, kind, shapes[cut], size, n * kind.count, why)
+    return _because(uncut, f"activations would not fit into {room / 1e6:,.0f} MB")
+
+
+def shapes_at(backbone: VisionBackbone, cuts: list[str]) -> dict[str, tuple[int, ...]]:
+    """Shape of one image's activations behind each block named."""
+    return {cut: Prefix(backbone, cut).shape for cut in cuts}
+
+
+def measure(
+    backbone: VisionBackbone, plan: Plan, recipe: Recipe, engine: Engine, workers: int, device: str
+) -> Cost:
+    """Time a frozen pass, a training step and an answer on made-up data, a few times each."""
+    side = backbone.card.preprocessing.size
+    pixels = np.zeros((1, side, side, 3), np.uint8)
+    forward = engine.replica()
+    prefix = _seconds(lambda: forward(pixels)) / workers if plan.cut else 0.0
+    body = suffix(backbone, plan.cut) if plan.cut else backbone
+    body = copy.deepcopy(body)
+    inner = body.net if isinstance(body, VisionBackbone) else body
+    blocks = [(name, inner.get_submodule(name)) for name in plan.blocks]
+    start = starting_head(None, backbone.card.dim, 2)
+    network = Network(body, blocks, start, recipe).to(device)
+    batch = min(recipe.batch_size, 16 if plan.cut else 4)
+    inputs = _Noise((*plan.shape,) if plan.cut else pixels.shape[1:], bool(plan.cut))
+    rows, none = np.arange(batch), np.zeros(0, np.int64)
+    y = rows % 2
+    goal = CrossEntropy(0.0, None, [], False, None)
+    one = Recipe(batch_size=batch, epochs=1, batchnorm=recipe.batchnorm)
+    crew = workers if device == "cpu" else 1
+    loop = Loop(network, inputs, y, goal, one, rows, none, 0, Forgetful(), workers=crew)
+    step = _seconds(loop.run) / batch
+    answer = _seconds(lambda: network.logits(inputs, rows)) / batch
+    return Cost(prefix, step, answer)
+
+
+def said(plan: Plan, backbone: VisionBackbone, forecast: float) -> str:
+    """Say a plan in one line."""
+    modules = dict(backbone.blocks())
+    share = sum(count_parameters(modules[b]) for b in plan.blocks) / backbone.card.parameters
+    trained = f"train {plan.blocks[0]} to {plan.blocks[-1]} ({share:.0%} of the parameters)"
+    if len(plan.blocks) == 1:
+        trained = f"train {plan.blocks[0]} ({share:.0%} of the parameters)"
+    if plan.cut is None:
+        kept = f"whole network computed every step: {plan.why}"
+    else:
+        kept = (
+            f"cut behind {plan.cut}, {plan.why}: {plan.views.describe()}, "
+            f"{plan.passes:,} frozen passes once, {plan.cache_bytes / 1e6:,.0f} MB on disk"
+        )
+    return f"{trained}; {kept}; about {duration(forecast)}"
+
+
+def duration(seconds: float) -> str:
+    """Say a forecast roughly.
+
+    Examples
+    --------
+    >>> duration(3.7), duration(100), duration(300)
+    ('4 s', '100 s', '5 min')
+    """
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """Inputs of nothing but the right shape; not zeros, on which some kernels are slow."""
+
+    shape: tuple[int, ...]
+    maps: bool
+
+    def plain(self, rows: Rows) -> np.ndarray:
+        rng = np.random.default_rng(0)
+        if self.maps:
+            return rng.standard_normal((len(rows), *self.shape), np.float32)
+        return rng.integers(0, 256, (len(rows), *self.shape), np.uint8)
+
+    def varied(self, rows: Rows, rng: np.random.Generator) -> np.ndarray:
+        return self.plain(rows)
+
+
+def _because(plan: Plan, why: str) -> Plan:
+    return Plan(plan.blocks, None, plan.views, (), 0, 0, why)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """Time a piece of work: the fastest of up to three goes, fewer where one takes long."""
+    taken: list[float] = []
+    while len(taken) < 3 and sum(taken) < ENOUGH_SECONDS:
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return min(taken)

@@ -1,0 +1,177 @@
+"""The workshop: the data, the machine and the backbone, from which any method's setting is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.backbones import Ref, resolve
+from headstart.backbones.cutting import PrefixRef
+from headstart.backbones.vision import VisionBackbone
+from headstart.choose.candidates import Candidate
+from headstart.choose.plan import Cost, Plan, make_plan, measure, said
+from headstart.events import Event, OnEvent, ignore
+from headstart.features.activations import Activations, activate, room
+from headstart.features.engines import Engine, Kitchen
+from headstart.features.pictures import Pictures
+from headstart.judge.crossval import Task
+from headstart.transfer.checkpoint import Bench
+from headstart.transfer.finetune import Setting, starting_head
+from headstart.transfer.heads import LinearHead
+from headstart.transfer.logistic import fit_logistic
+from headstart.transfer.loop import Inputs, Point, Rows
+from headstart.transfer.probe import choose_head
+from headstart.transfer.recipe import FROM_SCRATCH
+
+SMALL_CNN = "timm:test_resnet"
+"""The small network of ``--method small-cnn``: 0.5 million parameters, four stages."""
+SMALL_SIZE = 96
+
+
+@dataclass
+class Workshop:
+    """Everything that training a network on a data set needs.
+
+    Attributes
+    ----------
+    files, hashes : by row
+    X : ndarray of shape (n, dim)
+        Embeddings by the pretrained backbone.
+    task : Task
+    ref : Ref
+    engine : Engine
+        Of the whole backbone; its arithmetic runs the prefix too.
+    cache : Path
+    workers : int
+    device : str
+    bench : Bench
+        Where checkpoints go.
+    """
+
+    files: Sequence[Path]
+    hashes: Sequence[str]
+    X: NDArray[np.float32]
+    task: Task
+    ref: Ref
+    engine: Engine
+    cache: Path
+    workers: int
+    device: str
+    bench: Bench = field(default_factory=Bench)
+    on_event: OnEvent = ignore
+    passes: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def backbone(self) -> VisionBackbone:
+        """The pretrained network."""
+        return self.ref.load()
+
+    def backbone_of(self, method: str) -> VisionBackbone:
+        """Return where a method starts: pretrained weights, or random ones."""
+        if method == "scratch":
+            return replace(self.ref, seed=self.task.seed).load()
+        if method == "small-cnn":
+            size = self.ref.size or SMALL_SIZE
+            return replace(resolve(SMALL_CNN), seed=self.task.seed, size=size).load()
+        return self.backbone
+
+    def plan(self, candidate: Candidate, fits: list[tuple[int, int]]) -> tuple[Plan, float]:
+        """Plan a candidate and forecast its seconds, from costs measured here."""
+        backbone, recipe = self.backbone_of(candidate.method), candidate.recipe
+        plan = make_plan(backbone, recipe, len(self.files), room(self.cache), self.task.seed)
+        cost: Cost = measure(backbone, plan, recipe, self.engine, self.workers, self.device)
+        return plan, cost.forecast(plan, recipe, fits)
+
+    def setting(self, candidate: Candidate, plan: Plan, forecast: float | None = None) -> Setting:
+        """Prepare a candidate's fits: its backbone, its inputs, the head it starts from.
+
+        With a ``forecast`` the plan is told.
+        """
+        backbone, recipe = self.backbone_of(candidate.method), candidate.recipe
+        if forecast is not None:
+            self._say(f"{candidate.name}: {said(plan, backbone, forecast)}.")
+        scratch = candidate.method in FROM_SCRATCH
+        dim = backbone.card.dim
+        return Setting(
+            candidate.name,
+            recipe,
+            backbone,
+            plan.blocks,
+            plan.cut,
+            self._inputs(candidate, plan, backbone),
+            np.zeros((0, dim), np.float32) if scratch else self.X,
+            self.task.y,
+            self.task.n_classes,
+            (lambda rows: starting_head(None, dim, self.task.n_classes))
+            if scratch
+            else self.probe_head,
+            self.task.balanced,
+            self.task.seed,
+            self.device,
+            self.workers,
+            self.bench,
+            on_point=_Live(self.on_event, recipe.epochs),
+            on_trouble=lambda message: self._say(message, warning=True),
+        )
+
+    def probe_head(self, rows: Rows) -> LinearHead:
+        """Fit the converged linear probe on some rows, its strength chosen inside them (LP-FT)."""
+        few, inner = self.task.choosing(rows, 5, len(rows))
+        y, k, balanced = self.task.y, self.task.n_classes, self.task.balanced
+        choice = choose_head(self.X[few], y[few], k, inner, balanced=balanced, rivals=False)
+        fitted = fit_logistic(self.X[rows], y[rows], k, choice.C, balanced=balanced, exact=True)
+        return LinearHead(*fitted)
+
+    def _inputs(self, candidate: Candidate, plan: Plan, backbone: VisionBackbone) -> Inputs:
+        if plan.cut is None:
+            return Pictures.read(
+                self.files,
+                backbone.card.preprocessing,
+                candidate.recipe.augment,
+                workers=self.workers,
+                on_event=self.on_event,
+            )
+        kitchen = Kitchen(self.cache, self.workers, self.on_event)
+        prefix = PrefixRef(self.ref, plan.cut)
+        engine = kitchen.engine(prefix, device=self.device, name=self.engine.name)
+        found: Activations = activate(
+            self.files,
+            self.hashes,
+            engine,
+            plan.shape,
+            plan.views,
+            self.cache,
+            workers=self.workers,
+            on_event=self.on_event,
+        )
+        self.passes[candidate.name] = found.forwards
+        return found
+
+    def _say(self, message: str, *, warning: bool = False) -> None:
+        level = "warning" if warning else "note"
+        self.on_event(Event("planning", message=message, level=level))  # type: ignore[arg-type]
+
+
+@dataclass
+class _Live:
+    """Turns the points of the curves into events, one stage a fit."""
+
+    on_event: OnEvent
+    epochs: int
+    losses: dict[str, list[float]] = field(default_factory=dict)
+
+    def __call__(self, fit: str, point: Point) -> None:
+        curve = self.losses.setdefault(fit, [])
+        if point.split == "validation" or not curve or point.epoch > len(curve):
+            del curve[point.epoch - 1 :]
+            curve.append(point.loss)
+        right = "" if point.accuracy is None else f", accuracy {point.accuracy:.1%}"
+        words = f"{point.split} loss {point.loss:.3f}{right}"
+        self.on_event(
+            Event(f"training {fit}", point.epoch, self.epochs, "epochs", words, curve=tuple(curve))
+        )

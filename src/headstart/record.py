@@ -1,0 +1,204 @@
+"""What a run folder holds besides the model: numbers and tables, written down."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import importlib.metadata
+import json
+import platform
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart._version import __version__
+from headstart.artifact import save_model
+from headstart.data.dataset import Finding
+from headstart.features.engines import describe, worker_count
+from headstart.features.extract import Features
+from headstart.judge.estimate import Judgement
+from headstart.prepare import Config, Prepared
+from headstart.transfer import FittedModel
+from headstart.transfer.probe import Choice
+
+if TYPE_CHECKING:
+    from headstart.transfer.loop import Point
+    from headstart.tune import Kept
+
+SCHEMA = 1
+
+
+def metrics(
+    config: Config,
+    prepared: Prepared,
+    judgement: Judgement,
+    choice: Choice,
+    findings: list[Finding],
+    curve: list[dict[str, Any]],
+    kept: Kept | None,
+) -> dict[str, Any]:
+    """Return ``metrics.json``, but for the timing."""
+    dataset, card = prepared.dataset, prepared.engine.card
+    return {
+        "schema": SCHEMA,
+        "task": "classification",
+        "modality": dataset.modality,
+        "classes": list(dataset.classes),
+        "method": kept.trial.candidate.method if kept and kept.trial else "probe",
+        "backbone": kept.backbone.card.name if kept and kept.backbone else card.name,
+        "n": counts(prepared),
+        "estimate": judgement.estimate,
+        "verdict": judgement.verdict.to_json() if judgement.verdict else None,
+        "baselines": judgement.baselines,
+        "head": {
+            "kind": choice.kind,
+            "C": choice.C,
+            "temperature": choice.temperature,
+            "candidates": choice.candidates,
+        },
+        "training": kept.training if kept else None,
+        "candidates": kept.entries if kept else [],
+        "choice": {"sentence": kept.sentence if kept else "", "budget_s": config.budget},
+        "learning_curve": curve,
+        "findings": [asdict(f) for f in [*findings, *(kept.findings if kept else [])]],
+    }
+
+
+def counts(prepared: Prepared) -> dict[str, Any]:
+    """Count images: to train on, to test on, skipped, and per class."""
+    dataset = prepared.dataset
+    per_class = np.bincount(dataset.labels, minlength=len(dataset.classes)).tolist()
+    return {
+        "train": int((~dataset.is_test).sum()),
+        "test": int(dataset.is_test.sum()),
+        "classes": len(dataset.classes),
+        "skipped": prepared.skipped,
+        "per_class": dict(zip(dataset.classes, per_class, strict=True)),
+    }
+
+
+def timing(start: float, clock: dict[str, float], features: Features) -> dict[str, Any]:
+    """Return the seconds of each part of a run, and what the feature pass had to do."""
+    rate = features.forward_examples / features.seconds if features.seconds else 0.0
+    return {
+        "total_s": round(time.perf_counter() - start, 3),
+        **{name: round(seconds, 3) for name, seconds in clock.items()},
+        "examples_per_s": round(rate, 1),
+        "forward_examples": features.forward_examples,
+        "cache_hits": features.cache_hits,
+    }
+
+
+def write_predictions(path: Path, prepared: Prepared, judgement: Judgement) -> None:
+    """Write the held-out answers, one row per image."""
+    dataset = prepared.dataset
+    columns = ["path", "label", "predicted", *(f"p:{name}" for name in dataset.classes), "fold"]
+    with path.open("w", encoding="utf-8", newline="") as out:
+        table = csv.writer(out)
+        table.writerow(columns)
+        for row, p, fold in zip(judgement.rows, judgement.proba, judgement.fold, strict=True):
+            label = dataset.classes[dataset.labels[row]]
+            shares = [f"{x:.6f}" for x in p]
+            table.writerow([dataset.refs[row], label, dataset.classes[p.argmax()], *shares, fold])
+
+
+def write_history(
+    path: Path, choice: Choice, seconds: float, curves: list[tuple[str, Point]]
+) -> None:
+    """Write one row per candidate head, since fitting it has no epochs, then one per epoch."""
+    with path.open("w", encoding="utf-8", newline="") as out:
+        table = csv.writer(out)
+        table.writerow(["step", "split", "loss", "accuracy", "lr", "seconds", "head", "C", "fit"])
+        for step, c in enumerate(choice.candidates):
+            kept = [f"{c['log_loss']:.6f}", f"{c['accuracy']:.6f}", ""]
+            share = f"{seconds / len(choice.candidates):.4f}"
+            table.writerow(
+                [step, "cross-validation", *kept, share, c["head"], c["C"] or "", "probe"]
+            )
+        for fit, p in curves:
+            accuracy = "" if p.accuracy is None else f"{p.accuracy:.6f}"
+            numbers = [f"{p.loss:.6f}", accuracy, f"{p.lr:.3g}", f"{p.seconds:.2f}"]
+            table.writerow([p.epoch, p.split, *numbers, "", "", fit])
+
+
+def split(prepared: Prepared, judgement: Judgement) -> dict[str, Any]:
+    """Say which image went where."""
+    dataset, hashes = prepared.dataset, prepared.features.hashes
+    fold = {int(r): int(f) for r, f in zip(judgement.rows, judgement.fold, strict=True)}
+    groups = prepared.task.groups
+    return {
+        "protocol": judgement.protocol,
+        "examples": [
+            {
+                "path": dataset.refs[i],
+                "sha256": hashes[i],
+                "label": dataset.classes[dataset.labels[i]],
+                "role": "test" if dataset.is_test[i] else "train",
+                "fold": fold.get(i),
+                "group": None if groups is None else int(groups[i]),
+            }
+            for i in range(len(dataset))
+        ],
+        "left_out": [{"path": ref, "reason": reason} for ref, reason in prepared.left_out],
+    }
+
+
+def write_model(folder: Path, prepared: Prepared, model: FittedModel, kept: Kept | None) -> None:
+    """Write the model: the probe's, or the network that was kept instead."""
+    engine, ref = prepared.engine, prepared.ref
+    if kept is not None and kept.model is not None and kept.backbone is not None:
+        save_model(folder, kept.model, kept.backbone.card, ref, engine.name, kept.backbone)
+    else:
+        save_model(folder, model, engine.card, ref, engine.name)
+
+
+def identity(config: Config, prepared: Prepared) -> dict[str, Any]:
+    """Say what a run is the run of: options and data, flat, to be compared on ``--resume``."""
+    digest = hashlib.sha256()
+    for row, sha in enumerate(prepared.features.hashes):
+        said = f"{sha} {prepared.task.y[row]} {prepared.dataset.is_test[row]}\n"
+        digest.update(said.encode())
+    flat = {**asdict(config), **asdict(config.recipe), "version": __version__}
+    flat.pop("recipe")
+    flat["data"] = Path(config.data).name
+    flat["images"] = f"{len(prepared.dataset)} (SHA-256 {digest.hexdigest()[:12]})"
+    return dict(json.loads(json.dumps(flat)))
+
+
+def record(config: Config, prepared: Prepared) -> dict[str, Any]:
+    """Write down what would be needed to repeat the run; no user or host name goes in."""
+    packages = (
+        "numpy",
+        "openvino",
+        "pillow",
+        "scikit-learn",
+        "scipy",
+        "timm",
+        "torch",
+    )
+    return {
+        "config": {
+            **{k: v for k, v in asdict(config).items() if k != "recipe"},
+            "recipe": asdict(config.recipe) if config.method != "probe" else None,
+            "data": Path(config.data).name,  # paths may hold a user's name
+            "backbone": prepared.engine.card.name,
+        },
+        "engine": describe(prepared.engine),
+        "versions": {"headstart": __version__, "python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in packages},
+        "host": {
+            "system": platform.system(),
+            "machine": platform.machine(),
+            "cores": worker_count(),
+        },
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain values, for people to read too."""
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -1,0 +1,243 @@
+"""The training loop: forward, loss, backward, step, in sight.
+
+Whatever is trained (the last blocks on cached activations, a whole network on images) and however
+(a penalty more, fewer parameters), it is this loop, given a network, its inputs, an objective and a
+recipe. All randomness of an epoch comes from the seed and its number, so that a loop that goes on
+from a checkpoint does what it would have done.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from headstart.transfer.checkpoint import Keeper, State
+from headstart.transfer.crew import crew
+from headstart.transfer.recipe import Recipe, pace
+
+if TYPE_CHECKING:
+    from headstart.transfer.network import Network
+
+Rows = NDArray[np.int64]
+EVALUATION_BATCH = 64
+
+
+class Inputs(Protocol):
+    """What a network is fed, by row: images or activations."""
+
+    def plain(self, rows: Rows) -> NDArray[np.generic]:
+        """Return the rows as prediction sees them."""
+
+    def varied(self, rows: Rows, rng: np.random.Generator) -> NDArray[np.generic]:
+        """Return the rows as augmentation shows them this once."""
+
+
+class Objective(Protocol):
+    """What is minimised: (features (B, D), logits (B, K), target (B,) or (B, K)) -> scalar."""
+
+    def __call__(self, network: Network, features: Tensor, logits: Tensor, y: Tensor, /) -> Tensor:
+        """Return the mean loss of a batch, penalties included."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the learning curves: an epoch (from 1) and a split.
+
+    ``loss`` is the objective in training and the cross entropy in validation, in nats; ``accuracy``
+    is None where labels were mixed.
+    """
+
+    epoch: int
+    split: str
+    loss: float
+    accuracy: float | None
+    lr: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the loop leaves: curves, and how it ended ("" if nothing went wrong)."""
+
+    history: list[Point]
+    trouble: str
+
+
+class DivergedError(ArithmeticError):
+    """The loss is no number any more."""
+
+
+OnPoint = Callable[[Point], None]
+
+
+@dataclass
+class Loop:
+    """Train a network.
+
+    Attributes
+    ----------
+    network : Network
+        Trained in place.
+    inputs : Inputs
+    y : ndarray of int64, shape (n,)
+    objective : Objective
+    recipe : Recipe
+    rows : ndarray of int64
+        What is trained on.
+    watched : ndarray of int64
+        What is evaluated after every epoch; with ``recipe.patience`` it decides when to stop.
+    seed : int
+    keeper : Keeper
+        Keeps checkpoints, or nothing.
+    on_point : callable
+        Hears every point of the curves; may raise to stop.
+    on_trouble : callable
+        Hears what had to be changed, in words.
+    workers : int
+        Threads that share a batch, where nothing in the network is random or keeps count.
+    """
+
+    network: Network
+    inputs: Inputs
+    y: NDArray[np.int64]
+    objective: Objective
+    recipe: Recipe
+    rows: Rows
+    watched: Rows
+    seed: int
+    keeper: Keeper
+    on_point: OnPoint = lambda point: None
+    on_trouble: Callable[[str], None] = lambda message: None
+    workers: int = 1
+    pieces: int = 1  # into which a batch is cut where memory is short
+
+    def run(self) -> Trained:
+        """Train for all epochs, or until patience runs out or the loss is no number."""
+        optimizer = self.network.optimizer(self.recipe)
+        state = self.keeper.restore(self.network, optimizer) or State()
+        if self.recipe.ema and not state.average:
+            state = replace(state, average=self.network.learned())
+        good = self.network.learned()
+        with seeded(self.network.device), crew(self.workers) as self._crew:
+            for epoch in range(state.epoch, self.recipe.epochs):
+                if self.recipe.patience and state.stale >= self.recipe.patience:
+                    break
+                try:
+                    points = self._epoch(epoch, optimizer, state)
+                except DivergedError as cause:
+                    self.network.learn(state.average or good)
+                    return Trained(state.history, str(cause))
+                good = self.network.learned()
+                state = state.after(points, self.network, self.recipe.patience)
+                self.keeper.save(self.network, optimizer, state)
+                for point in points:
+                    self.on_point(point)
+        self.network.learn(state.best or state.average or good)
+        return Trained(state.history, "")
+
+    def _epoch(self, epoch: int, optimizer: torch.optim.Optimizer, state: State) -> list[Point]:
+        start = time.perf_counter()
+        rng = np.random.default_rng([self.seed, epoch])
+        torch.manual_seed(int(rng.integers(2**62)))
+        self.network.train_mode(epoch)
+        count = math.ceil(len(self.rows) / self.recipe.batch_size)
+        losses, right = 0.0, 0.0
+        for i, batch in enumerate(np.array_split(rng.permutation(self.rows), count)):
+            faded = pace(epoch * count + i, self.recipe.epochs * count, self.recipe.schedule)
+            for group in optimizer.param_groups:
+                group["lr"] = group["base_lr"] * faded
+            x = self.network.place(self.inputs.varied(batch, rng))
+            target = self.network.place(self.y[batch])
+            loss, hits = self._step(x, target, optimizer)
+            if not math.isfinite(loss):
+                raise DivergedError(
+                    f"The loss became {loss} in step {i + 1} of epoch {epoch + 1}; the weights of "
+                    f"the epoch before were kept. Try --lr {self.recipe.rate / 10:.1g}."
+                )
+            self.network.follow(state.average, self.recipe.ema)
+            losses, right = losses + loss * len(batch), right + hits
+        rate, n = max(g["lr"] for g in optimizer.param_groups), len(self.rows)
+        took = state.seconds + time.perf_counter() - start
+        mixed = bool(self.recipe.mixup or self.recipe.cutmix)
+        points = [
+            Point(epoch + 1, "training", losses / n, None if mixed else right / n, rate, took)
+        ]
+        if len(self.watched):
+            logits = self._watch(state)
+            y = torch.from_numpy(self.y[self.watched])
+            loss, share = float(F.cross_entropy(logits, y)), float((logits.argmax(1) == y).sum())
+            points.append(Point(epoch + 1, "validation", loss, share / len(y), rate, took))
+        return points
+
+    def _step(
+        self, x: Tensor, target: Tensor, optimizer: torch.optim.Optimizer
+    ) -> tuple[float, float]:
+        """Forward, loss, backward, step; on parts of the batch where memory is short."""
+        x, target = self.network.mixed(x, target, self.recipe)
+        weights = self.network.trained()
+
+        def work(part: tuple[Tensor, Tensor]) -> tuple[float, float, tuple[Tensor | None, ...]]:
+            features, logits = self.network(part[0])
+            loss = self.objective(self.network, features, logits, part[1])
+            loss = loss * len(part[0]) / len(x)
+            slopes = torch.autograd.grad(loss, weights, allow_unused=True)
+            mixed = part[1].dim() > 1  # then none is right
+            right = 0.0 if mixed else float((logits.argmax(1) == part[1]).sum())
+            return float(loss.detach()), right, slopes
+
+        while True:
+            count = max(self.pieces, self._crew.size if self.network.divisible() else 1)
+            parts = list(zip(x.chunk(count), target.chunk(count), strict=True))
+            try:
+                done = (
+                    self._crew.map(work, parts) if count > self.pieces else list(map(work, parts))
+                )
+                break
+            except (MemoryError, RuntimeError) as cause:
+                if self.pieces >= len(x) or not _out_of_memory(cause):
+                    raise
+                self.pieces *= 2
+                self.on_trouble(f"Out of memory: batches are now computed in {self.pieces} parts.")
+        for weight, *slopes in zip(weights, *(slopes for _, _, slopes in done), strict=True):
+            known = [slope for slope in slopes if slope is not None]
+            weight.grad = functools.reduce(torch.add, known) if known else None
+        total, right = sum(loss for loss, _, _ in done), sum(hits for _, hits, _ in done)
+        if self.recipe.clip:
+            torch.nn.utils.clip_grad_norm_(self.network.trained(), self.recipe.clip)
+        if math.isfinite(total):
+            optimizer.step()
+        return total, right
+
+    def _watch(self, state: State) -> Tensor:
+        """Logits of the watched rows, by the averaged weights if there are any."""
+        if not state.average:
+            return self.network.logits(self.inputs, self.watched, self._crew)[1]
+        own = self.network.learned()
+        self.network.learn(state.average)
+        logits = self.network.logits(self.inputs, self.watched, self._crew)[1]
+        self.network.learn(own)
+        return logits
+
+
+@contextmanager
+def seeded(device: torch.device, seed: int = 0) -> Iterator[None]:
+    """Draw from a stream of one's own: the caller's random state is put back afterwards."""
+    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+        torch.manual_seed(seed)
+        yield
+
+
+def _out_of_memory(cause: BaseException) -> bool:
+    said = str(cause).lower()
+    return isinstance(cause, MemoryError) or "out of memory" in said or "can't allocate" in said

@@ -1,0 +1,107 @@
+"""The objective of fine-tuning: cross entropy, and penalties that keep what was learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from headstart.errors import ConfigError
+from headstart.transfer import losses
+from headstart.transfer.network import Network
+from headstart.transfer.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """Mean of ``w_y CE`` with smoothed labels, plus the penalties asked for.
+
+    Attributes
+    ----------
+    smoothing : float
+    weight : Tensor of shape (K,) or None
+        Of the classes; the mean over all rows is one.
+    anchors : list of Tensor
+        Weights before training, for L2-SP; empty without it.
+    bss : bool
+    relation : Tensor of shape (K, S) or None
+        For Co-Tuning.
+    """
+
+    smoothing: float
+    weight: Tensor | None
+    anchors: list[Tensor]
+    bss: bool
+    relation: Tensor | None
+
+    def __call__(self, network: Network, features: Tensor, logits: Tensor, y: Tensor) -> Tensor:
+        """Return the loss of a batch; ``y`` is (B,) or, where images are mixed, (B, K)."""
+        each = F.cross_entropy(logits, y, reduction="none", label_smoothing=self.smoothing)
+        if self.weight is not None:
+            weight = self.weight.to(logits.device)
+            each = each * (weight[y] if y.dim() == 1 else y @ weight)
+        loss = each.mean()
+        if self.anchors:
+            pulled = [p for p in network.tuned() if p.requires_grad]
+            anchors = [
+                a for p, a in zip(network.tuned(), self.anchors, strict=True) if p.requires_grad
+            ]
+            loss = loss + losses.L2_SP_ALPHA * losses.l2_sp(pulled, anchors)
+            loss = loss + losses.BETA * losses.l2(network.head.parameters())
+        if self.bss:
+            loss = loss + losses.BSS_ETA * losses.bss(features)
+        if self.relation is not None and network.source_head is not None and y.dim() == 1:
+            said = network.source_head(features)
+            relation = self.relation.to(logits.device)
+            loss = loss + losses.CO_TUNING_LAMBDA * losses.co_tuning(said, relation, y)
+        return loss
+
+
+def objective(
+    network: Network,
+    recipe: Recipe,
+    X: NDArray[np.floating],
+    y: NDArray[np.int64],
+    *,
+    balanced: bool,
+) -> CrossEntropy:
+    """Build the objective of a fit from its training rows.
+
+    Parameters
+    ----------
+    network : Network
+        Before training: its weights are the anchors.
+    X : ndarray of shape (n, dim)
+        Embeddings of the training rows by the pretrained network, for Co-Tuning.
+    y : ndarray of int64, shape (n,)
+    balanced : bool
+        Weigh classes equally.
+
+    Raises
+    ------
+    ConfigError
+        Co-Tuning with a backbone that has lost its source head.
+    """
+    target, n_classes = torch.from_numpy(y), network.head.out_features
+    relation = None
+    if "co-tuning" in recipe.keep:
+        if network.source_head is None:
+            raise ConfigError(
+                "--keep co-tuning needs the head the backbone was pretrained with, and this "
+                "backbone has none.",
+                "Use --keep l2-sp or bss, or the embedded backbone.",
+            )
+        with torch.no_grad():
+            said = network.source_head(network.place(np.asarray(X, np.float32)))
+        relation = losses.relationship(said.softmax(1).cpu(), target, n_classes)
+    return CrossEntropy(
+        recipe.label_smoothing,
+        losses.class_weights(target, n_classes) if balanced else None,
+        [p.detach().clone() for p in network.tuned()] if "l2-sp" in recipe.keep else [],
+        "bss" in recipe.keep,
+        relation,
+    )

@@ -1,0 +1,256 @@
+"""The recipe: everything that decides how a network is trained, with where each default is from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+from headstart.errors import ConfigError
+
+TUNES = ("all", "bias", "norm")
+OPTIMIZERS = ("adamw", "adam", "sgd")
+SCHEDULES = ("cosine", "one-cycle", "constant")
+BATCHNORMS = ("frozen", "train")
+PRECISIONS = ("auto", "float32", "bfloat16")
+KEEPS = ("l2-sp", "bss", "co-tuning")
+AUGMENTS = ("none", "mirror", "flips", "crops", "pad", "colour", "randaugment")
+FIXED = AUGMENTS[:4]
+"""Kinds of augmentation that also come as fixed views, so that activations can be cached."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    unfreeze : str
+        How much is trained: a number of blocks from the end, ``"last-stage"``, ``"all"``, or the
+        first block to train.
+    tune : {"all", "bias", "norm"}
+        What is trained in those blocks: all weights; only biases and the norms' scales and shifts
+        (BitFit, Ben Zaken et al. 2022, arXiv:2106.10199); only the norms'.
+    batchnorm : {"frozen", "train"}
+        Frozen: batch norms keep their statistics, scales and shifts, in trained blocks too. Below
+        some 5,000 images batches are too small to estimate them. (``tune`` "bias" and "norm" train
+        scales and shifts all the same; the statistics stay.)
+    epochs : int, >= 1
+    batch_size : int, >= 1
+        Rows are dealt into equal batches of at most this many: there is no short last one.
+    optimizer : {"adamw", "adam", "sgd"}
+        SGD with Nesterov's momentum of 0.9.
+    lr : float or None, per step, > 0
+        Of the pretrained layers; the head's is ``head_lr``. None: ``LR[optimizer]``.
+    head_lr : float or None, per step, > 0
+        None: the same as ``lr`` for a head that starts from the converged probe (LP-FT, Kumar et
+        al. 2022, arXiv:2202.10054), which needs no haste.
+    weight_decay : float or None, >= 0
+        Never reaches what is frozen. None: ``DECAY[optimizer]``.
+    schedule : {"cosine", "one-cycle", "constant"}
+        Cosine to zero after a warm-up over the first tenth; one-cycle rises for 30 % (Smith &
+        Topin 2019, arXiv:1708.07120).
+    layer_decay : float, 0 to 1
+        The rate of a block is this times that of the next deeper one; ULMFiT uses 1/2.6 (Howard &
+        Ruder 2018, arXiv:1801.06146, section 3.2).
+    gradual : bool
+        Unfreeze one more block every epoch, from the last (ULMFiT, section 3.3).
+    label_smoothing : float, 0 to 1 (exclusive)
+    mixup, cutmix : float, >= 0
+        The Beta distribution's parameter; 0 is off. Zhang et al. 2018, arXiv:1710.09412; Yun et al.
+        2019, arXiv:1905.04899. Where images are trained on, not cached activations.
+    ema : float, 0 to 1 (exclusive)
+        Decay of a running average of the weights, which is then the model; 0 is off.
+    clip : float, >= 0
+        Longest gradient; 0 is off.
+    patience : int, >= 0
+        Stop after this many epochs without a better validation loss, on a fifth of the training
+        rows held back for it, and keep the best; 0 trains all epochs on all rows.
+    keep : tuple of str
+        Penalties that hold on to what was learned: ``"l2-sp"``, ``"bss"``, ``"co-tuning"``.
+    wise : bool
+        Mix the weights before and after (WiSE-FT), at the share that cross-validation prefers.
+    precision : {"auto", "float32", "bfloat16"}
+        Of forward and backward passes; weights and steps are float32 always. ``"auto"`` is
+        bfloat16 on CUDA and float32 on a CPU, where depthwise layers get slower by it
+        (``benchmarks/finetune.py`` measures both).
+    find_lr : bool
+        Choose ``lr`` by a range test first.
+    augment : str
+        One of ``AUGMENTS``.
+    views : int or None
+        Fixed views per image; None: the kind's own number.
+    cache : bool
+        Keep activations at the cut on disk, of fixed views. Without: every epoch draws afresh, and
+        computes the frozen layers again.
+    """
+
+    unfreeze: str = "last-stage"
+    tune: str = "all"
+    batchnorm: str = "frozen"
+    epochs: int = 12
+    batch_size: int = 32
+    optimizer: str = "adamw"
+    lr: float | None = None
+    head_lr: float | None = None
+    weight_decay: float | None = None
+    schedule: str = "cosine"
+    layer_decay: float = 1.0
+    gradual: bool = False
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    ema: float = 0.0
+    clip: float = 1.0
+    patience: int = 0
+    keep: tuple[str, ...] = ()
+    wise: bool = False
+    precision: str = "auto"
+    find_lr: bool = False
+    augment: str = "crops"
+    views: int | None = None
+    cache: bool = True
+
+    def __post_init__(self) -> None:
+        wrong = [*_wrong_words(self), *_wrong_numbers(self)]
+        if self.cached and (self.mixup or self.cutmix):
+            wrong.append("--mixup and --cutmix mix images, so they need --no-cache")
+        if self.views is not None and not self.cached:
+            wrong.append("--views are fixed, and without a cache every epoch draws new ones")
+        if wrong:
+            raise ConfigError(f"{'; '.join(wrong)}.", "`headstart train --help` lists the options.")
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the pretrained layers."""
+        return LR[self.optimizer] if self.lr is None else self.lr
+
+    @property
+    def head_rate(self) -> float:
+        """Learning rate of the head."""
+        return self.rate if self.head_lr is None else self.head_lr
+
+    @property
+    def decay(self) -> float:
+        """Weight decay."""
+        return DECAY[self.optimizer] if self.weight_decay is None else self.weight_decay
+
+    @property
+    def cached(self) -> bool:
+        """Whether activations of fixed views are kept."""
+        return self.cache and self.augment in FIXED
+
+
+LR = {"adamw": 1e-4, "adam": 1e-4, "sgd": 1e-3}
+"""Default rates: of AdamW measured on solar cells (docs/measurements.md); of SGD that of the
+backbone in TLlib's fine-tuning baseline."""
+DECAY = {"adamw": 0.01, "adam": 0.0, "sgd": 5e-4}
+"""torch's own default for AdamW and Adam; of SGD as in TLlib."""
+NAMES = tuple(f.name for f in fields(Recipe))
+
+
+def pace(step: int, steps: int, schedule: str) -> float:
+    """Share of the full learning rate at a step: 0 <= step < steps, result in (0, 1].
+
+    Examples
+    --------
+    >>> [round(pace(s, 10, "cosine"), 2) for s in (0, 1, 5, 9)]
+    [1.0, 0.99, 0.59, 0.03]
+    >>> [round(pace(s, 10, "one-cycle"), 2) for s in (0, 2, 9)]
+    [0.25, 1.0, 0.06]
+    """
+    if schedule == "constant":
+        return 1.0
+    rising = math.ceil((0.3 if schedule == "one-cycle" else 0.1) * steps)
+    if step < rising:
+        share = (step + 1) / rising
+        return share if schedule == "cosine" else (1 - math.cos(math.pi * share)) / 2
+    falling = (step - rising + 1) / (steps - rising + 1)
+    return (1 + math.cos(math.pi * falling)) / 2
+
+
+def _wrong_words(recipe: Recipe) -> list[str]:
+    allowed: dict[str, tuple[str, ...]] = {
+        "tune": TUNES,
+        "batchnorm": BATCHNORMS,
+        "optimizer": OPTIMIZERS,
+        "schedule": SCHEDULES,
+        "augment": AUGMENTS,
+        "precision": PRECISIONS,
+    }
+    said: list[tuple[str, str, tuple[str, ...]]] = [
+        *((name, getattr(recipe, name), words) for name, words in allowed.items()),
+        *(("keep", word, KEEPS) for word in recipe.keep),
+    ]
+    return [
+        f"--{name} {word!r} is not one of {', '.join(words)}"
+        for name, word, words in said
+        if word not in words
+    ]
+
+
+def _wrong_numbers(recipe: Recipe) -> list[str]:
+    limits: dict[str, tuple[float, float]] = {
+        "epochs": (1, math.inf),
+        "batch_size": (1, math.inf),
+        "lr": (1e-12, 100),
+        "head_lr": (1e-12, 100),
+        "weight_decay": (0, 100),
+        "layer_decay": (1e-6, 1),
+        "label_smoothing": (0, 0.999),
+        "mixup": (0, 100),
+        "cutmix": (0, 100),
+        "ema": (0, 0.99999),
+        "clip": (0, math.inf),
+        "patience": (0, math.inf),
+        "views": (1, 64),
+    }
+    return [
+        f"--{name.replace('_', '-')} {value:g} is not between {low:g} and {high:g}"
+        for name, (low, high) in limits.items()
+        if (value := getattr(recipe, name)) is not None and not low <= value <= high
+    ]
+
+
+METHODS: dict[str, dict[str, Any]] = {
+    "finetune": {},
+    "full": {"unfreeze": "all", "cache": False},
+    "scratch": {
+        "unfreeze": "all",
+        "cache": False,
+        "batchnorm": "train",
+        "lr": 1e-3,
+        "epochs": 30,
+    },
+}
+"""What each method that trains a network changes of the defaults. From scratch there are no
+statistics to freeze, and nothing to be careful of; 30 epochs are a plain choice."""
+METHODS["small-cnn"] = METHODS["scratch"]
+
+
+FROM_SCRATCH = ("scratch", "small-cnn")
+
+
+def defaults(method: str) -> Recipe:
+    """Return a method's own recipe."""
+    return Recipe(**METHODS[method])
+
+
+def from_options(method: str, options: dict[str, Any]) -> Recipe:
+    """Build a method's recipe, changed by those of the options that were given (not None).
+
+    Raises
+    ------
+    ConfigError
+        Values that make no sense, all of them named.
+    """
+    given = {k: v for k, v in options.items() if k in NAMES and v is not None}
+    own = dict(METHODS.get(method, {}))
+    if "lr" in own:  # is stated for AdamW
+        own["lr"] *= LR.get(given.get("optimizer", "adamw"), 1e-4) / LR["adamw"]
+    if "keep" in given:
+        words = given["keep"].split(",") if isinstance(given["keep"], str) else given["keep"]
+        given["keep"] = tuple(word.strip() for word in words if word.strip())
+    if "unfreeze" in given:
+        given["unfreeze"] = str(given["unfreeze"])
+    return Recipe(**{**own, **given})
