@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from sklearn.model_selection import StratifiedShuffleSplit
@@ -22,7 +22,7 @@ from headstart.data.splits import block_folds, pairs
 from headstart.features.engines import worker_count
 from headstart.features.store import cache_folder
 from headstart.prepare import configure, prepare
-from headstart.transfer.finetune import fit
+from headstart.transfer.finetune import ALPHAS, fit
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
     ask.add_argument("--blocks", action="store_true")
     a = ask.parse_args()
     options = {"method": "finetune", "unfreeze": a.unfreeze, "epochs": a.epochs, "ema": a.ema,
-               "augment": "flips", "size": a.size}  # fmt: skip
+               "augment": "flips", "size": a.size, "wise": True}  # fmt: skip
     config = configure("builtin:elpv", options)
     prepared = prepare(config, baseline=False)
     dataset, task = prepared.dataset, prepared.task
@@ -47,20 +47,24 @@ def main() -> None:
     plan, _ = workshop.plan(candidate, [])
     setting = workshop.setting(candidate, plan)
     print(f"n = {len(dataset)}, cut behind {plan.cut}, {plan.views.describe()}")
-    done: dict[str, list[tuple[float, float]]] = {}
+    done: dict[str, list[tuple[float, ...]]] = {}
     for kind, train, test in splits(task.y, dataset.position, a.splits, a.blocks):
         start = time.perf_counter()
         probe = workshop.probe_head(train).logits(workshop.X[test]).argmax(axis=1)
-        tuned = fit(setting, train, test, f"{kind} {len(done)}").logits[0].argmax(axis=1)
-        scores = tuple(float((p == task.y[test]).mean()) for p in (probe, tuned))
+        logits = fit(setting, train, test, kind).logits  # by share of the fine-tuned weights
+        tuned, half = logits[-1].argmax(axis=1), logits[ALPHAS.index(0.5)].argmax(axis=1)
+        scores = tuple(float((p == task.y[test]).mean()) for p in (probe, tuned, half))
         done.setdefault(kind, []).append(scores)
         seconds = time.perf_counter() - start
-        print(f"{kind}: probe {scores[0]:.4f}, fine-tuned {scores[1]:.4f} ({seconds:.0f} s)",
-              flush=True)  # fmt: skip
+        print(f"{kind}: {said(scores)} ({seconds:.0f} s)", flush=True)
     for kind, found in done.items():
         mean, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
-        print(f"{kind}, mean of {len(found)} (standard deviation): probe {mean[0]:.4f} "
-              f"({spread[0]:.4f}), fine-tuned {mean[1]:.4f} ({spread[1]:.4f})")  # fmt: skip
+        print(f"{kind}, mean of {len(found)}: {said(mean)}; standard deviation {said(spread)}")
+
+
+def said(scores: Sequence[float]) -> str:
+    names = ("probe", "fine-tuned", "half-way (WiSE-FT)")
+    return ", ".join(f"{name} {score:.4f}" for name, score in zip(names, scores, strict=True))
 
 
 def splits(

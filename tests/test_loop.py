@@ -15,9 +15,10 @@ from headstart.backbones.cutting import Prefix, cut_before, suffix, unfrozen
 from headstart.transfer.checkpoint import Bench, Checkpoint, Forgetful
 from headstart.transfer.finetune import Setting, finish, fit
 from headstart.transfer.heads import LinearHead
-from headstart.transfer.loop import Loop, Trained
+from headstart.transfer.loop import Loop
 from headstart.transfer.network import Network
 from headstart.transfer.objective import CrossEntropy, objective
+from headstart.transfer.parts import Trained
 from headstart.transfer.recipe import Recipe
 
 N, K = 24, 3
@@ -59,7 +60,7 @@ def setting(backbone) -> Setting:
     def start(rows: np.ndarray) -> LinearHead:
         return LinearHead(np.zeros((dim, K)), np.zeros(K))
 
-    recipe = Recipe(epochs=3, batch_size=7, lr=1e-3, weight_decay=0.1)
+    recipe = Recipe(epochs=3, batch_size=7, lr=1e-3, weight_decay=0.1, precision="float32")
     return Setting("x", recipe, backbone, blocks, cut, Arrays(maps), X, y, K, start)
 
 

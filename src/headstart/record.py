@@ -26,7 +26,7 @@ from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice
 
 if TYPE_CHECKING:
-    from headstart.transfer.loop import Point
+    from headstart.transfer.parts import Point
     from headstart.tune import Kept
 
 SCHEMA = 1

@@ -38,8 +38,8 @@ from headstart.prepare import Config, Prepared, resolve_device
 from headstart.transfer import Familiarity, FittedModel
 from headstart.transfer.checkpoint import Bench
 from headstart.transfer.finetune import ALPHAS, FINAL, Tuned, finish, fit, probabilities
-from headstart.transfer.loop import Point
 from headstart.transfer.network import Network
+from headstart.transfer.parts import Point
 from headstart.transfer.recipe import Recipe, defaults
 
 Rows = NDArray[np.int64]

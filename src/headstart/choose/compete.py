@@ -20,7 +20,7 @@ from headstart.events import Event
 from headstart.judge.crossval import calibrated
 from headstart.transfer.finetune import ALPHAS, Fit, Setting, fit
 from headstart.transfer.logistic import Floats, softmax
-from headstart.transfer.loop import Point
+from headstart.transfer.parts import Point
 from headstart.transfer.probe import fit_temperature
 from headstart.transfer.recipe import FROM_SCRATCH
 
@@ -131,17 +131,9 @@ def explore(
         for c in by_promise(forecasts, known):
             left = deadline - time.monotonic()
             if forecasts[c.name] > left:
-                entries.append(
-                    Entry(
-                        c,
-                        forecasts[c.name],
-                        status="skipped",
-                        reason=(
-                            f"would take about {duration(forecasts[c.name])}; "
-                            f"{duration(max(left, 0))} of the budget are left"
-                        ),
-                    )
-                )
+                why = f"would take about {duration(forecasts[c.name])}; "
+                why += f"{duration(max(left, 0))} of the budget are left"
+                entries.append(_untried(c, "skipped", why, forecasts))
                 continue
             started = time.monotonic()
             watch = _Watch(workshop, max(deadline, started + OVERRUN * forecasts[c.name]))
@@ -149,16 +141,8 @@ def explore(
                 with watch:
                     trial, entry = try_out(workshop, c, plans[c.name], forecasts[c.name], folds)
             except OutOfTimeError:
-                entries.append(
-                    Entry(
-                        c,
-                        forecasts[c.name],
-                        time.monotonic() - started,
-                        None,
-                        "interrupted",
-                        "took longer than the budget",
-                    )
-                )
+                why = "took longer than the budget"
+                entries.append(_untried(c, "interrupted", why, forecasts))
                 continue
             entries.append(entry)
             if entry.status == "tried":
@@ -188,17 +172,18 @@ class _Watch:
     end: float
 
     def __enter__(self) -> None:
-        self._listener = self.workshop.on_event
+        self._listener, self._on = self.workshop.on_event, True
 
         def listen(event: Event) -> None:
             self._listener(event)
-            if time.monotonic() > self.end:
+            if self._on and time.monotonic() > self.end:
                 raise OutOfTimeError
 
         self.workshop.on_event = listen
 
     def __exit__(self, *_: object) -> None:
-        self.workshop.on_event = self._listener
+        # The trial keeps its listener for its last fit, which nothing may stop.
+        self.workshop.on_event, self._on = self._listener, False
 
 
 def _settle(

@@ -14,8 +14,9 @@ import numpy as np
 
 from headstart.choose.candidates import Candidate
 from headstart.choose.workshop import Workshop
-from headstart.transfer.loop import Rows, seeded
+from headstart.transfer.crew import seeded
 from headstart.transfer.objective import objective
+from headstart.transfer.parts import Rows
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 60
 SMOOTHING = 0.9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,9 +15,10 @@ from headstart.features.engines import Engine
 from headstart.features.views import Views, views
 from headstart.transfer.checkpoint import Forgetful
 from headstart.transfer.finetune import starting_head
-from headstart.transfer.loop import Loop, Rows
+from headstart.transfer.loop import Loop
 from headstart.transfer.network import Network
 from headstart.transfer.objective import CrossEntropy
+from headstart.transfer.parts import Rows
 from headstart.transfer.recipe import Recipe
 
 ENOUGH_SECONDS = 0.5
@@ -125,13 +126,13 @@ def measure(
     inner = body.net if isinstance(body, VisionBackbone) else body
     blocks = [(name, inner.get_submodule(name)) for name in plan.blocks]
     start = starting_head(None, backbone.card.dim, 2)
-    network = Network(body, blocks, start, recipe).to(device)
+    network = Network(body, blocks, start, recipe, device=device)
     batch = min(recipe.batch_size, 16 if plan.cut else 4)
     inputs = _Noise((*plan.shape,) if plan.cut else pixels.shape[1:], bool(plan.cut))
     rows, none = np.arange(batch), np.zeros(0, np.int64)
     y = rows % 2
     goal = CrossEntropy(0.0, None, [], False, None)
-    one = Recipe(batch_size=batch, epochs=1, batchnorm=recipe.batchnorm)
+    one = replace(recipe, batch_size=batch, epochs=1, patience=0, ema=0.0, mixup=0.0, cutmix=0.0)
     crew = workers if device == "cpu" else 1
     loop = Loop(network, inputs, y, goal, one, rows, none, 0, Forgetful(), workers=crew)
     step = _seconds(loop.run) / batch

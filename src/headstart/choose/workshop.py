@@ -24,7 +24,7 @@ from headstart.transfer.checkpoint import Bench
 from headstart.transfer.finetune import Setting, starting_head
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.logistic import fit_logistic
-from headstart.transfer.loop import Inputs, Point, Rows
+from headstart.transfer.parts import Inputs, Point, Rows
 from headstart.transfer.probe import choose_head
 from headstart.transfer.recipe import FROM_SCRATCH
 

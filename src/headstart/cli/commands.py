@@ -120,7 +120,9 @@ Wise = Annotated[
     bool | None,
     _knob("Mix the weights before and after training, as validation prefers.", "--wise"),
 ]
-Precision = Annotated[str | None, _knob("float32, bfloat16, or auto: bfloat16 on CUDA.")]
+Precision = Annotated[
+    str | None, _knob("float32, bfloat16, or auto: bfloat16 where the machine has it.")
+]
 FindLr = Annotated[bool | None, _knob("Choose --lr by a range test first.", "--find-lr")]
 Augment = Annotated[str | None, _knob("none, mirror, flips, crops, pad, colour or randaugment.")]
 Views = Annotated[int | None, _knob("Fixed views of each image whose activations are cached.")]

@@ -21,8 +21,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from headstart.transfer.loop import Point
     from headstart.transfer.network import Network
+    from headstart.transfer.parts import Point
 
 Tensors = dict[str, Tensor]
 COST = 0.05
@@ -119,7 +119,7 @@ class Checkpoint:
 
     def restore(self, network: Network, optimizer: torch.optim.Optimizer) -> State | None:
         """Read the state back, exactly; a file that is missing or damaged counts for nothing."""
-        from headstart.transfer.loop import Point
+        from headstart.transfer.parts import Point
 
         found = read_tensors(self.path)
         if found is None:

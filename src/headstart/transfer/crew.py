@@ -1,4 +1,4 @@
-"""The crew: threads that share a batch, one core each.
+"""The crew: threads that share a batch, one core each; and other manners towards the machine.
 
 One operation spread over all cores waits for the slowest at every step, and on a busy machine
 collapses to a tenth of its speed. Parts of a batch, each worked on by a single-threaded pass, only
@@ -44,3 +44,17 @@ def crew(workers: int) -> Iterator[Crew]:
             yield Crew(workers, pool)
     finally:
         torch.set_num_threads(own)
+
+
+@contextmanager
+def seeded(device: torch.device, seed: int = 0) -> Iterator[None]:
+    """Draw from a stream of one's own: the caller's random state is put back afterwards."""
+    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+        torch.manual_seed(seed)
+        yield
+
+
+def out_of_memory(cause: BaseException) -> bool:
+    """Whether an error says that memory is short, which torch words in several ways."""
+    said = str(cause).lower()
+    return isinstance(cause, MemoryError) or "out of memory" in said or "can't allocate" in said

@@ -22,10 +22,11 @@ from headstart.transfer.checkpoint import Bench, Tensors
 from headstart.transfer.crew import Crew, crew
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.logistic import Floats, softmax
-from headstart.transfer.loop import Inputs, Loop, OnPoint, Point, Rows
+from headstart.transfer.loop import Loop
 from headstart.transfer.losses import interpolate
 from headstart.transfer.network import Network
 from headstart.transfer.objective import objective
+from headstart.transfer.parts import Inputs, OnPoint, Point, Rows
 from headstart.transfer.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Setting:
         blocks = [*_dropouts_between(inner, self.backbone), *blocks]
         head = copy.deepcopy(self.backbone.source_head) if "co-tuning" in self.recipe.keep else None
         X = self.X[rows] if len(self.X) else None
-        return Network(body, blocks, self.start(rows), self.recipe, head, X).to(self.device)
+        return Network(body, blocks, self.start(rows), self.recipe, head, X, self.device)
 
 
 @dataclass(frozen=True)

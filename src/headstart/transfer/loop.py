@@ -11,10 +11,8 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -23,62 +21,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from headstart.transfer.checkpoint import Keeper, State
-from headstart.transfer.crew import crew
+from headstart.transfer.crew import crew, out_of_memory, seeded
+from headstart.transfer.network import Network
+from headstart.transfer.parts import DivergedError, Inputs, Objective, OnPoint, Point, Rows, Trained
 from headstart.transfer.recipe import Recipe, pace
 
-if TYPE_CHECKING:
-    from headstart.transfer.network import Network
-
-Rows = NDArray[np.int64]
-EVALUATION_BATCH = 64
-
-
-class Inputs(Protocol):
-    """What a network is fed, by row: images or activations."""
-
-    def plain(self, rows: Rows) -> NDArray[np.generic]:
-        """Return the rows as prediction sees them."""
-
-    def varied(self, rows: Rows, rng: np.random.Generator) -> NDArray[np.generic]:
-        """Return the rows as augmentation shows them this once."""
-
-
-class Objective(Protocol):
-    """What is minimised: (features (B, D), logits (B, K), target (B,) or (B, K)) -> scalar."""
-
-    def __call__(self, network: Network, features: Tensor, logits: Tensor, y: Tensor, /) -> Tensor:
-        """Return the mean loss of a batch, penalties included."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """One point of the learning curves: an epoch (from 1) and a split.
-
-    ``loss`` is the objective in training and the cross entropy in validation, in nats; ``accuracy``
-    is None where labels were mixed.
-    """
-
-    epoch: int
-    split: str
-    loss: float
-    accuracy: float | None
-    lr: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What the loop leaves: curves, and how it ended ("" if nothing went wrong)."""
-
-    history: list[Point]
-    trouble: str
-
-
-class DivergedError(ArithmeticError):
-    """The loss is no number any more."""
-
-
-OnPoint = Callable[[Point], None]
+Part = tuple[Tensor, Tensor]  # inputs and targets
+Done = tuple[float, float, tuple[Tensor | None, ...]]  # loss, hits, a gradient per weight
 
 
 @dataclass
@@ -187,7 +136,7 @@ class Loop:
         x, target = self.network.mixed(x, target, self.recipe)
         weights = self.network.trained()
 
-        def work(part: tuple[Tensor, Tensor]) -> tuple[float, float, tuple[Tensor | None, ...]]:
+        def work(part: Part) -> Done:
             features, logits = self.network(part[0])
             loss = self.objective(self.network, features, logits, part[1])
             loss = loss * len(part[0]) / len(x)
@@ -196,28 +145,31 @@ class Loop:
             right = 0.0 if mixed else float((logits.argmax(1) == part[1]).sum())
             return float(loss.detach()), right, slopes
 
+        losses, hits, slopes = zip(*self._divided(work, x, target), strict=True)
+        for weight, *parts in zip(weights, *slopes, strict=True):
+            known = [part for part in parts if part is not None]
+            weight.grad = functools.reduce(torch.add, known) if known else None
+        if self.recipe.clip:
+            torch.nn.utils.clip_grad_norm_(self.network.trained(), self.recipe.clip)
+        if math.isfinite(sum(losses)):
+            optimizer.step()
+        return sum(losses), sum(hits)
+
+    def _divided(self, work: Callable[[Part], Done], x: Tensor, target: Tensor) -> list[Done]:
+        """Work on the parts of a batch: at once where threads may share it, and in ever smaller
+        parts, one after the other, where memory is short.
+        """  # noqa: D205
         while True:
-            count = max(self.pieces, self._crew.size if self.network.divisible() else 1)
+            shared = self.pieces == 1 and self.network.divisible()
+            count = self._crew.size if shared else self.pieces
             parts = list(zip(x.chunk(count), target.chunk(count), strict=True))
             try:
-                done = (
-                    self._crew.map(work, parts) if count > self.pieces else list(map(work, parts))
-                )
-                break
+                return self._crew.map(work, parts) if shared else [work(part) for part in parts]
             except (MemoryError, RuntimeError) as cause:
-                if self.pieces >= len(x) or not _out_of_memory(cause):
+                if self.pieces >= len(x) or not out_of_memory(cause):
                     raise
                 self.pieces *= 2
                 self.on_trouble(f"Out of memory: batches are now computed in {self.pieces} parts.")
-        for weight, *slopes in zip(weights, *(slopes for _, _, slopes in done), strict=True):
-            known = [slope for slope in slopes if slope is not None]
-            weight.grad = functools.reduce(torch.add, known) if known else None
-        total, right = sum(loss for loss, _, _ in done), sum(hits for _, hits, _ in done)
-        if self.recipe.clip:
-            torch.nn.utils.clip_grad_norm_(self.network.trained(), self.recipe.clip)
-        if math.isfinite(total):
-            optimizer.step()
-        return total, right
 
     def _watch(self, state: State) -> Tensor:
         """Logits of the watched rows, by the averaged weights if there are any."""
@@ -228,16 +180,3 @@ class Loop:
         logits = self.network.logits(self.inputs, self.watched, self._crew)[1]
         self.network.learn(own)
         return logits
-
-
-@contextmanager
-def seeded(device: torch.device, seed: int = 0) -> Iterator[None]:
-    """Draw from a stream of one's own: the caller's random state is put back afterwards."""
-    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
-        torch.manual_seed(seed)
-        yield
-
-
-def _out_of_memory(cause: BaseException) -> bool:
-    said = str(cause).lower()
-    return isinstance(cause, MemoryError) or "out of memory" in said or "can't allocate" in said

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -12,11 +13,13 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
+from headstart.features.engines import has_bfloat16
 from headstart.transfer.crew import Crew
 from headstart.transfer.heads import LinearHead
-from headstart.transfer.loop import EVALUATION_BATCH, Inputs, Rows
+from headstart.transfer.parts import Inputs, Rows
 from headstart.transfer.recipe import Recipe
 
+EVALUATION_BATCH = 64
 UNDIVIDED = (_BatchNorm, _DropoutNd, DropPath)
 LEAST_SPREAD = 0.1
 """Least standard deviation an embedding is divided by, as a share of the mean one."""
@@ -58,6 +61,7 @@ class Network(nn.Module):
         recipe: Recipe,
         source_head: nn.Module | None = None,
         X: NDArray[np.floating] | None = None,
+        device: str = "cpu",
     ) -> None:
         super().__init__()
         self.body = body.to(memory_format=torch.channels_last)
@@ -77,7 +81,11 @@ class Network(nn.Module):
         self._blocks = blocks
         self._batchnorm = recipe.batchnorm
         self._gradual = recipe.gradual
-        self._precision = recipe.precision
+        self._reduced = recipe.precision == "bfloat16"
+        if recipe.precision == "auto":
+            self._reduced = device != "cpu" or has_bfloat16()
+        if self._reduced and device == "cpu":
+            _keep_depthwise_exact(self.body)
         self._divisible = "bss" not in recipe.keep
         self.body.requires_grad_(False)
         self._tuned = [(name, _trainable(module, recipe)) for name, module in blocks]
@@ -85,12 +93,12 @@ class Network(nn.Module):
             for parameter in parameters:
                 parameter.requires_grad_(True)
         self.eval()
+        self.to(device)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return embeddings (B, dim) and logits (B, K)."""
-        reduced = self._precision == "bfloat16"
-        if self._precision == "auto":
-            reduced = self.device.type == "cuda"
+        # Answers are given in float32, as prediction gives them: only training is reduced.
+        reduced = self._reduced and torch.is_grad_enabled()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
             features: Tensor = self.body(x)
         features = features.float()
@@ -223,6 +231,18 @@ class Network(nn.Module):
                 yield name, parameter
         if self._batchnorm == "train":
             yield from ((n, b) for n, b in self.named_buffers() if "running_" in n or "num_" in n)
+
+
+def _keep_depthwise_exact(body: nn.Module) -> None:
+    """Let grouped convolutions compute in float32: on CPUs bfloat16 makes their gradients slow."""
+    for module in body.modules():
+        if isinstance(module, nn.Conv2d) and module.groups > 1:
+            module.forward = functools.partial(_in_float32, module.forward)  # type: ignore[method-assign]
+
+
+def _in_float32(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    with torch.autocast("cpu", enabled=False):
+        return forward(x.float())
 
 
 def _trainable(block: nn.Module, recipe: Recipe) -> list[nn.Parameter]:

@@ -71,9 +71,9 @@ class Recipe:
     wise : bool
         Mix the weights before and after (WiSE-FT), at the share that cross-validation prefers.
     precision : {"auto", "float32", "bfloat16"}
-        Of forward and backward passes; weights and steps are float32 always. ``"auto"`` is
-        bfloat16 on CUDA and float32 on a CPU, where depthwise layers get slower by it
-        (``benchmarks/finetune.py`` measures both).
+        Of forward and backward passes in training; weights, steps and answers are float32 always.
+        ``"auto"`` is bfloat16 where the machine computes in it. On a CPU depthwise layers stay in
+        float32, since bfloat16 makes them slower (``benchmarks/finetune.py`` measures both).
     find_lr : bool
         Choose ``lr`` by a range test first.
     augment : str

@@ -1,0 +1,64 @@
+"""What the training loop works with and leaves: inputs, objective, points of the curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from headstart.transfer.network import Network
+
+Rows = NDArray[np.int64]
+
+
+class Inputs(Protocol):
+    """What a network is fed, by row: images or activations."""
+
+    def plain(self, rows: Rows) -> NDArray[np.generic]:
+        """Return the rows as prediction sees them."""
+
+    def varied(self, rows: Rows, rng: np.random.Generator) -> NDArray[np.generic]:
+        """Return the rows as augmentation shows them this once."""
+
+
+class Objective(Protocol):
+    """What is minimised: (features (B, D), logits (B, K), target (B,) or (B, K)) -> scalar."""
+
+    def __call__(self, network: Network, features: Tensor, logits: Tensor, y: Tensor, /) -> Tensor:
+        """Return the mean loss of a batch, penalties included."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the learning curves: an epoch (from 1) and a split.
+
+    ``loss`` is the objective in training and the cross entropy in validation, in nats; ``accuracy``
+    is None where labels were mixed.
+    """
+
+    epoch: int
+    split: str
+    loss: float
+    accuracy: float | None
+    lr: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the loop leaves: curves, and how it ended ("" if nothing went wrong)."""
+
+    history: list[Point]
+    trouble: str
+
+
+class DivergedError(ArithmeticError):
+    """The loss is no number any more."""
+
+
+OnPoint = Callable[[Point], None]
