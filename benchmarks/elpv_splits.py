@@ -30,12 +30,21 @@ def main() -> None:
     ask.add_argument("--size", type=int, default=224)
     ask.add_argument("--unfreeze", default="last-stage")
     ask.add_argument("--epochs", type=int, default=12)
-    ask.add_argument("--ema", type=float, default=0.0)
+    ask.add_argument("--mixup", type=float, default=0.0)
+    ask.add_argument("--lr", type=float)
     ask.add_argument("--splits", type=int, default=5)
     ask.add_argument("--blocks", action="store_true")
     a = ask.parse_args()
-    options = {"method": "finetune", "unfreeze": a.unfreeze, "epochs": a.epochs, "ema": a.ema,
-               "augment": "flips", "size": a.size, "wise": True}  # fmt: skip
+    options = {
+        "method": "finetune",
+        "unfreeze": a.unfreeze,
+        "epochs": a.epochs,
+        "mixup": a.mixup,
+        "lr": a.lr,
+        "augment": "flips",
+        "size": a.size,
+        "wise": True,
+    }
     config = configure("builtin:elpv", options)
     prepared = prepare(config, baseline=False)
     dataset, task = prepared.dataset, prepared.task

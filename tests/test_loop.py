@@ -438,6 +438,12 @@ def test_co_tuning_needs_a_source_head(setting: Setting, backbone) -> None:
         objective(network, recipe, setting.X, setting.y, balanced=False)
 
 
+def test_cached_activations_are_mixed_too(setting: Setting) -> None:
+    _, trained = run(setting, mixup=0.4, epochs=2)
+    assert [p.accuracy for p in trained.history] == [None, None]
+    assert all(0 < p.loss < 10 for p in trained.history)
+
+
 def test_mixup_and_cutmix_train_on_images() -> None:
     backbone = Ref("timm", "test_resnet", seed=0, size=32).load()
     rng = np.random.default_rng(0)

@@ -71,7 +71,7 @@ def test_with_little_room_the_cut_is_earlier_where_the_maps_are_smaller():
     """At 64 pixels 112 x 4 x 4 behind blocks.4, 80 x 4 x 4 behind blocks.3, more before."""
     shapes = shapes_at(load(LITE0), ["blocks.2", "blocks.3", "blocks.4"])
     assert shapes == {"blocks.2": (40, 8, 8), "blocks.3": (80, 4, 4), "blocks.4": (112, 4, 4)}
-    recipe = Recipe(augment="mirror")
+    recipe = Recipe(augment="mirror", unfreeze="last-stage")
     deepest, earlier = (2 * 10 * 2 * c * 4 * 4 for c in (112, 80))
     exactly = plan_of(recipe, room=deepest)
     assert (exactly.cut, exactly.cache_bytes) == ("blocks.4", deepest)

@@ -112,13 +112,10 @@ def test_values_at_their_limits_are_taken(limits):
     assert all(getattr(recipe, name) == value for name, value in limits.items())
 
 
-@pytest.mark.parametrize("name", ["mixup", "cutmix"])
-def test_mixing_images_needs_images(name):
-    with pytest.raises(ConfigError, match="--no-cache"):
-        Recipe(**{name: 0.2})
-    assert getattr(Recipe(**{name: 0.2, "cache": False}), name) == 0.2
-    assert getattr(Recipe(**{name: 0.2, "augment": "pad"}), name) == 0.2
-    assert getattr(from_options("full", {name: 0.2}), name) == 0.2
+def test_views_are_of_a_cache():
+    with pytest.raises(ConfigError, match="--views"):
+        Recipe(views=2, cache=False)
+    assert Recipe(views=2).views == 2
 
 
 # --- what is derived ----------------------------------------------------------------------------
@@ -155,7 +152,6 @@ def test_methods_differ_from_fine_tuning_where_they_must():
     for method in ("full", "scratch", "small-cnn"):
         assert defaults(method).unfreeze == "all"
         assert not defaults(method).cached
-    assert defaults("full").rate < defaults("full").head_rate
     assert defaults("full").batchnorm == "frozen"
     assert defaults("scratch").batchnorm == "train", "there are no statistics to freeze"
     assert defaults("small-cnn") == defaults("scratch")

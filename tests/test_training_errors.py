@@ -79,7 +79,7 @@ def left_in(folder: Path) -> list[str]:
             ("--method", "probe", "--head-lr", "1", "--no-cache", "--unfreeze", "2"),
             ("--cache, --head-lr, --unfreeze:",),
         ),
-        ((*TUNE, "--mixup", "0.2"), ("--mixup", "--no-cache")),
+        ((*TUNE, "--mixup", "-0.2"), ("--mixup", "-0.2", "between 0 and 100")),
         ((*TUNE, "--cutmix", "1"), ("--cutmix", "--no-cache")),
         ((*TUNE, "--augment", "nonsense"), ("'nonsense'", "randaugment")),
         ((*TUNE, "--keep", "nonsense"), ("'nonsense'", "l2-sp, bss, co-tuning")),

@@ -134,7 +134,7 @@ def test_auto_tries_chooses_and_says_why(photos: Path, tmp_path: Path) -> None:
     m = run.metrics
     tried = [c for c in m["candidates"] if c["status"] == "tried"]
     assert tried[0]["name"] == "probe"
-    assert {"finetune last blocks", "finetune last-stage", "full"} < {c["name"] for c in tried}
+    assert {"finetune last-blocks", "finetune last-stage", "full"} < {c["name"] for c in tried}
     assert sum(c["chosen"] for c in m["candidates"]) == 1
     chosen = next(c for c in m["candidates"] if c["chosen"])
     assert chosen["method"] == m["method"]

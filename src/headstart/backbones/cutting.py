@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from headstart.backbones.saved import SavedBackbone
     from headstart.backbones.vision import VisionBackbone
 
-LAST_STAGE, ALL = "last-stage", "all"
+LAST_BLOCKS, LAST_STAGE, ALL = "last-blocks", "last-stage", "all"
 LAST_SHARE = 4
 """Where the size of the maps never changes (transformers) the last quarter of the blocks counts
 as the last stage."""
@@ -88,8 +88,9 @@ def unfrozen(backbone: VisionBackbone, depth: str) -> list[str]:
     Parameters
     ----------
     depth : str
-        A number of blocks counted from the last, ``"last-stage"``, ``"all"``, or the name of a
-        block: that one and all behind it.
+        A number of blocks counted from the last; ``"last-stage"``: those whose maps have the
+        final size; ``"last-blocks"``: these without the first, which is the one that halves the
+        maps and costs most; ``"all"``; or the name of a block: that one and all behind it.
 
     Raises
     ------
@@ -106,15 +107,16 @@ def unfrozen(backbone: VisionBackbone, depth: str) -> list[str]:
         )
     if depth == ALL:
         return names
-    if depth == LAST_STAGE:
-        return names[_last_stage(backbone) :]
+    if depth in (LAST_BLOCKS, LAST_STAGE):
+        stage = names[_last_stage(backbone) :]
+        return stage if depth == LAST_STAGE or len(stage) == 1 else stage[1:]
     if depth in names:
         return names[names.index(depth) :]
     if not depth.isdecimal() or not 1 <= int(depth) <= len(names):
         raise ConfigError(
             f"--unfreeze {depth!r} is no depth of {backbone.card.name}, which has {len(names)} "
             f"blocks: {', '.join(names)}.",
-            f"A number from 1 to {len(names)}, {LAST_STAGE}, {ALL}, or the name of a block.",
+            f"A number from 1 to {len(names)}, {LAST_BLOCKS}, {LAST_STAGE}, {ALL}, or a name.",
         )
     return names[-int(depth) :]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.backbones.cutting import ALL, LAST_STAGE, unfrozen
+from headstart.backbones.cutting import ALL, LAST_BLOCKS, LAST_STAGE, unfrozen
 from headstart.backbones.vision import VisionBackbone
 from headstart.judge.intervals import wilson
 from headstart.transfer.recipe import Recipe, defaults
@@ -82,12 +82,13 @@ def offered(backbone: VisionBackbone, base: Recipe, per_class: float) -> list[Ca
     gains = next(g for limit, g in PRIORS.items() if per_class <= limit)
     names = unfrozen(backbone, ALL)
     stage = len(unfrozen(backbone, LAST_STAGE))
-    depths = {"last blocks": max(1, stage - 1), LAST_STAGE: stage, "two stages": _two(backbone)}
+    depths = {LAST_BLOCKS: max(1, stage - 1), LAST_STAGE: stage, "two stages": _two(backbone)}
     found: list[Candidate] = []
     for (name, depth), gain in zip(depths.items(), gains, strict=False):
         if depth < len(names) and depth not in (c.depth for c in found):
-            how = LAST_STAGE if depth == stage else str(depth)
-            recipe = replace(base, unfreeze=how)
+            recipe = replace(
+                base, unfreeze=name if name in (LAST_BLOCKS, LAST_STAGE) else str(depth)
+            )
             found.append(Candidate(f"finetune {name}", "finetune", recipe, depth, gain))
     plain = Recipe()
     said = {f.name: getattr(base, f.name) for f in fields(Recipe)}
@@ -108,8 +109,8 @@ def shallowest(
 ) -> tuple[int, float, float]:
     """Pick the shallowest candidate within one standard error of the most accurate.
 
-    The standard error is that of the paired difference over held-out examples, which is what the
-    data can tell apart.
+    The standard error is that of the paired difference over held-out examples, with one
+    disagreement added: a lead of a single example is no evidence.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def shallowest(
     order = sorted(range(len(entries)), key=lambda i: entries[i].candidate.depth)
     for place in order:
         lead = best - right[place]
-        error = float(lead.std() / np.sqrt(len(lead)))
+        error = float(np.sqrt(np.square(lead).sum() + 1) / len(lead))
         if lead.mean() <= error:
             return place, float(lead.mean()), error
     raise AssertionError("the best is within any error of itself")

@@ -127,7 +127,7 @@ def measure(
     blocks = [(name, inner.get_submodule(name)) for name in plan.blocks]
     start = starting_head(None, backbone.card.dim, 2)
     network = Network(body, blocks, start, recipe, device=device)
-    batch = min(recipe.batch_size, 16 if plan.cut else 4)
+    batch = recipe.batch_size if plan.cut else min(recipe.batch_size, 4)
     inputs = _Noise((*plan.shape,) if plan.cut else pixels.shape[1:], bool(plan.cut))
     rows, none = np.arange(batch), np.zeros(0, np.int64)
     y = rows % 2

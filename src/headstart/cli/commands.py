@@ -80,7 +80,7 @@ Resume = Annotated[
 Unfreeze = Annotated[
     str | None,
     _knob(
-        "Blocks to train: a number from the end, last-stage, all, or the first block's name.",
+        "Blocks to train: a number from the end, last-blocks, last-stage, all, or a block's name.",
         metavar="DEPTH",
     ),
 ]
@@ -100,11 +100,9 @@ Gradual = Annotated[bool | None, _knob("Unfreeze one more block every epoch.", "
 Smoothing = Annotated[
     float | None, _knob("Share of each label given to all classes.", "--label-smoothing")
 ]
-Mixup = Annotated[
-    float | None, _knob("Mix images in pairs, with this Beta parameter (needs --no-cache).")
-]
+Mixup = Annotated[float | None, _knob("Mix inputs and labels in pairs, with this Beta parameter.")]
 Cutmix = Annotated[
-    float | None, _knob("Paste parts of images, with this Beta parameter (needs --no-cache).")
+    float | None, _knob("Paste parts of one into another, with this Beta parameter.")
 ]
 Ema = Annotated[
     float | None, _knob("Keep a running average of the weights with this decay, e.g. 0.99.")

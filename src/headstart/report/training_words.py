@@ -59,7 +59,7 @@ def depth(unfreeze: str) -> str:
     """
     if unfreeze.isdigit():
         return "last layer" if unfreeze == "1" else f"last {unfreeze} layers"
-    known = {"all": "all layers", "last-stage": "last stage"}
+    known = {"all": "all layers", "last-stage": "last stage", "last-blocks": "last blocks"}
     return known.get(unfreeze, f"from {unfreeze} on")
 
 

@@ -183,15 +183,21 @@ class Network(nn.Module):
         return tensor.contiguous(memory_format=torch.channels_last) if maps else tensor
 
     def mixed(self, x: Tensor, y: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
-        """Mix images (B, H, W, 3) and labels of a batch; each of mixup and cutmix half the time."""
+        """Mix inputs and labels of a batch; with both mixup and cutmix, each half the time.
+
+        Images are (B, H, W, 3); activations (B, C, H, W), and mixing those is manifold mixup.
+        """
         kinds = [k for k in ("mixup", "cutmix") if getattr(recipe, k)]
-        if not kinds or len(x) < 2:
+        if not kinds or len(x) < 2 or x.dim() != 4:
             return x, y
         from torchvision.transforms import v2
 
         kind = kinds[int(torch.randint(len(kinds), ()))]
         mixer = {"mixup": v2.MixUp, "cutmix": v2.CutMix}[kind]
         mix = mixer(alpha=getattr(recipe, kind), num_classes=self.head.out_features)
+        if x.is_floating_point():
+            maps, labels = mix(x, y)
+            return maps.contiguous(memory_format=torch.channels_last), labels
         images, labels = mix(x.permute(0, 3, 1, 2).float(), y)
         return images.permute(0, 2, 3, 1), labels
 

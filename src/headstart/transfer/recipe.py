@@ -26,8 +26,8 @@ class Recipe:
     Attributes
     ----------
     unfreeze : str
-        How much is trained: a number of blocks from the end, ``"last-stage"``, ``"all"``, or the
-        first block to train.
+        How much is trained: a number of blocks from the end, ``"last-blocks"``, ``"last-stage"``,
+        ``"all"``, or the first block to train. Little by default, as every guide advises.
     tune : {"all", "bias", "norm"}
         What is trained in those blocks: all weights; only biases and the norms' scales and shifts
         (BitFit, Ben Zaken et al. 2022, arXiv:2106.10199); only the norms'.
@@ -58,7 +58,8 @@ class Recipe:
     label_smoothing : float, 0 to 1 (exclusive)
     mixup, cutmix : float, >= 0
         The Beta distribution's parameter; 0 is off. Zhang et al. 2018, arXiv:1710.09412; Yun et al.
-        2019, arXiv:1905.04899. Where images are trained on, not cached activations.
+        2019, arXiv:1905.04899. Cached activations are mixed as images are (manifold mixup, Verma
+        et al. 2019, arXiv:1806.05236).
     ema : float, 0 to 1 (exclusive)
         Decay of a running average of the weights, which is then the model; 0 is off.
     clip : float, >= 0
@@ -85,7 +86,7 @@ class Recipe:
         computes the frozen layers again.
     """
 
-    unfreeze: str = "last-stage"
+    unfreeze: str = "last-blocks"
     tune: str = "all"
     batchnorm: str = "frozen"
     epochs: int = 12
@@ -113,8 +114,6 @@ class Recipe:
 
     def __post_init__(self) -> None:
         wrong = [*_wrong_words(self), *_wrong_numbers(self)]
-        if self.cached and (self.mixup or self.cutmix):
-            wrong.append("--mixup and --cutmix mix images, so they need --no-cache")
         if self.views is not None and not self.cached:
             wrong.append("--views are fixed, and without a cache every epoch draws new ones")
         if wrong:
