@@ -192,7 +192,7 @@ def test_fine_tuning_by_adam_with_a_test_folder(
     assert metrics["method"] == "finetune"
     assert (metrics["n"]["train"], metrics["n"]["test"]) == (20, 8)
     assert (training["optimizer"], training["lr"]) == ("adam", 1e-4)
-    assert training["unfreeze"] == "last-stage"
+    assert training["unfreeze"] == "last-blocks"
     predict_elsewhere(out, parted / "val", tmp_path, monkeypatch, capsys)
 
 

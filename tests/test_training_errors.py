@@ -80,7 +80,7 @@ def left_in(folder: Path) -> list[str]:
             ("--cache, --head-lr, --unfreeze:",),
         ),
         ((*TUNE, "--mixup", "-0.2"), ("--mixup", "-0.2", "between 0 and 100")),
-        ((*TUNE, "--cutmix", "1"), ("--cutmix", "--no-cache")),
+        ((*TUNE, "--cutmix", "1000"), ("--cutmix", "1000")),
         ((*TUNE, "--augment", "nonsense"), ("'nonsense'", "randaugment")),
         ((*TUNE, "--keep", "nonsense"), ("'nonsense'", "l2-sp, bss, co-tuning")),
         ((*TUNE, "--keep", "l2-sp,ewc"), ("'ewc'",)),
