@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from headstart.features.engines import has_bfloat16
 from headstart.transfer.crew import Crew
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.parts import Inputs, Rows
@@ -83,7 +82,7 @@ class Network(nn.Module):
         self._gradual = recipe.gradual
         self._reduced = recipe.precision == "bfloat16"
         if recipe.precision == "auto":
-            self._reduced = device != "cpu" or has_bfloat16()
+            self._reduced = device != "cpu"
         if self._reduced and device == "cpu":
             _keep_depthwise_exact(self.body)
         self._divisible = "bss" not in recipe.keep

@@ -73,8 +73,9 @@ class Recipe:
         Mix the weights before and after (WiSE-FT), at the share that cross-validation prefers.
     precision : {"auto", "float32", "bfloat16"}
         Of forward and backward passes in training; weights, steps and answers are float32 always.
-        ``"auto"`` is bfloat16 where the machine computes in it. On a CPU depthwise layers stay in
-        float32, since bfloat16 makes them slower (``benchmarks/finetune.py`` measures both).
+        ``"auto"`` is bfloat16 on CUDA. On a CPU it is faster too, with depthwise layers left in
+        float32 (``benchmarks/finetune.py``), but solar cells came out a point worse, so there it
+        has to be asked for.
     find_lr : bool
         Choose ``lr`` by a range test first.
     augment : str
