@@ -118,9 +118,7 @@ Wise = Annotated[
     bool | None,
     _knob("Mix the weights before and after training, as validation prefers.", "--wise"),
 ]
-Precision = Annotated[
-    str | None, _knob("float32, bfloat16, or auto: bfloat16 where the machine has it.")
-]
+Precision = Annotated[str | None, _knob("float32, bfloat16, or auto: bfloat16 on CUDA.")]
 FindLr = Annotated[bool | None, _knob("Choose --lr by a range test first.", "--find-lr")]
 Augment = Annotated[str | None, _knob("none, mirror, flips, crops, pad, colour or randaugment.")]
 Views = Annotated[int | None, _knob("Fixed views of each image whose activations are cached.")]

@@ -337,14 +337,14 @@ def cosine(a: Vectors, b: Vectors) -> NDArray[np.float32]:
 def _engines_here() -> list[str]:
     """Engines this machine can run, the usual favourite first."""
     if importlib.util.find_spec("openvino") is None:
-        return ["torch-float32"] + (["torch-bfloat16"] if has_bfloat16() else [])
-    if not has_bfloat16():
+        return ["torch-float32"] + (["torch-bfloat16"] if _has_bfloat16() else [])
+    if not _has_bfloat16():
         return ["openvino-float32", "torch-float32"]
     return ["openvino-bfloat16", "openvino-float32", "torch-bfloat16", "torch-float32"]
 
 
 @cache
-def has_bfloat16() -> bool:
+def _has_bfloat16() -> bool:
     """Whether the CPU computes in bfloat16; elsewhere it would be emulated, and slow."""
     if importlib.util.find_spec("openvino") is not None:
         return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
