@@ -195,7 +195,7 @@ def estimate(
     baselines = {**outcomes, **kept.baselines}
     own = kept.outcome or baselines.pop(TRANSFER)
     judgement = assess(own, baselines, task, chosen)
-    if kept.trial is not None and kept.trial.from_scratch:
+    if kept.probe is not None:
         # Nothing was transferred into this model; the verdict is still about transfer.
         return replace(judgement, verdict=assess(kept.probe, baselines, task, chosen).verdict)
     return judgement

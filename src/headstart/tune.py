@@ -38,7 +38,6 @@ from headstart.prepare import Config, Prepared, resolve_device
 from headstart.transfer import Familiarity, FittedModel
 from headstart.transfer.checkpoint import Bench
 from headstart.transfer.finetune import ALPHAS, FINAL, Tuned, finish, fit, probabilities
-from headstart.transfer.network import Network
 from headstart.transfer.parts import Point
 from headstart.transfer.recipe import Recipe, defaults
 
@@ -62,8 +61,9 @@ class Kept:
     ----------
     outcome : Outcome or None
         Held-out answers on the folds of the estimate; None where they are those of the probe.
-    probe : Outcome
-        Those of the probe, on the same folds.
+    probe : Outcome or None
+        Those of the probe, on the same folds, where the model is from scratch: the verdict is
+        about transfer all the same.
     entries : list of dict
         Every candidate, as ``metrics.json`` has it.
     sentence : str
@@ -73,10 +73,10 @@ class Kept:
     curves : list of (str, Point)
     """
 
-    probe: Outcome
     entries: list[dict[str, Any]]
     sentence: str
     outcome: Outcome | None = None
+    probe: Outcome | None = None
     trial: Trial | None = None
     model: FittedModel | None = None
     backbone: VisionBackbone | None = None
@@ -165,13 +165,14 @@ class Tuning:
             place, tried, sentence = 0, entries, f"{entries[0].candidate.name} was asked for."
         winner = tried[place]
         lines = [record(e, self.held, self.task.y, e is winner) for e in (self.probe, *entries)]
-        kept = Kept(self._probe_outcome(), lines, sentence, findings=self._findings(entries))
+        kept = Kept(lines, sentence, findings=self._findings(entries))
         trial = next((t for t in trials if t.candidate is winner.candidate), None)
         picks = [place] * len(self.folds)
         if self.auto and not self.one_test and len(tried) > 1:
             picks = picks_by_fold(tried, self.held, self.task.y)
         if trial is not None:
             self._train_on_everything(kept, trial)
+            kept.probe = self._probe_outcome() if trial.from_scratch else None
         if not self.one_test and any(tried[p] is not self.probe for p in picks):
             proba = [(tried[p].proba or [])[f] for f, p in enumerate(picks)]
             kept.outcome = Outcome(proba, [0.0] * len(proba))
@@ -190,7 +191,9 @@ class Tuning:
             return [], []
         self.on_event(Event("planning"))
         try:
-            candidates = offered(self.workshop.backbone, self.config.recipe, per_class)
+            candidates = offered(
+                self.workshop.backbone_of(self.config.method), self.config.recipe, per_class
+            )
         except BackboneError:
             return [], []
         return explore(self.workshop, candidates, self.folds, self.deadline, self._final_sizes)
@@ -273,7 +276,6 @@ class Tuning:
     def _training(self, trial: Trial, tuned: Tuned, history: list[Point]) -> dict[str, Any]:
         """Return what ``metrics.json`` tells of the training."""
         plan, recipe, setting = trial.plan, trial.candidate.recipe, trial.setting
-        network: Network = setting.network(self.train[: len(self.classes)])
         seconds = history[-1].seconds if history else 0.0
         seen = len(self.train) * (history[-1].epoch if history else 0)
         return {
@@ -297,7 +299,7 @@ class Tuning:
             "batchnorm": recipe.batchnorm,
             "tune": recipe.tune,
             "keep": ",".join(recipe.keep),
-            "trainable_parameters": sum(p.numel() for p in network.tuned()),
+            "trainable_parameters": tuned.trainable,
             "parameters": setting.backbone.card.parameters,
             "images_per_s": round(seen / seconds, 1) if seconds else None,
             "seconds": round(seconds, 1),

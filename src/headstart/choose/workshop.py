@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -65,20 +64,20 @@ class Workshop:
     bench: Bench = field(default_factory=Bench)
     on_event: OnEvent = ignore
     passes: dict[str, int] = field(default_factory=dict)
-
-    @cached_property
-    def backbone(self) -> VisionBackbone:
-        """The pretrained network."""
-        return self.ref.load()
+    _backbones: dict[Ref, VisionBackbone] = field(default_factory=dict)
+    _heads: dict[bytes, LinearHead] = field(default_factory=dict)
 
     def backbone_of(self, method: str) -> VisionBackbone:
-        """Return where a method starts: pretrained weights, or random ones."""
+        """Return where a method starts: pretrained weights, or random ones; loaded once."""
+        ref = self.ref
         if method == "scratch":
-            return replace(self.ref, seed=self.task.seed).load()
-        if method == "small-cnn":
+            ref = replace(self.ref, seed=self.task.seed)
+        elif method == "small-cnn":
             size = self.ref.size or SMALL_SIZE
-            return replace(resolve(SMALL_CNN), seed=self.task.seed, size=size).load()
-        return self.backbone
+            ref = replace(resolve(SMALL_CNN), seed=self.task.seed, size=size)
+        if ref not in self._backbones:
+            self._backbones[ref] = ref.load()
+        return self._backbones[ref]
 
     def plan(self, candidate: Candidate, fits: list[tuple[int, int]]) -> tuple[Plan, float]:
         """Plan a candidate and forecast its seconds, from costs measured here."""
@@ -120,12 +119,19 @@ class Workshop:
         )
 
     def probe_head(self, rows: Rows) -> LinearHead:
-        """Fit the converged linear probe on some rows, its strength chosen inside them (LP-FT)."""
+        """Fit the converged linear probe on some rows, its strength chosen inside them (LP-FT).
+
+        Every method starts from it on the same folds, so it is fitted once a fold.
+        """
+        known = self._heads.get(rows.tobytes())
+        if known is not None:
+            return known
         few, inner = self.task.choosing(rows, 5, len(rows))
         y, k, balanced = self.task.y, self.task.n_classes, self.task.balanced
         choice = choose_head(self.X[few], y[few], k, inner, balanced=balanced, rivals=False)
         fitted = fit_logistic(self.X[rows], y[rows], k, choice.C, balanced=balanced, exact=True)
-        return LinearHead(*fitted)
+        self._heads[rows.tobytes()] = head = LinearHead(*fitted)
+        return head
 
     def _inputs(self, candidate: Candidate, plan: Plan, backbone: VisionBackbone) -> Inputs:
         if plan.cut is None:

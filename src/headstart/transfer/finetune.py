@@ -94,9 +94,8 @@ class Setting:
 
     def network(self, rows: Rows) -> Network:
         """Build the network as it is before training on some rows."""
-        body: nn.Module = copy.deepcopy(self.backbone)
-        if self.cut is not None:
-            body = copy.deepcopy(suffix(self.backbone, self.cut))
+        whole = self.backbone if self.cut is None else suffix(self.backbone, self.cut)
+        body: nn.Module = copy.deepcopy(whole)
         inner = body.net if isinstance(body, VisionBackbone) else body
         blocks = [(name, inner.get_submodule(name)) for name in self.blocks]
         blocks = [*_dropouts_between(inner, self.backbone), *blocks]
@@ -132,6 +131,7 @@ class Tuned:
     backbone: VisionBackbone
     head: LinearHead
     features: NDArray[np.float32]  # (n_train, dim), of the rows it was trained on
+    trainable: int  # parameters of the backbone that were trained
 
 
 def fit(setting: Setting, rows: Rows, held: Rows, label: str) -> Fit:
@@ -215,7 +215,8 @@ def finish(setting: Setting, rows: Rows, fitted: Fit, alpha: float = 1.0) -> Tun
     whole = backbone.net.state_dict()
     backbone.net.load_state_dict({k: body.get(k, v) for k, v in whole.items()})
     backbone.use(replace(backbone.card, weights_hash=hash_weights(backbone.net)))
-    return Tuned(backbone, network.fitted_head(), features)
+    trainable = sum(p.numel() for p in network.tuned())
+    return Tuned(backbone, network.fitted_head(), features, trainable)
 
 
 def starting_head(head: LinearHead | None, dim: int, n_classes: int) -> LinearHead:
