@@ -21,7 +21,7 @@ from headstart.backbones import resolve
 from headstart.backbones.cutting import Prefix, cut_before, suffix, unfrozen
 from headstart.features.engines import worker_count
 from headstart.transfer.checkpoint import Forgetful
-from headstart.transfer.finetune import starting_head
+from headstart.transfer.finetune import zero_head
 from headstart.transfer.loop import Loop
 from headstart.transfer.network import Network
 from headstart.transfer.objective import CrossEntropy
@@ -82,7 +82,7 @@ def training(
     inner = getattr(body, "net", body)
     recipe = Recipe(epochs=1, batch_size=BATCH, precision=precision)
     named = [(name, inner.get_submodule(name)) for name in blocks]
-    network = Network(body, named, starting_head(None, dim, 2), recipe)
+    network = Network(body, named, zero_head(dim, 2), recipe)
     rows, none = np.arange(len(x)), np.zeros(0, np.int64)
     goal = CrossEntropy(0.0, None, [], False, None)
 

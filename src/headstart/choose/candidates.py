@@ -56,8 +56,6 @@ class Entry:
     ----------
     proba : list of ndarray of shape (n_held, K), or None
         Calibrated held-out probabilities on the folds of the comparison.
-    alphas : list of float
-        Share of the fine-tuned weights (WiSE-FT) used in each fold.
     status : {"tried", "skipped", "interrupted", "failed"}
     """
 
@@ -90,11 +88,8 @@ def offered(backbone: VisionBackbone, base: Recipe, per_class: float) -> list[Ca
                 base, unfreeze=name if name in (LAST_BLOCKS, LAST_STAGE) else str(depth)
             )
             found.append(Candidate(f"finetune {name}", "finetune", recipe, depth, gain))
-    plain = Recipe()
-    said = {f.name: getattr(base, f.name) for f in fields(Recipe)}
-    given = {
-        k: v for k, v in said.items() if v != getattr(plain, k) and k not in ("cache", "views")
-    }
+    said = {f.name: getattr(base, f.name) for f in fields(Recipe) if f.name not in CACHING}
+    given = {name: value for name, value in said.items() if value != getattr(Recipe(), name)}
     whole = replace(defaults("full"), **given)
     return [*found, Candidate("full", "full", whole, len(names), gains[-1])]
 

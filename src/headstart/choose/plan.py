@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from headstart.backbones.cutting import Prefix, cut_before, legal_cuts, suffix, unfrozen
+from headstart.backbones.cutting import Prefix, cut_before, legal_cuts, unfrozen
 from headstart.backbones.vision import VisionBackbone, count_parameters
 from headstart.features.engines import Engine
 from headstart.features.views import Views, views
 from headstart.transfer.checkpoint import Forgetful
-from headstart.transfer.finetune import starting_head
+from headstart.transfer.finetune import Setting, zero_head
 from headstart.transfer.loop import Loop
-from headstart.transfer.network import Network
 from headstart.transfer.objective import CrossEntropy
 from headstart.transfer.parts import Rows
 from headstart.transfer.recipe import Recipe
@@ -90,12 +88,12 @@ def make_plan(backbone: VisionBackbone, recipe: Recipe, n: int, room: int, seed:
     uncut = Plan(blocks, None, kind, (), 0, 0, "")
     if not recipe.cached:
         fresh = "every epoch draws new views, so nothing can be kept"
-        return _because(uncut, fresh if recipe.augment != "none" else "nothing is to be kept")
+        return replace(uncut, why=fresh if recipe.augment != "none" else "nothing is to be kept")
     if len(blocks) == len(backbone.blocks()):
-        return _because(uncut, "nothing is frozen")
+        return replace(uncut, why="nothing is frozen")
     deepest = cut_before(backbone, blocks[0])
     if deepest is None:
-        return _because(uncut, "this network cannot be cut there")
+        return replace(uncut, why="this network cannot be cut there")
     earlier = legal_cuts(backbone)
     shapes = shapes_at(backbone, earlier[: earlier.index(deepest) + 1])
     for cut in reversed(list(shapes)):
@@ -105,7 +103,7 @@ def make_plan(backbone: VisionBackbone, recipe: Recipe, n: int, room: int, seed:
             if cut != deepest:
                 why = f"activations behind {deepest} would not fit into {room / 1e6:,.0f} MB"
             return Plan(blocks, cut, kind, shapes[cut], size, n * kind.count, why)
-    return _because(uncut, f"activations would not fit into {room / 1e6:,.0f} MB")
+    return replace(uncut, why=f"activations would not fit into {room / 1e6:,.0f} MB")
 
 
 def shapes_at(backbone: VisionBackbone, cuts: list[str]) -> dict[str, tuple[int, ...]]:
@@ -121,20 +119,17 @@ def measure(
     pixels = np.zeros((1, side, side, 3), np.uint8)
     forward = engine.replica()
     prefix = _seconds(lambda: forward(pixels)) / workers if plan.cut else 0.0
-    body = suffix(backbone, plan.cut) if plan.cut else backbone
-    body = copy.deepcopy(body)
-    inner = body.net if isinstance(body, VisionBackbone) else body
-    blocks = [(name, inner.get_submodule(name)) for name in plan.blocks]
-    start = starting_head(None, backbone.card.dim, 2)
-    network = Network(body, blocks, start, recipe, device=device)
     batch = recipe.batch_size if plan.cut else min(recipe.batch_size, 4)
     inputs = _Noise((*plan.shape,) if plan.cut else pixels.shape[1:], bool(plan.cut))
-    rows, none = np.arange(batch), np.zeros(0, np.int64)
-    y = rows % 2
-    goal = CrossEntropy(0.0, None, [], False, None)
+    rows, none, dim = np.arange(batch), np.zeros(0, np.int64), backbone.card.dim
     one = replace(recipe, batch_size=batch, epochs=1, patience=0, ema=0.0, mixup=0.0, cutmix=0.0)
+    setting = Setting(
+        "", one, backbone, plan.blocks, plan.cut, inputs, np.zeros((0, dim), np.float32), rows % 2,
+        2, lambda _: zero_head(dim, 2), device=device,
+    )  # fmt: skip
+    network, goal = setting.network(rows), CrossEntropy(0.0, None, [], False, None)
     crew = workers if device == "cpu" else 1
-    loop = Loop(network, inputs, y, goal, one, rows, none, 0, Forgetful(), workers=crew)
+    loop = Loop(network, inputs, setting.y, goal, one, rows, none, 0, Forgetful(), workers=crew)
     step = _seconds(loop.run) / batch
     answer = _seconds(lambda: network.logits(inputs, rows)) / batch
     return Cost(prefix, step, answer)
@@ -183,10 +178,6 @@ class _Noise:
 
     def varied(self, rows: Rows, rng: np.random.Generator) -> np.ndarray:
         return self.plain(rows)
-
-
-def _because(plan: Plan, why: str) -> Plan:
-    return Plan(plan.blocks, None, plan.views, (), 0, 0, why)
 
 
 def _seconds(work: Callable[[], object]) -> float:

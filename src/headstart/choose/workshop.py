@@ -20,7 +20,7 @@ from headstart.features.engines import Engine, Kitchen
 from headstart.features.pictures import Pictures
 from headstart.judge.crossval import Task
 from headstart.transfer.checkpoint import Bench
-from headstart.transfer.finetune import Setting, starting_head
+from headstart.transfer.finetune import Setting, zero_head
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.logistic import fit_logistic
 from headstart.transfer.parts import Inputs, Point, Rows
@@ -106,9 +106,7 @@ class Workshop:
             np.zeros((0, dim), np.float32) if scratch else self.X,
             self.task.y,
             self.task.n_classes,
-            (lambda rows: starting_head(None, dim, self.task.n_classes))
-            if scratch
-            else self.probe_head,
+            (lambda rows: zero_head(dim, self.task.n_classes)) if scratch else self.probe_head,
             self.task.balanced,
             self.task.seed,
             self.device,
@@ -169,15 +167,20 @@ class _Live:
 
     on_event: OnEvent
     epochs: int
-    losses: dict[str, list[float]] = field(default_factory=dict)
+    losses: dict[str, dict[int, float]] = field(default_factory=dict)  # by fit, then epoch
 
     def __call__(self, fit: str, point: Point) -> None:
-        curve = self.losses.setdefault(fit, [])
-        if point.split == "validation" or not curve or point.epoch > len(curve):
-            del curve[point.epoch - 1 :]
-            curve.append(point.loss)
+        curve = self.losses.setdefault(fit, {})
+        curve[point.epoch] = point.loss  # that of validation comes last, and stays
         right = "" if point.accuracy is None else f", accuracy {point.accuracy:.1%}"
         words = f"{point.split} loss {point.loss:.3f}{right}"
         self.on_event(
-            Event(f"training {fit}", point.epoch, self.epochs, "epochs", words, curve=tuple(curve))
+            Event(
+                f"training {fit}",
+                point.epoch,
+                self.epochs,
+                "epochs",
+                words,
+                curve=tuple(curve.values()),
+            )
         )

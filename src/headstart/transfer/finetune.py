@@ -219,10 +219,8 @@ def finish(setting: Setting, rows: Rows, fitted: Fit, alpha: float = 1.0) -> Tun
     return Tuned(backbone, network.fitted_head(), features, trainable)
 
 
-def starting_head(head: LinearHead | None, dim: int, n_classes: int) -> LinearHead:
-    """Return the head to start from: the converged probe, or zeros where there is none."""
-    if head is not None:
-        return head
+def zero_head(dim: int, n_classes: int) -> LinearHead:
+    """Return the head to start from where there is no probe: every class alike."""
     return LinearHead(np.zeros((dim, n_classes)), np.zeros(n_classes))
 
 
