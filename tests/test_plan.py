@@ -11,7 +11,7 @@ from headstart.backbones import Ref
 from headstart.choose.plan import (
     CONVERSION_SECONDS,
     Cost,
-    Plan,
+    TrainingPlan,
     duration,
     make_plan,
     measure,
@@ -115,7 +115,7 @@ def test_depths_that_do_not_exist_are_refused():
 
 def test_a_forecast_by_hand():
     cost = Cost(prefix=0.01, step=0.1, answer=0.02)
-    plan = Plan(["b"], "a", views("mirror"), (4,), 0, 2 * 100, "")
+    plan = TrainingPlan(["b"], "a", views("mirror"), (4,), 0, 2 * 100, "")
     # 200 passes of 0.01 s; 12 epochs of 80 steps of 0.1 s and 20 answers of 0.02 s, twice.
     fits = [(80, 20), (80, 20)]
     assert cost.forecast(plan, Recipe(), fits) == pytest.approx(

@@ -24,9 +24,11 @@ SMALL = {"epochs": 2, "unfreeze": "3", "size": 64}
 
 @pytest.fixture(scope="module")
 def tuned(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> hs.Run:
-    """A fine-tuned run; do not write into it."""
+    """A fine-tuned run from an empty cache; do not write into it."""
     out = tmp_path_factory.mktemp("runs") / "tuned"
-    return hs.train(photos, out=out, method="finetune", **SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEADSTART_CACHE", str(out.parent / "cache"))
+        return hs.train(photos, out=out, method="finetune", **SMALL)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -197,3 +199,30 @@ def test_killed_again_and_again_and_resumed_it_ends_the_same(
     assert a["estimate"] == b["estimate"]
     one, two = ((d / "run" / "predictions.csv").read_bytes() for d in (whole, killed))
     assert one == two
+
+
+def test_the_range_test_chooses_the_rate(photos: Path, tmp_path: Path) -> None:
+    run = hs.train(photos, out=tmp_path / "run", method="finetune", find_lr=True, **SMALL)
+    training = run.metrics["training"]
+    found = training["finder"]
+    assert training["lr"] == found["suggested"]
+    assert found["lrs"] == sorted(found["lrs"])
+    least = int(np.argmin(found["losses"]))
+    assert found["losses"][least] < found["losses"][0]  # it fell before it broke
+    assert found["suggested"] == pytest.approx(found["lrs"][least] / 10)
+
+
+def test_ctrl_c_during_training_from_scratch_keeps_the_model(photos: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    train = shutil.copytree(photos, data / "train")
+    draw_folder(data / "test", 4, seed=1)  # on a test set networks from scratch are compared too
+    (train / "disc" / "disc0.jpg").rename(train / "stripes" / "moved.jpg")
+
+    def listen(event: Event) -> None:
+        if event.stage.startswith("training small-cnn"):
+            raise KeyboardInterrupt
+
+    run = hs.train(data, out=tmp_path / "run", budget=600.0, size=64, epochs=1, on_event=listen)
+    assert all(c["status"] == "tried" for c in run.metrics["candidates"])
+    assert "interrupted" in {f["kind"] for f in run.metrics["findings"]}
+    assert not any("scratch" in b["name"] for b in run.metrics["baselines"])

@@ -24,7 +24,7 @@ from headstart.choose.candidates import (
     record,
     shallowest,
 )
-from headstart.choose.compete import Trial, explore, try_out
+from headstart.choose.compete import STOPPED, Trial, explore, try_out
 from headstart.choose.plan import duration
 from headstart.choose.workshop import Workshop
 from headstart.data.dataset import Finding
@@ -36,7 +36,7 @@ from headstart.judge.crossval import Outcome, judge_folds
 from headstart.judge.estimate import SMALL, Plan
 from headstart.prepare import Config, Prepared, resolve_device
 from headstart.transfer import Familiarity, FittedModel
-from headstart.transfer.checkpoint import Bench
+from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import ALPHAS, FINAL, Tuned, finish, fit, probabilities
 from headstart.transfer.parts import Point
 from headstart.transfer.recipe import Recipe, defaults
@@ -127,7 +127,7 @@ class Tuning:
             cache_folder(),
             worker_count(),
             resolve_device(config.device),
-            Bench(folder),
+            Checkpoints(folder),
             on_event,
         )
         mark = time.monotonic()
@@ -176,7 +176,8 @@ class Tuning:
         if not self.one_test and any(tried[p] is not self.probe for p in picks):
             proba = [(tried[p].proba or [])[f] for f, p in enumerate(picks)]
             kept.outcome = Outcome(proba, [0.0] * len(proba))
-        self._from_scratch(kept)
+        if not _stopped(entries):
+            self._from_scratch(kept)
         return kept
 
     def _auto(self) -> tuple[list[Trial], list[Entry]]:
@@ -325,7 +326,12 @@ class Tuning:
             plan, forecast = self.workshop.plan(candidate, [*fits, *again])
             if time.monotonic() + forecast > self.deadline:
                 continue
-            trial, entry = try_out(self.workshop, candidate, plan, forecast, folds)
+            try:
+                trial, entry = try_out(self.workshop, candidate, plan, forecast, folds)
+            except KeyboardInterrupt:
+                text = "Ctrl-C stopped the training from scratch; the verdict goes without it."
+                kept.findings.append(Finding("interrupted", "info", text))
+                return
             scored = entry.proba or []
             hits = [
                 float((p.argmax(1) == self.task.y[h]).mean())
@@ -357,7 +363,7 @@ class Tuning:
                 found.append(_too_small(budget or 0.0, least))
         failed = [e for e in entries if e.status == "failed"]
         found += [Finding("training", "warning", f"{e.candidate.name}: {e.reason}") for e in failed]
-        if any(e.reason == "stopped by Ctrl-C" for e in entries):
+        if _stopped(entries):
             text = "The search was stopped by Ctrl-C; the best so far was kept."
             found.append(Finding("interrupted", "info", text))
         return found
@@ -378,6 +384,10 @@ class Tuning:
 
     def _final_sizes(self, _: Candidate) -> list[tuple[int, int]]:
         return [(len(self.train), len(self.test))]
+
+
+def _stopped(entries: list[Entry]) -> bool:
+    return any(e.reason == STOPPED for e in entries)
 
 
 def _too_small(budget: float, least: float | None) -> Finding:

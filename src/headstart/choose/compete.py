@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.choose.candidates import Candidate, Entry, by_promise
-from headstart.choose.plan import Plan, duration
+from headstart.choose.plan import TrainingPlan, duration
 from headstart.choose.workshop import Workshop
 from headstart.events import Event
 from headstart.judge.crossval import calibrated
@@ -29,6 +29,7 @@ PLANNING_SECONDS = 5.0
 """Planning a candidate takes up to this long; with less left, no further one is."""
 OVERRUN = 1.5
 """A fit that takes this many times its forecast is stopped, if the budget is used up."""
+STOPPED = "stopped by Ctrl-C"
 
 
 class OutOfTimeError(Exception):
@@ -50,7 +51,7 @@ class Trial:
     """
 
     candidate: Candidate
-    plan: Plan
+    plan: TrainingPlan
     setting: Setting
     fits: list[Fit] = field(default_factory=list)
     alpha: float = 1.0
@@ -73,7 +74,7 @@ class Trial:
 
 
 def try_out(
-    workshop: Workshop, candidate: Candidate, plan: Plan, forecast: float, folds: Folds
+    workshop: Workshop, candidate: Candidate, plan: TrainingPlan, forecast: float, folds: Folds
 ) -> tuple[Trial, Entry]:
     """Cross-fit one candidate: train on every fold's training rows, answer for its held-out ones.
 
@@ -117,7 +118,7 @@ def explore(
         Of all.
     """
     fits = [(len(train), len(held)) for train, held in folds]
-    plans: dict[str, Plan] = {}
+    plans: dict[str, TrainingPlan] = {}
     forecasts: dict[str, float] = {}
     trials: list[Trial] = []
     entries: list[Entry] = []
@@ -148,8 +149,9 @@ def explore(
             if entry.status == "tried":
                 trials.append(trial)
     except KeyboardInterrupt:
-        why = "stopped by Ctrl-C"
-        entries += [_untried(c, "interrupted", why, forecasts) for c in _rest(candidates, entries)]
+        entries += [
+            _untried(c, "interrupted", STOPPED, forecasts) for c in _rest(candidates, entries)
+        ]
     why = "there was no time left to plan it"
     entries += [_untried(c, "skipped", why, forecasts) for c in _rest(candidates, entries)]
     return trials, entries

@@ -14,7 +14,9 @@ import numpy as np
 
 from headstart.choose.candidates import Candidate
 from headstart.choose.workshop import Workshop
+from headstart.transfer.checkpoint import Forgetful
 from headstart.transfer.crew import seeded
+from headstart.transfer.loop import Loop
 from headstart.transfer.objective import objective
 from headstart.transfer.parts import Rows
 
@@ -41,6 +43,10 @@ def find_rate(workshop: Workshop, candidate: Candidate, rows: Rows) -> dict[str,
     goal = objective(
         network, candidate.recipe, workshop.X[rows], task.y[rows], balanced=task.balanced
     )
+    none = np.zeros(0, np.int64)
+    loop = Loop(
+        network, setting.inputs, task.y, goal, candidate.recipe, rows, none, task.seed, Forgetful()
+    )
     optimizer = network.optimizer(candidate.recipe)
     rng = np.random.default_rng([task.seed, 8])
     lrs: list[float] = []
@@ -53,12 +59,9 @@ def find_rate(workshop: Workshop, candidate: Candidate, rows: Rows) -> dict[str,
             for group in optimizer.param_groups:
                 group["lr"] = rate
             batch = rng.choice(rows, min(candidate.recipe.batch_size, len(rows)), replace=False)
-            features, logits = network(network.place(setting.inputs.varied(batch, rng)))
-            loss = goal(network, features, logits, network.place(task.y[batch]))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            mean = SMOOTHING * mean + (1 - SMOOTHING) * float(loss.detach())
+            x = network.place(setting.inputs.varied(batch, rng))
+            loss, _ = loop.step(x, network.place(task.y[batch]), optimizer)
+            mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
             smooth = mean / (1 - SMOOTHING ** (step + 1))
             if not math.isfinite(smooth) or (losses and smooth > BROKEN * min(losses)):
                 break

@@ -26,7 +26,7 @@ CONVERSION_SECONDS = 6.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How a method will be carried out.
 
     Attributes
@@ -62,14 +62,16 @@ class Cost:
     step: float
     answer: float
 
-    def forecast(self, plan: Plan, recipe: Recipe, fits: list[tuple[int, int]]) -> float:
+    def forecast(self, plan: TrainingPlan, recipe: Recipe, fits: list[tuple[int, int]]) -> float:
         """Seconds for the cache and the fits, each of (rows trained on, rows watched)."""
         once = CONVERSION_SECONDS + plan.passes * self.prefix if plan.cut else 0.0
         epoch = sum(n * self.step + held * self.answer for n, held in fits)
         return once + recipe.epochs * epoch
 
 
-def make_plan(backbone: VisionBackbone, recipe: Recipe, n: int, room: int, seed: int) -> Plan:
+def make_plan(
+    backbone: VisionBackbone, recipe: Recipe, n: int, room: int, seed: int
+) -> TrainingPlan:
     """Decide what is trained and where activations are kept.
 
     The cut lies as deep as what is frozen reaches, since every block before it is then computed
@@ -85,7 +87,7 @@ def make_plan(backbone: VisionBackbone, recipe: Recipe, n: int, room: int, seed:
     """
     blocks = unfrozen(backbone, recipe.unfreeze)
     kind = views(recipe.augment, recipe.views, seed) if recipe.cached else views("none")  # type: ignore[arg-type]
-    uncut = Plan(blocks, None, kind, (), 0, 0, "")
+    uncut = TrainingPlan(blocks, None, kind, (), 0, 0, "")
     if not recipe.cached:
         fresh = "every epoch draws new views, so nothing can be kept"
         return replace(uncut, why=fresh if recipe.augment != "none" else "nothing is to be kept")
@@ -102,7 +104,7 @@ def make_plan(backbone: VisionBackbone, recipe: Recipe, n: int, room: int, seed:
             why = "the deepest place before what is trained"
             if cut != deepest:
                 why = f"activations behind {deepest} would not fit into {room / 1e6:,.0f} MB"
-            return Plan(blocks, cut, kind, shapes[cut], size, n * kind.count, why)
+            return TrainingPlan(blocks, cut, kind, shapes[cut], size, n * kind.count, why)
     return replace(uncut, why=f"activations would not fit into {room / 1e6:,.0f} MB")
 
 
@@ -112,7 +114,12 @@ def shapes_at(backbone: VisionBackbone, cuts: list[str]) -> dict[str, tuple[int,
 
 
 def measure(
-    backbone: VisionBackbone, plan: Plan, recipe: Recipe, engine: Engine, workers: int, device: str
+    backbone: VisionBackbone,
+    plan: TrainingPlan,
+    recipe: Recipe,
+    engine: Engine,
+    workers: int,
+    device: str,
 ) -> Cost:
     """Time a frozen pass, a training step and an answer on made-up data, a few times each."""
     side = backbone.card.preprocessing.size
@@ -135,7 +142,7 @@ def measure(
     return Cost(prefix, step, answer)
 
 
-def said(plan: Plan, backbone: VisionBackbone, forecast: float) -> str:
+def said(plan: TrainingPlan, backbone: VisionBackbone, forecast: float) -> str:
     """Say a plan in one line."""
     modules = dict(backbone.blocks())
     share = sum(count_parameters(modules[b]) for b in plan.blocks) / backbone.card.parameters

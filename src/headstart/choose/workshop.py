@@ -13,13 +13,13 @@ from headstart.backbones import Ref, resolve
 from headstart.backbones.cutting import PrefixRef
 from headstart.backbones.vision import VisionBackbone
 from headstart.choose.candidates import Candidate
-from headstart.choose.plan import Cost, Plan, make_plan, measure, said
+from headstart.choose.plan import Cost, TrainingPlan, make_plan, measure, said
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.activations import Activations, activate, room
 from headstart.features.engines import Engine, Kitchen
 from headstart.features.pictures import Pictures
 from headstart.judge.crossval import Task
-from headstart.transfer.checkpoint import Bench
+from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import Setting, zero_head
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.logistic import fit_logistic
@@ -48,7 +48,7 @@ class Workshop:
     cache : Path
     workers : int
     device : str
-    bench : Bench
+    checkpoints : Checkpoints
         Where checkpoints go.
     """
 
@@ -61,7 +61,7 @@ class Workshop:
     cache: Path
     workers: int
     device: str
-    bench: Bench = field(default_factory=Bench)
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
     on_event: OnEvent = ignore
     passes: dict[str, int] = field(default_factory=dict)
     _backbones: dict[Ref, VisionBackbone] = field(default_factory=dict)
@@ -79,14 +79,16 @@ class Workshop:
             self._backbones[ref] = ref.load()
         return self._backbones[ref]
 
-    def plan(self, candidate: Candidate, fits: list[tuple[int, int]]) -> tuple[Plan, float]:
-        """Plan a candidate and forecast its seconds, from costs measured here."""
+    def plan(self, candidate: Candidate, fits: list[tuple[int, int]]) -> tuple[TrainingPlan, float]:
+        """TrainingPlan a candidate and forecast its seconds, from costs measured here."""
         backbone, recipe = self.backbone_of(candidate.method), candidate.recipe
         plan = make_plan(backbone, recipe, len(self.files), room(self.cache), self.task.seed)
         cost: Cost = measure(backbone, plan, recipe, self.engine, self.workers, self.device)
         return plan, cost.forecast(plan, recipe, fits)
 
-    def setting(self, candidate: Candidate, plan: Plan, forecast: float | None = None) -> Setting:
+    def setting(
+        self, candidate: Candidate, plan: TrainingPlan, forecast: float | None = None
+    ) -> Setting:
         """Prepare a candidate's fits: its backbone, its inputs, the head it starts from.
 
         With a ``forecast`` the plan is told.
@@ -111,7 +113,7 @@ class Workshop:
             self.task.seed,
             self.device,
             self.workers,
-            self.bench,
+            self.checkpoints,
             on_point=_Live(self.on_event, recipe.epochs),
             on_trouble=lambda message: self._say(message, warning=True),
         )
@@ -131,7 +133,7 @@ class Workshop:
         self._heads[rows.tobytes()] = head = LinearHead(*fitted)
         return head
 
-    def _inputs(self, candidate: Candidate, plan: Plan, backbone: VisionBackbone) -> Inputs:
+    def _inputs(self, candidate: Candidate, plan: TrainingPlan, backbone: VisionBackbone) -> Inputs:
         if plan.cut is None:
             return Pictures.read(
                 self.files,

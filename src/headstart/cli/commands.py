@@ -221,47 +221,9 @@ def train(
     For example: headstart train photos/    or    headstart train photos/ --budget 5m
     or    headstart train labels.csv --groups patient --method finetune --unfreeze last-stage
     """
-    options = {
-        "budget": None if budget is None else seconds(budget),
-        "size": size,
-        "unfreeze": unfreeze,
-        "tune": tune,
-        "batchnorm": batchnorm,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "optimizer": optimizer,
-        "lr": lr,
-        "head_lr": head_lr,
-        "weight_decay": weight_decay,
-        "schedule": schedule,
-        "layer_decay": layer_decay,
-        "gradual": gradual,
-        "label_smoothing": label_smoothing,
-        "mixup": mixup,
-        "cutmix": cutmix,
-        "ema": ema,
-        "clip": clip,
-        "patience": patience,
-        "keep": keep,
-        "wise": wise,
-        "precision": precision,
-        "find_lr": find_lr,
-        "augment": augment,
-        "views": views,
-        "cache": cache,
-        "backbone": backbone,
-        "method": method,
-        "seed": seed,
-        "device": device,
-        "balanced": balanced,
-        "strict": strict,
-        "groups": groups,
-        "groups_from": groups_from,
-        "x": x,
-        "y": y,
-        "encoding": encoding,
-    }
-    _train(data, out, overwrite, as_json, resume=resume, **options)
+    options = dict(locals())  # every option, by the name that the library gives it too
+    options["budget"] = None if budget is None else seconds(budget)
+    _train(**options)
 
 
 def _train(data: str, out: Path | None, overwrite: bool, as_json: bool, **options: Any) -> None:

@@ -18,13 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.errors import ConfigError, DataError
+from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Engine, Forward, space
 from headstart.features.threads import parallel
 from headstart.features.views import Views
-from headstart.modalities import UnreadableError
-from headstart.modalities.image import ImageModality
+from headstart.modalities.image import read_again
 
 MAX_BYTES = 8 * 2**30
 """Bound on all files together; those unused for longest go first."""
@@ -223,13 +222,7 @@ class _Passes:
     def __call__(self, place: int, forwards: list[Forward | None]) -> int:
         row, forward, look = int(self.todo[place]), forwards[0], self.engine.card.preprocessing
         assert forward is not None
-        try:
-            data = self.files[row].read_bytes()
-            image = ImageModality().read(data, short_side=look.resize).image
-        except (OSError, UnreadableError) as cause:
-            raise DataError(
-                f"{self.files[row]} can no longer be read: {cause}.", "Leave the data in place."
-            ) from cause
+        image = read_again(self.files[row], look.resize)
         seen = [self.views(image, look, self.hashes[row], v) for v in range(self.views.count)]
         for start in range(0, len(seen), self.engine.batch_size):
             pixels = np.stack(seen[start : start + self.engine.batch_size])

@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from headstart.backbones import Preprocessing
-from headstart.errors import DataError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.views import AREA
-from headstart.modalities import UnreadableError
-from headstart.modalities.image import ImageModality, quiet
+from headstart.modalities.image import quiet, read_again
 
 if TYPE_CHECKING:
     from torchvision.transforms import v2
@@ -102,13 +100,7 @@ class Pictures:
 
     def _small(self, row: int) -> Image.Image:
         """Read one image and shrink its short side to what prediction resizes it to."""
-        try:
-            data = self.files[row].read_bytes()
-            image = ImageModality().read(data, short_side=self.look.resize).image
-        except (OSError, UnreadableError) as cause:
-            raise DataError(
-                f"{self.files[row]} can no longer be read: {cause}.", "Leave the data in place."
-            ) from cause
+        image = read_again(self.files[row], self.look.resize)
         short = min(image.size)  # rounded down, as ``Preprocessing`` does
         wide, high = (int(self.look.resize * side / short) for side in image.size)
         return image.resize((wide, high), Image.Resampling[self.look.interpolation.upper()])

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from headstart.errors import DataError
 from headstart.modalities import UnreadableError
 
 SUFFIXES = frozenset(
@@ -91,6 +92,22 @@ class ImageModality:
         except _DAMAGE as cause:
             raise UnreadableError(f"damaged ({str(cause) or type(cause).__name__})") from cause
         return Picture(image, size[::-1] if turn in _SIDEWAYS else size)
+
+
+def read_again(path: Path, short_side: int) -> Image.Image:
+    """Read an image file that was readable when the data were read.
+
+    Raises
+    ------
+    DataError
+        It no longer is.
+    """
+    try:
+        return ImageModality().read(path.read_bytes(), short_side=short_side).image
+    except (OSError, UnreadableError) as cause:
+        raise DataError(
+            f"{path} can no longer be read: {cause}.", "Leave the data in place."
+        ) from cause
 
 
 @contextmanager

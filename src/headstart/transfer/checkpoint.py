@@ -143,7 +143,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Checkpoints:
     """The folder of an unfinished run: checkpoints of fits under way, results of finished ones.
 
     Attributes

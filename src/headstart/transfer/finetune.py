@@ -18,7 +18,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from headstart.backbones.cutting import suffix
 from headstart.backbones.vision import VisionBackbone, hash_weights
-from headstart.transfer.checkpoint import Bench, Tensors
+from headstart.transfer.checkpoint import Checkpoints, Tensors
 from headstart.transfer.crew import Crew, crew
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.logistic import Floats, softmax
@@ -68,7 +68,7 @@ class Setting:
     device : str
     workers : int
         Threads that share a batch.
-    bench : Bench
+    checkpoints : Checkpoints
         Where checkpoints are kept.
     on_point, on_trouble : callable
         Hear every epoch, and what had to be changed.
@@ -88,7 +88,7 @@ class Setting:
     seed: int = 0
     device: str = "cpu"
     workers: int = 1
-    bench: Bench = field(default_factory=Bench)
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
     on_point: Callable[[str, Point], None] = lambda fit, point: None
     on_trouble: Callable[[str], None] = lambda message: None
 
@@ -155,7 +155,7 @@ def fit(setting: Setting, rows: Rows, held: Rows, label: str) -> Fit:
         kept = done.learned if label == FINAL else {}  # of a fold only the answers are used
         return {**kept, "logits": torch.from_numpy(done.logits)}, said
 
-    tensors, said = setting.bench.remembered(name, work)
+    tensors, said = setting.checkpoints.remembered(name, work)
     logits = np.asarray(tensors.pop("logits"))
     return Fit(tensors, logits, [Point(**p) for p in said["history"]], said["trouble"])
 
@@ -177,7 +177,7 @@ def _train(setting: Setting, rows: Rows, held: Rows, name: str) -> Fit:
         rows,
         watched,
         seed=setting.seed,
-        keeper=setting.bench.keeper(name),
+        keeper=setting.checkpoints.keeper(name),
         on_point=lambda point: setting.on_point(name, point),
         on_trouble=setting.on_trouble,
         workers=setting.workers if setting.device == "cpu" else 1,

@@ -12,7 +12,7 @@ import functools
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from headstart.transfer.checkpoint import Keeper, State
-from headstart.transfer.crew import crew, out_of_memory, seeded
+from headstart.transfer.crew import Crew, crew, out_of_memory, seeded
 from headstart.transfer.network import Network
 from headstart.transfer.parts import DivergedError, Inputs, Objective, OnPoint, Point, Rows, Trained
 from headstart.transfer.recipe import Recipe, pace
@@ -70,6 +70,7 @@ class Loop:
     on_trouble: Callable[[str], None] = lambda message: None
     workers: int = 1
     pieces: int = 1  # into which a batch is cut where memory is short
+    _crew: Crew = field(default_factory=Crew)
 
     def run(self) -> Trained:
         """Train for all epochs, or until patience runs out or the loss is no number."""
@@ -85,7 +86,7 @@ class Loop:
                 try:
                     points = self._epoch(epoch, optimizer, state)
                 except DivergedError as cause:
-                    self.network.learn(state.average or good)
+                    self.network.learn(state.best or state.average or good)
                     return Trained(state.history, str(cause))
                 good = self.network.learned()
                 state = state.after(points, self.network, self.recipe.patience)
@@ -108,7 +109,7 @@ class Loop:
                 group["lr"] = group["base_lr"] * faded
             x = self.network.place(self.inputs.varied(batch, rng))
             target = self.network.place(self.y[batch])
-            loss, hits = self._step(x, target, optimizer)
+            loss, hits = self.step(x, target, optimizer)
             if not math.isfinite(loss):
                 raise DivergedError(
                     f"The loss became {loss} in step {i + 1} of epoch {epoch + 1}; the weights of "
@@ -129,10 +130,14 @@ class Loop:
             points.append(Point(epoch + 1, "validation", loss, share / len(y), rate, took))
         return points
 
-    def _step(
+    def step(
         self, x: Tensor, target: Tensor, optimizer: torch.optim.Optimizer
     ) -> tuple[float, float]:
-        """Forward, loss, backward, step; on parts of the batch where memory is short."""
+        """Forward, loss, backward, step; on parts of the batch where memory is short.
+
+        Returns the batch's mean loss, and how many of it were right. Does not step where the loss
+        is no number.
+        """
         x, target = self.network.mixed(x, target, self.recipe)
         weights = self.network.trained()
 
