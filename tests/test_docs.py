@@ -180,6 +180,47 @@ def test_every_file_of_a_run_is_described(run_folder: Path) -> None:
     assert "`figures/`" in told
 
 
+@pytest.mark.parametrize(
+    ("study", "skip"),
+    [("rank", ()), ("layers", ("by_layer",)), ("curve", ())],  # by_layer has the network's blocks
+)
+def test_the_folder_of_a_study_is_described_key_by_key(
+    study: str, skip: tuple[str, ...], photos: Path, tmp_path: Path
+) -> None:
+    import timm
+    from safetensors.torch import save_file
+
+    folder, weights = tmp_path / study, tmp_path / "tiny.safetensors"
+    save_file(timm.create_model("test_resnet").state_dict(), weights)
+    option = "backbones" if study == "rank" else "backbone"
+    getattr(hs, study)(photos, out=folder, **{option: f"file:{weights}#timm:test_resnet"})
+    document = json.loads((folder / f"{study}.json").read_text("utf-8"))
+    chapter = section(ARCHITECTURE, "The folders of the studies")
+    parts = re.split(r"^### (.*)$", chapter, flags=re.MULTILINE)
+    told = parts[0] + dict(zip(parts[1::2], parts[2::2], strict=True))[f"{study}.json"]
+    missing = sorted(k for k in set(keys_of(document, skip)) if f"`{k}`" not in told)
+    assert not missing, f"docs/architecture.md does not explain {missing} of {study}.json"
+    there = {path.name for path in folder.iterdir()}
+    assert there == {f"{study}.json", "report.html", "figures"}
+    files = section(USE, f"headstart {study}")
+    assert all(f"`{name}" in files for name in there), study
+
+
+def test_columns_of_label_issues_are_explained(run_folder: Path) -> None:
+    columns = (run_folder / "label_issues.csv").read_text("utf-8").splitlines()[0].split(",")
+    told = text(USE).partition("\n### Labels that look wrong\n")[2].partition("\n### ")[0]
+    assert [c for c in columns if f"\n| `{c}` |" not in told] == []
+
+
+@pytest.mark.parametrize("page", ["trust", "labels", "looks", "methods"])
+def test_sections_of_the_report_are_explained(page: str) -> None:
+    told = text(USE).partition("\n### Reading the report\n")[2].partition("\n### ")[0]
+    template = text(TOP / "src" / "headstart" / "report" / f"{page}.html.j2")
+    titles = re.findall(r"<h2[^>]*>([^<{]+)</h2>", template)
+    assert titles
+    assert [title for title in titles if f"*{title}*" not in told] == []
+
+
 # ---- the two faces -----------------------------------------------------------------------------
 
 

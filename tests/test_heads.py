@@ -137,19 +137,36 @@ def test_unfamiliar_rows_are_flagged(rows):
     assert familiar.is_unfamiliar(elsewhere).mean() > 0.9
 
 
-def test_familiarity_equals_a_naive_loop(rows):
+def naive_logit(head, x, c):
+    """One logit in float64, from the formulas of the papers."""
+    if head.kind == "logistic":
+        return x @ head.W[:, c] + head.b[c]
+    z = unit(x - head.mean.astype(float))
+    if head.kind == "centroid":
+        return -10 * np.sum((z - head.centroids[c].astype(float)) ** 2)
+    similar = head.bank.astype(float) @ z
+    near = np.argsort(similar)[::-1][: int(head.shape[0])]
+    votes = np.exp(similar[near] / 0.07)
+    return np.log(votes[head.labels[near] == c].sum() / votes.sum() + 1e-3)
+
+
+@pytest.mark.parametrize("c", range(4))
+@pytest.mark.parametrize("kind", sorted(HEADS))
+def test_slope_equals_finite_differences(kind, c, rows):
     X, y, new = rows
-    familiar = Familiarity.fit(X, y, 3)
-    mean = X.mean(axis=0)
-    Z = np.array([unit(x - mean) for x in X])
-    own = []
-    for i in range(len(X)):
-        scores = []
-        for c in range(3):
-            members = [j for j in range(len(X)) if y[j] == c and j != i]
-            scores.append(Z[i] @ unit(Z[members].sum(axis=0)))
-        own.append(max(scores))
-    assert familiar.threshold == pytest.approx(np.quantile(own, 0.01), abs=1e-6)
-    means = np.array([unit(Z[y == c].sum(axis=0)) for c in range(3)])
-    scores = np.array([max(means @ unit(x - mean)) for x in new])
-    assert familiar.is_unfamiliar(new).tolist() == (scores < familiar.threshold).tolist()
+    head = fitted(kind, X, y)
+    for x in new[:5]:
+        step = 1e-6 * np.eye(len(x))
+        expected = [
+            (naive_logit(head, x + e, c) - naive_logit(head, x - e, c)) / 2e-6 for e in step
+        ]
+        assert head.slope(x, c) == pytest.approx(np.array(expected), rel=1e-3, abs=2e-5)
+
+
+def test_neighbours_of_one_class_have_no_slope():
+    """Nothing about the row, moved a little, changes an answer that all voters agree on."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 20)
+    X = rng.normal(size=(40, 6)) + 50 * np.eye(6)[y]
+    head = NeighbourHead.fit(X, y, 2)
+    assert np.abs(head.slope(X[0], 0)).max() < 1e-12

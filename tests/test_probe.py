@@ -11,14 +11,14 @@ from headstart.transfer.logistic import STRENGTHS, LogisticPath, softmax
 from headstart.transfer.probe import (
     ENOUGH,
     Choice,
+    Scored,
     _clearly_better,
-    _one_standard_error,
-    _score,
-    _Scored,
     _walk_path,
     choose_head,
     fit_probe,
     fit_temperature,
+    one_standard_error,
+    score_head,
 )
 
 
@@ -43,7 +43,7 @@ def half_spaces(n, dim, n_classes, seed=0, noise=0.0):
 def scored(*rows):
     """Hand-made scores: (C, log loss, its standard error)."""
     none = np.zeros(0)
-    return [_Scored("logistic", C, none, none, 0.5, loss, se) for C, loss, se in rows]
+    return [Scored("logistic", C, none, none, 0.5, loss, se) for C, loss, se in rows]
 
 
 # --- the one-standard-error rule ----------------------------------------------------------------
@@ -63,7 +63,7 @@ def scored(*rows):
     ],
 )
 def test_one_standard_error_rule(rows, strength):
-    found = _one_standard_error(scored(*rows)).C
+    found = one_standard_error(scored(*rows)).C
     assert found == strength
 
 
@@ -72,7 +72,7 @@ def test_scores_by_hand():
     logits = np.array([[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [np.log(9), 0.0]])
     y = np.array([0, 0, 0, 1])
     folds = [(np.array([2, 3]), np.array([0, 1])), (np.array([0, 1]), np.array([2, 3]))]
-    s = _score("logistic", 1.0, logits, y, folds, np.ones(4))
+    s = score_head("logistic", 1.0, logits, y, folds, np.ones(4))
     losses = np.array([np.log(2)] * 3 + [np.log(10)])
     assert s.log_loss == pytest.approx(losses.mean())
     assert s.accuracy == 0.75  # argmax names the first of equals
@@ -93,8 +93,8 @@ def test_stopping_the_path_early_never_changes_the_choice(seed):
     for C in STRENGTHS:
         logits = path.advance(float(C))
         logits = np.concatenate([logits[f][out] for f, (_, out) in enumerate(folds)])
-        full.append(_score("logistic", float(C), logits, y[held], folds, np.ones(len(y))))
-    assert _one_standard_error(early).C == _one_standard_error(full).C
+        full.append(score_head("logistic", float(C), logits, y[held], folds, np.ones(len(y))))
+    assert one_standard_error(early).C == one_standard_error(full).C
     assert [s.row() for s in early] == [s.row() for s in full[: len(early)]]
     if len(early) < len(full):  # it stops at the first two in a row that are clearly worse
         best = min(early, key=lambda s: s.log_loss)
@@ -195,7 +195,7 @@ def test_logistic_regression_stays_where_a_line_separates(seed):
 
 def test_clearly_better_is_more_than_one_standard_error():
     def right(*answers):
-        return _Scored("x", 0, np.zeros(0), np.array(answers, float), 0, 0, 0)
+        return Scored("x", 0, np.zeros(0), np.array(answers, float), 0, 0, 0)
 
     half = right(*[1, 0] * 50)
     # gains of g rows of 100: mean g/100, its error √(p(1-p)/100) with p = g/100

@@ -10,6 +10,7 @@ import csv
 import json
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -117,43 +118,42 @@ def follow(data: Path, out: Path, line: str) -> dict[str, Any]:
     return metrics
 
 
+@pytest.fixture
 def predict_elsewhere(
-    out: Path,
-    data: Path,
+    weights: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Move the run away, take the weights and the cache away, and predict in another folder."""
-    there = tmp_path / "elsewhere"
-    there.mkdir()
-    out.rename(there / "moved")
-    nothing = tmp_path / "nothing"
-    monkeypatch.setenv("TORCH_HOME", str(nothing))
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(nothing / "hub"))
-    monkeypatch.setenv("HEADSTART_CACHE", str(nothing / "cache"))
-    monkeypatch.chdir(there)
-    inputs = [str(path) for path in sorted(data.rglob("*.jpg"))[:3]]
-    capsys.readouterr()
-    assert run(["predict", "moved", *inputs]) == 0
-    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
-    assert [row["path"] for row in rows] == inputs
-    classes = {path.parent.name for path in data.rglob("*.jpg")}
-    for row in rows:
-        assert row["predicted"] in classes
-        assert sum(float(row[f"p:{name}"]) for name in classes) == pytest.approx(1, abs=1e-5)
-        assert not row["error"]
+) -> Callable[[Path, Path], None]:
+    """Move a run away, take the weights and the cache away, and predict in another folder."""
+
+    def predict(out: Path, data: Path) -> None:
+        there, nothing = tmp_path / "elsewhere", tmp_path / "nothing"
+        there.mkdir()
+        out.rename(there / "moved")
+        monkeypatch.setenv("TORCH_HOME", str(nothing))
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(nothing / "hub"))
+        monkeypatch.setenv("HEADSTART_CACHE", str(nothing / "cache"))
+        monkeypatch.chdir(there)
+        inputs = [str(path) for path in sorted(data.rglob("*.jpg"))[:3]]
+        capsys.readouterr()
+        assert run(["predict", "moved", *inputs]) == 0
+        rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+        assert [row["path"] for row in rows] == inputs
+        classes = {path.parent.name for path in data.rglob("*.jpg")}
+        for row in rows:
+            assert row["predicted"] in classes
+            assert sum(float(row[f"p:{name}"]) for name in classes) == pytest.approx(1, abs=1e-5)
+            assert not row["error"]
+
+    return predict
 
 
 # ---- the recipes -------------------------------------------------------------------------------
 
 
 def test_all_layers_by_sgd_with_padded_crops(
-    weights: Path,
-    few: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    few: Path, tmp_path: Path, predict_elsewhere: Callable[[Path, Path], None]
 ) -> None:
     out = tmp_path / "run"
     options = "--method full --augment pad --size 64 --optimizer sgd --lr 1e-3 --epochs 2"
@@ -169,7 +169,7 @@ def test_all_layers_by_sgd_with_padded_crops(
     look = json.loads((out / "model" / "model.json").read_text("utf-8"))["backbone"]
     assert look["preprocessing"]["size"] == look["preprocessing"]["resize"] == 64
     assert [c["name"] for c in metrics["candidates"]] == ["probe", "full"]
-    predict_elsewhere(out, few, tmp_path, monkeypatch, capsys)
+    predict_elsewhere(out, few)
 
 
 def test_the_head_alone_is_the_probe(weights: Path, few: Path, tmp_path: Path) -> None:
@@ -179,11 +179,7 @@ def test_the_head_alone_is_the_probe(weights: Path, few: Path, tmp_path: Path) -
 
 
 def test_fine_tuning_by_adam_with_a_test_folder(
-    weights: Path,
-    parted: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    parted: Path, tmp_path: Path, predict_elsewhere: Callable[[Path, Path], None]
 ) -> None:
     out = tmp_path / "run"
     options = "--method finetune --optimizer adam --size 64 --epochs 2"
@@ -193,15 +189,11 @@ def test_fine_tuning_by_adam_with_a_test_folder(
     assert (metrics["n"]["train"], metrics["n"]["test"]) == (20, 8)
     assert (training["optimizer"], training["lr"]) == ("adam", 1e-4)
     assert training["unfreeze"] == "last-blocks"
-    predict_elsewhere(out, parted / "val", tmp_path, monkeypatch, capsys)
+    predict_elsewhere(out, parted / "val")
 
 
 def test_head_first_then_the_last_blocks_gradually(
-    weights: Path,
-    few: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    few: Path, tmp_path: Path, predict_elsewhere: Callable[[Path, Path], None]
 ) -> None:
     out = tmp_path / "run"
     rates = "--lr 1e-4 --gradual --layer-decay 0.385"
@@ -220,17 +212,12 @@ def test_head_first_then_the_last_blocks_gradually(
     with (out / "history.csv").open(encoding="utf-8", newline="") as opened:
         fits = {row["fit"] for row in csv.DictReader(opened)}
     assert {"finetune last-stage / fold 1", "finetune last-stage / final"} <= fits
-    predict_elsewhere(out, few, tmp_path, monkeypatch, capsys)
+    predict_elsewhere(out, few)
 
 
 @pytest.mark.parametrize("backbone", [MOBILENET, TIMM_MOBILENET], ids=["torchvision", "timm"])
 def test_few_defects_seen_from_any_side(
-    backbone: str,
-    weights: Path,
-    uneven: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    backbone: str, uneven: Path, tmp_path: Path, predict_elsewhere: Callable[[Path, Path], None]
 ) -> None:
     out = tmp_path / "run"
     options = "--method finetune --augment flips --balanced --size 64 --epochs 1"
@@ -242,7 +229,7 @@ def test_few_defects_seen_from_any_side(
     assert metrics["n"]["per_class"] == {"defect": 5, "sound": 18}
     assert "imbalance" in [finding["kind"] for finding in metrics["findings"]]
     assert json.loads((out / "run.json").read_text("utf-8"))["config"]["balanced"] is True
-    predict_elsewhere(out, uneven, tmp_path, monkeypatch, capsys)
+    predict_elsewhere(out, uneven)
 
 
 def test_weights_that_are_here_are_listed(

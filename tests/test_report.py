@@ -113,7 +113,8 @@ def predictions(run: Path) -> list[dict[str, str]]:
 def test_training_writes_the_page_and_every_chart_twice(run):
     assert (run / "report.html").stat().st_size < 2_500_000
     names = {p.name for p in (run / "figures").iterdir()}
-    assert names == {f"{chart}.{kind}" for chart in CHARTS for kind in ("png", "svg")}
+    assert names >= {f"{chart}.{kind}" for chart in CHARTS for kind in ("png", "svg")}
+    assert names == set(dict(draw_figures(read(run, "run"))))
     for chart in CHARTS:
         with Image.open(run / "figures" / f"{chart}.png") as image:
             assert min(image.size) > 300
@@ -165,7 +166,7 @@ def test_drawing_leaves_matplotlib_as_it_was(run):
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    assert len(list(draw_figures(read(run, "run")))) == 2 * len(CHARTS)
+    assert len(list(draw_figures(read(run, "run")))) >= 2 * len(CHARTS)
     assert dict(matplotlib.rcParams) == before
 
 
@@ -194,7 +195,7 @@ def test_numbers_are_those_of_metrics_json(run, page):
     assert f"balanced accuracy {estimate['balanced_accuracy']:.1%}" in text
     assert f"macro F1 {estimate['macro_f1']:.3f}" in text
     assert f"log loss {estimate['log_loss']:.3f}" in text
-    assert f"by {100 * estimate['ece']:.1f} points (the calibration error)" in text
+    assert f"by {100 * estimate['ece']:.1f} points (the calibration error" in text
     assert verdict["sentence"] in text
     assert f"{100 * verdict['gain']:+.1f} points" in text
     for rival in m["baselines"]:

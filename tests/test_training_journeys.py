@@ -18,17 +18,17 @@ import pytest
 import headstart as hs
 from conftest import draw_folder
 from headstart.events import Event
+from headstart.features.store import cache_folder
 
 SMALL = {"epochs": 2, "unfreeze": "3", "size": 64}
 
 
 @pytest.fixture(scope="module")
 def tuned(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> hs.Run:
-    """A fine-tuned run from an empty cache; do not write into it."""
+    """A fine-tuned run that found no activations in the cache; do not write into it."""
+    shutil.rmtree(cache_folder() / "activations", ignore_errors=True)
     out = tmp_path_factory.mktemp("runs") / "tuned"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HEADSTART_CACHE", str(out.parent / "cache"))
-        return hs.train(photos, out=out, method="finetune", **SMALL)
+    return hs.train(photos, out=out, method="finetune", **SMALL)
 
 
 def rows(path: Path) -> list[dict[str, str]]:

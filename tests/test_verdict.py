@@ -4,14 +4,21 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, t
+from scipy.stats import binomtest
 from threadpoolctl import threadpool_limits
 
+from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import Outcome, Task, best_of, judge_folds
-from headstart.judge.estimate import judge, plan
-from headstart.judge.verdict import Verdict, from_folds, from_test_set
+from headstart.judge.estimate import Plan, assess, compare, judge, plan
+from headstart.judge.holm import holm
+from headstart.judge.verdict import (
+    Verdict,
+    from_answers,
+    from_test_set,
+    sign_flip,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +41,7 @@ def answers(both, wins, losses, neither):
 def test_the_decision_is_mcnemars(wins):
     """Every table with up to 25 wins and losses: decision, interval and p-value tell the same."""
     for losses in range(26):
-        verdict = from_test_set(*answers(20, wins, losses, 9), "pixels")
+        verdict = from_test_set(*answers(20, wins, losses, 9))
         n = 29 + wins + losses
         apart = wins + losses
         rejected = apart > 0 and binomtest(wins, apart).pvalue < 0.05
@@ -51,8 +58,8 @@ def test_the_decision_is_mcnemars(wins):
 @given(st.tuples(*[st.integers(0, 60)] * 4).filter(sum))
 def test_swapping_the_models_swaps_the_verdict(table):
     both, wins, losses, neither = table
-    one = from_test_set(*answers(both, wins, losses, neither), "pixels")
-    other = from_test_set(*answers(both, losses, wins, neither), "pixels")
+    one = from_test_set(*answers(both, wins, losses, neither))
+    other = from_test_set(*answers(both, losses, wins, neither))
     assert other.gain == -one.gain
     assert other.gain_ci95 == pytest.approx((-one.gain_ci95[1], -one.gain_ci95[0]))
     swapped = {"helps": "hurts", "hurts": "helps", "cannot tell": "cannot tell"}
@@ -61,7 +68,7 @@ def test_swapping_the_models_swaps_the_verdict(table):
 
 
 def test_the_same_answers_everywhere_tell_nothing():
-    verdict = from_test_set(*answers(15, 0, 0, 5), "pixels")
+    verdict = from_test_set(*answers(15, 0, 0, 5))
     assert (verdict.decision, verdict.gain, verdict.gain_ci95) == ("cannot tell", 0, (0, 0))
 
 
@@ -69,69 +76,226 @@ def test_what_is_called_detectable_is_detected():
     """Data with the gain that is called detectable: four verdicts in five say "helps"."""
     rng = np.random.default_rng(0)
     n, loss = 150, 0.10
-    gain = 0.0
-    for _ in range(5):  # find the gain that the formula calls detectable
-        apart = round(n * (gain + 2 * loss))
-        gain = max(6 / n, 2.8 * np.sqrt((apart + 1) / n / n))
+    verdict = from_test_set(*answers(90, 15, 15, 30))  # no gain, losses of a tenth
+    assert verdict.gain == 0
     found = 0
-    for _ in range(300):
+    for _ in range(400):
         u = rng.random(n)
-        transfer = u < loss + gain  # wins
+        transfer = u < loss + verdict.detectable  # wins
         baseline = (u > 0.5) & (u < 0.5 + loss)  # losses
-        found += from_test_set(transfer, baseline, "pixels").decision == "helps"
-    assert 0.7 < found / 300 < 0.93
+        found += from_test_set(transfer, baseline).decision == "helps"
+    assert 0.72 < found / 400 < 0.9
+
+
+def test_what_is_detectable_hardly_depends_on_the_gain_seen():
+    """40 disagreements without a gain, or the 15 + 15 there would be under one of 10 in 150."""
+    none = from_test_set(*answers(80, 20, 20, 30)).detectable
+    some = from_test_set(*answers(80, 30, 20, 20)).detectable
+    assert some == pytest.approx(none, rel=0.03)
+
+
+# --- the sign-flip test -------------------------------------------------------------------------
+
+
+def test_signs_are_flipped_by_hand():
+    """Groups that add 3, 2 and 1: of 8 patterns only all kept and all flipped reach 6: p = 1/4."""
+    interval, p = sign_flip(np.array([3.0, 2, 1]) / 10, np.array([4.0, 3, 3]) / 10)
+    assert p == 0.25
+    assert interval == (-1, 1)  # three groups can never reject
+
+
+def test_the_interval_holds_exactly_the_gains_that_are_not_rejected():
+    rng = np.random.default_rng(0)
+    won, share = rng.normal(0.3, 1, 9), rng.uniform(0.5, 2, 9)
+    won, share = won / 30, share / share.sum()
+    (low, high), _ = sign_flip(won, share)
+    for gain in np.linspace(-0.4, 0.4, 161):
+        _, p = sign_flip(won - gain * share, share)
+        if min(abs(gain - low), abs(gain - high)) > 1e-6:
+            assert (low < gain < high) == (p >= 0.05), gain
+
+
+def test_drawn_and_counted_patterns_agree():
+    """Thirteen groups are drawn, twelve gone through; an empty group makes no difference to p."""
+    won = np.array([1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, 0]) / 12
+    _, exact = sign_flip(won, np.full(12, 1 / 12))
+    assert exact == pytest.approx(binomtest(9, 11).pvalue)
+    interval, drawn = sign_flip(np.append(won, 0.0), np.full(13, 1 / 13))
+    assert drawn == pytest.approx(exact, abs=0.01)
+    assert (interval[0] > 0) == (drawn < 0.05)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=30))
+def test_decision_interval_and_mirror_agree(won):
+    won = np.array(won) / 100
+    share = np.full(len(won), 1 / len(won))
+    (low, high), p = sign_flip(won, share)
+    assert (low > 1e-12 or high < -1e-12) == (p < 0.05)
+    assert low - 1e-9 <= won.sum() <= high + 1e-9
+    (low_too, high_too), p_too = sign_flip(-won, share)
+    if len(won) <= 12:
+        assert (low_too, high_too, p_too) == pytest.approx((-high, -low, p))
+
+
+def test_rows_of_a_group_count_as_one():
+    """Ten wins in a row, all of one patient, prove nothing; of ten patients, they do."""
+    transfer, baseline = answers(20, 10, 0, 10)
+    one = np.array([*range(20), *[99] * 10, *range(20, 30)])
+    assert from_test_set(transfer, baseline).decision == "helps"
+    assert from_test_set(transfer, baseline, groups=one).decision == "cannot tell"
+    everyone = from_test_set(transfer, baseline, groups=np.arange(40))
+    assert everyone.decision == "helps"
+    assert "groups" in everyone.test
+    assert everyone.gain == pytest.approx(0.25)
+
+
+def test_grouped_null_is_rarely_rejected_where_mcnemar_often_is():
+    """Fifteen groups of ten rows that stand and fall together."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(15), 10)
+    wrong = np.zeros(2)
+    for _ in range(150):
+        transfer, baseline = (rng.random(15) < 0.7 for _ in range(2))
+        pair = transfer[groups], baseline[groups]
+        wrong += [
+            from_test_set(*pair).decision != "cannot tell",
+            from_test_set(*pair, groups=groups).decision != "cannot tell",
+        ]
+    assert wrong[0] > 40
+    assert wrong[1] <= 12
+
+
+def test_unequal_classes_are_weighed_on_a_test_set():
+    """90 of one class, all right with both; 10 of the other, right with transfer alone."""
+    y = np.repeat([0, 1], [90, 10])
+    proba = np.eye(2)[np.stack([y, np.zeros(100, int)])]
+    chosen = Plan("test set", [(np.arange(100), np.arange(100))], 0)
+    task = Task(y, 2, None, False, 0)
+    own, other = (Outcome([p], [1.0]) for p in proba)
+    verdict = compare(own, other, task, chosen)
+    assert verdict.metric == "balanced_accuracy"
+    assert verdict.gain == pytest.approx(0.5)
+    assert verdict.decision == "helps"
+    plain = compare(own, other, task, chosen, balanced=False)
+    assert (plain.metric, plain.gain) == ("accuracy", pytest.approx(0.1))
+
+
+# --- several at once ----------------------------------------------------------------------------
+
+
+def test_holm_by_hand():
+    """Sorted 0.01, 0.02, 0.03, 0.5 times 4, 3, 2, 1: 0.04, 0.06, 0.06, 0.5."""
+    assert holm([0.03, 0.01, 0.5, 0.02]) == pytest.approx([0.06, 0.04, 0.5, 0.06])
+    assert holm([0.6, 0.9]) == [1, 1]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_keeps_the_order_and_only_raises(p):
+    adjusted = np.array(holm(p))
+    assert (adjusted >= np.array(p)).all()
+    assert (adjusted <= 1).all()
+    assert (np.diff(adjusted[np.argsort(p, kind="stable")]) >= 0).all()
+    assert (np.array(p) * len(p) >= adjusted - 1e-12).all()
+
+
+def fixed(y, *answers_, classes=None, groups=None):
+    """Assess given answers on one test set: transfer first, then baselines."""
+    y = np.asarray(y)
+    n, k = len(y), int(y.max()) + 1
+    chosen = Plan("test set", [(np.arange(n), np.arange(n))], 0)
+    made = [Outcome([np.eye(k)[a]], [float(np.mean(a == y))]) for a in answers_]
+    baselines = {f"b{i}": o for i, o in enumerate(made[1:])}
+    baselines[MAJORITY] = Outcome([np.eye(k)[np.full(n, np.bincount(y).argmax())]], [0.0])
+    task = Task(y, k, groups, False, 0, grouped=groups is not None)
+    return assess(made[0], baselines, task, chosen, classes).verdict
+
+
+def test_every_baseline_is_a_rival():
+    y = np.arange(40) % 2
+    nearly = y.copy()
+    nearly[:6] = 1 - nearly[:6]  # six wins: p = 2/64
+    verdict = fixed(y, y, nearly, y)
+    rivals = {r.baseline: r for r in verdict.rivals}
+    assert set(rivals) == {"b0", "b1", MAJORITY}
+    assert rivals["b0"].p == pytest.approx(2 / 64)
+    assert rivals["b0"].p_holm == pytest.approx(4 / 64)
+    assert rivals["b0"].decision == "cannot tell"  # by itself it would have been "helps"
+    assert rivals["b1"].p_holm == 1
+    assert rivals[MAJORITY].decision == "helps"
+    assert rivals["b0"].gain == pytest.approx(0.15)
+
+
+def test_a_class_that_is_harmed_is_named_though_transfer_helps():
+    y = np.repeat([0, 1, 2], [100, 100, 10])
+    transfer, baseline = y.copy(), y.copy()
+    baseline[:60] = 1
+    transfer[100:120] = 0
+    transfer[200:] = 0
+    verdict = fixed(y, transfer, baseline, classes=("oak", "elm", "ash"))
+    assert verdict.decision == "helps" or verdict.metric == "balanced_accuracy"
+    by = {c.name: c for c in verdict.per_class}
+    assert (by["oak"].n, by["oak"].gain, by["oak"].harmed) == (100, 0.6, False)
+    assert by["elm"].gain == pytest.approx(-0.2)
+    assert by["elm"].p_holm == pytest.approx(2**-19)
+    assert by["elm"].harmed
+    assert (by["ash"].n, by["ash"].p_holm, by["ash"].harmed) == (10, None, False)  # too few
+    assert verdict.sentence().endswith("clearly worse than that model on elm (20 points).")
+
+
+def test_class_names_default_to_numbers_and_go_to_json():
+    y = np.arange(60) % 2
+    record = json.loads(json.dumps(fixed(y, y, 1 - y).to_json()))
+    assert [c["name"] for c in record["per_class"]] == ["0", "1"]
+    assert set(record["rivals"][0]) == {
+        *("baseline", "gain", "gain_ci95", "p", "p_holm", "decision")
+    }
 
 
 # --- cross-validation: the corrected resampled t ------------------------------------------------
 
 
-def test_from_folds_by_hand():
-    """Differences 1, 2, 3, 6 hundredths: mean 0.03, error √(14/3 · (1/4 + 1/4)) = √(7/3)."""
-    baseline = np.array([0.5, 0.6, 0.7, 0.5])
-    transfer = baseline + np.array([0.01, 0.02, 0.03, 0.06])
-    verdict = from_folds(transfer, baseline, 1 / 4, "pixels", "accuracy", n=10**9)
-    se = 0.01 * np.sqrt(7 / 3)
-    assert verdict.gain == pytest.approx(0.03)
-    assert verdict.gain_ci95 == pytest.approx((0.03 - 3.182446 * se, 0.03 + 3.182446 * se))
-    assert verdict.decision == "cannot tell"
-    assert verdict.detectable == pytest.approx((3.182446 + 0.978472) * se, rel=1e-5)
+def test_from_answers_by_hand():
+    """Four rows, two folds, once: differences 1, 0, 0, -1 and 0 of mean 0.
+
+    V = (1/16 + 1/16) · 4/3 = 1/6; se² = V · 2 · (1/2 + 1) = 1/2; df = 3.
+    """
+    found = from_answers(np.array([[1.0, 0, 0, -1]]), 2)
+    assert found.gain == 0
+    assert found.gain_ci95[1] == pytest.approx(3.182446 * np.sqrt(0.5))
+    assert found.p == 1
+    # In one group with its partner, each pair adds 1/4 and -1/4: df = 1, V = 1/8 · 2.
+    paired = from_answers(np.array([[1.0, 0, 0, -1]]), 2, groups=np.array([5, 5, 9, 9]))
+    assert paired.gain_ci95[1] == pytest.approx(12.706205 * np.sqrt(0.25 * 3))
 
 
-def test_folds_without_a_difference_still_leave_doubt():
-    """The rule of three: no difference in 60 examples leaves up to 3/60 of others in doubt."""
-    flawless = np.ones(50)
-    verdict = from_folds(flawless, flawless, 1 / 4, "pixels", "accuracy", n=60)
-    assert verdict.decision == "cannot tell"
-    assert verdict.gain_ci95 == pytest.approx((-0.05, 0.05))
-    assert verdict.detectable > 0.05
+@pytest.mark.parametrize(("n", "repeats"), [(72, 10), (200, 1)])
+def test_the_detectable_gain_is_that_of_its_own_data(n, repeats):
+    """A gain seen and none at all, with the same disagreements, name nearly the same gain."""
+    won = np.zeros((repeats, n))
+    won[:, : n // 3] = np.resize([1, -1], n // 3)
+    none = from_answers(won, 5)
+    won[:, : n // 3] = np.resize([1, 1, 1, -1], n // 3)
+    some = from_answers(won, 5)
+    assert some.gain > none.gain + 0.1
+    assert some.detectable == pytest.approx(none.detectable, rel=0.02)
 
 
-@pytest.mark.parametrize(
-    ("shift", "decision"), [(0.1, "helps"), (-0.1, "hurts"), (0.01, "cannot tell")]
-)
-def test_from_folds_decides(shift, decision):
-    rng = np.random.default_rng(0)
-    baseline = rng.uniform(0.6, 0.8, 50)
-    verdict = from_folds(
-        baseline + shift + rng.normal(0, 0.03, 50), baseline, 1 / 4, "pixels", "accuracy", n=10**9
-    )
-    assert verdict.decision == decision
-    low, high = verdict.gain_ci95
-    assert (low > 0) == (decision == "helps")
-    assert (high < 0) == (decision == "hurts")
+def test_answers_without_a_difference_still_leave_doubt():
+    found = from_answers(np.zeros((10, 60)), 5)
+    assert found.decision == "cannot tell"
+    assert found.gain_ci95 == pytest.approx((-0.05, 0.05))
 
 
-@given(
-    st.lists(st.floats(-0.5, 0.5), min_size=5, max_size=50).filter(lambda d: np.std(d) > 1e-3),
-    st.floats(0.05, 0.5),
-)
-def test_from_folds_is_a_t_test(differences, share):
-    d = np.array(differences)
-    verdict = from_folds(d, np.zeros(len(d)), share, "pixels", "accuracy", n=10**9)
-    statistic = d.mean() / np.sqrt(d.var(ddof=1) * (1 / len(d) + share))
-    p = 2 * t.sf(abs(statistic), len(d) - 1)
-    if abs(p - 0.05) > 1e-9:
-        assert (verdict.decision != "cannot tell") == (p < 0.05)
+def test_weights_make_it_balanced_accuracy():
+    """All of a class of 10 won, none of one of 90: a gain of a half, not of a tenth."""
+    won = np.repeat([0.0, 1.0], [90, 10])[None]
+    weight = np.repeat([1 / 180, 1 / 20], [90, 10])
+    assert from_answers(won, 5).gain == pytest.approx(0.1)
+    weighed = from_answers(won, 5, weight=weight)
+    assert weighed.gain == pytest.approx(0.5)
+    assert weighed.metric == "balanced_accuracy"
 
 
 # --- sentences ----------------------------------------------------------------------------------
@@ -159,7 +323,8 @@ def test_sentences_hold_the_figures(decision, gain, interval, words):
     assert record["sentence"] == sentence
     assert record["gain_ci95"] == list(interval)
     assert set(record) == {
-        *("decision", "gain", "gain_ci95", "baseline", "detectable", "test", "metric", "sentence")
+        *("decision", "gain", "gain_ci95", "baseline", "detectable", "test", "metric", "sentence"),
+        *("rivals", "per_class"),
     }
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from headstart.job import check, train
     from headstart.run import Prediction, Run
     from headstart.run import Run as load
+    from headstart.studies import curve, layers, rank
 
 _HOME = {
     "ArtifactError": "errors",
@@ -45,6 +46,9 @@ _HOME = {
     "TransferClassifier": "estimators",
     "UnknownNameError": "errors",
     "check": "job",
+    "curve": "studies",
+    "layers": "studies",
+    "rank": "studies",
     "train": "job",
 }
 
@@ -62,7 +66,10 @@ __all__ = [
     "UnknownNameError",
     "__version__",
     "check",
+    "curve",
+    "layers",
     "load",
+    "rank",
     "train",
 ]
 

@@ -25,10 +25,12 @@ from headstart.transfer import Familiarity, FittedModel
 from headstart.transfer.heads import HEADS, arrays_of
 
 if TYPE_CHECKING:
+    from headstart.backbones.stages import StagesRef
     from headstart.backbones.vision import VisionBackbone
 
 SCHEMA = 1
 REBUILT = ("timm", "torchvision")
+FAMILIAR = ("centroids", "basis", "discount")
 MODEL_JSON, HEAD_FILE, BACKBONE_FILE = "model.json", "head.safetensors", "backbone.safetensors"
 
 
@@ -43,7 +45,7 @@ class SavedModel:
         Of the backbone, with its preprocessing.
     engine : str
         The arithmetic the features were made with, which prediction repeats.
-    backbone : Ref or SavedBackbone
+    backbone : Ref, SavedBackbone or StagesRef
         How to get the network.
     licence : str
         Of the backbone's weights.
@@ -52,7 +54,7 @@ class SavedModel:
     model: FittedModel
     card: Card
     engine: str
-    backbone: Ref | SavedBackbone
+    backbone: Ref | SavedBackbone | StagesRef
 
 
 def save_model(
@@ -62,6 +64,7 @@ def save_model(
     ref: Ref,
     engine: str,
     trained: VisionBackbone | None = None,
+    base: Card | None = None,
 ) -> None:
     """Write a model folder.
 
@@ -71,12 +74,14 @@ def save_model(
         Made; the caller renames it into place when everything beside it is written.
     trained : VisionBackbone, optional
         A backbone whose weights are the model's own; without it they are those of ``ref``.
+    base : Card, optional
+        Of the backbone itself, where the head works on all its layers and ``card`` is of those.
     """
     folder.mkdir(parents=True)
     tensors = {f"head.{name}": np.ascontiguousarray(a) for name, a in arrays_of(model.head).items()}
     if model.familiar is not None:
-        tensors["familiar.mean"] = model.familiar.mean
-        tensors["familiar.centroids"] = np.ascontiguousarray(model.familiar.centroids)
+        for name in FAMILIAR:
+            tensors[f"familiar.{name}"] = np.ascontiguousarray(getattr(model.familiar, name))
     save_file(tensors, folder / HEAD_FILE)
     by_package = ref.prefix == "embedded" and trained is None
     if not by_package:
@@ -93,12 +98,16 @@ def save_model(
         "classes": list(model.classes),
         "head": model.head.kind,
         "temperature": model.temperature,
-        "thresholds": {"familiar": model.familiar.threshold if model.familiar else None},
+        "thresholds": {
+            "familiar": model.familiar.threshold if model.familiar else None,
+            "abstain": model.abstain,
+        },
         "engine": engine,
         "backbone": card.to_json(),
         "weights": {"provider": ref.prefix, "name": ref.name, "size": ref.size}
         if by_package
         else BACKBONE_FILE,
+        "layers": base.to_json() if base else None,
         "licence": card.licence,
         "files": {name: _sha256(folder / name) for name in files},
     }
@@ -144,11 +153,17 @@ def load_model(folder: Path) -> SavedModel:
             f"{folder / MODEL_JSON} does not describe a model ({cause!r}).", "Train again."
         ) from cause
     weights = described["weights"]
+    layers = described.get("layers")
+    base = Card.from_json(layers) if layers else card
     backbone: Ref | SavedBackbone
     if isinstance(weights, dict):
         backbone = Ref(weights["provider"], weights["name"], size=weights.get("size"))
     else:
-        backbone = SavedBackbone(folder / BACKBONE_FILE, card)
+        backbone = SavedBackbone(folder / BACKBONE_FILE, base)
+    if layers:
+        from headstart.backbones.stages import StagesRef  # imports torch
+
+        return SavedModel(model, card, described["engine"], StagesRef(backbone))
     return SavedModel(model, card, described["engine"], backbone)
 
 
@@ -156,18 +171,16 @@ def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Fitt
     head_class = HEADS[described["head"]]
     arrays = {k.removeprefix("head."): v for k, v in tensors.items() if k.startswith("head.")}
     familiar = None
-    if "familiar.mean" in tensors:
-        familiar = Familiarity(
-            tensors["familiar.mean"],
-            tensors["familiar.centroids"],
-            described["thresholds"]["familiar"],
-        )
+    if all(f"familiar.{name}" in tensors for name in FAMILIAR):
+        seen = {name: tensors[f"familiar.{name}"] for name in FAMILIAR}
+        familiar = Familiarity(**seen, threshold=described["thresholds"]["familiar"])
     model = FittedModel(
         described["method"],
         head_class(**arrays),
         float(described["temperature"]),
         tuple(described["classes"]),
         familiar,
+        described["thresholds"].get("abstain"),
     )
     width = model.head.logits(np.zeros((1, described["backbone"]["dim"]))).shape[1]
     if width != len(model.classes):

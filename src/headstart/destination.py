@@ -23,17 +23,21 @@ UNFINISHED = ".headstart-unfinished-"
 IDENTITY = "identity.json"
 
 
-def destination(config: Config, out: str | Path | None, overwrite: bool) -> Path:
-    """Decide the run folder, and refuse now what could not be written later."""
-    folder = _default_folder(config, overwrite) if out is None else Path(out)
+def destination(
+    config: Config, out: str | Path | None, overwrite: bool, *, study: str = ""
+) -> Path:
+    """Decide the folder of a run (or study), and refuse now what could not be written later."""
+    folder = _default_folder(config, overwrite, study) if out is None else Path(out)
     _refuse_the_data(config.data, folder)
     if folder.exists() and not overwrite:
         raise ConfigError(
             f"The output {str(folder)!r} exists.", "Choose another --out, or pass --overwrite."
         )
-    if folder.exists() and not (folder / "model" / "model.json").exists():
+    mark = Path(f"{study}.json") if study else Path("model", "model.json")
+    if folder.exists() and not (folder / mark).exists():
+        kind = f"the folder of a {study} study" if study else "a run folder"
         raise ConfigError(
-            f"{str(folder)!r} is not a run folder, so --overwrite will not replace it.",
+            f"{str(folder)!r} is not {kind}, so --overwrite will not replace it.",
             "Choose another --out.",
         )
     try:
@@ -48,10 +52,11 @@ def destination(config: Config, out: str | Path | None, overwrite: bool) -> Path
     return folder
 
 
-def _default_folder(config: Config, overwrite: bool) -> Path:
-    """``runs/NAME``; unless it may be overwritten, with the first number that is free."""
+def _default_folder(config: Config, overwrite: bool, study: str) -> Path:
+    """``runs/NAME-STUDY``; unless it may be overwritten, with the first number that is free."""
     given = Path(config.data.removeprefix("builtin:")).resolve().name
     stem = given.partition(".")[0] or "run"
+    stem = f"{stem}-{study}" if study else stem
     names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
     folders = (Path("runs") / name for name in names)
     return next(f for f in folders if overwrite or not f.exists())

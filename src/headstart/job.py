@@ -19,14 +19,15 @@ from threadpoolctl import threadpool_limits
 
 from headstart.data.dataset import Finding
 from headstart.destination import Unfinished, destination, whole_folder
+from headstart.doubts import doubt
 from headstart.events import Event, OnEvent, ignore
+from headstart.explained import explanations
 from headstart.features.engines import worker_count
-from headstart.judge.baselines import RANDOM_NETWORK, pixel_baselines
 from headstart.judge.crossval import judge_folds
 from headstart.judge.curve import learning_curve
 from headstart.judge.estimate import TRANSFER, Judgement, Plan, assess, plan
 from headstart.judge.order import check_order
-from headstart.prepare import Config, Prepared, configure, prepare
+from headstart.prepare import LAYERS, Config, Prepared, backbones_of, configure, prepare
 from headstart.record import (
     counts,
     identity,
@@ -35,6 +36,7 @@ from headstart.record import (
     split,
     timing,
     write_history,
+    write_issues,
     write_json,
     write_model,
     write_predictions,
@@ -42,11 +44,12 @@ from headstart.record import (
 from headstart.report import render
 from headstart.report.pictures import collect
 from headstart.run import Run
+from headstart.studies import Picked, baseline_spaces, pick_backbone
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice, fit_probe
 
 if TYPE_CHECKING:
-    from headstart.tune import Kept
+    from headstart.kept import Kept
 
 
 def train(
@@ -93,6 +96,7 @@ def train(
     began = time.monotonic()
     config = configure(data, options)
     folder = destination(config, out, overwrite)
+    config, picked = choose_backbone(config, on_event)
     prepared = prepare(config, baseline=True, on_event=on_event)
     clock = {"embed_s": prepared.features.seconds, "prepare_s": prepared.backbone_seconds}
     clock["read_s"] = time.perf_counter() - start - sum(clock.values())
@@ -101,7 +105,12 @@ def train(
         model, choice = fit(prepared, on_event)
     chosen, kept = plan(prepared.task, prepared.dataset.is_test), None
     unfinished = Unfinished(folder)
-    if trains_networks(config):
+    if config.method == LAYERS:
+        from headstart.layered import combine_layers
+
+        with timed(clock, "train_s"):
+            kept = combine_layers(config, prepared, chosen, on_event)
+    elif trains_networks(config):
         with timed(clock, "train_s"):
             unfinished.begin(identity(config, prepared), resume, on_event)
             try:
@@ -113,9 +122,16 @@ def train(
                 raise
 
     with timed(clock, "judge_s"):
-        judgement = estimate(prepared, chosen, kept, on_event)
+        judgement = estimate(prepared, chosen, kept, picked, on_event)
         findings = [*prepared.dataset.findings, *order_findings(prepared, choice, on_event)]
+        findings += picked.doubts(prepared, kept) if picked else []
         curve = learning_curve(*prepared.training(), choice, workers=worker_count())
+        if kept is not None and kept.model is not None:
+            model = kept.model
+        on_event(Event("looking for doubts"))
+        doubts = doubt(config, prepared, judgement, model, choice, kept)
+        model = replace(model, abstain=doubts.abstention.threshold)
+        shown, tested = explanations(prepared, judgement, model, kept)
 
     with whole_folder(folder) as beside:
         on_event(Event("writing the run folder"))
@@ -124,9 +140,24 @@ def train(
         write_history(beside / "history.csv", choice, clock["fit_s"], kept.curves if kept else [])
         write_json(beside / "split.json", split(prepared, judgement))
         write_json(beside / "run.json", record(config, prepared))
-        pictures = collect(prepared.dataset, prepared.features, judgement, prepared.task)
+        write_issues(beside / "label_issues.csv", doubts.label_issues)
+        pictures = collect(
+            prepared.dataset,
+            prepared.features,
+            judgement,
+            prepared.task,
+            label_issues=doubts.label_issues["rows"],
+            explanations=shown,
+        )
         write_json(beside / "pictures.json", pictures)
         numbers = metrics(config, prepared, judgement, choice, findings, curve, kept)
+        numbers |= {
+            "abstention": doubts.abstention.to_json(),
+            "unfamiliar": doubts.unfamiliar,
+            "label_issues": doubts.label_issues,
+            "explanations": tested,
+            "ranking": picked and picked.document(),
+        }
         numbers["timing"] = timing(start, clock, prepared.features)
         write_json(beside / "metrics.json", numbers)
         render(beside, name=folder.name)
@@ -149,9 +180,20 @@ def check(data: str | Path, *, on_event: OnEvent = ignore, **options: Any) -> di
     return {"n": counts(prepared), "findings": [asdict(f) for f in findings]}
 
 
+def choose_backbone(config: Config, on_event: OnEvent) -> tuple[Config, Picked | None]:
+    """Settle which backbone a run uses: by measurement, where several are named."""
+    if len(backbones_of(config)) < 2:
+        return config, None
+    picked = pick_backbone(config, on_event)
+    on_event(Event("comparing backbones", message=picked.ranking.sentence, level="note"))
+    return picked.config, picked
+
+
 def trains_networks(config: Config) -> bool:
     """Whether anything but a head is trained: never for the probe, nor for auto without budget."""
-    return config.method != "probe" and (config.method != "auto" or config.budget is not None)
+    if config.method == "auto":
+        return config.budget is not None
+    return config.method not in ("probe", LAYERS)
 
 
 def train_networks(
@@ -180,24 +222,34 @@ def fit(prepared: Prepared, on_event: OnEvent = ignore) -> tuple[FittedModel, Ch
 
 
 def estimate(
-    prepared: Prepared, chosen: Plan, kept: Kept | None = None, on_event: OnEvent = ignore
+    prepared: Prepared,
+    chosen: Plan,
+    kept: Kept | None = None,
+    picked: Picked | None = None,
+    on_event: OnEvent = ignore,
 ) -> Judgement:
-    """Estimate the score on held-out examples and judge transfer against the baselines."""
-    features, task = prepared.features, prepared.task
-    spaces = {RANDOM_NETWORK: features.vectors[1], **pixel_baselines(features.thumbs)}
-    if kept is None or kept.outcome is None:
+    """Estimate the score on held-out examples and judge transfer against the baselines.
+
+    Where the backbone was picked, the estimate is that of picking one anew in every fold.
+    """
+    features, task, classes = prepared.features, prepared.task, prepared.dataset.classes
+    own = kept.outcome if kept else None
+    spaces = baseline_spaces(prepared)
+    if own is None and picked is not None:
+        own = picked.outcome(prepared, chosen)
+    if own is None:
         spaces[TRANSFER] = features.vectors[0]
     outcomes = judge_folds(
         spaces, task, chosen.folds, workers=worker_count(), tick=partial(_tick, on_event)
     )
-    if kept is None:
-        return assess(outcomes.pop(TRANSFER), outcomes, task, chosen)
-    baselines = {**outcomes, **kept.baselines}
-    own = kept.outcome or baselines.pop(TRANSFER)
-    judgement = assess(own, baselines, task, chosen)
-    if kept.probe is not None:
+    own = own or outcomes.pop(TRANSFER)
+    baselines = {**outcomes, **(kept.baselines if kept else {})}
+    judgement = assess(own, baselines, task, chosen, classes=classes)
+    if kept is not None and kept.probe is not None:
         # Nothing was transferred into this model; the verdict is still about transfer.
-        return replace(judgement, verdict=assess(kept.probe, baselines, task, chosen).verdict)
+        return replace(
+            judgement, verdict=assess(kept.probe, baselines, task, chosen, classes=classes).verdict
+        )
     return judgement
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.artifact import refuse_unsavable
-from headstart.backbones import DEFAULT, Ref, resolve
+from headstart.backbones import DEFAULT, Ref, available, resolve
 from headstart.data.checks import (
     check_classes,
     check_copies,
@@ -35,7 +35,8 @@ from headstart.transfer.recipe import FROM_SCRATCH, Recipe, from_options
 from headstart.transfer.recipe import METHODS as TRAINING_METHODS
 from headstart.transfer.recipe import NAMES as RECIPE_NAMES
 
-METHODS = ("auto", "probe", *TRAINING_METHODS)
+LAYERS = "layers"
+METHODS = ("auto", "probe", LAYERS, *TRAINING_METHODS)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Config:
     data : str
         Folder, table, archive or ``builtin:NAME``.
     backbone : str
-        A backbone name, or ``"auto"`` for the one that comes with headstart.
+        A backbone name; several, with commas, or ``"auto"`` for all that are usable here without
+        a network: the best of them is chosen by measurement.
     method : str
         One of ``METHODS``.
     budget : float or None, seconds
@@ -63,12 +65,14 @@ class Config:
         Weigh the classes equally, however many images they have.
     strict : bool
         Refuse data with unreadable files instead of leaving them out.
+    abstain : float or None, 0 to 1 (exclusive)
+        Share of wrong answers that is wanted: the model is taught when to give none.
     x, y, groups, groups_from, encoding
         How to read tables, and what belongs together; see ``open_source``.
     """
 
     data: str
-    backbone: str = "auto"
+    backbone: str = DEFAULT
     method: str = "auto"
     budget: float | None = None
     size: int | None = None
@@ -77,6 +81,7 @@ class Config:
     device: str = "auto"
     balanced: bool = False
     strict: bool = False
+    abstain: float | None = None
     x: str | None = None
     y: str | None = None
     groups: str | None = None
@@ -95,6 +100,11 @@ class Config:
             )
         if self.size is not None and self.size < 1:
             raise ConfigError(f"--size {self.size} is no size.", "For example --size 96.")
+        if self.abstain is not None and not 0 < self.abstain < 1:
+            raise ConfigError(
+                f"--abstain {self.abstain:g} is not a share of wrong answers between 0 and 1.",
+                "For example --abstain 0.02: two in a hundred.",
+            )
         if self.seed < 0:
             raise ConfigError(f"--seed must be 0 or more, not {self.seed}.", "Try --seed 0.")
         if self.device not in ("auto", "cpu", "cuda"):
@@ -112,10 +122,11 @@ def configure(data: str | Path, options: dict[str, Any]) -> Config:
     given = {k: v for k, v in options.items() if v is not None}
     trained = {k: v for k, v in given.items() if k in RECIPE_NAMES}
     method = given.get("method", "auto")
-    if trained and (method == "probe" or (method == "auto" and "budget" not in given)):
+    if trained and (method in ("probe", LAYERS) or (method == "auto" and "budget" not in given)):
         names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(trained))
         raise ConfigError(
-            f"{names}: the probe trains no network, so there is nothing to set.",
+            f"{names}: {method if method == LAYERS else 'the probe'} trains no network, so there "
+            "is nothing to set.",
             "Add --method finetune, or --budget 5m to let --method auto try it.",
         )
     if method == "auto" and "unfreeze" in trained:
@@ -140,13 +151,15 @@ class Prepared:
     dataset : Dataset
         Readable examples only, and no training copy of a test image.
     features : Features
-        In the same rows; ``vectors[0]`` is pretrained, ``vectors[1]`` (if any) re-initialised.
+        In the same rows; ``vectors[0]`` is pretrained, the last (if asked for) re-initialised.
     skipped : int
         Files that could not be read.
     left_out : list of (str, str)
         Every example that was dropped, with the reason.
-    ref, engine
-        The backbone and what ran it.
+    ref : Ref
+        The backbone.
+    engines : list of Engine
+        What ran the networks; the first is that of ``ref``.
     backbone_seconds : float
         What preparing the engines took.
     """
@@ -156,9 +169,14 @@ class Prepared:
     skipped: int
     left_out: list[tuple[str, str]]
     ref: Ref
-    engine: Engine
+    engines: list[Engine]
     task: Task
     backbone_seconds: float
+
+    @property
+    def engine(self) -> Engine:
+        """What ran the backbone."""
+        return self.engines[0]
 
     @property
     def train(self) -> NDArray[np.int64]:
@@ -172,17 +190,37 @@ class Prepared:
         return self.features.vectors[0][rows], replace(task, y=task.y[rows], groups=groups)
 
 
+def backbones_of(config: Config) -> list[Ref]:
+    """Resolve the backbones that a configuration names, each once.
+
+    Raises
+    ------
+    UnknownNameError, ConfigError
+        Names that mean nothing; none at all.
+    """
+    if config.backbone == "auto":
+        names = [row.name for row in available()]
+    else:
+        names = [name.strip() for name in config.backbone.split(",") if name.strip()]
+    if not names:
+        raise ConfigError(f"--backbone {config.backbone!r} names nothing.", f"Try {DEFAULT}.")
+    return [replace(resolve(name), size=config.size) for name in dict.fromkeys(names)]
+
+
 def prepare(config: Config, *, baseline: bool, on_event: OnEvent = ignore) -> Prepared:
     """Read, embed and check a dataset.
 
     Parameters
     ----------
     baseline : bool
-        Also embed with the same network re-initialised, for the verdict.
+        Also embed with the (first) network re-initialised, for the verdict.
     """
-    ref = resolve(DEFAULT if config.backbone == "auto" else config.backbone)
-    if config.size is not None:
-        ref = replace(ref, size=config.size)
+    refs = backbones_of(config)
+    if baseline and len(refs) > 1:
+        raise ConfigError(
+            f"--backbone {config.backbone!r} stands for {len(refs)} backbones; here one is needed.",
+            f"Name one, for example {DEFAULT}; `headstart rank` compares several.",
+        )
     dataset = open_source(
         config.data,
         x=config.x,
@@ -199,10 +237,11 @@ def prepare(config: Config, *, baseline: bool, on_event: OnEvent = ignore) -> Pr
     device = resolve_device(config.device)
     on_event(Event("preparing the backbone"))
     mark = time.perf_counter()
-    engines = [kitchen.engine(ref, device=device)]
-    refuse_unsavable(ref, engines[0].card)
+    engines = [kitchen.engine(ref, device=device) for ref in refs]
+    for ref, engine in zip(refs, engines, strict=True):
+        refuse_unsavable(ref, engine.card)
     if baseline:
-        random = replace(ref, seed=config.seed)  # only the weights differ, not the arithmetic
+        random = replace(refs[0], seed=config.seed)  # only the weights differ, not the arithmetic
         engines.append(kitchen.engine(random, device=device, name=engines[0].name))
     backbone_seconds = time.perf_counter() - mark
     with FeatureStore(cache_folder()) as store:
@@ -210,7 +249,7 @@ def prepare(config: Config, *, baseline: bool, on_event: OnEvent = ignore) -> Pr
     if features.trouble:
         message = f"The feature cache is out of use: {features.trouble}. The run goes on without."
         on_event(Event("reading and embedding", message=message, level="warning"))
-    return _checked(config, dataset, features, ref, engines[0], backbone_seconds)
+    return _checked(config, dataset, features, refs[0], engines, backbone_seconds)
 
 
 def _checked(
@@ -218,7 +257,7 @@ def _checked(
     dataset: Dataset,
     features: Features,
     ref: Ref,
-    engine: Engine,
+    engines: list[Engine],
     backbone_seconds: float,
 ) -> Prepared:
     """Leave out what cannot be used, note what a score would hide."""
@@ -236,7 +275,7 @@ def _checked(
     groups = merge_groups(copies.component[keep], _kept(dataset.groups, keep))
     dataset, features = dataset.take(keep), features.take(np.flatnonzero(keep))
     imbalance = check_classes(dataset)
-    sizes = check_sizes(dataset, features.sizes, engine.card.preprocessing.size)
+    sizes = check_sizes(dataset, features.sizes, engines[0].card.preprocessing.size)
     dataset = dataset.noting(*found, *imbalance, *copy_findings, *sizes, *check_test_size(dataset))
     dataset = dataset.noting(*check_groups(dataset, groups))
     task = Task(
@@ -248,7 +287,7 @@ def _checked(
         grouped=dataset.groups is not None,
     )
     return Prepared(
-        dataset, features, len(unreadable), left_out, ref, engine, task, backbone_seconds
+        dataset, features, len(unreadable), left_out, ref, engines, task, backbone_seconds
     )
 
 

@@ -26,8 +26,8 @@ from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice
 
 if TYPE_CHECKING:
+    from headstart.kept import Kept
     from headstart.transfer.parts import Point
-    from headstart.tune import Kept
 
 SCHEMA = 1
 
@@ -48,7 +48,7 @@ def metrics(
         "task": "classification",
         "modality": dataset.modality,
         "classes": list(dataset.classes),
-        "method": kept.trial.candidate.method if kept and kept.trial else "probe",
+        "method": kept.model.method if kept and kept.model else "probe",
         "backbone": kept.backbone.card.name if kept and kept.backbone else card.name,
         "n": counts(prepared),
         "estimate": judgement.estimate,
@@ -106,6 +106,17 @@ def write_predictions(path: Path, prepared: Prepared, judgement: Judgement) -> N
             table.writerow([dataset.refs[row], label, dataset.classes[p.argmax()], *shares, fold])
 
 
+def write_issues(path: Path, issues: dict[str, Any]) -> None:
+    """Write suspected labels as a table to mend: correct the column ``label`` where it is wrong."""
+    columns = ["path", "label", "suggested", "confidence", "given"]
+    with path.open("w", encoding="utf-8", newline="") as out:
+        table = csv.writer(out)
+        table.writerow(columns)
+        for row in issues["rows"]:
+            shares = [f"{row[name]:.4f}" for name in columns[3:]]
+            table.writerow([*(row[name] for name in columns[:3]), *shares])
+
+
 def write_history(
     path: Path, choice: Choice, seconds: float, curves: list[tuple[str, Point]]
 ) -> None:
@@ -148,10 +159,12 @@ def split(prepared: Prepared, judgement: Judgement) -> dict[str, Any]:
 
 
 def write_model(folder: Path, prepared: Prepared, model: FittedModel, kept: Kept | None) -> None:
-    """Write the model: the probe's, or the network that was kept instead."""
+    """Write the model, with the network that was trained for it, if any."""
     engine, ref = prepared.engine, prepared.ref
-    if kept is not None and kept.model is not None and kept.backbone is not None:
-        save_model(folder, kept.model, kept.backbone.card, ref, engine.name, kept.backbone)
+    if kept is not None and kept.backbone is not None:
+        save_model(folder, model, kept.backbone.card, ref, engine.name, kept.backbone)
+    elif kept is not None and kept.engine is not None:
+        save_model(folder, model, kept.engine.card, ref, engine.name, base=engine.card)
     else:
         save_model(folder, model, engine.card, ref, engine.name)
 

@@ -47,6 +47,8 @@ class Prediction:
         Whether the input looks unlike everything trained on.
     error : str
         Why it could not be read, or "".
+    abstained : bool or None
+        Whether the model is too unsure to answer; None where it was trained without ``--abstain``.
     """
 
     path: str
@@ -55,11 +57,15 @@ class Prediction:
     probabilities: dict[str, float] | None = None
     unfamiliar: bool | None = None
     error: str = ""
+    abstained: bool | None = None
 
-    def row(self, classes: Sequence[str]) -> dict[str, Any]:
-        """Return one flat row: ``path, predicted, confidence, p:CLASS..., unfamiliar, error``."""
+    def row(self, classes: Sequence[str], *, abstains: bool = False) -> dict[str, Any]:
+        """Return one flat row: ``path, predicted, confidence, p:CLASS..., unfamiliar, error``.
+
+        With ``abstains`` also ``abstained``, at the end.
+        """
         p = self.probabilities or {}
-        return {
+        row = {
             "path": self.path,
             "predicted": self.predicted,
             "confidence": self.confidence,
@@ -67,6 +73,7 @@ class Prediction:
             "unfamiliar": self.unfamiliar,
             "error": self.error,
         }
+        return {**row, "abstained": self.abstained} if abstains else row
 
 
 class Run:
@@ -130,8 +137,7 @@ class Run:
         names, files = _expand(given, x, encoding)
         features = self._embed(files, on_event)
         proba = self.saved.model.predict_proba(features.vectors[0])
-        familiar = self.saved.model.familiar
-        strange = familiar.is_unfamiliar(features.vectors[0]) if familiar else None
+        strange = self.saved.model.is_unfamiliar(features.vectors[0])
         return [
             Prediction(name, error=features.unreadable[i])
             if i in features.unreadable
@@ -185,6 +191,11 @@ class Run:
             "confusion": _confusion(truth, proba, len(self.classes)),
         }
 
+    def rows(self, predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
+        """Return predictions as flat rows, alike in their columns."""
+        abstains = self.saved.model.abstain is not None
+        return [p.row(self.classes, abstains=abstains) for p in predictions]
+
     def report(self) -> Path:
         """Render ``report.html`` and the figures afresh from the run's numbers."""
         return render(self.folder)
@@ -219,22 +230,25 @@ class Run:
     def _prediction(
         self, name: str, p: NDArray[np.floating], unfamiliar: bool | None
     ) -> Prediction:
-        best = int(p.argmax())
-        probabilities = dict(zip(self.classes, map(float, p), strict=True))
-        return Prediction(name, self.classes[best], float(p[best]), probabilities, unfamiliar)
+        best, least = int(p.argmax()), self.saved.model.abstain
+        return Prediction(
+            name,
+            self.classes[best],
+            float(p[best]),
+            dict(zip(self.classes, map(float, p), strict=True)),
+            unfamiliar,
+            abstained=None if least is None else bool(p[best] < least),
+        )
 
 
-def write_predictions(
-    predictions: Sequence[Prediction], classes: Sequence[str], path: Path
-) -> None:
-    """Write predictions as CSV or, for ``.jsonl``, as JSON lines; whole or not at all."""
-    rows = [p.row(classes) for p in predictions]
+def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Write rows of predictions as CSV or, for ``.jsonl``, as JSON lines; whole or not at all."""
     beside = path.with_name(path.name + ".partial")
     with beside.open("w", encoding="utf-8", newline="") as out:
         if path.suffix.lower() in (".jsonl", ".ndjson"):
             out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         else:
-            table = csv.DictWriter(out, Prediction("").row(classes))
+            table = csv.DictWriter(out, rows[0] if rows else ["path"])
             table.writeheader()
             table.writerows(rows)
     beside.replace(path)

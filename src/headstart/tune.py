@@ -7,14 +7,13 @@ method asked for by name is kept whatever it scores, but told when the probe doe
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.backbones.vision import VisionBackbone
 from headstart.choose.candidates import (
     PROBE,
     Candidate,
@@ -34,6 +33,7 @@ from headstart.features.engines import worker_count
 from headstart.features.store import cache_folder
 from headstart.judge.crossval import Outcome, judge_folds
 from headstart.judge.estimate import SMALL, Plan
+from headstart.kept import HeldOut, Kept
 from headstart.prepare import Config, Prepared, resolve_device
 from headstart.transfer import Familiarity, FittedModel
 from headstart.transfer.checkpoint import Checkpoints
@@ -51,39 +51,6 @@ SCRATCH = {
 }
 LEAST_SECONDS = 5.0
 """With less than this left, not even the plans are worth their time."""
-
-
-@dataclass
-class Kept:
-    """What training networks brought; ``trial`` is None where the probe was kept.
-
-    Attributes
-    ----------
-    outcome : Outcome or None
-        Held-out answers on the folds of the estimate; None where they are those of the probe.
-    probe : Outcome or None
-        Those of the probe, on the same folds, where the model is from scratch: the verdict is
-        about transfer all the same.
-    entries : list of dict
-        Every candidate, as ``metrics.json`` has it.
-    sentence : str
-        Why this method was kept.
-    baselines : dict of str to Outcome
-        Networks trained from scratch.
-    curves : list of (str, Point)
-    """
-
-    entries: list[dict[str, Any]]
-    sentence: str
-    outcome: Outcome | None = None
-    probe: Outcome | None = None
-    trial: Trial | None = None
-    model: FittedModel | None = None
-    backbone: VisionBackbone | None = None
-    training: dict[str, Any] | None = None
-    baselines: dict[str, Outcome] = field(default_factory=dict)
-    curves: list[tuple[str, Point]] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
 
 
 class Tuning:
@@ -176,6 +143,8 @@ class Tuning:
         if not self.one_test and any(tried[p] is not self.probe for p in picks):
             proba = [(tried[p].proba or [])[f] for f, p in enumerate(picks)]
             kept.outcome = Outcome(proba, [0.0] * len(proba))
+        if trial is not None and self.one_test:
+            kept.held_out = HeldOut.of(winner.proba or [], self.held)
         if not _stopped(entries):
             self._from_scratch(kept)
         return kept
@@ -245,7 +214,7 @@ class Tuning:
         if fitted.trouble:
             kept.findings.append(Finding("training", "warning", fitted.trouble))
         tuned = finish(trial.setting, self.train, fitted, trial.alpha)
-        kept.trial, kept.backbone = trial, tuned.backbone
+        kept.trial, kept.backbone, kept.features = trial, tuned.backbone, tuned.features
         kept.curves = [
             *trial.curves(),
             *((f"{trial.setting.name} / {FINAL}", p) for p in fitted.history),

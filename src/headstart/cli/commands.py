@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from headstart._version import __version__
+from headstart.backbones import DEFAULT
 from headstart.cli.console import Bars, err, print_data, say
 from headstart.data.builtin import BUILTIN
 from headstart.errors import ConfigError
@@ -39,6 +40,13 @@ Data = Annotated[
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of `train`.")]
 Backbone = Annotated[
+    str,
+    typer.Option(
+        help="PROVIDER:NAME or a short name; see `headstart backbones`. auto, or several with "
+        "commas: the best of them, by measurement."
+    ),
+]
+OneBackbone = Annotated[
     str, typer.Option(help="PROVIDER:NAME or a short name; see `headstart backbones`.")
 ]
 Method = Annotated[
@@ -148,6 +156,19 @@ GroupsFrom = Annotated[
 XColumn = Annotated[str | None, typer.Option("--x", metavar="COLUMN", help="Column of paths.")]
 YColumn = Annotated[str | None, typer.Option("--y", metavar="COLUMN", help="Column of labels.")]
 Encoding = Annotated[str, typer.Option(help="Of text tables, e.g. gb18030.")]
+Abstain = Annotated[
+    float | None,
+    typer.Option(
+        metavar="RATE",
+        help="Give no answer where unsure, so that of the answers only this share is wrong: 0.02.",
+    ),
+]
+StudyFolder = Annotated[
+    Path | None, typer.Option("--out", help="Folder to write. Default: runs/NAME-STUDY, numbered.")
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace --out once the new one is complete.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 
@@ -175,7 +196,7 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace --out once the new run is complete.")
     ] = False,
-    backbone: Backbone = "auto",
+    backbone: Backbone = DEFAULT,
     method: Method = "auto",
     size: Size = None,
     seed: Seed = 0,
@@ -188,6 +209,7 @@ def train(
     y: YColumn = None,
     encoding: Encoding = "utf-8",
     as_json: Json = False,
+    abstain: Abstain = None,
     budget: Budget = None,
     resume: Resume = False,
     unfreeze: Unfreeze = None,
@@ -254,7 +276,7 @@ def demo(
 @app.command()
 def check(
     data: Data,
-    backbone: Backbone = "auto",
+    backbone: OneBackbone = DEFAULT,
     seed: Seed = 0,
     device: Device = "auto",
     strict: Strict = False,
@@ -293,6 +315,179 @@ def check(
 
 
 @app.command()
+def rank(
+    data: Data,
+    backbones: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,...", help="Which to compare; auto: all usable here without a network."
+        ),
+    ] = "auto",
+    out: StudyFolder = None,
+    overwrite: Overwrite = False,
+    size: Size = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    balanced: Balanced = False,
+    strict: Strict = False,
+    groups: Groups = None,
+    groups_from: GroupsFrom = None,
+    x: XColumn = None,
+    y: YColumn = None,
+    encoding: Encoding = "utf-8",
+    as_json: Json = False,
+) -> None:
+    """Compare backbones on your images: accuracy with its doubt, cost, licence; ties are ties.
+
+    For example: headstart rank photos/ --backbones efficientnet-lite0,timm:resnet18.a1_in1k
+    """
+    found = _study("rank", **dict(locals()))
+    if found is None:
+        return
+    table = Table(box=None, header_style="bold")
+    for title in (
+        "backbone",
+        "accuracy",
+        "95 % interval",
+        "behind",
+        "s/1,000",
+        "MB",
+        "",
+        "licence",
+    ):
+        table.add_column(title, no_wrap=title != "licence")
+    for b in found["backbones"]:
+        low, high = b["accuracy_ci95"]
+        note = "use it" if b["name"] == found["recommended"] else "tie" if b["tie"] else ""
+        table.add_row(
+            escape(b["name"]),
+            f"{b['accuracy']:.1%}",
+            f"{low:.1%}–{high:.1%}",
+            f"{100 * b['behind']:.1f}",
+            f"{b['seconds_per_1000']:.1f}",
+            f"{b['mb']:.0f}",
+            note,
+            escape(b["licence"]),
+        )
+    _show_study(found, table, found["sentence"])
+
+
+@app.command()
+def layers(
+    data: Data,
+    backbone: OneBackbone = DEFAULT,
+    out: StudyFolder = None,
+    overwrite: Overwrite = False,
+    size: Size = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    balanced: Balanced = False,
+    strict: Strict = False,
+    groups: Groups = None,
+    groups_from: GroupsFrom = None,
+    x: XColumn = None,
+    y: YColumn = None,
+    encoding: Encoding = "utf-8",
+    as_json: Json = False,
+) -> None:
+    """Probe every layer of a backbone: see how far its knowledge carries over to your images.
+
+    For example: headstart layers photos/
+    """
+    found = _study("layers", **dict(locals()))
+    if found is None:
+        return
+    table = Table(box=None, header_style="bold")
+    for title in ("layer", "numbers", "accuracy", "95 % interval", "behind", "depth", "MB/1,000"):
+        table.add_column(title, no_wrap=title == "layer")
+    table.add_column("")
+    for layer in found["layers"]:
+        low, high = layer["accuracy_ci95"]
+        cache = layer["cache_mb_per_1000"]
+        table.add_row(
+            escape(layer["name"]),
+            str(layer["dim"]),
+            f"{layer['accuracy']:.1%}",
+            f"{low:.1%}–{high:.1%}",
+            f"{100 * layer['behind']:.1f}",
+            f"{layer['depth']:.0%}",
+            "" if cache is None else f"{cache:.0f}",
+            "tie" if layer["tie"] else "",
+        )
+    if found["combined"]:
+        low, high = found["combined"]["accuracy_ci95"]
+        table.add_row(
+            "combination",
+            str(found["combined"]["features"]),
+            f"{found['combined']['accuracy']:.1%}",
+            f"{low:.1%}–{high:.1%}",
+        )
+    _show_study(found, table, found["advice"])
+
+
+@app.command()
+def curve(
+    data: Data,
+    backbone: OneBackbone = DEFAULT,
+    out: StudyFolder = None,
+    overwrite: Overwrite = False,
+    size: Size = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    balanced: Balanced = False,
+    strict: Strict = False,
+    groups: Groups = None,
+    groups_from: GroupsFrom = None,
+    x: XColumn = None,
+    y: YColumn = None,
+    encoding: Encoding = "utf-8",
+    as_json: Json = False,
+) -> None:
+    """Measure accuracy against the number of labels, with transfer and without; look ahead.
+
+    For example: headstart curve photos/
+    """
+    found = _study("curve", **dict(locals()))
+    if found is None:
+        return
+    table = Table(box=None, header_style="bold")
+    for title in ("labels per class", "with transfer", "95 % interval", "without", "95 % interval"):
+        table.add_column(title)
+    for p in found["points"]:
+        (low, high), (least, most) = p["transfer_ci95"], p["baseline_ci95"]
+        table.add_row(
+            f"{p['per_class']:g}",
+            f"{p['transfer']:.1%}",
+            f"{low:.1%}–{high:.1%}",
+            f"{p['baseline']:.1%}",
+            f"{least:.1%}–{most:.1%}",
+        )
+    said = [found["forecast"]["sentence"]] if found["forecast"] else []
+    _show_study(found, table, " ".join([*said, found["worth"]["sentence"]]))
+
+
+def _study(name: str, *, as_json: bool, **options: Any) -> dict[str, Any] | None:
+    """Carry out a study; None where it was printed as JSON, else what is to be shown."""
+    from headstart import studies
+
+    with Bars() as bars:
+        found: dict[str, Any] = getattr(studies, name)(on_event=bars, **options)
+    if not as_json:
+        return found
+    print_data(json.dumps(found, ensure_ascii=False))
+    say(f"Report: {Path(found['folder']) / 'report.html'}")
+    return None
+
+
+def _show_study(found: dict[str, Any], table: Table, sentence: str) -> None:
+    say("")
+    err.print(table)
+    say(f"\n[bold]{escape(sentence)}[/]")
+    say(f"{found['n']} images; {escape(found['protocol'])}.")
+    say(f"Report: {Path(found['folder']) / 'report.html'}")
+
+
+@app.command()
 def predict(
     run: RunFolder,
     inputs: Annotated[
@@ -306,7 +501,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict images: one row per input, in order."""
-    from headstart.run import Run, write_predictions
+    from headstart.run import Run, write_rows
 
     if out is not None and out.suffix.lower() not in (".csv", ".jsonl", ".ndjson"):
         raise ConfigError(f"--out {str(out)!r} is neither .csv nor .jsonl.", "Name it one of them.")
@@ -319,9 +514,9 @@ def predict(
             f"[yellow]![/] {len(bad)} of {len(predictions)} inputs cannot be read "
             f"(first: {escape(bad[0].path)}: {escape(bad[0].error)})."
         )
-    rows = [p.row(loaded.classes) for p in predictions]
+    rows = loaded.rows(predictions)
     if out is not None:
-        write_predictions(predictions, loaded.classes, out)
+        write_rows(rows, out)
         say(f"{len(rows)} predictions are in {out}")
     if as_json:
         print_data(json.dumps({"predictions": rows}, ensure_ascii=False))
@@ -473,6 +668,10 @@ def _summarise(metrics: dict[str, Any], folder: Path) -> None:
         f"\n[bold]Accuracy {estimate['accuracy']:.1%}[/] (95 % interval {low:.1%} to {high:.1%}; "
         f"{estimate['protocol']})."
     )
+    if metrics["label_issues"]["rows"]:
+        sentence = metrics["label_issues"]["sentence"].partition(". ")[0]
+        say(f"[yellow]![/] {escape(sentence)}; they are in {folder / 'label_issues.csv'}.")
+    _say_when_it_abstains(metrics["abstention"])
     colour = {"helps": "green", "hurts": "red"}.get(metrics["verdict"]["decision"], "yellow")
     say(f"[bold {colour}]Verdict:[/] {escape(metrics['verdict']['sentence'])}")
     timing = metrics["timing"]
@@ -482,6 +681,20 @@ def _summarise(metrics: dict[str, Any], folder: Path) -> None:
     )
     say(f"Report: {folder / 'report.html'}")
     say(f"Predict: headstart predict {folder} IMAGES...")
+
+
+def _say_when_it_abstains(found: dict[str, Any]) -> None:
+    if found["wanted_error"] is None:
+        return
+    wanted = f"{found['wanted_error']:.1%} wrong answers"
+    if found["threshold"] is None:
+        say(f"[yellow]![/] No confidence is high enough to promise at most {wanted}.")
+        return
+    error = "" if found["error"] is None else f", of which {found['error']:.1%} were wrong"
+    say(
+        f"For at most {wanted} it is silent below a confidence of {found['threshold']:.0%}; of "
+        f"held-out images it answered {found['coverage']:.1%}{error}."
+    )
 
 
 def _show_findings(findings: list[dict[str, Any]]) -> None:

@@ -40,6 +40,9 @@ picture may have copies in up to a quarter of the set before they hide each othe
 FLAT = 64.0
 """Norm of a centred thumbnail, in gray levels, up to which it is a flat picture (a standard
 deviation of one level): it has no structure to compare, so only exact copies of it count."""
+TURNS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+"""Ways to turn a picture over, as steps through its rows and columns: as it is, mirrored left to
+right, upside down, and both, which is turned by half. What augmentation writes to disk."""
 SLICE = 512
 """Pictures compared with all later ones at a time: memory grows with n, not with n²."""
 
@@ -137,13 +140,22 @@ class Copies:
     Attributes
     ----------
     component : ndarray of int, shape (n,)
-        Equal numbers for copies of one picture, directly or through others.
+        Equal numbers for copies of one picture, mirrored and upside-down ones included, directly
+        or through others.
     exact : ndarray of int, shape (n,)
         Equal numbers for files with identical bytes.
+    upright : ndarray of int, shape (n,), or None
+        As ``component``, without those that are turned over; None where there are none.
     """
 
     component: NDArray[np.int64]
     exact: NDArray[np.int64]
+    upright: NDArray[np.int64] | None = None
+
+    @property
+    def unturned(self) -> NDArray[np.int64]:
+        """Equal numbers for copies that are the same way up, as (n,)."""
+        return self.component if self.upright is None else self.upright
 
     def clusters(self) -> list[NDArray[np.int64]]:
         """Rows of every picture that occurs more than once."""
@@ -155,6 +167,9 @@ class Copies:
 def find_copies(hashes: list[str], thumbs: NDArray[np.uint8]) -> Copies:
     """Find exact copies by content hash and near copies by perceptual hash and correlation.
 
+    Near copies may be resized, recompressed, toned, mirrored or upside down; a quarter turn hides
+    them. The four ways a picture may lie take 4 n²/2 comparisons of 64 bits.
+
     Parameters
     ----------
     hashes : list of str
@@ -164,18 +179,27 @@ def find_copies(hashes: list[str], thumbs: NDArray[np.uint8]) -> Copies:
     exact = np.unique(hashes, return_inverse=True)[1].astype(np.int64)
     first = np.unique(exact, return_index=True)[1]  # one file for each content
     gray = _gray(thumbs, first)
-    codes = perceptual_hash(gray)
+    low = _low_frequencies(gray)
     unit = gray.reshape(len(gray), -1)
     unit -= unit.mean(axis=1, keepdims=True)  # in place: these are the largest arrays of a run
     size = np.linalg.norm(unit, axis=1)
     unit /= np.maximum(size, FLAT)[:, None]
     shown = size > FLAT
-    left, right = _near_copies(codes[shown], unit if shown.all() else unit[shown])
+    low, unit = low[shown], unit if shown.all() else unit[shown]
     # Files lead to the first of their content; that one to its near copies.
-    rows = np.concatenate([first[shown][left], np.arange(len(exact))])
-    columns = np.concatenate([first[shown][right], first[exact]])
-    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(exact), len(exact)))
-    return Copies(connected_components(graph, directed=False)[1].astype(np.int64), exact)
+    links = [np.stack([np.arange(len(exact)), first[exact]])]
+    for turn in TURNS:
+        pairs = _near_copies(low, unit, turn)
+        links.append(np.stack([first[shown][rows] for rows in pairs]))
+    upright, component = _linked(links[:2], len(exact)), _linked(links, len(exact))
+    return Copies(component, exact, upright)
+
+
+def _linked(links: list[NDArray[np.int64]], n: int) -> NDArray[np.int64]:
+    """Give equal numbers (n,) to what links, each (2, m), join."""
+    rows, columns = np.concatenate(links, axis=1)
+    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(n, n))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
 def _gray(thumbs: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -188,55 +212,65 @@ def _gray(thumbs: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.floa
 
 
 def _near_copies(
-    codes: NDArray[np.uint64], unit: NDArray[np.float32]
+    low: NDArray[np.float32], unit: NDArray[np.float32], turn: tuple[int, int] = (1, 1)
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs i < j of pictures, as hashes (n,) and unit vectors (n, 4096), that are near copies.
+    """Pairs i < j of pictures that are near copies once one of them is turned over.
 
-    Pairs are judged slice by slice: thousands of frames of one video make millions of them.
+    Pictures come as low frequencies (n, 8, 8) and unit vectors (n, 4096). Pairs are judged slice
+    by slice: thousands of frames of one video make millions of them. What is usual is measured
+    with the same turn, so that a layout which is its own mirror image makes no copies.
     """
-    usual = np.full(len(codes), np.nan, np.float32)
+    usual = np.full(len(low), np.nan, np.float32)
     found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
-    for left, right in _near_pairs(codes):
-        alike = _correlation(unit, left, right)
+    for left, right in _near_pairs(_hash(low), _hash(_turned_frequencies(low, turn))):
+        alike = _correlation(unit, left, right, turn)
         close = alike >= NEAR_CORRELATION
         left, right, alike = left[close], right[close], alike[close]
         rows = np.union1d(left, right)
         rows = rows[np.isnan(usual[rows])]
-        usual[rows] = _usual_correlation(unit, rows)
+        usual[rows] = _usual_correlation(unit, rows, turn)
         gap = 1 - np.maximum(usual[left], usual[right])
         sure = 1 - alike <= np.maximum(STANDS_OUT * gap, np.minimum(RESAMPLING, gap / 8))
         found.append((left[sure], right[sure]))
     return np.concatenate([i for i, _ in found]), np.concatenate([j for _, j in found])
 
 
-def _near_pairs(codes: NDArray[np.uint64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """All pairs i < j within ``NEAR_BITS``, slice by slice of i."""
+def _near_pairs(
+    codes: NDArray[np.uint64], turned: NDArray[np.uint64] | None = None
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """All pairs i < j within ``NEAR_BITS``, slice by slice of i; j with its turned code, if any."""
+    others = codes if turned is None else turned
     for start in range(0, len(codes), SLICE):
-        apart = np.bitwise_count(codes[start : start + SLICE, None] ^ codes[None, start:])
-        i, j = np.nonzero(apart <= NEAR_BITS)
+        apart = np.bitwise_count(codes[start : start + SLICE, None] ^ others[None, start:])
+        i, j = np.divmod(np.flatnonzero(apart <= NEAR_BITS), apart.shape[1])
         later = j > i
         yield i[later] + start, j[later] + start
 
 
 def _correlation(
-    unit: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]
+    unit: NDArray[np.float32],
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    turn: tuple[int, int] = (1, 1),
 ) -> NDArray[np.float32]:
-    """Dot products of pairs of rows; ``left`` is from one slice."""
+    """Dot products of pairs of rows, one turned over; ``left`` is from one slice."""
     if len(left) > 4 * len(unit):  # so many pairs that a whole product is quicker
         i, j = left - left.min(), right - left.min()
-        rows = unit[left.min() : left.max() + 1]
+        rows = _turned(unit[left.min() : left.max() + 1], turn)
         return (rows @ unit[left.min() :].T)[i, j]
     alike = np.empty(len(left), np.float32)
     for start in range(0, len(left), 4096):
         part = slice(start, start + 4096)
-        alike[part] = np.einsum("nd,nd->n", unit[left[part]], unit[right[part]])
+        alike[part] = np.einsum("nd,nd->n", _turned(unit[left[part]], turn), unit[right[part]])
     return alike
 
 
-def _usual_correlation(unit: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Correlation that is usual between each of the rows and (up to 500) others."""
+def _usual_correlation(
+    unit: NDArray[np.float32], rows: NDArray[np.int64], turn: tuple[int, int] = (1, 1)
+) -> NDArray[np.float32]:
+    """Correlation that is usual between each of the rows, turned over, and (up to 500) others."""
     others = np.random.default_rng(0).permutation(len(unit))[:500]
-    alike = unit[rows] @ unit[others].T
+    alike = _turned(unit[rows], turn) @ unit[others].T
     alike[rows[:, None] == others] = -1  # not with itself
     place = int(USUAL * (len(others) - 1))
     return np.partition(alike, place, axis=1)[:, place]
@@ -249,8 +283,33 @@ def perceptual_hash(gray: NDArray[np.float32]) -> NDArray[np.uint64]:
     ----------
     Zauner (2010), "Implementation and benchmarking of perceptual image hash functions", sec. 3.2.1.
     """
+    return _hash(_low_frequencies(gray))
+
+
+def _low_frequencies(gray: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Lowest DCT coefficients of gray levels: (n, 64, 64) -> (n, 8, 8)."""
     half = gray.reshape(len(gray), 32, 2, 32, 2).mean(axis=(2, 4))
-    low = dctn(half, axes=(1, 2), norm="ortho")[:, :8, :8].reshape(len(gray), 64)
+    return np.ascontiguousarray(dctn(half, axes=(1, 2), norm="ortho")[:, :8, :8])
+
+
+def _turned_frequencies(low: NDArray[np.float32], turn: tuple[int, int]) -> NDArray[np.float32]:
+    """DCT of pictures turned over: it only changes the sign of the odd frequencies."""
+    down, across = (np.where(np.arange(8) % 2 == 0, 1, step) for step in turn)
+    return (low * np.outer(down, across)).astype(np.float32)
+
+
+def _turned(flat: NDArray[np.float32], turn: tuple[int, int]) -> NDArray[np.float32]:
+    """Turn thumbnails over that are laid out flat, as (n, 4096)."""
+    if turn == (1, 1):
+        return flat
+    down, across = turn
+    pictures = flat.reshape(len(flat), 64, 64)
+    return pictures[:, ::down, ::across].reshape(flat.shape)
+
+
+def _hash(low: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """Which of the low frequencies (n, 8, 8) exceed their median."""
+    low = low.reshape(len(low), 64)
     bits = low > np.median(low[:, 1:], axis=1, keepdims=True)
     weights = np.uint64(1) << np.arange(64, dtype=np.uint64)
     return (bits * weights).sum(axis=1, dtype=np.uint64)
@@ -262,7 +321,8 @@ def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], l
     Returns
     -------
     keep : ndarray of bool, shape (n,)
-        False for training images whose picture is also in the test set.
+        False for training images whose picture is also in the test set. One that is turned over
+        goes only if the label agrees: arrows to the left are mirrored arrows to the right.
     findings : list of Finding
     """
     keep = np.ones(len(dataset), dtype=bool)
@@ -270,26 +330,29 @@ def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], l
     across: list[list[str]] = []
     conflicts: list[list[str]] = []
     for rows in clusters:
-        test = dataset.is_test[rows]
-        if test.any() and not test.all():
-            keep[rows[~test]] = False
+        leaks = _leaks(dataset, copies, rows)
+        if len(leaks):
+            keep[leaks] = False
             across.append([dataset.refs[i] for i in rows])
-        if len(np.unique(dataset.labels[rows])) > 1:
-            conflicts.append([f"{dataset.refs[i]} ({_name(dataset, i)})" for i in rows])
+        for same in _groups(rows, copies.unturned[rows]):
+            if len(np.unique(dataset.labels[same])) > 1:
+                conflicts.append([f"{dataset.refs[i]} ({_name(dataset, i)})" for i in same])
     findings = []
     if clusters:
         named = [[dataset.refs[i] for i in rows] for rows in clusters]
         exact = sum(len(rows) - len(np.unique(copies.exact[rows])) for rows in clusters)
         extra = sum(len(rows) - 1 for rows in clusters)
+        turned = sum(len(np.unique(copies.unturned[rows])) - 1 for rows in clusters)
         findings.append(
             Finding(
                 "duplicates",
                 "warning" if across else "info",
-                _copies_message(named, extra, exact, across, int((~keep).sum())),
+                _copies_message(named, (extra, exact, turned), across, int((~keep).sum())),
                 {
                     "pictures": len(clusters),
                     "copies": extra,
                     "exact": exact,
+                    "turned": turned,
                     "across_train_and_test": len(across),
                     "left_out_of_training": int((~keep).sum()),
                     "files": named[:50],
@@ -310,11 +373,25 @@ def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], l
     return keep, findings
 
 
+def _leaks(dataset: Dataset, copies: Copies, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Training images, of the copies of one picture, from which the test set would be known."""
+    test = dataset.is_test[rows]
+    upright, labels = copies.unturned[rows], dataset.labels[rows]
+    told = np.isin(upright, upright[test]) | np.isin(labels, labels[test])
+    return rows[told & ~test]
+
+
+def _groups(rows: NDArray[np.int64], numbers: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return [rows[numbers == number] for number in np.unique(numbers)]
+
+
 def _copies_message(
-    named: list[list[str]], extra: int, exact: int, across: list[list[str]], dropped: int
+    named: list[list[str]], counts: tuple[int, int, int], across: list[list[str]], dropped: int
 ) -> str:
+    extra, exact, turned = counts
     text = f"{extra} image{'s are copies' if extra > 1 else ' is a copy'} of others "
-    text += f"({exact} exact, {extra - exact} near; first: {' = '.join(named[0][:3])}). "
+    over = f", {turned} of them mirrored or upside down" if turned else ""
+    text += f"({exact} exact, {extra - exact} near{over}; first: {' = '.join(named[0][:3])}). "
     if not across:
         return text + "Copies are kept on one side of every split."
     return text + (

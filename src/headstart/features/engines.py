@@ -35,7 +35,10 @@ from headstart.events import Event, OnEvent, ignore
 
 if TYPE_CHECKING:
     from headstart.backbones.cutting import Prefix
+    from headstart.backbones.stages import Stages
     from headstart.backbones.vision import VisionBackbone
+
+    Network = VisionBackbone | Prefix | Stages
 
 Pixels = NDArray[np.uint8]  # (B, H, W, 3)
 Vectors = NDArray[np.float32]  # (B, dim)
@@ -64,7 +67,7 @@ class Source(Protocol):
     def fingerprint(self) -> str | None:
         """Hash that identifies the weights and their use, or None if only loading can tell."""
 
-    def load(self) -> VisionBackbone | Prefix:
+    def load(self) -> Network:
         """Build the network in eval mode, with its card."""
 
 
@@ -101,9 +104,7 @@ def space(engine: Engine) -> str:
 class TorchEngine:
     """Plain torch: always works."""
 
-    def __init__(
-        self, backbone: VisionBackbone | Prefix, precision: str, device: str = "cpu"
-    ) -> None:
+    def __init__(self, backbone: Network, precision: str, device: str = "cpu") -> None:
         import torch
 
         self.name = f"torch-{precision}" if device == "cpu" else f"cuda-{precision}"
@@ -213,9 +214,7 @@ class Kitchen:
         self.on_event(Event("preparing the backbone", message=message, level="warning"))
 
 
-def batched_engine(
-    backbone: VisionBackbone | Prefix, device: str, name: str | None = None
-) -> TorchEngine:
+def batched_engine(backbone: Network, device: str, name: str | None = None) -> TorchEngine:
     """Return torch on a device that takes batches: in bfloat16 where that passes the parity check.
 
     ``name``, if given, decides instead of the check.
@@ -235,7 +234,7 @@ class Bench:
     def __init__(self, kitchen: Kitchen, ref: Source) -> None:
         self.kitchen = kitchen
         self.ref = ref
-        self._backbone: VisionBackbone | Prefix | None = None
+        self._backbone: Network | None = None
         self._network: Any = None  # converted in this process, where the cache had none
         mark = ref.fingerprint() or _card_mark(self.backbone.card)
         versions = [FORMAT, *(_version(p) for p in ("openvino", "timm", "torch"))]
@@ -243,7 +242,7 @@ class Bench:
         self.shelf = kitchen.folder / "engines" / key
 
     @property
-    def backbone(self) -> VisionBackbone | Prefix:
+    def backbone(self) -> Network:
         """The torch network, loaded at most once."""
         if self._backbone is None:
             event = Event("preparing the backbone", message=f"loading {self.ref}", level="info")

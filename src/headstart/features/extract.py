@@ -24,11 +24,15 @@ from headstart.features.engines import Engine, Forward, space
 from headstart.features.store import FeatureStore
 from headstart.features.threads import parallel
 from headstart.modalities import UnreadableError
-from headstart.modalities.image import ImageModality, Picture
+from headstart.modalities.image import ImageModality, Picture, reduction
 
 THUMB = 64
 """Side of the small copy kept of every image, pixels: what duplicates, pixel baselines and the
 report's map are made from, so that none of them decodes a file again."""
+THUMB_FROM = 224
+"""Size that an image is decoded for to make the small copy: that of the default backbone, so that
+one decoding serves both."""
+THUMB_KEY = f"thumb {THUMB} of {THUMB_FROM}"
 FLUSH_ITEMS, FLUSH_SECONDS = 64, 2.0
 
 
@@ -141,7 +145,7 @@ def extract(
             assert item.vectors is not None and item.thumb is not None
             thumbs[item.row], sizes[item.row] = item.thumb, item.size
             if item.new_thumb:
-                pending.append((f"{item.sha}:thumb", _pack(item.size, item.thumb)))
+                pending.append((f"{item.sha}:{THUMB_KEY}", _pack(item.size, item.thumb)))
             for k, vector in enumerate(item.vectors):
                 assert vector is not None
                 vectors[k][item.row] = vector
@@ -195,7 +199,7 @@ class _Reader:
         return item
 
     def _recall(self, item: _Read) -> None:
-        known = self.store.get(f"{item.sha}:thumb")
+        known = self.store.get(f"{item.sha}:{THUMB_KEY}")
         if known is not None:
             item.size, item.thumb = _unpack(known)
         values = [self.store.get(f"{item.sha}:{s}") for s in self.spaces]
@@ -203,16 +207,25 @@ class _Reader:
 
     def _compute(self, item: _Read, data: bytes, forwards: list[Forward | None]) -> None:
         assert item.vectors is not None
-        wanted = max((e.card.preprocessing.resize for e in self.engines), default=4 * THUMB)
-        picture = ImageModality().read(data, short_side=wanted)
+        decoded: dict[int, Picture] = {}
+
+        def read(short_side: int) -> Picture:
+            """Decode as for this size alone: what else is computed must not change a pixel."""
+            scale = reduction(data, short_side)
+            if scale not in decoded:
+                decoded[scale] = ImageModality().read(data, short_side=short_side)
+            return decoded[scale]
+
         if item.thumb is None:
+            picture = read(THUMB_FROM)
             item.size, item.thumb, item.new_thumb = picture.size, _thumb(picture), True
         item.pixels = [None] * len(self.engines)
         for k, engine in enumerate(self.engines):
             if item.vectors[k] is not None:
                 continue
             item.fresh |= 1 << k
-            pixels = engine.card.preprocessing(picture.image)
+            look = engine.card.preprocessing
+            pixels = look(read(look.resize).image)
             forward = forwards[k]
             if forward is None:
                 item.pixels[k] = pixels

@@ -61,6 +61,15 @@ class Task:
         k = INNER_FOLDS if len(rows) < LARGE else INNER_FOLDS_LARGE
         return rows, self.folds(rows, k, *stream)
 
+    def inside(self, train: Ints, fold: int) -> tuple[Ints, list[tuple[Ints, Ints]]]:
+        """Return what ``judge_folds`` chooses the head of a fold on, as ``choosing`` does."""
+        return self.choosing(train, 1, fold)
+
+    def inner_rows(self, train: Ints, fold: int) -> Ints:
+        """Return the inner held-out rows of a fold in the order of ``Outcome.right``."""
+        rows, inner = self.inside(train, fold)
+        return rows[np.concatenate([held for _, held in inner])]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -72,10 +81,15 @@ class Outcome:
         Calibrated probabilities of each fold's held-out rows.
     inner : list of float
         The accuracy inside the training part that the choice was made by.
+    right : list of ndarray of shape (n_inner,)
+        Row by row what ``inner`` is the mean of: 1 where the chosen head was right about an inner
+        held-out row, times the row's weight. The rows (``Task.inner_rows``) depend on the fold
+        alone, so outcomes of one ``judge_folds`` are paired. Empty where no head was chosen.
     """
 
     proba: Sequence[Floats]
     inner: Sequence[float]
+    right: Sequence[Floats] = ()
 
 
 def judge_folds(
@@ -99,13 +113,13 @@ def judge_folds(
     """
     jobs = [(name, f) for f in range(len(folds)) for name in spaces]
 
-    def run(job: tuple[str, int]) -> tuple[Floats, float]:
+    def run(job: tuple[str, int]) -> _Fold:
         name, f = job
-        return _one_fold(spaces[name], task, *folds[f], stream=f)
+        return _one_fold(spaces[name], task, *folds[f], f)
 
     results = in_threads(run, jobs, workers if len(task.y) >= 400 else 1, tick)
     outcomes = {
-        name: Outcome(*_columns([r for (n, _), r in zip(jobs, results, strict=True) if n == name]))
+        name: _outcome([r for (n, _), r in zip(jobs, results, strict=True) if n == name])
         for name in spaces
     }
     outcomes[MAJORITY] = _majority(task, folds)
@@ -131,13 +145,16 @@ def in_threads(
     return results
 
 
-def _one_fold(
-    X: Floats, task: Task, train: Ints, held: Ints, *, stream: int
-) -> tuple[Floats, float]:
-    rows, inner = task.choosing(train, 1, stream)
+_Fold = tuple[Floats, float, Floats]
+"""Of one fold: held-out probabilities, inner accuracy, which inner rows were right."""
+
+
+def _one_fold(X: Floats, task: Task, train: Ints, held: Ints, fold: int) -> _Fold:
+    rows, inner = task.inside(train, fold)
     choice = choose_head(X[rows], task.y[rows], task.n_classes, inner, balanced=task.balanced)
     head = choice.fit(X[train], task.y[train], task.n_classes)
-    return softmax(head.logits(X[held]) / choice.temperature), choice.accuracy
+    proba = softmax(head.logits(X[held]) / choice.temperature)
+    return proba, choice.accuracy, choice.right
 
 
 def _majority(task: Task, folds: list[tuple[Ints, Ints]]) -> Outcome:
@@ -149,8 +166,9 @@ def _majority(task: Task, folds: list[tuple[Ints, Ints]]) -> Outcome:
     return Outcome(proba, inner)
 
 
-def _columns(results: list[tuple[Floats, float]]) -> tuple[list[Floats], list[float]]:
-    return [p for p, _ in results], [a for _, a in results]
+def _outcome(results: list[_Fold]) -> Outcome:
+    proba, inner, right = ([r[k] for r in results] for k in range(3))
+    return Outcome(proba, inner, right)  # type: ignore[arg-type]
 
 
 def calibrated(logits: Sequence[Floats], held: Sequence[Ints], y: Ints) -> list[Floats]:
@@ -197,8 +215,17 @@ def best_of(outcomes: dict[str, Outcome], names: list[str]) -> tuple[Outcome, st
     """
     n_folds = len(outcomes[names[0]].proba)
     picks = [max(names, key=lambda name: outcomes[name].inner[f]) for f in range(n_folds)]
-    combined = Outcome(
-        [outcomes[name].proba[f] for f, name in enumerate(picks)],
-        [outcomes[name].inner[f] for f, name in enumerate(picks)],
+    return picked(outcomes, picks), max(names, key=picks.count)
+
+
+def picked(outcomes: dict[str, Outcome], picks: Sequence[str]) -> Outcome:
+    """Return the outcome of using, in every fold, the model picked there.
+
+    Honest only if each pick was made without the fold's held-out rows.
+    """
+    kept = [outcomes[name] for name in picks]
+    return Outcome(
+        [own.proba[f] for f, own in enumerate(kept)],
+        [own.inner[f] for f, own in enumerate(kept)],
+        [own.right[f] for f, own in enumerate(kept)] if all(own.right for own in kept) else (),
     )
-    return combined, max(names, key=picks.count)

@@ -1,20 +1,37 @@
-"""The learning curve: accuracy against the number of training images, on features already there."""
+"""Accuracy against the number of labels, on features already there.
+
+``learning_curve`` is the cheap picture in every run: the chosen head on growing parts of the
+training folds. ``label_curve`` is the study: from one label per class upwards, everything chosen
+anew inside each part, against the best baseline, with a forecast of what more labels would bring.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.judge.crossval import Ints, Task, in_threads
-from headstart.judge.intervals import corrected_interval, wider, wilson
-from headstart.transfer.probe import Choice
+from headstart.judge.crossval import Floats, Ints, Task, in_threads
+from headstart.judge.intervals import Interval, corrected_interval, wider, wilson
+from headstart.judge.power_law import LEAST_POINTS, PowerLaw, draws, fit_power_law, forecast
+from headstart.transfer.probe import Choice, choose_head
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 MAX_ROWS = 2000
 """Larger sets are judged on a random part this big: the curve is a picture, not the estimate."""
+PER_CLASS = tuple(m * 10**e for e in range(5) for m in (1, 2, 5))
+FOLDS, INNER = 5, 3
+FEW, REPEATS_FEW, REPEATS = 200, 10, 5
+"""Below FEW examples the held-out fifths are dealt twice, as the parts vary most where few."""
+MORE = 100
+"""Labels per class that the forecast looks ahead."""
+ENOUGH_LABELS = 3
+"""Labels per class from which a strength, or a baseline, can be chosen inside. With fewer the
+plainest head is used (nearest class mean) and the first baseline, and the law is not fitted."""
 
 
 def learning_curve(
@@ -67,3 +84,251 @@ def _part(
         own = rng.permutation(rows[y[rows] == c])
         drawn.append(own[: max(1, round(share * len(own)))])
     return np.concatenate(drawn)
+
+
+def label_curve(
+    X: Floats,
+    baseline_spaces: dict[str, Floats],
+    task: Task,
+    choice: Choice | None = None,
+    *,
+    more: int = MORE,
+    repeats: int | None = None,
+    workers: int = 1,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Measure accuracy with 1, 2, 5, 10, ... labels per class, with transfer and without.
+
+    Every repeat holds out a fifth (of whole groups), the same for all its points, and draws its
+    parts from the rest, each within the next. Head strength, and which baseline, are chosen inside
+    the part alone.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, dim)
+        Features with transfer.
+    baseline_spaces : dict of str to ndarray of shape (n, dim)
+        Features without. Empty: the curve of transfer alone.
+    choice : Choice, optional
+        The head used where a part is too small to choose one; default nearest class mean.
+    more : int, default=100
+        Labels per class that the forecast looks ahead.
+    repeats : int, optional
+        Default 5, and 10 below 200 examples.
+
+    Returns
+    -------
+    dict
+        ``protocol``, ``points``, ``fit``, ``forecast``, ``worth``: as in curve.json. What cannot be
+        said (too few points, no baseline) is None.
+    """
+    spaces = {TRANSFER: X, **baseline_spaces}
+    if repeats is None:
+        repeats = REPEATS_FEW if len(task.y) < FEW else REPEATS
+    parts = _nested_parts(task, repeats)
+    alone = choice if choice is not None else Choice("centroid", 0.0, 0.0, 1.0, [])
+    jobs = [
+        (r, p, name) for r in range(repeats) for p in range(len(parts[r][0])) for name in spaces
+    ]
+
+    def run(job: tuple[int, int, str]) -> tuple[float, float]:
+        r, p, name = job
+        rows, held = parts[r][0][p], parts[r][1]
+        return _chosen_inside(spaces[name], task, rows, held, alone, (r, p))
+
+    jobs.sort(key=lambda job: -len(parts[job[0]][0][job[1]]))  # the long ones first
+    results = dict(zip(jobs, in_threads(run, jobs, workers, tick), strict=True))
+    shape = repeats, len(parts[0][0])
+    score = {
+        name: np.array([[results[r, p, name] for p in range(shape[1])] for r in range(shape[0])])
+        for name in spaces
+    }  # (repeats, points, [held-out accuracy, inner accuracy])
+    best, names = _best_baseline({n: s for n, s in score.items() if n != TRANSFER})
+    return _told(task, parts, score[TRANSFER][..., 0], best, names, more)
+
+
+TRANSFER = "transfer"
+Parts = tuple[list[Ints], Ints]
+"""Of one repeat: training rows of each point, held-out rows."""
+
+
+def _nested_parts(task: Task, repeats: int) -> list[Parts]:
+    """Deal the parts: the same numbers per class in every repeat, the whole set last."""
+    every = np.arange(len(task.y))
+    folds = [
+        pair for deal in range(-(-repeats // FOLDS)) for pair in task.folds(every, FOLDS, 7, deal)
+    ][:repeats]
+    counts = [np.bincount(task.y[train], minlength=task.n_classes) for train, _ in folds]
+    # A point is worth its time where it is clearly less than everything.
+    most = 0.8 * min(len(train) for train, _ in folds) / task.n_classes
+    sizes = [m for m in PER_CLASS if m <= min(most, min(int(c.max()) for c in counts))]
+    made = []
+    for r, (train, held) in enumerate(folds):
+        order = _order(task, train, np.random.default_rng([task.seed, 8, r]))
+        own = [np.sort(np.concatenate([rows[:m] for rows in order])) for m in sizes]
+        made.append(([*own, train], held))
+    return made
+
+
+def _order(task: Task, train: Ints, rng: np.random.Generator) -> list[Ints]:
+    """Rows of each class in the order they are labelled: at random, where given, group by group."""
+    rows = rng.permutation(train)
+    if task.grouped and task.groups is not None:
+        turn = rng.permutation(int(task.groups.max()) + 1)
+        rows = rows[np.argsort(turn[task.groups[rows]], kind="stable")]
+    return [rows[task.y[rows] == c] for c in range(task.n_classes)]
+
+
+def _chosen_inside(
+    X: Floats, task: Task, rows: Ints, held: Ints, alone: Choice, stream: tuple[int, int]
+) -> tuple[float, float]:
+    """Choose, fit and score one part: accuracy on the held-out rows, and inside."""
+    y = task.y[rows]
+    inner = alone
+    if np.bincount(y).max() >= ENOUGH_LABELS:
+        folds = task.folds(rows, INNER, 9, *stream)
+        inner = choose_head(X[rows], y, task.n_classes, folds, balanced=task.balanced, rivals=False)
+    head = inner.fit(X[rows], y, task.n_classes)
+    right = head.logits(X[held]).argmax(axis=1) == task.y[held]
+    return float(right.mean()), inner.accuracy
+
+
+def _best_baseline(score: dict[str, Floats]) -> tuple[Floats | None, list[str]]:
+    """Take, in every part, the baseline that was best inside it; name the most frequent ones."""
+    if not score:
+        return None, []
+    names = list(score)
+    stack = np.stack([score[name] for name in names])  # (B, repeats, points, 2)
+    pick = stack[..., 1].argmax(axis=0)  # (repeats, points)
+    best = np.take_along_axis(stack[..., 0], pick[None], axis=0)[0]
+    often = [int(np.bincount(column).argmax()) for column in pick.T]
+    return best, [names[i] for i in often]
+
+
+def _told(
+    task: Task,
+    parts: list[Parts],
+    transfer: Floats,
+    baseline: Floats | None,
+    names: list[str],
+    more: int,
+) -> dict[str, Any]:
+    """Put the scores (repeats, points) of both into words and numbers."""
+    train = np.array([[len(rows) for rows in own] for own, _ in parts]).mean(axis=0)
+    per_class = train / task.n_classes
+    held = np.concatenate([out for _, out in parts])
+    grouped = task.grouped and task.groups is not None
+    n_held = len(np.unique(task.groups[held] if grouped and task.groups is not None else held))
+    sides = {TRANSFER: transfer, **({} if baseline is None else {"baseline": baseline})}
+    points = []
+    for p in range(len(train)):
+        point: dict[str, Any] = {"per_class": round(per_class[p], 1), "n_train": round(train[p])}
+        for side in (TRANSFER, "baseline"):
+            own = sides[side][:, p] if side in sides else None
+            point[side] = None if own is None else float(own.mean())
+            point[f"{side}_ci95"] = None if own is None else list(_mean_interval(own, n_held))
+        point["baseline_name"] = names[p] if names else None
+        points.append(point)
+    usable = per_class >= ENOUGH_LABELS
+    chance = 1 - 1 / task.n_classes
+    fits: dict[str, PowerLaw | None] = {TRANSFER: None, "baseline": None}
+    ahead = None
+    if usable.sum() >= LEAST_POINTS:
+        known = {
+            side: (per_class[usable], 1 - s[:, usable], _sigma(1 - s[:, usable], n_held))
+            for side, s in sides.items()
+        }
+        for side, (n, errors, sigma) in known.items():
+            fits[side] = fit_power_law(n, errors.mean(axis=0), sigma, chance)
+        at = len(task.y) / task.n_classes + more
+        ahead = _forecast(known, chance, at, more, task.seed)
+    return {
+        "protocol": f"{len(parts)} repeats, each holding out a fifth"
+        + (" of the groups" if grouped else ""),
+        "points": points,
+        "fit": {side: None if law is None else asdict(law) for side, law in fits.items()},
+        "forecast": ahead,
+        "worth": _worth(fits["baseline"], points[-1]),
+    }
+
+
+def _mean_interval(scores: Floats, n_held: int) -> Interval:
+    """Return the interval of the mean over repeats, that share training rows, and held-out ones."""
+    own = wilson(float(scores.mean()) * n_held, n_held)
+    if len(scores) < 2:
+        return own
+    return wider(own, corrected_interval(scores, 1 / (FOLDS - 1)))
+
+
+def _sigma(errors: Floats, n_held: int) -> Floats:
+    """Return standard errors of mean errors (repeats, points), both parts of the doubt in them."""
+    mean, R = errors.mean(axis=0), len(errors)
+    of_rows = np.maximum(mean * (1 - mean), 1 / (n_held + 2)) / n_held
+    of_repeats = errors.var(axis=0, ddof=1) * (1 / R + 1 / (FOLDS - 1)) if R > 1 else 0.0
+    return np.sqrt(np.maximum(of_rows, of_repeats))
+
+
+def _forecast(
+    known: dict[str, tuple[Floats, Floats, Floats]], chance: float, at: float, more: int, seed: int
+) -> dict[str, Any]:
+    """Forecast accuracy with ``more`` labels per class than there are, and the gain it brings."""
+    n, errors, sigma = known[TRANSFER]
+    then = forecast(n, errors, sigma, chance, at, seed=seed)
+    low, high = then.error_ci95
+    found: dict[str, Any] = {
+        "more": more,
+        "per_class": round(at, 1),
+        "accuracy": 1 - then.error,
+        "accuracy_ci95": [1 - high, 1 - low],
+        "trust": then.trust,
+    }
+    law = fit_power_law(n, errors.mean(axis=0), sigma, chance)
+    now = law(at - more)
+    drawn = [draws(n, errors, sigma, chance, x, times=200, seed=seed) for x in (at - more, at)]
+    spread = np.quantile(drawn[0] - drawn[1], [0.025, 0.975])
+    stretch = 1 + max(0.0, float(np.log2(at / n.max())))
+    gain = now - then.error
+    found["gain"] = gain
+    found["gain_ci95"] = [
+        max(0.0, gain - stretch * max(gain - float(spread[0]), 0.0)),
+        min(now, gain + stretch * max(float(spread[1]) - gain, 0.0)),
+    ]
+    found["sentence"] = _ahead(found)
+    return found
+
+
+def _ahead(f: dict[str, Any]) -> str:
+    low, high = (100 * x for x in f["accuracy_ci95"])
+    warning = {
+        "interpolation": "",
+        "cautious": " This looks beyond the labels there are: take it with caution.",
+        "far": " This looks far beyond the labels there are: a guess, not a measurement.",
+    }[f["trust"]]
+    return (
+        f"With {f['more']} more labels per class, expect about {f['accuracy']:.1%} "
+        f"({low:.0f} to {high:.0f} %), {100 * f['gain']:+.1f} points.{warning}"
+    )
+
+
+def _worth(law: PowerLaw | None, last: dict[str, Any]) -> dict[str, Any]:
+    """Tell how many labels per class the baseline would need to match transfer with all of them."""
+    now = float(last["per_class"])
+    if last["baseline"] is None or law is None:
+        return {"labels": None, "sentence": "There is no baseline curve to compare with."}
+    if last["baseline"] >= last[TRANSFER]:
+        text = f"The baseline is as good with the same {now:.0f} labels per class."
+        return {"labels": now, "sentence": text}
+    labels = law.reach(1 - last[TRANSFER])
+    if labels is None or labels > 1000 * now:
+        text = (
+            "As far as its curve tells, no number of labels would bring the baseline to what "
+            f"transfer reaches with {now:.0f} per class."
+        )
+        return {"labels": None, "sentence": text}
+    labels = max(labels, now)
+    far = ", far beyond what was measured" if labels > 2 * now else ""
+    text = (
+        f"The baseline would need about {labels:.0f} labels per class to match what transfer "
+        f"reaches with {now:.0f}{far}."
+    )
+    return {"labels": labels, "sentence": text}

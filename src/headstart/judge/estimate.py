@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,26 @@ from numpy.typing import NDArray
 
 from headstart.judge import metrics
 from headstart.judge.baselines import MAJORITY
+from headstart.judge.calibration import ece_interval
 from headstart.judge.crossval import Outcome, Task, best_of, judge_folds
+from headstart.judge.holm import holm
 from headstart.judge.intervals import Interval, corrected_interval, wider, wilson
-from headstart.judge.verdict import Verdict, from_folds, from_test_set
+from headstart.judge.verdict import (
+    LEVEL,
+    MAY_TELL,
+    ClassGain,
+    Comparison,
+    Rival,
+    Verdict,
+    decide,
+    from_answers,
+    from_test_set,
+)
 
 SMALL, LARGE = 200, 20_000
 IMBALANCED = 1.5
-"""Largest class over smallest above which folds are compared by balanced accuracy."""
+"""Largest class over smallest, among held-out examples, above which models are compared by balanced
+accuracy: there a model that always names the largest class should not look good."""
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -99,6 +112,7 @@ def judge(
     task: Task,
     chosen: Plan,
     *,
+    classes: Sequence[str] | None = None,
     workers: int = 1,
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> Judgement:
@@ -110,13 +124,21 @@ def judge(
         Of the pretrained backbone.
     baselines : dict of str to ndarray
         Feature spaces without transfer. Empty: no verdict.
+    classes : sequence of str, optional
+        Their names, for the verdict; numbers where none are given.
     """
     spaces = {TRANSFER: features, **baselines}
     outcomes = judge_folds(spaces, task, chosen.folds, workers=workers, tick=tick)
-    return assess(outcomes.pop(TRANSFER), outcomes, task, chosen)
+    return assess(outcomes.pop(TRANSFER), outcomes, task, chosen, classes)
 
 
-def assess(transfer: Outcome, baselines: dict[str, Outcome], task: Task, chosen: Plan) -> Judgement:
+def assess(
+    transfer: Outcome,
+    baselines: dict[str, Outcome],
+    task: Task,
+    chosen: Plan,
+    classes: Sequence[str] | None = None,
+) -> Judgement:
     """Score a method's held-out answers, however it made them, against those without transfer.
 
     Parameters
@@ -125,6 +147,8 @@ def assess(transfer: Outcome, baselines: dict[str, Outcome], task: Task, chosen:
         Of the same folds as ``chosen``.
     baselines : dict of str to Outcome
         With the majority class alone: no verdict.
+    classes : sequence of str, optional
+        Their names, for the verdict; numbers where none are given.
     """
     proba, rows, fold = _first_repeat(transfer, chosen)
     names = list(baselines)
@@ -135,7 +159,7 @@ def assess(transfer: Outcome, baselines: dict[str, Outcome], task: Task, chosen:
     ]
     verdict = None
     if names != [MAJORITY]:
-        verdict = _verdict(transfer, *best_of(baselines, names), task, chosen)
+        verdict = _verdict(transfer, baselines, task, chosen, classes)
     return Judgement(
         chosen.protocol,
         rows,
@@ -168,13 +192,19 @@ def _pooled(outcome: Outcome, task: Task, chosen: Plan, part: slice) -> tuple[In
 def _estimate(outcome: Outcome, task: Task, chosen: Plan) -> dict[str, Any]:
     accuracy, interval = _accuracy(outcome, task, chosen)
     k = len(chosen.folds) // max(chosen.repeats, 1)
-    repeats = range(0, len(chosen.folds), k)
-    found = [scores(*_pooled(outcome, task, chosen, slice(r, r + k))) for r in repeats]
+    repeats = [slice(r, r + k) for r in range(0, len(chosen.folds), k)]
+    found = [scores(*_pooled(outcome, task, chosen, r)) for r in repeats]
+    ends = []
+    for r in repeats:
+        rows = np.concatenate([held for _, held in chosen.folds[r]])
+        together = task.groups[rows] if task.grouped and task.groups is not None else None
+        ends.append(ece_interval(*_pooled(outcome, task, chosen, r), groups=together))
     return {
         "protocol": chosen.protocol,
         **{name: float(np.mean([s[name] for s in found])) for name in found[0]},
         "accuracy": accuracy,
         "accuracy_ci95": list(interval),
+        "ece_ci95": [float(end) for end in np.mean(ends, axis=0)],
     }
 
 
@@ -198,22 +228,104 @@ def _accuracy(outcome: Outcome, task: Task, chosen: Plan) -> tuple[float, Interv
     return accuracy, interval
 
 
-def _verdict(transfer: Outcome, baseline: Outcome, name: str, task: Task, chosen: Plan) -> Verdict:
-    if not chosen.repeats:
-        y = task.y[chosen.folds[0][1]]
-        return from_test_set(
-            transfer.proba[0].argmax(axis=1) == y, baseline.proba[0].argmax(axis=1) == y, name
-        )
-    counts = np.bincount(task.y)
-    unequal = counts.max() > IMBALANCED * counts[counts > 0].min()
-    score = metrics.balanced_accuracy if unequal else metrics.accuracy
-    return from_folds(
-        _fold_scores(transfer, task, chosen, score),
-        _fold_scores(baseline, task, chosen, score),
-        _test_share(chosen),
+def _verdict(
+    transfer: Outcome,
+    baselines: dict[str, Outcome],
+    task: Task,
+    chosen: Plan,
+    classes: Sequence[str] | None,
+) -> Verdict:
+    """Judge against the best an honest person would have picked; each baseline and class beside."""
+    best, name = best_of(baselines, list(baselines))
+    names = classes if classes is not None else [str(c) for c in range(task.n_classes)]
+    return Verdict.of(
+        compare(transfer, best, task, chosen),
         name,
-        score.__name__,
-        n=len(np.unique(np.concatenate([held for _, held in chosen.folds]))),
+        _rivals(transfer, baselines, task, chosen),
+        _per_class(transfer, best, task, chosen, names),
+    )
+
+
+def compare(
+    transfer: Outcome,
+    baseline: Outcome,
+    task: Task,
+    chosen: Plan,
+    *,
+    balanced: bool | None = None,
+) -> Comparison:
+    """Compare two outcomes on the same held-out rows, by the test that fits the protocol.
+
+    Parameters
+    ----------
+    balanced : bool, optional
+        Whether to compare balanced accuracy; by default, where classes are unequal.
+    """
+    folds = chosen.folds[: len(chosen.folds) // max(chosen.repeats, 1)]
+    rows = np.sort(np.concatenate([held for _, held in folds]))
+    y = task.y[rows]
+    counts = np.bincount(y)
+    if balanced is None:
+        balanced = bool(counts.max() > IMBALANCED * counts[counts > 0].min())
+    weight = 1 / (np.count_nonzero(counts) * counts[y]) if balanced else None
+    groups = task.groups[rows] if task.grouped and task.groups is not None else None
+    own, other = (_right(o, task, chosen) for o in (transfer, baseline))
+    if chosen.repeats:
+        won = own.astype(np.float64) - other
+        return from_answers(won, len(folds), weight=weight, groups=groups)
+    return from_test_set(own[0], other[0], weight=weight, groups=groups)
+
+
+def _right(outcome: Outcome, task: Task, chosen: Plan) -> NDArray[np.bool_]:
+    """Whether each held-out row is right, in row order: (repeats, n_held)."""
+    repeats = max(chosen.repeats, 1)
+    k = len(chosen.folds) // repeats
+    found = []
+    for first in range(0, repeats * k, k):
+        rows = np.concatenate([held for _, held in chosen.folds[first : first + k]])
+        answers = np.concatenate([p.argmax(axis=1) for p in outcome.proba[first : first + k]])
+        found.append((answers == task.y[rows])[np.argsort(rows, kind="stable")])
+    return np.stack(found)
+
+
+def _rivals(
+    transfer: Outcome, baselines: dict[str, Outcome], task: Task, chosen: Plan
+) -> tuple[Rival, ...]:
+    """Compare with every baseline; the decisions know how many there were."""
+    compared = {name: compare(transfer, o, task, chosen) for name, o in baselines.items()}
+    adjusted = holm([c.p for c in compared.values()])
+    return tuple(
+        Rival(name, c.gain, c.gain_ci95, c.p, p, decide(c.gain, p))
+        for (name, c), p in zip(compared.items(), adjusted, strict=True)
+    )
+
+
+def _per_class(
+    transfer: Outcome, baseline: Outcome, task: Task, chosen: Plan, names: Sequence[str]
+) -> tuple[ClassGain, ...]:
+    """Compare class by class, on every row's first held-out answer."""
+    own, rows, _ = _first_repeat(transfer, chosen)
+    other, _, _ = _first_repeat(baseline, chosen)
+    y = task.y[rows]
+    right = own.argmax(axis=1) == y, other.argmax(axis=1) == y
+    groups = task.groups[rows] if task.grouped and task.groups is not None else None
+    found: dict[int, Comparison] = {}
+    for c in np.unique(y):
+        of = y == c
+        own_groups = None if groups is None else groups[of]
+        found[int(c)] = from_test_set(right[0][of], right[1][of], groups=own_groups)
+    counts = np.bincount(y, minlength=task.n_classes)
+    tested = [c for c in found if counts[c] >= MAY_TELL]
+    adjusted = dict(zip(tested, holm([found[c].p for c in tested]), strict=True))
+    return tuple(
+        ClassGain(
+            names[c],
+            int(counts[c]),
+            f.gain,
+            adjusted.get(c),
+            f.gain < 0 and adjusted.get(c, 1.0) < LEVEL,
+        )
+        for c, f in found.items()
     )
 
 

@@ -1,4 +1,4 @@
-"""The verdict: did the pretrained knowledge help? Paired on the same images, with its doubt.
+"""The verdict: did the pretrained knowledge help? Paired on the same examples, with its doubt.
 
 Negative transfer is defined against the best that can be done without the source, with the same
 target data (Wang et al. 2019, "Characterizing and avoiding negative transfer", section 3).
@@ -7,16 +7,82 @@ target data (Wang et al. 2019, "Characterizing and avoiding negative transfer", 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, t
+from scipy.stats import binomtest, norm, t
 
-from headstart.judge.intervals import Interval, clopper_pearson, corrected_t
+from headstart.judge.intervals import Interval, clopper_pearson
 
 Decision = Literal["helps", "hurts", "cannot tell"]
-POWER = 0.8
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.floating]
+LEVEL, POWER = 0.05, 0.8
+EXACT, FLIPS = 12, 10_000
+"""Up to 2^12 patterns of flipped signs are gone through; of more, this many are drawn."""
+MAY_TELL = 20
+"""Fewest held-out examples of a class that is tested by itself: with fewer, a drop of 25 points
+would mostly go unseen, and the other classes would pay for the extra test."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models, or procedures, compared on the same held-out examples.
+
+    Attributes
+    ----------
+    gain : float
+        Score of the first minus score of the second, in shares (0.12 = 12 points).
+    gain_ci95 : (float, float)
+        Excludes zero exactly when ``p`` is below 5 %.
+    p : float
+        Of no difference, two-sided.
+    detectable : float
+        The gain that data of this size would reveal 4 times in 5.
+    test, metric : str
+        How it was tested, and on which score.
+    """
+
+    gain: float
+    gain_ci95: Interval
+    p: float
+    detectable: float
+    test: str
+    metric: str
+
+    @property
+    def decision(self) -> Decision:
+        """What the comparison says by itself."""
+        return decide(self.gain, self.p)
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Transfer against one baseline; ``p_holm`` knows how many were compared, ``p`` does not."""
+
+    baseline: str
+    gain: float
+    gain_ci95: Interval
+    p: float
+    p_holm: float
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class ClassGain:
+    """Transfer against the best baseline on the ``n`` held-out examples of one class.
+
+    ``p_holm`` is None where the class was too small to be tested; ``harmed`` tells that transfer is
+    clearly worse on it, whatever it does overall.
+    """
+
+    name: str
+    n: int
+    gain: float
+    p_holm: float | None
+    harmed: bool
 
 
 @dataclass(frozen=True)
@@ -26,15 +92,14 @@ class Verdict:
     Attributes
     ----------
     decision : {"helps", "hurts", "cannot tell"}
-    gain : float
-        Score with transfer minus score of the best model without, in shares (0.12 = 12 points).
-    gain_ci95 : (float, float)
+    gain, gain_ci95, detectable, test, metric
+        See :class:`Comparison`: with transfer against the best model without.
     baseline : str
         The model without transfer that was picked.
-    detectable : float
-        The gain that data of this size would reveal 4 times in 5.
-    test, metric : str
-        How it was tested, and on which score.
+    rivals : tuple of Rival
+        One per baseline.
+    per_class : tuple of ClassGain
+        One per class.
     """
 
     decision: Decision
@@ -44,13 +109,45 @@ class Verdict:
     detectable: float
     test: str
     metric: str
+    rivals: tuple[Rival, ...] = ()
+    per_class: tuple[ClassGain, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        headline: Comparison,
+        baseline: str,
+        rivals: tuple[Rival, ...] = (),
+        per_class: tuple[ClassGain, ...] = (),
+    ) -> Verdict:
+        """Make the verdict of a comparison with the best baseline."""
+        return cls(
+            headline.decision,
+            headline.gain,
+            headline.gain_ci95,
+            baseline,
+            headline.detectable,
+            headline.test,
+            headline.metric,
+            rivals,
+            per_class,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain types, with the sentence."""
-        return {**asdict(self), "gain_ci95": list(self.gain_ci95), "sentence": self.sentence()}
+        return {
+            **asdict(self),
+            "gain_ci95": list(self.gain_ci95),
+            "rivals": [{**asdict(r), "gain_ci95": list(r.gain_ci95)} for r in self.rivals],
+            "per_class": [asdict(c) for c in self.per_class],
+            "sentence": self.sentence(),
+        }
 
     def sentence(self) -> str:
-        """One sentence a beginner can repeat."""
+        """One sentence a beginner can repeat, and one more where a class is harmed."""
+        return self._overall() + self._harm()
+
+    def _overall(self) -> str:
         low, high = (100 * x for x in self.gain_ci95)
         score = self.metric.replace("_", " ")
         if self.decision == "cannot tell":
@@ -68,71 +165,204 @@ class Verdict:
             f"({self.baseline}), 95 % interval {low:+.1f} to {high:+.1f} points.{advice}"
         )
 
+    def _harm(self) -> str:
+        harmed = sorted((c for c in self.per_class if c.harmed), key=lambda c: c.gain)
+        if not harmed:
+            return ""
+        named = ", ".join(f"{c.name} ({100 * -c.gain:.0f} points)" for c in harmed)
+        return f" It is clearly worse than that model on {named}."
 
-def from_folds(
-    transfer: NDArray[np.floating],
-    baseline: NDArray[np.floating],
-    test_share: float,
-    name: str,
-    metric: str,
-    *,
-    n: int,
-) -> Verdict:
-    """Judge from scores of the same folds, by the corrected resampled t-test.
+
+def decide(gain: float, p: float) -> Decision:
+    """Turn a p value into words."""
+    if p >= LEVEL:
+        return "cannot tell"
+    return "helps" if gain > 0 else "hurts"
+
+
+def from_answers(
+    won: Floats, k: int, *, weight: Floats | None = None, groups: Any = None
+) -> Comparison:
+    """Compare held-out answers of repeated cross-validation, by a corrected resampled t-test.
 
     Parameters
     ----------
-    transfer, baseline : ndarray of shape (J,)
-    test_share : float
-        ``n_test / n_train`` of a fold.
-    n : int
-        Examples behind the scores. No interval is narrower than ±3/n: where nothing differed in n
-        examples, up to 3/n of others may (the "rule of three", Hanley & Lippman-Hand 1983).
+    won : ndarray of shape (R, n), -1, 0 or 1
+        In every repeat, whether each example was right with the first model minus with the second.
+    k : int
+        Folds of each repeat.
+    weight, groups
+        See :func:`from_test_set`.
+
+    Notes
+    -----
+    Models of different folds share training examples, so their scores are not independent. Nadeau
+    and Bengio replace ``s²/J``, for J = R k scores, by ``s² (1/J + n_test/n_train)``. The variance
+    s² of a fold's score is taken here from the examples, as k times the variance V of the mean over
+    all of them (or over groups), and not from the scattering of the J scores: of five scores that
+    is so unsure that only gains a third larger would show, and of fifty it is too often too small
+    (docs/measurements.md).
+
+    No interval is narrower than ±3/G for G examples or groups: where nothing differed in G, up to
+    3/G of others may (the "rule of three", Hanley & Lippman-Hand 1983).
+
+    References
+    ----------
+    Nadeau & Bengio (2003), "Inference for the generalization error", Machine Learning 52, eq. 9;
+    for repeated cross-validation Bouckaert & Frank (2004).
     """
-    mean, se, df = corrected_t(transfer - baseline, test_share)
-    se = max(se, 3 / n / float(t.ppf(0.975, df)))
-    half = float(t.ppf(0.975, df)) * se
-    return Verdict(
-        _decide(mean - half, mean + half),
-        mean,
-        (mean - half, mean + half),
-        name,
-        float((t.ppf(0.975, df) + t.ppf(POWER, df)) * se),
-        "Nadeau-Bengio corrected resampled t, 95 %",
+    repeats, n = won.shape
+    metric = "accuracy" if weight is None else "balanced_accuracy"
+    weight = np.full(n, 1 / n) if weight is None else weight
+    member = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    several = int(member.max()) + 1
+    mean = won @ weight  # (R,)
+    apart = (won - mean[:, None]) * weight
+    sums = np.stack([np.bincount(member, row) for row in apart])  # (R, G)
+    V = float(np.square(sums).sum(axis=1).mean()) * several / max(several - 1, 1)
+    df = max(several - 1, 1)
+    quantile = float(t.ppf(1 - LEVEL / 2, df))
+    overlap = k * (1 / (repeats * k) + 1 / max(k - 1, 1))
+    least = 3 / several / quantile
+    se = max(float(np.sqrt(V * overlap)), least)
+    gain = float(mean.mean())
+    # A gain g takes g² off the variance of what is won: g = z sqrt(overlap (V + gain² u - g² u)).
+    unit = float(np.square(np.bincount(member, weight)).sum())  # u: what a typical group counts
+    z = quantile + float(t.ppf(POWER, df))
+    at_gain = np.sqrt(overlap * (V + gain**2 * unit) / (1 + z**2 * overlap * unit))
+    return Comparison(
+        gain,
+        (gain - quantile * se, gain + quantile * se),
+        float(2 * t.sf(abs(gain) / se, df)),
+        min(z * max(float(at_gain), least), 1.0),
+        "Nadeau-Bengio corrected resampled t on paired answers, 95 %",
         metric,
     )
 
 
 def from_test_set(
-    transfer_right: NDArray[np.bool_], baseline_right: NDArray[np.bool_], name: str
-) -> Verdict:
-    """Judge from one fixed test set, by the exact paired (McNemar) test.
+    transfer: Bools, baseline: Bools, *, weight: Floats | None = None, groups: Any = None
+) -> Comparison:
+    """Compare answers on one fixed test set. Training variability is not in it.
 
-    The interval is the exact one of the share of disagreements that transfer wins, scaled to all
-    images, so it excludes zero exactly when the test rejects. Training variability is not in it.
+    Independent examples that all count the same: the exact paired (McNemar) test, with the exact
+    interval of the share of disagreements that transfer wins, scaled to all examples. Otherwise
+    the sign-flip test, since McNemar's counts examples as if they were independent and alike.
+
+    Parameters
+    ----------
+    transfer, baseline : ndarray of bool, shape (n,)
+        Whether each answer is right.
+    weight : ndarray of shape (n,), optional
+        What each example counts, in sum one: equal for every class makes the score balanced
+        accuracy.
+    groups : ndarray of int, shape (n,), optional
+        Examples of one number are right or wrong together.
     """
-    n = len(transfer_right)
-    wins = int((transfer_right & ~baseline_right).sum())
-    losses = int((~transfer_right & baseline_right).sum())
+    n = len(transfer)
+    if weight is None and groups is None:
+        return _mcnemar(transfer, baseline)
+    metric = "accuracy" if weight is None else "balanced_accuracy"
+    weight = np.full(n, 1 / n) if weight is None else weight
+    member = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    share = np.bincount(member, weight).astype(np.float64)
+    won = np.bincount(member, weight * (transfer.astype(float) - baseline)).astype(np.float64)
+    interval, p = sign_flip(won, share)
+    unit = float((share**2).sum())  # what a typical group counts
+    return Comparison(
+        float(won.sum()),
+        interval,
+        p,
+        _detectable(float((won**2).sum()), abs(float(won.sum())), unit),
+        f"sign-flip permutation over {'examples' if groups is None else 'groups'} of the test "
+        "set, 5 % (training variability not included)",
+        metric,
+    )
+
+
+def _mcnemar(transfer: Bools, baseline: Bools) -> Comparison:
+    n = len(transfer)
+    wins = int((transfer & ~baseline).sum())
+    losses = int((~transfer & baseline).sum())
     apart = wins + losses
     low, high = clopper_pearson(wins, apart)
-    interval = (apart * (2 * low - 1) / n, apart * (2 * high - 1) / n)
-    rejected = apart > 0 and binomtest(wins, apart).pvalue < 0.05
-    decision: Decision = "cannot tell" if not rejected else "helps" if wins > losses else "hurts"
-    # Fewer than six disagreements can never reject; else the usual normal approximation.
-    detectable = max(6 / n, 2.8 * np.sqrt((apart + 1) / n / n))
-    return Verdict(
-        decision,
+    return Comparison(
         (wins - losses) / n,
-        interval,
-        name,
-        float(min(detectable, 1.0)),
+        (apart * (2 * low - 1) / n, apart * (2 * high - 1) / n),
+        float(binomtest(wins, apart).pvalue) if apart else 1.0,
+        _detectable(apart / n**2, abs(wins - losses) / n, 1 / n),
         "exact McNemar on the test set, 5 % (training variability not included)",
         "accuracy",
     )
 
 
-def _decide(low: float, high: float) -> Decision:
-    if low > 0:
-        return "helps"
-    return "hurts" if high < 0 else "cannot tell"
+def _detectable(power: float, gain: float, unit: float) -> float:
+    """Solve ``g = z sqrt(V0 + g u)``: a gain brings disagreements of its own.
+
+    Parameters
+    ----------
+    power : float
+        Sum of squared differences, over groups.
+    gain : float
+        The size of the gain that was seen.
+    unit : float
+        u, what one group counts. What the gain explains of ``power``, ``gain * u``, is taken off
+        to find V0, the disagreement that would be there without one; at least that of one group.
+    """
+    z = float(norm.ppf(1 - LEVEL / 2) + norm.ppf(POWER))
+    noise = max(power - gain * unit, 0.0) + unit**2
+    return min((z * z * unit + np.sqrt((z * z * unit) ** 2 + 4 * z * z * noise)) / 2, 1.0)
+
+
+def sign_flip(won: Floats, share: Floats) -> tuple[Interval, float]:
+    """Test whether groups are won and lost alike, and find the gains the data do not rule out.
+
+    If two models are alike, what a group adds to their difference might as well have had the other
+    sign. The p value is the share of sign patterns s that make the sum as large as it is. A gain g
+    is tested by taking ``g * share`` off every group; pattern s does not speak against it where
+    ``|sum s (won - g share)| >= |sum (won - g share)|``, which holds between the two roots of that
+    equation, on both sides of the gain seen. The interval is all g that 5 % of patterns allow, so
+    it excludes zero exactly when p is below 5 %.
+
+    Parameters
+    ----------
+    won : ndarray of shape (G,)
+        The difference each group adds.
+    share : ndarray of shape (G,)
+        What each group counts: positive.
+
+    Returns
+    -------
+    interval : (float, float)
+        Within -1..1.
+    p : float
+
+    References
+    ----------
+    Fisher (1935), "The design of experiments", section 21; Phipson & Smyth (2010): where patterns
+    are drawn, the one that was seen counts as one of them.
+    """
+    kinds, count = np.unique(np.stack([won, share]), axis=1, return_counts=True)
+    if len(won) <= EXACT:
+        signs = np.array(list(product((1, -1), repeat=len(won))), dtype=float)
+        flipped, kept = signs @ won, signs @ share
+    else:
+        # Groups alike in both are exchangeable: draw how many of them keep their sign.
+        drawn = np.random.default_rng(0).binomial(count, 0.5, (FLIPS, len(count)))
+        signs = np.vstack([count, 2 * drawn - count]).astype(float)
+        flipped, kept = signs @ kinds[0], signs @ kinds[1]
+    total, whole = won.sum(), share.sum()
+    slack = 1e-9 * whole
+    gain = total / whole
+    with np.errstate(divide="ignore", invalid="ignore"):
+        roots = np.stack([(total - flipped) / (whole - kept), (total + flipped) / (whole + kept)])
+    same = np.stack([whole - kept < slack, whole + kept < slack])  # all signs kept, all flipped
+    low = np.where(same.any(axis=0), -np.inf, np.where(same, gain, roots).min(axis=0))
+    high = np.where(same.any(axis=0), np.inf, np.where(same, gain, roots).max(axis=0))
+    allowed = int(np.ceil(LEVEL * len(low) - 1e-9)) - 1
+    p = float(np.mean(np.abs(flipped) >= abs(total) - slack))
+    interval = (
+        float(max(np.sort(low)[allowed], -1.0)),
+        float(min(np.sort(high)[::-1][allowed], 1.0)),
+    )
+    return interval, p

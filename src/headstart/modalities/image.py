@@ -110,6 +110,21 @@ def read_again(path: Path, short_side: int) -> Image.Image:
         ) from cause
 
 
+def reduction(data: bytes, short_side: int) -> int:
+    """Return how many times smaller ``read`` would decode a file: 1, 2, 4 or 8.
+
+    What two sizes reduce alike is the same picture for both, and need be decoded only once.
+    """
+    try:
+        opened = Image.open(io.BytesIO(data))
+    except (*_DAMAGE, Image.DecompressionBombError):
+        return 1  # reading it will say why
+    least = min(opened.size)
+    if opened.format != "JPEG" or not 0 < 4 * short_side <= least:
+        return 1
+    return next(scale for scale in (8, 4, 2, 1) if least // (2 * short_side) >= scale)
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence what Pillow remarks on files that it reads all the same, such as a damaged EXIF.

@@ -1,20 +1,21 @@
-"""The report: one self-contained page per run, and its figures as files.
+"""The report: one self-contained page per run or study, and its figures as files.
 
 ``facts`` reads the numbers, ``words`` says them, ``charts`` and ``figures`` draw them, ``page``
-puts them together; ``pictures`` is called during training, while the images are at hand.
+puts them together; ``pictures`` is called during training, while the images are at hand. ``study``
+does the same for the documents of studies.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from headstart.errors import ConfigError
 from headstart.report.facts import read
 from headstart.report.figures import draw
+from headstart.report.files import FIGURES, PAGE, write
 from headstart.report.page import compose
+from headstart.report.study import render_study
 
-PAGE, FIGURES = "report.html", "figures"
+__all__ = ["FIGURES", "PAGE", "render", "render_study"]
 
 
 def render(folder: Path, *, name: str = "") -> Path:
@@ -45,23 +46,4 @@ def render(folder: Path, *, name: str = "") -> Path:
     """
     folder = Path(folder)
     facts = read(folder, name or folder.resolve().name)
-    try:
-        (folder / FIGURES).mkdir(exist_ok=True)
-        for filename, content in draw(facts):
-            _replace(folder / FIGURES / filename, content)
-        _replace(folder / PAGE, compose(facts).encode("utf-8"))
-    except OSError as cause:
-        raise ConfigError(
-            f"Cannot write the report into {str(folder)!r}: {cause.strerror or cause}.",
-            "Free some space, or allow writing to the folder.",
-        ) from cause
-    return folder / PAGE
-
-
-def _replace(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    return write(folder, compose(facts), draw(facts))

@@ -151,6 +151,50 @@ class Facts:
         """Why the method was chosen, and the budget."""
         return dict(self.metrics.get("choice") or {})
 
+    @property
+    def abstention(self) -> dict[str, Any] | None:
+        """When to give no answer, and what that costs; None where it was not measured."""
+        return self.metrics.get("abstention")
+
+    @property
+    def risk(self) -> list[dict[str, float]]:
+        """Share answered and error among the answered, the fewest answers first."""
+        curve = (self.abstention or {}).get("curve") or []
+        known = [p for p in curve if p["error"] is not None]
+        return sorted(known, key=lambda p: float(p["coverage"]))
+
+    @property
+    def unfamiliar(self) -> dict[str, Any] | None:
+        """How often a familiar image is called unfamiliar."""
+        return self.metrics.get("unfamiliar")
+
+    @property
+    def label_issues(self) -> dict[str, Any] | None:
+        """Labels that are likely wrong; None where they were not looked for."""
+        return self.metrics.get("label_issues")
+
+    @property
+    def looks(self) -> list[dict[str, Any]]:
+        """Images with a map of where the network looked; none where the run kept none."""
+        return list(self.pictures.get("explanations") or [])
+
+    @property
+    def ranking(self) -> dict[str, Any] | None:
+        """The backbones that were compared; None where there was only one."""
+        return self.metrics.get("ranking")
+
+    @property
+    def compared(self) -> list[dict[str, Any]]:
+        """Tests against every baseline, the smallest gain first."""
+        found = (self.metrics["verdict"] or {}).get("rivals") or []
+        return sorted(found, key=lambda r: float(r["gain"]))
+
+    @property
+    def harmed(self) -> list[dict[str, Any]]:
+        """Classes on which transfer is clearly worse, the worst first."""
+        found = (self.metrics["verdict"] or {}).get("per_class") or []
+        return sorted((c for c in found if c["harmed"]), key=lambda c: float(c["gain"]))
+
 
 def read(folder: Path, name: str) -> Facts:
     """Read a run folder.

@@ -12,35 +12,77 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from headstart.report import charts, training_charts, training_words, words
+from headstart.report import (
+    charts,
+    study_charts,
+    study_words,
+    training_charts,
+    training_words,
+    trust_charts,
+    trust_words,
+    words,
+)
 from headstart.report.facts import FEW, Facts
 
 HERE = Path(__file__).parent
-TEMPLATE, STYLE, SCRIPT = "template.html.j2", "page.css", "page.js"
+STYLE, SCRIPT = "page.css", "page.js"
 
 
 def compose(facts: Facts) -> str:
-    """Return the whole page.
+    """Return the whole page of a run."""
+    return fill(
+        "run.html.j2",
+        title=_title(facts),
+        headline=words.headline(facts.metrics["verdict"]),
+        version=str(facts.run["versions"]["headstart"]),
+        sections=contents(facts),
+        facts=facts,
+        charts=charts,
+        drawn=training_charts,
+        told=training_words,
+        doubt=trust_charts,
+        doubted=trust_words,
+        few=FEW,
+        order=_warning_about_order(facts),
+        snippets=snippets(facts.name),
+    )
+
+
+def fill(
+    template: str, *, title: str, headline: str, version: str, sections: dict[str, str], **more: Any
+) -> str:
+    """Lay what a page has of its own into what all pages share.
 
     Class names, paths and messages come from the user's files: all are escaped, and the page's
     policy admits no script but its own.
+
+    Parameters
+    ----------
+    template : str
+        Extends ``base.html.j2``.
+    title, headline : str
+        What it is about, and what came out.
+    version : str
+        Of headstart, when the numbers were made.
+    sections : dict
+        Id and name of every section, in order.
+    **more
+        What the template itself asks for.
     """
     script = (HERE / SCRIPT).read_text("utf-8")
-    style = (HERE / STYLE).read_text("utf-8")
-    return _environment().get_template(TEMPLATE).render(
-        facts=facts,
-        title=_title(facts),
-        charts=charts,
+    return _environment().get_template(template).render(
+        title=title,
+        headline=headline,
+        version=version,
+        sections=sections,
         words=words,
-        drawn=training_charts,
-        told=training_words,
-        few=FEW,
-        sections=contents(facts),
-        order=_warning_about_order(facts),
-        snippets=snippets(facts.name),
+        study_charts=study_charts,
+        study_words=study_words,
+        palette=charts.PALETTE,
         script=Markup(script),
-        style=Markup(style),
+        style=Markup((HERE / STYLE).read_text("utf-8")),
         policy=policy(script),
+        **more,
     )  # fmt: skip
 
 
@@ -49,14 +91,18 @@ SECTIONS = {
     "gain": "Comparison",
     "curve": "More images?",
     "findings": "Checks",
+    "labels": "Labels",
     "classes": "Classes",
     "confusion": "Mix-ups",
     "reliability": "Confidence",
     "head": "Head",
+    "trust": "Trust",
+    "ranking": "Backbones",
     "tried": "Methods",
     "training": "Training",
     "map": "Map",
     "gallery": "Mistakes",
+    "looks": "Looks",
     "model": "Model",
     "use": "Use it",
     "method": "Method",
@@ -66,9 +112,15 @@ SECTIONS = {
 
 def contents(facts: Facts) -> dict[str, str]:
     """Return the sections that a run has numbers for, in their order."""
-    absent = {"tried"} if not facts.candidates else set()
-    absent |= {"training"} if not facts.training else set()
-    return {key: label for key, label in SECTIONS.items() if key not in absent}
+    there = {
+        "labels": facts.label_issues,
+        "trust": facts.abstention or facts.unfamiliar,
+        "ranking": facts.ranking,
+        "tried": facts.candidates,
+        "training": facts.training,
+        "looks": facts.looks,
+    }
+    return {key: label for key, label in SECTIONS.items() if there.get(key, True)}
 
 
 def policy(script: str) -> str:

@@ -6,6 +6,7 @@ with it: those it got most wrong, those it was least sure of, and a map of small
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 GALLERY, GALLERY_SIDE = 12, 160
+SUSPECTS = 24
+EXPLAINED, EXPLAINED_SIDE = 12, 224
 POINTS, POINT_SIDE, POINT_QUALITY = 400, 40, 70
 AXES = 50
 """Principal axes that t-SNE sees, as its authors advise (van der Maaten & Hinton 2008, sec. 4)."""
@@ -34,7 +37,13 @@ STEPS = 500
 
 
 def collect(
-    dataset: Dataset, features: Features, judgement: Judgement, task: Task
+    dataset: Dataset,
+    features: Features,
+    judgement: Judgement,
+    task: Task,
+    *,
+    label_issues: Sequence[Mapping[str, Any]] | None = None,
+    explanations: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Choose and shrink the pictures of a report.
 
@@ -42,6 +51,12 @@ def collect(
     ----------
     dataset, features, judgement, task
         What the run was judged on; rows of all four correspond.
+    label_issues : sequence of mapping, optional
+        As in metrics.json, the most suspicious first: ``path, label, suggested, confidence,
+        given``. The first ``SUSPECTS`` are shown.
+    explanations : sequence of mapping, optional
+        ``path, label, predicted, confidence, kind, image, map``, the last two as
+        :class:`PIL.Image.Image`. The first ``EXPLAINED`` are shown.
 
     Returns
     -------
@@ -50,12 +65,27 @@ def collect(
         confidence, image}``; ``map: {method, points}``, each point ``{x, y, path, label,
         predicted, right, image}`` with x and y in 0..1 (y downwards), and ``predicted`` and
         ``right`` null for images that were only trained on. ``image`` is a JPEG ``data:`` address.
+        Where they were given, ``label_issues`` (with ``image``) and ``explanations`` (``image``
+        and ``map`` as addresses).
     """
-    return {
+    found = {
         "schema": SCHEMA,
         "gallery": _gallery(dataset, features, judgement),
         "map": _map(dataset, features, judgement, task.seed),
     }
+    if label_issues is not None:
+        found["label_issues"] = _suspects(dataset, features, label_issues)
+    if explanations is not None:
+        found["explanations"] = [_explanation(pair) for pair in explanations[:EXPLAINED]]
+    return found
+
+
+def data_uri(image: Image.Image, side: int = EXPLAINED_SIDE) -> str:
+    """Encode an image as a JPEG ``data:`` address, at most ``side`` pixels wide and high.
+
+    Under 25 kB at the default side for anything but noise.
+    """
+    return thumbnail_data_uri(image.convert("RGB"), side)
 
 
 def sample(
@@ -134,6 +164,28 @@ def _gallery(
         "most_wrong": [shot(i) for i in unsure[wrong[unsure]][::-1][:GALLERY]],
         "least_sure": [shot(i) for i in unsure[:GALLERY]],
     }
+
+
+def _suspects(
+    dataset: Dataset, features: Features, issues: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Show the most suspicious labels; a path that the dataset does not know is left out."""
+    row_of = {ref: row for row, ref in enumerate(dataset.refs)}
+    return [
+        {
+            **{key: issue[key] for key in ("path", "label", "suggested", "confidence", "given")},
+            "image": thumbnail_data_uri(
+                _original(dataset, features, row_of[issue["path"]]), GALLERY_SIDE
+            ),
+        }
+        for issue in issues[:SUSPECTS]
+        if issue["path"] in row_of
+    ]
+
+
+def _explanation(pair: Mapping[str, Any]) -> dict[str, Any]:
+    said = {key: pair[key] for key in ("path", "label", "predicted", "confidence", "kind")}
+    return said | {"image": data_uri(pair["image"]), "map": data_uri(pair["map"])}
 
 
 def _original(dataset: Dataset, features: Features, row: int) -> Image.Image:

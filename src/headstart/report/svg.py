@@ -92,11 +92,17 @@ class Frame:
         """Join points (x, y) by straight lines."""
         return tag("polyline", points=self._path(points), class_=kind)
 
-    def band(self, xs: Sequence[float], lows: Sequence[float], highs: Sequence[float]) -> Markup:
+    def band(
+        self,
+        xs: Sequence[float],
+        lows: Sequence[float],
+        highs: Sequence[float],
+        kind: str = "band",
+    ) -> Markup:
         """Fill between two lines."""
         there = list(zip(xs, highs, strict=True))
         back = list(zip(xs, lows, strict=True))[::-1]
-        return tag("polygon", points=self._path(there + back), class_="band")
+        return tag("polygon", points=self._path(there + back), class_=kind)
 
     def dot(self, x: float, y: float, title: str, kind: str = "dot", r: float = 4.5) -> Markup:
         """Mark a point; the title shows when it is pointed at."""
@@ -107,6 +113,16 @@ class Frame:
         """Draw a vertical interval."""
         at = self.across(x)
         return tag("line", x1=at, x2=at, y1=self.down(low), y2=self.down(high), class_="whisker")
+
+    def marked(self, x: float, y: float, title: str, word: str) -> Markup:
+        """Mark the chosen point, with a word below it, or above where there is no room."""
+        down = self.down(y)
+        below = down + 26 < self.height - self.bottom
+        side = (self.across(x) - self.left) / (self.width - self.left - self.right)
+        anchor = "start" if side < 0.2 else "end" if side > 0.8 else "middle"
+        text = tag("text", word, x=self.across(x), y=down + 26 if below else down - 14,
+                   text_anchor=anchor, class_="label chosen")  # fmt: skip
+        return self.dot(x, y, title, "dot chosen", 8) + text
 
     def drawing(self, said: str, *parts: Markup) -> Markup:
         """Close the drawing; ``said`` describes it to who cannot see it."""

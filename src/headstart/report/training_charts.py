@@ -14,18 +14,11 @@ from markupsafe import Markup
 from headstart.judge.intervals import Interval
 from headstart.report.charts import raised
 from headstart.report.curves import TRAINING, VALIDATION, Curves, Epoch
+from headstart.report.scales import moments, shares
+from headstart.report.scatter import LABEL, Spot, scatter
 from headstart.report.svg import Frame, log_ticks, spread, tag, ticks
 
 NOTHING = Markup("")
-TIMES: dict[float, str] = {
-    **{s: f"{s:g} s" for s in (0.01, 0.03, 0.1, 0.3, 1, 4, 15)},
-    **{60 * m: f"{m} min" for m in (1, 4, 15)},
-    **{3600 * h: f"{h} h" for h in (1, 4, 16, 64)},
-}
-"""Seconds that stand on an axis of time, and how they are written; about four times apart."""
-LABEL = 21
-"""Height of a line of text, in units of the drawing."""
-LONGEST = 26
 
 
 def loss(curves: Curves) -> Markup:
@@ -74,7 +67,7 @@ def wise(points: Sequence[dict[str, Any]], alpha: float | None) -> Markup:
     ends, levels = shares(ys)
     frame = Frame((0, 1), ends)
     marks = [
-        _marked(frame, x, y, f"alpha {x:g}: accuracy {y:.1%}", f"alpha {x:g}, chosen")
+        frame.marked(x, y, f"alpha {x:g}: accuracy {y:.1%}", f"alpha {x:g}, chosen")
         if alpha is not None and math.isclose(x, alpha, abs_tol=1e-9)
         else frame.dot(x, y, f"alpha {x:g}: accuracy {y:.1%}", r=3.5)
         for x, y in zip(xs, ys, strict=True)
@@ -108,7 +101,7 @@ def finder(found: dict[str, Any]) -> Markup:
         at = math.log10(suggested)
         level = min(points, key=lambda p: abs(p[0] - at))[1]
         said = f"{suggested:.2g}, suggested"
-        mark = _marked(frame, at, min(level, top), f"Learning rate {said}", said)
+        mark = frame.marked(at, min(level, top), f"Learning rate {said}", said)
     return frame.drawing(
         f"Loss while the learning rate rises; {said}.",
         frame.axes(
@@ -123,54 +116,37 @@ def finder(found: dict[str, Any]) -> Markup:
 
 def methods(candidates: Sequence[dict[str, Any]]) -> Markup:
     """Draw the accuracy of each method tried against the time it took, the chosen one marked."""
-    tried = measured(candidates)
-    if not tried:
+    spots = method_spots(candidates)
+    if not spots:
         return NOTHING
-    xs = [math.log10(max(c["seconds"], 0.01)) for c in tried]
-    frame = Frame(
-        (min(xs) - 0.35, max(xs) + 0.35),
-        shares([v for c in tried for v in (c["accuracy"], *(c["accuracy_ci95"] or ()))])[0],
-        height=340,
-    )
-    tall = (frame.top + 8, frame.height - frame.bottom - 6)
-    beside = spread([frame.down(c["accuracy"]) for c in tried], LABEL, *tall)
-    said = "; ".join(f"{c['name']} {c['accuracy']:.1%} in {c['seconds']:.3g} s" for c in tried)
-    return frame.drawing(
+    said = "; ".join(spot.title for spot in spots)
+    return scatter(
         f"Accuracy against time: {said}.",
-        frame.axes(
-            moments(*(10**x for x in frame.x)),
-            shares(frame.y)[1],
-            "time it took, on a logarithmic scale",
-            "accuracy on held-out images",
-        ),
-        *(
-            frame.error(x, *c["accuracy_ci95"])
-            for c, x in zip(tried, xs, strict=True)
-            if c["accuracy_ci95"]
-        ),
-        *(_method(frame, c, x, y) for c, x, y in zip(tried, xs, beside, strict=True)),
+        spots,
+        moments,
+        "time it took, on a logarithmic scale",
+        "accuracy on held-out images",
     )
+
+
+def method_spots(candidates: Iterable[dict[str, Any]]) -> list[Spot]:
+    """Place the methods that were measured: log10 of the seconds, and the accuracy."""
+    return [
+        Spot(
+            c["name"],
+            math.log10(max(c["seconds"], 0.01)),
+            float(c["accuracy"]),
+            c["accuracy_ci95"],
+            f"{c['name']}: {c['accuracy']:.1%} in {c['seconds']:.3g} s",
+            ", chosen" if c["chosen"] else "",
+        )
+        for c in measured(candidates)
+    ]
 
 
 def measured(candidates: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Keep the methods that have both an accuracy and a time."""
     return [c for c in candidates if c["accuracy"] is not None and c["seconds"] is not None]
-
-
-def shares(values: Sequence[float]) -> tuple[Interval, list[tuple[float, str]]]:
-    """Choose the ends and the ticks of an axis for shares.
-
-    Examples
-    --------
-    >>> shares([0.91, 0.93])
-    ((0.9, 0.95), [(0.9, '90%'), (0.91, '91%'), (0.92, '92%'), (0.93, '93%'), (0.94, '94%'), (0.95, '95%')])
-    """  # noqa: E501
-    step = 20 if max(values) - min(values) < 0.25 else 10
-    low = math.floor(step * min(values) + 1e-9) / step
-    high = min(1.0, math.ceil(step * max(values) - 1e-9) / step)
-    if high - low < 1e-9:
-        low, high = (low - 1 / step, high) if high > 0.5 else (low, high + 1 / step)
-    return (low, high), [(v, f"{v:.0%}") for v in ticks(low, high, 5)]
 
 
 def epochs(longest: int) -> Interval:
@@ -183,18 +159,6 @@ def epochs(longest: int) -> Interval:
     """
     air = 0.03 * (longest - 1) or 0.5
     return 1 - air, longest + air
-
-
-def moments(low: float, high: float) -> list[tuple[float, str]]:
-    """Choose at most six ticks of an axis of log10 seconds.
-
-    Examples
-    --------
-    >>> [said for _, said in moments(2, 200)]
-    ['4 s', '15 s', '1 min']
-    """
-    inside = [(math.log10(s), said) for s, said in TIMES.items() if low <= s <= high]
-    return inside[:: math.ceil(len(inside) / 6) or 1]
 
 
 def _by_epoch(
@@ -245,38 +209,6 @@ def _mark(frame: Frame, point: tuple[int, float], name: str, number: str, r: flo
     x, y = frame.across(point[0]), frame.down(point[1])
     return tag("rect", tag("title", title), x=x - r, y=y - r, width=2 * r, height=2 * r,
                class_=f"dot {name}")  # fmt: skip
-
-
-def _marked(frame: Frame, x: float, y: float, title: str, word: str) -> Markup:
-    """Mark the chosen point, with a word below it, or above where there is no room."""
-    down = frame.down(y)
-    below = down + 26 < frame.height - frame.bottom
-    side = (frame.across(x) - frame.left) / (frame.width - frame.left - frame.right)
-    anchor = "start" if side < 0.2 else "end" if side > 0.8 else "middle"
-    text = tag("text", word, x=frame.across(x), y=down + 26 if below else down - 14,
-               text_anchor=anchor, class_="label chosen")  # fmt: skip
-    return frame.dot(x, y, title, "dot chosen", 8) + text
-
-
-def _method(frame: Frame, candidate: dict[str, Any], x: float, place: float) -> Markup:
-    """Draw a method: its point and, on the side where there is room, its name."""
-    y, chosen = float(candidate["accuracy"]), bool(candidate["chosen"])
-    across, right = frame.across(x), x > sum(frame.x) / 2
-    short = candidate["name"]
-    short = short if len(short) <= LONGEST else short[: LONGEST - 1] + "…"
-    title = f"{candidate['name']}: {y:.1%} in {candidate['seconds']:.3g} s"
-    away = -14 if right else 14
-    parts = []
-    if abs(place - frame.down(y)) > LABEL / 2:
-        parts.append(tag("line", x1=across, y1=frame.down(y), x2=across + 0.8 * away, y2=place,
-                         class_="leader"))  # fmt: skip
-    parts += [
-        frame.dot(x, y, title, "dot chosen" if chosen else "dot", 8 if chosen else 5),
-        tag("text", f"{short}, chosen" if chosen else short, x=across + away, y=place, dy="0.35em",
-            text_anchor="end" if right else "start",
-            class_="label chosen" if chosen else "label"),
-    ]  # fmt: skip
-    return Markup("").join(parts)
 
 
 def _size(count: int) -> float:

@@ -150,8 +150,10 @@ def more_images(curve: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def trust(bins: Sequence[dict[str, float]], ece: float) -> str:
-    """Say whether stated confidences can be believed."""
+def trust(
+    bins: Sequence[dict[str, float]], ece: float, ece_ci95: Sequence[float] | None = None
+) -> str:
+    """Say whether stated confidences can be believed; the interval where it was measured."""
     counts = np.array([b["count"] for b in bins])
     stated = float(np.average([b["confidence"] for b in bins], weights=counts))
     right = float(np.average([b["accuracy"] for b in bins], weights=counts))
@@ -161,9 +163,13 @@ def trust(bins: Sequence[dict[str, float]], ece: float) -> str:
         lean = "neither too sure nor too modest"
     elif abs(gap) > 5:
         lean = lean.replace("slightly ", "")
+    doubt = ""
+    if ece_ci95:
+        doubt = f", 95 % interval {100 * ece_ci95[0]:.1f} to {100 * ece_ci95[1]:.1f}"
     return (
         f"It says {stated:.0%} on average and is right {right:.0%} of the time: {lean}. Over all "
-        f"levels of confidence the two differ by {100 * ece:.1f} points (the calibration error)."
+        f"levels of confidence the two differ by {100 * ece:.1f} points (the calibration "
+        f"error{doubt})."
     )
 
 
@@ -176,6 +182,17 @@ def sureness(confidence: float) -> str:
     ('87%', 'over 99%')
     """
     return "over 99%" if confidence > 0.99 else f"{confidence:.0%}"
+
+
+def doubt(probability: float) -> str:
+    """Say a small probability without ever claiming impossibility.
+
+    Examples
+    --------
+    >>> doubt(0.0004), doubt(0.083)
+    ('under 1%', '8%')
+    """
+    return "under 1%" if probability < 0.01 else f"{probability:.0%}"
 
 
 def preprocessing(look: Preprocessing) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.transfer.familiar import Familiarity
 from headstart.transfer.heads import Head
 from headstart.transfer.logistic import softmax
 
@@ -30,6 +31,8 @@ class FittedModel:
     classes : tuple of str
     familiar : Familiarity or None
         What embeddings of the training images look like.
+    abstain : float or None, 0 to 1
+        Below this confidence the model gives no answer; None: it always answers.
     """
 
     method: str
@@ -37,46 +40,21 @@ class FittedModel:
     temperature: float
     classes: tuple[str, ...]
     familiar: Familiarity | None = None
+    abstain: float | None = None
 
     def predict_proba(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return calibrated probabilities: ``(n, dim)`` -> ``(n, K)``, rows sum to one."""
         logits = self.head.logits(np.asarray(X, np.float64))
         return np.asarray(softmax(logits / self.temperature))
 
+    def is_unfamiliar(self, X: NDArray[np.floating]) -> NDArray[np.bool_] | None:
+        """Flag rows (n, dim) unlike everything trained on; None where the model cannot tell.
 
-@dataclass(frozen=True)
-class Familiarity:
-    """Flags inputs that look like nothing in the training set.
-
-    The score is the cosine to the nearest training class mean, after centring on the training
-    mean; the threshold is the 1st percentile of the training images' own scores with their image
-    left out of its class mean, so about 1 % of ordinary inputs are flagged.
-    """
-
-    mean: NDArray[np.float32]  # (dim,)
-    centroids: NDArray[np.float32]  # (K, dim), unit length
-    threshold: float
-
-    @classmethod
-    def fit(cls, X: NDArray[np.floating], y: NDArray[np.integer], n_classes: int) -> Familiarity:
-        """Learn from training embeddings (n, dim) and labels (n,)."""
-        mean = X.mean(axis=0)
-        Z = _unit(X - mean)
-        sums = np.stack([Z[y == c].sum(axis=0) for c in range(n_classes)])
-        scores = Z @ _unit(sums).T
-        rows = np.arange(len(y))
-        scores[rows, y] = (Z * _unit(sums[y] - Z)).sum(axis=1)  # leave the image itself out
-        threshold = float(np.quantile(scores.max(axis=1), 0.01))
-        return cls(mean.astype(np.float32), _unit(sums).astype(np.float32), threshold)
-
-    def is_unfamiliar(self, X: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Flag rows (n, dim) that are farther from every class than training images are."""
-        scores = _unit(X - self.mean) @ self.centroids.T
-        return np.asarray(scores.max(axis=1) < self.threshold)
-
-
-def _unit(X: NDArray[np.floating]) -> NDArray[np.floating]:
-    return X / np.maximum(np.linalg.norm(X, axis=-1, keepdims=True), 1e-12)
+        Of all layers side by side the last, the embedding, tells.
+        """
+        if self.familiar is None:
+            return None
+        return self.familiar.is_unfamiliar(X[:, -self.familiar.centroids.shape[1] :])
 
 
 __all__ = ["Familiarity", "FittedModel", "Head"]

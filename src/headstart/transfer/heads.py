@@ -19,6 +19,9 @@ class Head(Protocol):
     def logits(self, X: Floats) -> Floats:
         """Score rows: ``(n, dim)`` -> ``(n, K)``; softmax of it is the head's belief."""
 
+    def slope(self, x: Floats, c: int) -> Floats:
+        """Differentiate the logit of class ``c`` at one row: ``(dim,)`` -> ``(dim,)``, float64."""
+
 
 @dataclass(frozen=True)
 class LinearHead:
@@ -31,6 +34,10 @@ class LinearHead:
     def logits(self, X: Floats) -> Floats:
         """``x W + b``."""
         return X @ self.W + self.b
+
+    def slope(self, x: Floats, c: int) -> Floats:
+        """Column ``c`` of ``W``, the same everywhere."""
+        return self.W[:, c].astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,10 @@ class CentroidHead:
         Z = _unit(X - self.mean)
         cross = Z @ self.centroids.T
         return -10 * (1 - 2 * cross + np.square(self.centroids).sum(axis=1))
+
+    def slope(self, x: Floats, c: int) -> Floats:
+        """``20 dz/dx m_c``: only ``z·m_c`` depends on the row (see ``_unit_slope``)."""
+        return 20 * _unit_slope(x - self.mean, self.centroids[c])
 
 
 @dataclass(frozen=True)
@@ -101,6 +112,23 @@ class NeighbourHead:
         shares = shares / shares.sum(axis=1, keepdims=True)
         return np.log(shares + 1e-3)
 
+    def slope(self, x: Floats, c: int) -> Floats:
+        """``ds_c / (s_c + 0.001)`` of the share ``s_c``, among the k that vote now.
+
+        With votes ``v_j = exp((z·b_j - 1) / T)`` and ``u_j = v_j / sum v`` the share changes by
+        ``ds_c = sum_j u_j ([y_j = c] - s_c) d(z·b_j) / T``: not at all where all are of one class.
+        """
+        z = _unit(x[None] - self.mean)[0].astype(np.float32)
+        similar = self.bank @ z
+        k = min(int(self.shape[0]), len(similar))
+        near = np.argpartition(-similar, k - 1)[:k]
+        votes = np.exp((similar[near].astype(np.float64) - 1) / 0.07)
+        votes /= votes.sum()
+        own = self.labels[near] == c
+        share = votes[own].sum()
+        pull = (votes * (own - share)) @ self.bank[near].astype(np.float64)  # (dim,)
+        return _unit_slope(x - self.mean, pull) / (0.07 * (share + 1e-3))
+
 
 HEADS: dict[str, type[LinearHead] | type[CentroidHead] | type[NeighbourHead]] = {
     head.kind: head for head in (LinearHead, CentroidHead, NeighbourHead)
@@ -114,3 +142,10 @@ def arrays_of(head: Head) -> dict[str, NDArray[np.generic]]:
 
 def _unit(X: Floats) -> Floats:
     return X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-12)
+
+
+def _unit_slope(v: Floats, target: Floats) -> Floats:
+    """Differentiate ``z·t`` by ``v``, where ``z = v / |v|``: ``(t - (z·t) z) / |v|``."""
+    size = max(float(np.linalg.norm(v)), 1e-12)
+    z = np.asarray(v, np.float64) / size
+    return (target - (z @ target) * z) / size

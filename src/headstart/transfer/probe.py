@@ -8,7 +8,7 @@ where they are clearly more accurate.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,12 @@ class Choice:
     temperature : float
     candidates : list of dict
         Every head tried: kind, C, accuracy, log loss, its standard error.
+    balanced : bool
+        Whether classes were weighed equally.
+    right : ndarray of shape (n_held,), float64
+        1 where the chosen head is right about a held-out row, 0 where wrong, times the row's weight
+        (mean one); rows in the order of the folds. Its mean is ``accuracy``. Choices made on the
+        same folds can be compared row by row.
     """
 
     kind: str
@@ -58,6 +64,7 @@ class Choice:
     temperature: float
     candidates: list[dict[str, Any]]
     balanced: bool = False
+    right: Floats = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
 
     def fit(self, X: Floats, y: Ints, n_classes: int, *, exact: bool = False) -> Head:
         """Refit the chosen head on all given rows; ``exact`` for the head that is kept."""
@@ -91,16 +98,16 @@ def choose_head(
         Also try kNN and nearest class mean.
     """
     held = np.concatenate([out for _, out in folds])
-    weight = _score_weights(y[held], n_classes, balanced)
+    weight = score_weights(y[held], n_classes, balanced)
     scored = _walk_path(X, y, n_classes, folds, weight, balanced)
-    best = _one_standard_error(scored)
+    best = one_standard_error(scored)
     if rivals:
         offered = [r for r in RIVALS if r is CentroidHead or len(X) < ENOUGH]
         for rival in offered:
             logits = np.concatenate(
                 [rival.fit(X[rows], y[rows], n_classes).logits(X[out]) for rows, out in folds]
             )
-            scored.append(_score(rival.kind, 0.0, logits, y[held], folds, weight))
+            scored.append(score_head(rival.kind, 0.0, logits, y[held], folds, weight))
             if _clearly_better(scored[-1], best):
                 best = scored[-1]
     return Choice(
@@ -110,6 +117,7 @@ def choose_head(
         fit_temperature(best.logits, y[held]),
         [s.row() for s in scored],
         balanced,
+        best.right,
     )
 
 
@@ -160,7 +168,9 @@ def fit_temperature(logits: Floats, y: Ints) -> float:
 
 
 @dataclass(frozen=True)
-class _Scored:
+class Scored:
+    """A head and strength, and what its held-out logits are worth."""
+
     kind: str
     C: float
     logits: Floats  # (n_held, K)
@@ -182,7 +192,7 @@ class _Scored:
 
 def _walk_path(
     X: Floats, y: Ints, n_classes: int, folds: Folds, weight: Floats, balanced: bool
-) -> list[_Scored]:
+) -> list[Scored]:
     """Score each strength, weak models first, until the loss has clearly turned up.
 
     The weakly regularised end is the slow one, and never chosen once the loss rises: stop after
@@ -190,18 +200,18 @@ def _walk_path(
     """
     held = np.concatenate([out for _, out in folds])
     path = LogisticPath(X, y, n_classes, [rows for rows, _ in folds], balanced=balanced)
-    scored: list[_Scored] = []
+    scored: list[Scored] = []
     for C in STRENGTHS:
         all_logits = path.advance(float(C))
         logits = np.concatenate([all_logits[f][out] for f, (_, out) in enumerate(folds)])
-        scored.append(_score(LinearHead.kind, float(C), logits, y[held], folds, weight))
+        scored.append(score_head(LinearHead.kind, float(C), logits, y[held], folds, weight))
         best = min(scored, key=lambda s: s.log_loss)
         if all(s.log_loss > best.log_loss + best.se for s in scored[-2:]):
             break
     return scored
 
 
-def _one_standard_error(scored: list[_Scored]) -> _Scored:
+def one_standard_error(scored: list[Scored]) -> Scored:
     """Return the simplest (smallest C) within one standard error of the best log loss.
 
     References
@@ -212,23 +222,26 @@ def _one_standard_error(scored: list[_Scored]) -> _Scored:
     return next(s for s in scored if s.log_loss <= best.log_loss + best.se)
 
 
-def _clearly_better(rival: _Scored, best: _Scored) -> bool:
+def _clearly_better(rival: Scored, best: Scored) -> bool:
     """Whether the rival is right more often by over one standard error of the paired difference."""
     gain = rival.right - best.right
     return bool(gain.mean() > gain.std() / np.sqrt(len(gain)) and gain.mean() > 0)
 
 
-def _score(kind: str, C: float, logits: Floats, y: Ints, folds: Folds, weight: Floats) -> _Scored:
+def score_head(
+    kind: str, C: float, logits: Floats, y: Ints, folds: Folds, weight: Floats
+) -> Scored:
+    """Score the held-out logits of all folds, joined: ``(n_held, K)``, their rows weighted."""
     p = softmax(logits)[np.arange(len(y)), y]
     loss = -np.log(np.maximum(p, 1e-12)) * weight
     right = (logits.argmax(axis=1) == y) * weight
     ends = np.cumsum([len(out) for _, out in folds])[:-1]
     per_fold = np.array([part.mean() for part in np.split(loss, ends)])
     se = float(per_fold.std(ddof=1) / np.sqrt(len(per_fold))) if len(per_fold) > 1 else 0.0
-    return _Scored(kind, C, logits, right, float(right.mean()), float(loss.mean()), se)
+    return Scored(kind, C, logits, right, float(right.mean()), float(loss.mean()), se)
 
 
-def _score_weights(y: Ints, n_classes: int, balanced: bool) -> Floats:
+def score_weights(y: Ints, n_classes: int, balanced: bool) -> Floats:
     """Weights with mean one: equal, or such that every class counts the same."""
     if not balanced:
         return np.ones(len(y))

@@ -1,0 +1,197 @@
+"""Every stage of a network at once: what each block knows, pooled to one vector an image.
+
+One pass gives all of them: the network runs as it is, and hooks on its blocks keep what passes.
+Whoever converts or traces the network sees their pooled outputs as part of it, whatever its
+architecture and whether or not it can be cut there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from headstart.backbones import Ref
+from headstart.errors import BackboneError
+
+if TYPE_CHECKING:
+    from headstart.backbones.saved import SavedBackbone
+    from headstart.backbones.vision import VisionBackbone
+
+EMBEDDING = "embedding"
+"""Name of the last stage: what the backbone gives without :class:`Stages`."""
+HOW = "pooled at every stage"
+
+
+class Stages(nn.Module):
+    """Pixels to the pooled outputs of all blocks: uint8 ``(B, H, W, 3)`` -> ``(B, sum(dims))``.
+
+    Maps and tokens are averaged over their places, vectors stay as they are; the blocks come in
+    the order in which they run, and last the embedding itself. Left out are blocks that give no
+    tensor of images, and one whose pooled output is the embedding.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The blocks, then ``"embedding"``.
+    dims : tuple of int
+        Columns of each stage.
+    shapes : tuple of tuple of int
+        One image's activations behind each: (C, H, W) for maps, (T, D) for tokens, (D,) else.
+    card : Card
+        That of the backbone with a ``weights_hash`` of its own, so that caches tell them apart,
+        and ``dim`` = sum of ``dims``.
+
+    Raises
+    ------
+    BackboneError
+        A network without blocks to look at.
+    """
+
+    def __init__(self, backbone: VisionBackbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self._passing = threading.local()  # several threads run one network at the same time
+        for name, module in backbone.blocks():
+            module.register_forward_hook(self._note(name))
+        card = backbone.card
+        with torch.no_grad():
+            maps, embedding = self._run(_samples(card.preprocessing.size))
+        maps = {name: out for name, out in maps.items() if _usable(out, embedding)}
+        if not maps:
+            raise BackboneError(
+                f"{card.name} has no blocks whose outputs could be compared.",
+                "Use --method probe, or another --backbone.",
+            )
+        shown = [_channels_first(out) for out in maps.values()]
+        self.names = (*maps, EMBEDDING)
+        self.dims = (*(pooled(out).shape[1] for out in maps.values()), embedding.shape[1])
+        self.shapes = (*(tuple(out.shape[1:]) for out in shown), tuple(embedding.shape[1:]))
+        mark = hashlib.sha256(f"{card.weights_hash} {HOW}".encode()).hexdigest()
+        self.card = replace(card, weights_hash=mark, dim=sum(self.dims))
+        self.eval()
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Run the network once and pool what its blocks gave."""
+        maps, embedding = self._run(pixels)
+        stages = [pooled(maps[name]) for name in self.names[:-1]]
+        return torch.cat([*stages, embedding.float()], dim=1)
+
+    def columns(self) -> dict[str, slice]:
+        """Return where each stage lies in the output."""
+        ends = torch.tensor((0, *self.dims)).cumsum(0).tolist()
+        return {n: slice(ends[i], ends[i + 1]) for i, n in enumerate(self.names)}
+
+    def _run(self, pixels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        self._passing.maps = {}
+        try:
+            embedding = self.backbone(pixels)
+            return self._passing.maps, embedding
+        finally:
+            del self._passing.maps
+
+    def _note(self, name: str) -> Callable[[nn.Module, object, object], None]:
+        def hook(_module: nn.Module, _given: object, out: object) -> None:
+            maps: dict[str, object] | None = getattr(self._passing, "maps", None)
+            if maps is not None:  # else the network runs for somebody else
+                maps.pop(name, None)  # a block that runs twice counts where it ran last
+                maps[name] = out
+
+        return hook
+
+
+@dataclass(frozen=True)
+class StagesRef:
+    """Stands where a :class:`~headstart.backbones.Ref` does, for all stages of one."""
+
+    ref: Ref | SavedBackbone
+
+    def __str__(self) -> str:
+        return f"{self.ref} {HOW}"
+
+    def fingerprint(self) -> str | None:
+        """Hash of the weights and of what is made of them, or None if only loading can tell."""
+        mark = self.ref.fingerprint()
+        return mark and hashlib.sha256(f"{mark} {HOW}".encode()).hexdigest()
+
+    def load(self) -> Stages:
+        """Build the network and watch its blocks."""
+        return Stages(self.ref.load())
+
+
+def pooled(out: Tensor) -> Tensor:
+    """Average over places: maps ``(B, C, H, W)``, tokens ``(B, T, D)``, vectors as they are.
+
+    Returns
+    -------
+    Tensor of shape (B, C) or (B, D), float32
+    """
+    if out.dim() == 2:
+        return out.float()
+    if out.dim() == 3:
+        return out.float().mean(1)
+    return _channels_first(out).float().mean((2, 3))
+
+
+def macs(backbone: VisionBackbone) -> dict[str, float]:
+    """Measure the share of all multiplications done when each block is through.
+
+    Counted by torch's own counter (matrix products, convolutions, attention) on one image.
+
+    Returns
+    -------
+    dict of str to float
+        In the order in which blocks run, growing, 0..1; ``"embedding"`` last, with 1.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter, done = FlopCounterMode(display=False), dict[str, int]()
+
+    def note(name: str) -> Callable[..., None]:
+        def hook(*_: object) -> None:
+            done.pop(name, None)
+            done[name] = counter.get_total_flops()
+
+        return hook
+
+    hooks = [module.register_forward_hook(note(name)) for name, module in backbone.blocks()]
+    side = backbone.card.preprocessing.size
+    try:
+        with torch.no_grad(), counter:
+            backbone.net(torch.zeros(1, 3, side, side))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    total = max(counter.get_total_flops(), 1)
+    return {**{name: flops / total for name, flops in done.items()}, EMBEDDING: 1.0}
+
+
+def _channels_first(out: Tensor) -> Tensor:
+    """Turn maps (B, H, W, C) of a network that keeps them so into (B, C, H, W).
+
+    Images are square, so the two equal sides are the places.
+    """
+    if out.dim() == 4 and out.shape[1] == out.shape[2] != out.shape[3]:
+        return out.permute(0, 3, 1, 2)
+    return out
+
+
+def _usable(out: object, embedding: Tensor) -> bool:
+    if not isinstance(out, Tensor) or out.dim() not in (2, 3, 4) or len(out) != len(embedding):
+        return False
+    if not out.is_floating_point():
+        return False
+    vectors = pooled(out)
+    same = vectors.shape == embedding.shape and torch.allclose(vectors, embedding, 1e-5, 1e-6)
+    return not same
+
+
+def _samples(side: int) -> Tensor:
+    """Two noise images (2, side, side, 3) from a fixed seed; the caller's stream is left alone."""
+    stream = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (2, side, side, 3), dtype=torch.uint8, generator=stream)

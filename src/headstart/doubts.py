@@ -1,0 +1,148 @@
+"""What a run says of its own reliability, beyond the score.
+
+When not to answer (abstention), what it has never seen (unfamiliar inputs), which labels look
+wrong: all from answers by models that had not trained on the row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from headstart.features.engines import worker_count
+from headstart.judge.abstention import Abstention, cross_fitted, transferred
+from headstart.judge.calibration import false_alarms
+from headstart.judge.crossval import judge_folds
+from headstart.judge.estimate import TRANSFER, Judgement
+from headstart.judge.label_issues import find_label_issues, gain_of_mending
+from headstart.kept import HeldOut, Kept
+from headstart.prepare import Config, Prepared
+from headstart.transfer import FittedModel
+from headstart.transfer.probe import Choice
+
+KIND = "Mahalanobis distance of the embedding, shared covariance"
+MOST = 1000
+"""Suspected labels written down."""
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """The sections of ``metrics.json`` of these names."""
+
+    abstention: Abstention
+    unfamiliar: dict[str, Any] | None
+    label_issues: dict[str, Any]
+
+
+def doubt(
+    config: Config,
+    prepared: Prepared,
+    judgement: Judgement,
+    model: FittedModel,
+    choice: Choice,
+    kept: Kept | None,
+) -> Doubts:
+    """Work out what a finished model should be doubted for."""
+    held_out = _held_out(prepared, judgement, kept)
+    return Doubts(
+        _abstention(config, prepared, judgement, held_out),
+        _unfamiliar(prepared, judgement, model, kept),
+        _label_issues(prepared, judgement, held_out, choice),
+    )
+
+
+def _held_out(prepared: Prepared, judgement: Judgement, kept: Kept | None) -> HeldOut:
+    """Find an answer for training rows: those of the estimate, or others inside a training part."""
+    if not prepared.dataset.is_test[judgement.rows].any():
+        return HeldOut(judgement.rows, judgement.proba, judgement.fold)
+    if kept is not None and kept.held_out is not None:
+        return kept.held_out
+    task, rows = prepared.task, prepared.train
+    folds = task.folds(rows, 5, 6)
+    folds = [(rows[a], rows[b]) for a, b in folds]
+    spaces = {TRANSFER: prepared.features.vectors[0]}
+    outcome = judge_folds(spaces, task, folds, workers=worker_count())[TRANSFER]
+    return HeldOut.of(outcome.proba, [held for _, held in folds])
+
+
+def _abstention(
+    config: Config, prepared: Prepared, judgement: Judgement, known: HeldOut
+) -> Abstention:
+    """Learn the threshold on training rows; measure it on the rows of the estimate."""
+    y, wanted = prepared.task.y, config.abstain
+    groups = prepared.task.groups if prepared.task.grouped else None
+    of = (lambda rows: None) if groups is None else groups.__getitem__
+    if known.rows is judgement.rows or wanted is None:
+        rows, proba, fold = judgement.rows, judgement.proba, judgement.fold
+        return cross_fitted(y[rows], proba, fold, wanted, groups=of(rows))
+    return transferred(
+        (y[known.rows], known.proba), (y[judgement.rows], judgement.proba), wanted,
+        groups=of(judgement.rows),
+    )  # fmt: skip
+
+
+def _unfamiliar(
+    prepared: Prepared, judgement: Judgement, model: FittedModel, kept: Kept | None
+) -> dict[str, Any] | None:
+    """Measure how often ordinary images are called unfamiliar.
+
+    A fine-tuned network has seen all training rows, so of its embeddings the rate is a little low.
+    """
+    if model.familiar is None:
+        return None
+    task, rows, X = prepared.task, prepared.train, prepared.features.vectors[0]
+    if kept is not None and kept.features is not None:
+        X = np.zeros((len(task.y), kept.features.shape[1]), np.float32)
+        X[rows] = kept.features
+    folds = [(rows[a], rows[b]) for a, b in task.folds(rows, 5, 7)]
+    alarms = false_alarms(X, task.y, task.n_classes, folds, groups=task.groups)
+    return {"kind": KIND, "threshold": model.familiar.threshold, **alarms.to_json()}
+
+
+def _label_issues(
+    prepared: Prepared, judgement: Judgement, known: HeldOut, choice: Choice
+) -> dict[str, Any]:
+    """List labels that held-out answers contradict; try what mending them would bring."""
+    task, refs, classes = prepared.task, prepared.dataset.refs, prepared.dataset.classes
+    rows, proba = known.rows, known.proba
+    if known.rows is not judgement.rows:  # the test set's labels may be wrong, too
+        rows = np.concatenate([rows, judgement.rows])
+        proba = np.concatenate([proba, judgement.proba])
+    found = find_label_issues(task.y[rows], proba)
+    order = np.argsort(known.rows, kind="stable")
+    X, training = prepared.training()
+    mending = None
+    if len(known.rows) == len(X):
+        own = find_label_issues(training.y, known.proba[order])
+        mending = gain_of_mending(X, training, own, choice)
+    return {
+        "checked": found.checked,
+        "rows": [
+            {
+                "path": refs[rows[i]],
+                "label": classes[task.y[rows[i]]],
+                "suggested": classes[suggested],
+                "confidence": float(confidence),
+                "given": float(given),
+            }
+            for i, suggested, confidence, given in zip(
+                found.rows[:MOST], found.suggested, found.confidence, found.given, strict=False
+            )
+        ],
+        "expected_gain": mending and mending.gain,
+        "expected_gain_ci95": mending and list(mending.gain_ci95),
+        "sentence": _sentence(len(found), found.checked)
+        + (f" {mending.sentence}" if mending else ""),
+    }
+
+
+def _sentence(count: int, checked: int) -> str:
+    if not count:
+        return f"No label of {checked} is clearly contradicted by the model."
+    labels = "label is" if count == 1 else "labels are"
+    return (
+        f"{count} of {checked} {labels} contradicted by models that had not seen them. "
+        "Some will be wrong labels, others hard images: look before changing one."
+    )

@@ -1,0 +1,67 @@
+"""Where the network looked, in the images of a run that it got most wrong or was least sure of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from headstart.errors import HeadstartError
+from headstart.features.engines import Kitchen, worker_count
+from headstart.features.store import cache_folder
+from headstart.judge.estimate import Judgement
+from headstart.judge.explain import choose, explain, integrity, mapper, mapper_of, overlay
+from headstart.kept import Kept
+from headstart.prepare import Prepared
+from headstart.transfer import FittedModel
+
+
+def explanations(
+    prepared: Prepared, judgement: Judgement, model: FittedModel, kept: Kept | None
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """Show what spoke for the answer that an image was given while it was held out.
+
+    Returns
+    -------
+    list of dict
+        As ``report.pictures.collect`` takes them; none for networks without maps, and for models
+        of several layers.
+    dict or None
+        The test of whether the maps mark what counts, as ``metrics.json`` has it.
+    """
+    if kept is not None and kept.engine is not None:
+        return [], None
+    if kept is not None and kept.backbone is not None:
+        network = mapper_of(kept.backbone)
+    else:
+        network = mapper(prepared.ref, prepared.engine, Kitchen(cache_folder(), worker_count()))
+    if network is None:
+        return [], None
+    dataset, y = prepared.dataset, prepared.task.y[judgement.rows]
+    picks = choose(judgement.proba, y)
+    rows = [int(judgement.rows[i]) for i, _ in picks]
+    said = judgement.proba.argmax(axis=1)
+    try:
+        found = explain(
+            dataset.files, rows, model, network, targets=[int(said[i]) for i, _ in picks]
+        )
+        tested = integrity(found, model, network, prepared.task.seed)
+    except HeadstartError:  # a file that went away meanwhile: no reason to lose the run
+        return [], None
+    place = dict(zip(rows, picks, strict=True))
+    shown = []
+    for e in found:
+        i, kind = place[e.row]
+        shown.append(
+            {
+                "path": dataset.refs[e.row],
+                "label": dataset.classes[y[i]],
+                "predicted": dataset.classes[said[i]],
+                "confidence": float(judgement.proba[i].max()),
+                "kind": kind,
+                "image": Image.fromarray(np.asarray(e.image)),
+                "map": overlay(e.image, e.map),
+            }
+        )
+    return shown, tested

@@ -1,0 +1,134 @@
+"""Do the numbers mean what they say? The calibration error, and the rate of false alarms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.judge.intervals import Interval, wilson
+from headstart.judge.metrics import expected_calibration_error
+from headstart.transfer.familiar import Familiarity
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.int64]
+
+RESAMPLES = 200
+
+
+def ece_interval(
+    y: Ints,
+    proba: Floats,
+    *,
+    groups: Ints | None = None,
+    bins: int = 10,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Find a 95 % interval of the expected calibration error by resampling rows.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (n,)
+    proba : ndarray of shape (n, K)
+        Held-out probabilities.
+    groups : ndarray of int, shape (n,), optional
+        Groups are drawn whole.
+    bins : int, default=10
+    resamples : int, default=200
+    seed : int, default=0
+
+    Notes
+    -----
+    The error is a mean of absolute gaps, so noise only adds to it, and a resample has the noise
+    twice: the plain percentile interval lies too high and never reaches zero. This is the
+    reflected interval, ``2 e - q(0.975)`` to ``2 e - q(0.025)``, which takes away what resampling
+    added, cut at zero. It is widened to hold e itself, which is what a report shows, and to zero
+    where chance alone explains e: where e is no larger than 97.5 % of the errors that come out when
+    the gap of every row (or group) is given a random sign. In simulations with 60 to 1000 rows it
+    held the truth 86 to 98 times in 100; the percentile interval held a true zero never.
+
+    References
+    ----------
+    Davison & Hinkley (1997), "Bootstrap methods and their application", eq. 5.6; on the bias Kumar,
+    Liang & Ma (2019), "Verified uncertainty calibration", arXiv:1909.10155, section 4.2.
+    """
+    gaps = _gaps(y, proba, bins)  # (n, bins)
+    unit = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    n_units = int(unit.max()) + 1
+    sums = np.zeros((n_units, bins))
+    np.add.at(sums, unit, gaps)
+    sizes = np.bincount(unit)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), resamples).astype(float)
+    errors = np.abs(drawn @ sums).sum(axis=1) / (drawn @ sizes)
+    found = expected_calibration_error(y, proba, bins)
+    low, high = np.quantile(errors, (0.025, 0.975))
+    low, high = max(0.0, min(2 * found - high, found)), min(1.0, max(2 * found - low, found))
+    signs = rng.choice((-1.0, 1.0), (resamples, n_units))
+    chance = np.abs(signs @ sums).sum(axis=1) / len(y)
+    return (0.0 if found <= np.quantile(chance, 0.975) else float(low)), float(high)
+
+
+def _gaps(y: Ints, proba: Floats, bins: int) -> Floats:
+    """Confidence less rightness of every row, in the column of its bin: ``(n, bins)``."""
+    confidence = proba.max(axis=1).astype(np.float64)
+    gap = confidence - (proba.argmax(axis=1) == y)
+    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    return gap[:, None] * (which[:, None] == np.arange(bins))
+
+
+@dataclass(frozen=True)
+class FalseAlarms:
+    """How often ordinary images were called unfamiliar, by a detector that had not seen them.
+
+    Attributes
+    ----------
+    flagged, n : int
+        So many were flagged, of so many held out.
+    rate : float
+    rate_ci95 : (float, float)
+        Wilson's interval; it counts groups where there are any.
+    """
+
+    flagged: int
+    n: int
+    rate: float
+    rate_ci95: Interval
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain types, by the names that ``metrics.json`` has."""
+        return {"false_alarm_rate": self.rate, "false_alarm_ci95": list(self.rate_ci95)}
+
+
+def false_alarms(
+    X: Floats,
+    y: Ints,
+    n_classes: int,
+    folds: list[tuple[Ints, Ints]],
+    *,
+    groups: Ints | None = None,
+) -> FalseAlarms:
+    """Fit the detector on the training rows of every fold, count what it flags of the others.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, dim)
+    y : ndarray of int, shape (n,)
+    n_classes : int
+    folds : list of (train rows, held-out rows)
+        Every row is held out at most once.
+    groups : ndarray of int, shape (n,), optional
+    """
+    flagged = n = 0
+    for train, held in folds:
+        together = None if groups is None else groups[train]
+        detector = Familiarity.fit(X[train], y[train], n_classes, groups=together)
+        flagged += int(detector.is_unfamiliar(X[held]).sum())
+        n += len(held)
+    held_out = np.concatenate([held for _, held in folds])
+    units = n if groups is None else len(np.unique(groups[held_out]))
+    rate = flagged / n
+    return FalseAlarms(flagged, n, rate, wilson(rate * units, units))

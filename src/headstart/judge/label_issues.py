@@ -1,0 +1,245 @@
+"""Labels that are probably wrong, and what mending them would bring.
+
+Only held-out probabilities are looked at: a model that has trained on a wrong label defends it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.judge.crossval import Task
+from headstart.judge.intervals import Interval, corrected_interval
+from headstart.transfer.logistic import softmax
+from headstart.transfer.probe import Choice
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.int64]
+Remedy = Literal["relabel", "leave out"]
+
+FOLDS = 5
+STREAM = 17
+"""Tells the folds of the mending trial from those of the estimate."""
+FEWEST = 30
+"""Held-out rows below which a mending trial says nothing."""
+
+
+@dataclass(frozen=True)
+class LabelIssues:
+    """Suspected labels, most suspicious first.
+
+    Attributes
+    ----------
+    checked : int
+        How many labels were looked at.
+    rows : ndarray of int64, shape (m,)
+        Positions in the arrays that were given.
+    suggested : ndarray of int64, shape (m,)
+        The class that the model believes in.
+    confidence : ndarray of float64, shape (m,)
+        Probability of the suggested class.
+    given : ndarray of float64, shape (m,)
+        Probability of the label; the order is by this, ascending.
+    """
+
+    checked: int
+    rows: Ints
+    suggested: Ints
+    confidence: NDArray[np.float64]
+    given: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def find_label_issues(y: Ints, proba: Floats) -> LabelIssues:
+    """List the labels that held-out predictions contradict most.
+
+    Confident learning says how many: it counts the rows that reach, for another class than their
+    label, the mean confidence that the class's own rows have in it. The so many rows with the
+    lowest probability of their label are listed, out of those that are predicted otherwise.
+
+    Not a list of errors: where classes are hard to tell apart the model is the one that errs. Look
+    before changing a label.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (n,), 0..K-1
+    proba : ndarray of shape (n, K)
+        Probabilities by models that did not train on the row.
+
+    Notes
+    -----
+    The same rows as cleanlab 2.9's ``filter_by="low_self_confidence"``, except that here a row must
+    also be predicted as another class. With 5 % planted errors it lists a smaller share of sound
+    labels than cleanlab's default, and it is a few lines (``benchmarks/planted_labels.py``).
+
+    References
+    ----------
+    Northcutt, Jiang & Chuang (2021), "Confident learning: estimating uncertainty in dataset
+    labels", JAIR 70, eqs. 1-2 (thresholds and confident joint), section 3.2 (self-confidence).
+    """
+    y = np.asarray(y, np.int64)
+    belief: NDArray[np.float64] = np.asarray(proba, np.float64)
+    given = belief[np.arange(len(y)), y]
+    contradicted = np.flatnonzero(belief.argmax(axis=1) != y)
+    ranked = contradicted[np.argsort(given[contradicted], kind="stable")]
+    rows = ranked[: _confidently_other(y, belief)]
+    suggested = belief[rows].argmax(axis=1).astype(np.int64)
+    return LabelIssues(len(y), rows, suggested, belief[rows, suggested], given[rows])
+
+
+def _confidently_other(y: Ints, proba: NDArray[np.float64]) -> int:
+    """Count the rows off the diagonal of the confident joint."""
+    n_classes = proba.shape[1]
+    threshold = np.array(
+        [proba[y == c, c].mean() if (y == c).any() else np.inf for c in range(n_classes)]
+    )
+    confident = np.where(proba >= threshold, proba, -1.0)
+    return int(((confident.max(axis=1) >= 0) & (confident.argmax(axis=1) != y)).sum())
+
+
+@dataclass(frozen=True)
+class Mending:
+    """What mending suspected labels brought in a trial on held-out rows.
+
+    Attributes
+    ----------
+    remedy : {"relabel", "leave out"}
+    before, after : float
+        Mean accuracy over folds on rows whose labels nobody suspects, without and with mending.
+    gain : float
+        ``after - before``.
+    gain_ci95 : (float, float)
+        Corrected resampled t-interval, and never tighter than ±3/n.
+    n : int
+        Held-out rows that were scored.
+    mended : float
+        Mean number of training labels changed or left out in a fold.
+    """
+
+    remedy: Remedy
+    before: float
+    after: float
+    gain: float
+    gain_ci95: Interval
+    n: int
+    mended: float
+
+    @property
+    def sentence(self) -> str:
+        """Say it in words, with what it does not know."""
+        low, high = self.gain_ci95
+        what = (
+            "changing them to what is suggested"
+            if self.remedy == "relabel"
+            else ("leaving them out of the training")
+        )
+        if low > 0:
+            found = "makes the model better"
+        elif high < 0:
+            found = "makes the model worse"
+        else:
+            found = "makes no difference that can be seen"
+        return (
+            f"In a trial, {what} without looking {found}: {self.gain * 100:+.1f} points (95 % "
+            f"interval {low * 100:+.1f} to {high * 100:+.1f}) on the {self.n} held-out labels that "
+            "look sound. The doubtful ones are not scored, so this says nothing about hard images, "
+            "and labels corrected by a person may bring more."
+        )
+
+
+def gain_of_mending(
+    X: Floats,
+    task: Task,
+    issues: LabelIssues,
+    choice: Choice,
+    *,
+    remedy: Remedy = "relabel",
+    repeats: int = 1,
+) -> Mending | None:
+    """Try what mending brings: fit with and without, score both on held-out rows, paired.
+
+    In every fold the suspects are found anew among its training rows, by cross-validation inside
+    them: the list ``issues`` was made by models that had seen the held-out labels. Only which
+    held-out rows are scored is taken from ``issues``; a wrong label would count a better model as
+    a worse one.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, dim)
+    task : Task
+        Labels, groups, seed of the same rows.
+    issues : LabelIssues
+        Of the same rows.
+    choice : Choice
+        Head and strength. Chosen once, on the labels as they are and on all rows: both fits share
+        it, so it favours neither by having seen a fold, though mended labels may deserve another.
+    remedy : {"relabel", "leave out"}, default="relabel"
+    repeats : int, default=1
+        How often the folds are dealt.
+
+    Returns
+    -------
+    Mending or None
+        None where nothing is suspected, or fewer than 30 rows would be scored.
+
+    Notes
+    -----
+    The bias: rows that the model contradicts are not scored. That raises both accuracies, that of
+    the unmended fit more, since the suspects are by construction rows that such a fit got wrong. So
+    the gain leans low. The suggestions are the model's, not the truth: changing sound labels to
+    what the model believed anyway can make it worse, and the trial then says so.
+
+    References
+    ----------
+    Nadeau & Bengio (2003), Machine Learning 52, eq. 9, for the interval.
+    """
+    sound = np.ones(len(task.y), bool)
+    sound[issues.rows] = False
+    if not len(issues) or sound.sum() < FEWEST:
+        return None
+    every = np.arange(len(task.y))
+    folds = [pair for r in range(repeats) for pair in task.folds(every, FOLDS, STREAM, r)]
+    trials = [
+        _trial(X, task, train, held[sound[held]], choice, remedy, stream=f)
+        for f, (train, held) in enumerate(folds)
+        if sound[held].any()
+    ]
+    before, after, mended = np.array(trials).T
+    train, held = folds[0]
+    low, high = corrected_interval(after - before, len(held) / len(train))
+    # Folds that agree to the last row would leave no doubt at all: the rule of three leaves some.
+    n, gain = int(sound.sum()), float((after - before).mean())
+    interval = max(-1.0, min(low, gain - 3 / n)), min(1.0, max(high, gain + 3 / n))
+    return Mending(
+        remedy, float(before.mean()), float(after.mean()), gain, interval, n, float(mended.mean())
+    )
+
+
+def _trial(
+    X: Floats, task: Task, train: Ints, held: Ints, choice: Choice, remedy: Remedy, *, stream: int
+) -> tuple[float, float, int]:
+    """Return accuracy on ``held`` before and after mending ``train``, and how much was mended."""
+    found = _suspects(X, task, train, choice, stream)
+    y, keep = task.y.copy(), np.ones(len(train), bool)
+    if remedy == "relabel":
+        y[train[found.rows]] = found.suggested
+    else:
+        keep[found.rows] = False
+    before = choice.fit(X[train], task.y[train], task.n_classes).logits(X[held])
+    after = choice.fit(X[train[keep]], y[train[keep]], task.n_classes).logits(X[held])
+    right = [float((z.argmax(axis=1) == task.y[held]).mean()) for z in (before, after)]
+    return right[0], right[1], len(found)
+
+
+def _suspects(X: Floats, task: Task, rows: Ints, choice: Choice, stream: int) -> LabelIssues:
+    """Find suspects among some rows by cross-validation within them."""
+    proba = np.zeros((len(rows), task.n_classes))
+    for train, held in task.folds(rows, FOLDS, STREAM, 1, stream):
+        head = choice.fit(X[rows[train]], task.y[rows[train]], task.n_classes)
+        proba[held] = softmax(head.logits(X[rows[held]]) / choice.temperature)
+    return find_label_issues(task.y[rows], proba)

@@ -1,0 +1,63 @@
+"""The method ``layers`` within a run: a head on the most relevant columns of all layers."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from headstart.choose.candidates import PROBE, Candidate, Entry, record
+from headstart.choose.layers import judge_combination
+from headstart.events import Event, OnEvent
+from headstart.features.engines import worker_count
+from headstart.judge.crossval import judge_folds
+from headstart.judge.estimate import Plan
+from headstart.kept import HeldOut, Kept
+from headstart.prepare import LAYERS, Config, Prepared
+from headstart.studies import embed_stages
+from headstart.transfer import Familiarity, FittedModel
+from headstart.transfer.combine import fit_combination
+
+
+def combine_layers(config: Config, prepared: Prepared, chosen: Plan, on_event: OnEvent) -> Kept:
+    """Embed by every layer, judge the combination on the folds of the estimate, fit it on all rows.
+
+    It was asked for, so it is kept whatever the probe scores; both scores are told.
+    """
+    engine, features = embed_stages(prepared, config, on_event)
+    X, task, rows = features.vectors[0], prepared.task, prepared.train
+    tick = partial(_tick, on_event)
+    mark = time.monotonic()
+    outcome = judge_combination(X, task, chosen.folds, workers=worker_count(), tick=tick)
+    seconds = time.monotonic() - mark
+    few, inner = task.choosing(rows, 4)
+    with threadpool_limits(1):
+        found = fit_combination(
+            X[rows], task.y[rows], task.n_classes, inner,
+            rows=np.searchsorted(rows, few), balanced=task.balanced,
+        )  # fmt: skip
+    own = prepared.features.vectors[0]
+    familiar = Familiarity.fit(own[rows], task.y[rows], task.n_classes)
+    model = FittedModel(LAYERS, found.head, found.temperature, prepared.dataset.classes, familiar)
+    once = len(chosen.folds) // max(chosen.repeats, 1)
+    held = [h for _, h in chosen.folds[:once]]
+    probe = judge_folds({PROBE: own}, task, chosen.folds[:once], workers=worker_count())[PROBE]
+    entries = [
+        Entry(Candidate(PROBE, PROBE, config.recipe, 0), 0.0, None, list(probe.proba)),
+        Entry(
+            Candidate(LAYERS, LAYERS, config.recipe, 0), None, seconds, list(outcome.proba[:once])
+        ),
+    ]
+    lines = [record(e, held, task.y, e.candidate.name == LAYERS) for e in entries]
+    kept = Kept(lines, f"{LAYERS} was asked for.", outcome, model=model, engine=engine)
+    if not chosen.repeats:
+        folds = task.folds(rows, 5, 6)
+        answers = judge_combination(X, task, folds, workers=worker_count(), tick=tick)
+        kept.held_out = HeldOut.of(answers.proba, [h for _, h in folds])
+    return kept
+
+
+def _tick(on_event: OnEvent, done: int, total: int) -> None:
+    on_event(Event("combining the layers", done, total, "fits"))

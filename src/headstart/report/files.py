@@ -1,0 +1,41 @@
+"""Writing a report: every file is replaced as a whole, so a reader never sees half of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from headstart.errors import ConfigError
+
+PAGE, FIGURES = "report.html", "figures"
+
+
+def write(folder: Path, page: str, figures: Iterable[tuple[str, bytes]]) -> Path:
+    """Write a page and its figures into a folder; return where the page lies.
+
+    Raises
+    ------
+    ConfigError
+        The folder cannot be written to.
+    """
+    try:
+        (folder / FIGURES).mkdir(exist_ok=True)
+        for filename, content in figures:
+            _replace(folder / FIGURES / filename, content)
+        _replace(folder / PAGE, page.encode("utf-8"))
+    except OSError as cause:
+        raise ConfigError(
+            f"Cannot write the report into {str(folder)!r}: {cause.strerror or cause}.",
+            "Free some space, or allow writing to the folder.",
+        ) from cause
+    return folder / PAGE
+
+
+def _replace(path: Path, content: bytes) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

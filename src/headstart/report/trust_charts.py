@@ -1,0 +1,63 @@
+"""The chart of withheld answers: errors among the answered against the share answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from headstart.report.svg import Frame, tag, ticks
+
+
+def risk(curve: Sequence[dict[str, float]], held: dict[str, Any]) -> Markup:
+    """Draw the risk-coverage curve (El-Yaniv & Wiener 2010), the chosen threshold marked.
+
+    Parameters
+    ----------
+    curve : sequence of dict
+        ``coverage`` and ``error``, the smallest coverage first.
+    held : dict
+        ``wanted_error``, ``threshold``, ``coverage``, ``error`` and their intervals; all None
+        where no limit was asked for.
+    """
+    wanted = held["wanted_error"]
+    chosen = held["threshold"] is not None and held["error"] is not None
+    errors = [float(p["error"]) for p in curve] + [wanted or 0.0]
+    if chosen:
+        errors += [float(v) for v in held["error_ci95"]]
+    top = 1.1 * (max(errors) or 0.05)
+    frame = Frame((0, 1.02), (0, top))
+    parts = [
+        frame.axes(
+            [(v, f"{v:.0%}") for v in ticks(0, 1, 4)],
+            [(v, f"{100 * v:g}%") for v in ticks(0, top, 5)],
+            "share of images answered, the surest first",
+            "wrong among the answered",
+        )
+    ]
+    if wanted is not None:
+        parts.append(frame.line([(0, wanted), (1.02, wanted)], "ideal"))
+        parts.append(tag("text", f"asked for: {wanted:.1%}", x=frame.left + 4,
+                         y=frame.down(wanted) - 6, class_="label"))  # fmt: skip
+    parts.append(frame.line([(float(p["coverage"]), float(p["error"])) for p in curve]))
+    if chosen:
+        parts.append(_threshold(frame, held))
+    ends = [curve[0], curve[-1]]
+    said = "; ".join(f"{p['coverage']:.0%} answered, {p['error']:.1%} wrong" for p in ends)
+    return frame.drawing(f"Errors against answers: {said}.", *parts)
+
+
+def _threshold(frame: Frame, held: dict[str, Any]) -> Markup:
+    """Mark the threshold with the intervals of both its figures."""
+    x, y = float(held["coverage"]), float(held["error"])
+    low, high = (frame.across(v) for v in held["coverage_ci95"])
+    level = frame.down(y)
+    return Markup("").join(
+        [
+            tag("line", x1=low, x2=high, y1=level, y2=level, class_="whisker"),
+            frame.error(x, *held["error_ci95"]),
+            frame.marked(x, y, f"{x:.1%} answered, {y:.1%} of those wrong",
+                         f"threshold {held['threshold']:.0%}"),
+        ]
+    )  # fmt: skip

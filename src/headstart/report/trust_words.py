@@ -1,0 +1,136 @@
+"""Doubt in words: withheld answers, unfamiliar images, suspicious labels, harmed classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from headstart.report.words import count
+
+LEVELS = (1.0, 0.9, 0.8, 0.5)
+"""Shares of images answered that are said in words."""
+NAMED = 5
+"""So many harmed classes are named."""
+
+
+def silence(held: dict[str, Any]) -> str:
+    """Say what withholding answers brings and costs.
+
+    Examples
+    --------
+    >>> silence({"wanted_error": 0.01, "threshold": None})
+    'No level of confidence keeps the errors at 1.0% with these images: it cannot be promised.'
+    """
+    wanted, threshold = held["wanted_error"], held["threshold"]
+    if wanted is None:
+        return "It answers every image: no limit on errors was asked for."
+    if threshold is None:
+        return (
+            f"No level of confidence keeps the errors at {wanted:.1%} with these images: it "
+            "cannot be promised."
+        )
+    share, error = held["coverage"], held["error"]
+    if error is None:
+        return (
+            f"Asked for at most {wanted:.1%} wrong answers, it is silent below a confidence of "
+            f"{threshold:.0%}. Among the held-out images none was as sure as that."
+        )
+    return (
+        f"Asked for at most {wanted:.1%} wrong answers, it is silent below a confidence of "
+        f"{threshold:.0%}. It then answers {share:.1%} of images "
+        f"({_interval(held['coverage_ci95'])}) and {error:.1%} of these answers are wrong "
+        f"({_interval(held['error_ci95'])}). The price: {1 - share:.1%} are left to you."
+    )
+
+
+def levels(curve: Sequence[dict[str, float]]) -> str:
+    """Say the errors at a few shares of answered images.
+
+    Parameters
+    ----------
+    curve : sequence of dict
+        The smallest coverage first.
+
+    Examples
+    --------
+    >>> levels([{"coverage": 0.5, "error": 0.0}, {"coverage": 1.0, "error": 0.125}])
+    'Wrong among the answered: 12.5% when all are answered, 0.0% for the surest 50%.'
+    """
+    said = []
+    for level in LEVELS:
+        near = min(curve, key=lambda p: abs(float(p["coverage"]) - level))
+        if abs(near["coverage"] - level) <= 0.03:
+            which = "when all are answered" if level == 1 else f"for the surest {level:.0%}"
+            said.append(f"{near['error']:.1%} {which}")
+    return f"Wrong among the answered: {', '.join(said)}." if said else ""
+
+
+def unfamiliar(found: dict[str, Any]) -> str:
+    """State the rate of false alarms of the mark for unfamiliar images."""
+    rate = found["false_alarm_rate"]
+    return (
+        "An image that is unlike everything the model learned from is marked unfamiliar. False "
+        f"alarms: of held-out images of your own, {rate:.1%} were marked "
+        f"({_interval(found['false_alarm_ci95'])})."
+    )
+
+
+def suspects(found: int, checked: int) -> str:
+    """Say how many labels are suspicious.
+
+    Examples
+    --------
+    >>> suspects(12, 600)
+    '12 of 600 labels are suspicious (2.0%).'
+    """
+    if not found:
+        return f"None of {count(checked, 'label')} is suspicious."
+    verb = "is" if found == 1 else "are"
+    share = found / max(checked, 1)
+    return f"{found:,} of {count(checked, 'label')} {verb} suspicious ({share:.1%})."
+
+
+def mending(issues: dict[str, Any]) -> str:
+    """Say what mending the labels is expected to bring."""
+    gain, ci95 = issues["expected_gain"], issues["expected_gain_ci95"]
+    if gain is None:
+        return "What mending them would bring was not measured."
+    doubt = f" (95 % interval {100 * ci95[0]:+.1f} to {100 * ci95[1]:+.1f})" if ci95 else ""
+    tail = "."
+    if ci95 and ci95[0] <= 0 <= ci95[1]:
+        tail = ": too little to be sure that it helps."
+    return f"Expected gain of mending them: {100 * gain:+.1f} points of accuracy{doubt}{tail}"
+
+
+def harm(classes: Sequence[dict[str, Any]]) -> str:
+    """Name the classes that the pretrained network makes worse.
+
+    Examples
+    --------
+    >>> harm([{"name": "moss", "gain": -0.12, "n": 48}])
+    'moss (-12.0 points on 48 images). Fewer of them are found with the pretrained network than without it, and more than chance explains.'
+    """  # noqa: E501
+    named = [f"{c['name']} ({100 * c['gain']:+.1f} points on {count(c['n'], 'image')})"
+             for c in classes[:NAMED]]  # fmt: skip
+    more = f" and {len(classes) - NAMED} more" if len(classes) > NAMED else ""
+    return (
+        f"{', '.join(named)}{more}. Fewer of them are found with the pretrained network than "
+        "without it, and more than chance explains."
+    )
+
+
+def chance(p: float | None) -> str:
+    """Write a p value.
+
+    Examples
+    --------
+    >>> chance(0.0314), chance(0.0000012), chance(None)
+    ('0.031', '< 0.001', '–')
+    """
+    if p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _interval(ci95: Sequence[float]) -> str:
+    return f"95 % interval {ci95[0]:.1%} to {ci95[1]:.1%}"

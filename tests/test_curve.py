@@ -1,0 +1,113 @@
+"""The label curve: what is held out, how parts grow, what is forecast; tiny, with known truth."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from headstart.judge.crossval import Task
+from headstart.judge.curve import _nested_parts, label_curve
+
+
+@pytest.fixture(autouse=True)
+def one_core():
+    """Small matrices lose more than they gain from a second thread."""
+    with threadpool_limits(1):
+        yield
+
+
+def drawn(n, strength, dim=6, seed=0, groups=None):
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2 if groups is None else groups % 2
+    X = rng.normal(size=(n, dim))
+    X[:, 0] += strength * y
+    return X, y
+
+
+def test_parts_are_nested_and_never_held_out():
+    y = np.arange(120) % 3
+    for own, held in _nested_parts(Task(y, 3, None, False, 0), 5):
+        assert [len(rows) for rows in own[:-1]] == [3, 6, 15, 30, 60]
+        assert np.array_equal(np.sort(np.concatenate([own[-1], held])), np.arange(120))
+        for smaller, larger in pairwise(own):
+            assert np.isin(smaller, larger).all()
+            assert len(np.unique(np.bincount(y[smaller]))) == 1
+
+
+def test_five_repeats_hold_out_every_row_once():
+    parts = _nested_parts(Task(np.arange(60) % 2, 2, None, False, 0), 5)
+    held = np.concatenate([out for _, out in parts])
+    assert np.array_equal(np.sort(held), np.arange(60))
+
+
+def test_groups_are_neither_split_nor_spread():
+    groups = np.repeat(np.arange(40), 5)
+    y = groups % 2
+    for own, held in _nested_parts(Task(y, 2, groups, False, 0, grouped=True), 5):
+        assert not np.isin(groups[own[-1]], groups[held]).any()
+        five = own[2]  # five labels of each class: of one group each, as they would be labelled
+        assert len(np.unique(groups[five])) == 2
+
+
+def test_a_curve_rises_above_its_baseline_and_looks_ahead():
+    X, y = drawn(240, 2.5)
+    noise = np.random.default_rng(1).normal(size=(240, 6))
+    weak, _ = drawn(240, 1.0, seed=2)
+    ticks = []
+    task = Task(y, 2, None, False, 0)
+    found = label_curve(
+        X,
+        {"noise": noise, "weak": weak},
+        task,
+        tick=lambda done, total: ticks.append((done, total)),
+    )
+    json.dumps(found)
+    points = found["points"]
+    assert [p["per_class"] for p in points] == [1, 2, 5, 10, 20, 50, 96]
+    assert points[-1]["n_train"] == 192
+    assert points[-1]["transfer"] == pytest.approx(0.89, abs=0.05)  # Phi(1.25)
+    assert points[-1]["transfer"] > points[0]["transfer"]
+    assert points[-1]["baseline_name"] == "weak"
+    assert points[-1]["baseline"] < points[-1]["transfer"]
+    for p in points:
+        for side in ("transfer", "baseline"):
+            low, high = p[f"{side}_ci95"]
+            assert 0 <= low <= p[side] <= high <= 1
+    ahead = found["forecast"]
+    assert (ahead["more"], ahead["per_class"], ahead["trust"]) == (100, 220, "far")
+    low, high = ahead["accuracy_ci95"]
+    assert low <= 0.894 <= high
+    assert ahead["gain"] >= 0
+    assert "guess" in ahead["sentence"]
+    assert ticks[-1] == (5 * 7 * 3, 5 * 7 * 3)
+    assert set(found["fit"]) == {"transfer", "baseline"}
+
+
+def test_what_cannot_be_said_is_none():
+    X, y = drawn(24, 2.0)
+    found = label_curve(X, {}, Task(y, 2, None, False, 0), repeats=5)
+    assert found["forecast"] is None
+    assert found["fit"] == {"transfer": None, "baseline": None}
+    assert found["worth"]["labels"] is None
+    assert found["points"][0]["baseline"] is None
+
+
+def test_worth_counts_the_labels_of_the_baseline():
+    """The baseline sees half the signal: it needs more labels, or never gets there."""
+    X, y = drawn(200, 2.5)
+    weak, _ = drawn(200, 1.2, seed=2)
+    found = label_curve(X, {"weak": weak}, Task(y, 2, None, False, 0))
+    labels = found["worth"]["labels"]
+    assert labels is None or labels > 80
+    same = label_curve(X, {"same": X}, Task(y, 2, None, False, 0))
+    assert same["worth"]["labels"] == pytest.approx(80)
+    assert "as good" in same["worth"]["sentence"]
+
+
+def test_same_seed_same_curve():
+    X, y = drawn(60, 2.0)
+    one, two, other = (label_curve(X, {}, Task(y, 2, None, False, s)) for s in (0, 0, 1))
+    assert one == two
+    assert one["points"] != other["points"]

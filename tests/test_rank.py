@@ -1,0 +1,270 @@
+"""The ranking: who is best, who ties, what is recommended, and that no fold chooses for itself."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from headstart.choose.rank import Entrant, pick_by_fold, rank, recommend
+from headstart.errors import ConfigError
+from headstart.judge.baselines import MAJORITY
+from headstart.judge.crossval import Task, judge_folds
+from headstart.judge.estimate import assess, plan
+from headstart.transfer.probe import choose_head
+
+GOOD, FAIR, NOISE = "good", "fair", "noise"
+
+
+@pytest.fixture(autouse=True)
+def one_core():
+    with threadpool_limits(1):
+        yield
+
+
+def entrant(name, X, seconds=1.0):
+    return Entrant(name, X.astype(np.float32), 1000, 4.0, seconds, "MIT", 224)
+
+
+def space(y, strength, seed, dim=6):
+    """Blobs that overlap the more, the smaller the strength."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(len(y), dim)) + strength * np.eye(dim)[y]
+
+
+def task_of(n, seed=0, groups=None, grouped=False):
+    y = np.random.default_rng(seed).permutation(np.arange(n) % 2)
+    return Task(y, 2, groups, False, seed, grouped)
+
+
+def three(y, seconds=(3.0, 2.0, 1.0)):
+    return [
+        entrant(name, space(y, strength, k), s)
+        for k, (name, strength, s) in enumerate(
+            zip((GOOD, FAIR, NOISE), (4.0, 1.5, 0.0), seconds, strict=True)
+        )
+    ]
+
+
+def alone(outcome, ranking, task, chosen):
+    """Judge an outcome by itself."""
+    return assess(outcome, {MAJORITY: ranking.outcomes[MAJORITY]}, task, chosen)
+
+
+def is_test(n, share=0.0):
+    return np.arange(n) < share * n
+
+
+@pytest.fixture(scope="module")
+def ranked():
+    task = task_of(210)
+    chosen = plan(task, is_test(210))
+    entrants = three(task.y)
+    return entrants, task, chosen, rank(entrants, task, chosen)
+
+
+# --- the rule -----------------------------------------------------------------------------------
+
+
+def answers(n, wrong):
+    right = np.ones(n)
+    right[list(wrong)] = 0
+    return right
+
+
+def never(place):
+    raise AssertionError("nobody asked for the tie break")
+
+
+def test_the_cheapest_within_both_bounds_by_hand():
+    """Of 400, the best is wrong 10 times, the second 13, the third 15; others are cheaper.
+
+    Second: 3 behind, 0.75 points; its error is sqrt(3 + 1) / 400 = 0.5 points: too far.
+    """
+    n, groups = 400, np.arange(400)
+    right = np.array([answers(n, range(10)), answers(n, range(13)), answers(n, range(15))])
+    assert recommend(right, [3, 2, 1], never, groups)[0] == 0
+    # Elsewhere wrong, they disagree in 23 places: error sqrt(23 + 1) / 400 = 1.2 points.
+    right[1] = answers(n, range(100, 113))
+    place, lost, error = recommend(right, [3, 2, 1], never, groups)
+    assert (place, lost, error) == (1, pytest.approx(3 / 400), pytest.approx(np.sqrt(24) / 400))
+    # Within the error (1.3 points), but 1.25 points behind: not worth it.
+    right[2] = answers(n, range(200, 215))
+    assert recommend(right, [3, 2, 1], never, groups)[0] == 1
+
+
+def test_with_few_examples_a_tie_is_no_reason_to_take_the_worse():
+    """30 of 36 right against 28 of 36: chance may well do that, and speed is not worth it."""
+    right = np.array([answers(36, range(6)), answers(36, range(20, 28))])
+    assert recommend(right, [100.0, 1.0], never, np.arange(36))[0] == 0
+    assert recommend(right[[0, 0]], [100.0, 1.0], never, np.arange(36))[0] == 1
+
+
+def test_equal_prices_are_settled_by_the_tie_break():
+    right = np.array([answers(100, [])] * 3)
+    for seconds, wanted in (([1.0, 1.05, 1.2], 1), ([1.0, 1.2, 1.05], 2), ([1.0, 1.5, 1.2], 0)):
+        assert recommend(right, seconds, float, np.arange(100))[0] == wanted
+
+
+def test_grouped_examples_are_not_counted_as_independent():
+    """The same disagreements, each by itself or in two patients, where they are two pieces of luck.
+
+    5 wins, 10 losses: the error is sqrt(15 + 1) / 1000 = 0.4 points, the lead 0.5. By patients it
+    is sqrt(25 + 100 + 1) / 1000 = 1.1 points.
+    """
+    n = 1000
+    right = np.array([answers(n, range(5)), answers(n, range(20, 30))])
+    assert recommend(right, [2, 1], never, np.arange(n))[0] == 0
+    place, lost, error = recommend(right, [2, 1], never, np.arange(n) // 20)
+    assert (place, lost, error) == (1, pytest.approx(0.005), pytest.approx(np.sqrt(126) / n))
+
+
+# --- the table ----------------------------------------------------------------------------------
+
+
+def test_the_better_features_come_first_and_win(ranked):
+    _, _, _, ranking = ranked
+    assert [p.entrant.name for p in ranking.places] == [GOOD, FAIR, NOISE]
+    assert ranking.recommended == GOOD
+    assert [p.tie for p in ranking.places] == [True, False, False]
+    for score in ("accuracy", "logme", "h_score", "knn"):
+        values = [getattr(p, score) for p in ranking.places]
+        assert values == sorted(values, reverse=True)
+    assert GOOD in ranking.sentence
+    assert "most accurate of 3" in ranking.sentence
+
+
+def test_numbers_are_those_of_a_judgement(ranked):
+    _, task, chosen, ranking = ranked
+    for place in ranking.places:
+        outcomes = judge_folds({"x": place.entrant.X}, task, chosen.folds, workers=1)
+        estimate = assess(outcomes.pop("x"), outcomes, task, chosen).estimate
+        assert place.accuracy == estimate["accuracy"]
+        assert list(place.accuracy_ci95) == estimate["accuracy_ci95"]
+        best = ranking.places[0].accuracy
+        assert place.behind == pytest.approx(best - place.accuracy)
+        low, high = place.behind_ci95
+        assert low <= place.behind <= high
+        assert (low <= 0) or not place.tie  # Holm only ever adds doubt
+
+
+def test_copies_of_the_best_tie_and_cost_decides():
+    task = task_of(200)
+    good = space(task.y, 3.0, 0)
+    entrants = [entrant("slow", good, 9.0), entrant("fast", good, 2.0), three(task.y)[2]]
+    ranking = rank(entrants, task, plan(task, is_test(200)))
+    assert ranking.recommended == "fast"
+    slow = next(p for p in ranking.places if p.entrant.name == "slow")
+    assert slow.tie
+    assert slow.p_holm == 1
+    assert slow.behind_ci95 == pytest.approx((-3 / 200, 3 / 200))
+    assert "slow cannot be told" in ranking.sentence
+
+
+def test_noise_never_wins_however_small_the_data_or_cheap_the_noise():
+    for seed in range(3):
+        task = task_of(24, seed)
+        entrants = [
+            entrant(GOOD, space(task.y, 3.0, seed), 50.0),
+            entrant(NOISE, space(task.y, 0.0, seed + 9), 0.1),
+        ]
+        assert rank(entrants, task, plan(task, is_test(24), costly=True)).recommended == GOOD
+
+
+def test_a_test_set_is_compared_exactly_and_not_used_to_choose():
+    task = task_of(240)
+    apart = is_test(240, 0.4)
+    chosen = plan(task, apart)
+    entrants = three(task.y)
+    ranking = rank(entrants, task, chosen)
+    assert ranking.n == apart.sum()
+    assert [p.entrant.name for p in ranking.places] == [GOOD, FAIR, NOISE]
+    assert not ranking.places[2].tie
+    # With the test labels turned round the table turns round, the recommendation does not.
+    spoilt = replace(task, y=np.where(apart, 1 - task.y, task.y))
+    turned = rank(entrants, spoilt, chosen)
+    assert turned.places[-1].entrant.name == GOOD
+    assert turned.recommended == ranking.recommended == GOOD
+    assert "inside the training part" in turned.sentence
+
+
+def test_the_document_has_the_agreed_shape(ranked):
+    _, _, chosen, ranking = ranked
+    document = ranking.to_json(data="photos", classes=("a", "b"))
+    assert json.loads(json.dumps(document)) == document
+    assert (document["schema"], document["study"], document["data"]) == (1, "rank", "photos")
+    assert (document["n"], document["classes"]) == (210, ["a", "b"])
+    assert document["protocol"] == chosen.protocol
+    assert document["recommended"] == GOOD
+    assert set(document["backbones"][0]) >= {
+        *("name", "accuracy", "accuracy_ci95", "behind", "behind_ci95", "logme", "h_score", "knn"),
+        *("dim", "size", "params", "mb", "seconds_per_1000", "licence", "tie"),
+    }
+
+
+def test_one_backbone_is_a_short_ranking():
+    task = task_of(200)
+    ranking = rank(three(task.y)[:1], task, plan(task, is_test(200)))
+    assert ranking.recommended == GOOD
+    assert ranking.places[0].behind == 0
+    assert "nothing to compare" in ranking.sentence
+
+
+def test_mistakes_are_named():
+    task = task_of(40)
+    chosen = plan(task, is_test(40))
+    with pytest.raises(ConfigError, match="no backbone"):
+        rank([], task, chosen)
+    with pytest.raises(ConfigError, match="'good' takes part more than once"):
+        rank([three(task.y)[0]] * 2, task, chosen)
+
+
+# --- the pick inside every fold -----------------------------------------------------------------
+
+
+def test_inner_answers_are_those_of_the_chosen_head(ranked):
+    entrants, task, chosen, ranking = ranked
+    outcome = ranking.outcomes[GOOD]
+    for f, (train, _) in enumerate(chosen.folds):
+        rows, inner = task.inside(train, f)
+        choice = choose_head(entrants[0].X[rows], task.y[rows], 2, inner)
+        assert np.array_equal(choice.right, outcome.right[f])
+        assert choice.right.mean() == pytest.approx(outcome.inner[f]) == choice.accuracy
+        inside = task.inner_rows(train, f)
+        assert np.array_equal(np.sort(inside), train)  # every training row once, no other
+        assert len(inside) == len(outcome.right[f])
+
+
+def test_each_fold_uses_what_it_picked(ranked):
+    entrants, task, chosen, ranking = ranked
+    outcome, picks = pick_by_fold(entrants, ranking.outcomes, task, chosen)
+    assert picks == [GOOD] * len(chosen.folds)
+    for f, name in enumerate(picks):
+        assert outcome.proba[f] is ranking.outcomes[name].proba[f]
+        assert outcome.right[f] is ranking.outcomes[name].right[f]
+    assert alone(outcome, ranking, task, chosen).estimate["accuracy"] == ranking.places[0].accuracy
+
+
+def test_the_picks_do_not_look_at_the_rows_they_answer_for(ranked):
+    entrants, task, chosen, _ = ranked
+    train, held = chosen.folds[0]
+    once = replace(chosen, folds=[(train, held)], repeats=0)
+    y = task.y.copy()
+    y[held] = 1 - y[held]
+    for labels in (task.y, y):
+        own = replace(task, y=labels)
+        outcomes = judge_folds({e.name: e.X for e in entrants}, own, once.folds, workers=1)
+        assert pick_by_fold(entrants, outcomes, own, once)[1] == [GOOD]
+
+
+def test_the_best_of_many_empty_spaces_is_still_at_chance():
+    """Picked inside, the winner of twelve spaces of noise gains nothing; picked outside it does."""
+    task = task_of(200)
+    chosen = plan(task, is_test(200))
+    entrants = [entrant(f"noise {k}", space(task.y, 0.0, k, 5), 1.0 + k) for k in range(12)]
+    ranking = rank(entrants, task, chosen)
+    outcome, picks = pick_by_fold(entrants, ranking.outcomes, task, chosen)
+    assert ranking.places[0].accuracy > 0.53
+    assert abs(alone(outcome, ranking, task, chosen).estimate["accuracy"] - 0.5) < 0.06
+    assert len(set(picks)) > 1
