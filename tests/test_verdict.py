@@ -228,20 +228,35 @@ def test_every_baseline_is_a_rival():
 
 
 def test_a_class_that_is_harmed_is_named_though_transfer_helps():
-    y = np.repeat([0, 1, 2], [100, 100, 10])
+    y = np.repeat([0, 1, 2, 3], [100, 100, 100, 10])
     transfer, baseline = y.copy(), y.copy()
-    baseline[:60] = 1
+    baseline[:60] = 2
     transfer[100:120] = 0
-    transfer[200:] = 0
-    verdict = fixed(y, transfer, baseline, classes=("oak", "elm", "ash"))
-    assert verdict.decision == "helps" or verdict.metric == "balanced_accuracy"
+    transfer[300:] = 0
+    verdict = fixed(y, transfer, baseline, classes=("oak", "elm", "fir", "ash"))
     by = {c.name: c for c in verdict.per_class}
-    assert (by["oak"].n, by["oak"].gain, by["oak"].harmed) == (100, 0.6, False)
-    assert by["elm"].gain == pytest.approx(-0.2)
-    assert by["elm"].p_holm == pytest.approx(2**-19)
+    # Found 100 instead of 40 of 100 oaks, and 30 of 210 others called oaks instead of none.
+    assert (by["oak"].n, by["oak"].harmed) == (100, False)
+    assert by["oak"].gain == pytest.approx((0.6 - 30 / 210) / 2)
+    assert by["elm"].gain == pytest.approx(-0.2 / 2)
+    assert by["elm"].p_holm < 0.001
     assert by["elm"].harmed
+    assert by["fir"].gain == pytest.approx(60 / 210 / 2)
     assert (by["ash"].n, by["ash"].p_holm, by["ash"].harmed) == (10, None, False)  # too few
-    assert verdict.sentence().endswith("clearly worse than that model on elm (20 points).")
+    assert verdict.sentence().endswith(
+        "worse than that model at telling elm (10 points) from the rest."
+    )
+
+
+def test_naming_a_class_less_often_is_no_harm():
+    """Half of the oaks become elms, and no elm an oak any more: as good, the other way round."""
+    y = np.repeat([0, 1], [100, 100])
+    transfer, baseline = y.copy(), y.copy()
+    transfer[:50] = 1
+    baseline[100:150] = 0
+    verdict = fixed(y, transfer, baseline)
+    assert [c.gain for c in verdict.per_class] == pytest.approx([0, 0])
+    assert not any(c.harmed for c in verdict.per_class)
 
 
 def test_class_names_default_to_numbers_and_go_to_json():

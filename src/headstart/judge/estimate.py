@@ -34,6 +34,7 @@ accuracy: there a model that always names the largest class should not look good
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -261,30 +262,42 @@ def compare(
     balanced : bool, optional
         Whether to compare balanced accuracy; by default, where classes are unequal.
     """
-    folds = chosen.folds[: len(chosen.folds) // max(chosen.repeats, 1)]
-    rows = np.sort(np.concatenate([held for _, held in folds]))
-    y = task.y[rows]
+    y = task.y[_rows(chosen)]
     counts = np.bincount(y)
     if balanced is None:
         balanced = bool(counts.max() > IMBALANCED * counts[counts > 0].min())
     weight = 1 / (np.count_nonzero(counts) * counts[y]) if balanced else None
-    groups = task.groups[rows] if task.grouped and task.groups is not None else None
-    own, other = (_right(o, task, chosen) for o in (transfer, baseline))
-    if chosen.repeats:
-        won = own.astype(np.float64) - other
-        return from_answers(won, len(folds), weight=weight, groups=groups)
-    return from_test_set(own[0], other[0], weight=weight, groups=groups)
+    own, other = (_answers(o, chosen) == y for o in (transfer, baseline))
+    return _paired(own, other, task, chosen, weight)
 
 
-def _right(outcome: Outcome, task: Task, chosen: Plan) -> NDArray[np.bool_]:
-    """Whether each held-out row is right, in row order: (repeats, n_held)."""
+def _paired(
+    own: Bools, other: Bools, task: Task, chosen: Plan, weight: Floats | None
+) -> Comparison:
+    """Compare what is right, (repeats, n_held) each."""
+    grouped = task.grouped and task.groups is not None
+    groups = task.groups[_rows(chosen)] if grouped and task.groups is not None else None
+    if not chosen.repeats:
+        return from_test_set(own[0], other[0], weight=weight, groups=groups)
+    k = len(chosen.folds) // chosen.repeats
+    return from_answers(own.astype(np.float64) - other, k, weight=weight, groups=groups)
+
+
+def _rows(chosen: Plan) -> Ints:
+    """Return the held-out rows, in order."""
+    k = len(chosen.folds) // max(chosen.repeats, 1)
+    return np.sort(np.concatenate([held for _, held in chosen.folds[:k]]))
+
+
+def _answers(outcome: Outcome, chosen: Plan) -> Ints:
+    """Return the class that each held-out row was given, in row order: (repeats, n_held)."""
     repeats = max(chosen.repeats, 1)
     k = len(chosen.folds) // repeats
     found = []
     for first in range(0, repeats * k, k):
         rows = np.concatenate([held for _, held in chosen.folds[first : first + k]])
         answers = np.concatenate([p.argmax(axis=1) for p in outcome.proba[first : first + k]])
-        found.append((answers == task.y[rows])[np.argsort(rows, kind="stable")])
+        found.append(answers[np.argsort(rows, kind="stable")])
     return np.stack(found)
 
 
@@ -303,18 +316,20 @@ def _rivals(
 def _per_class(
     transfer: Outcome, baseline: Outcome, task: Task, chosen: Plan, names: Sequence[str]
 ) -> tuple[ClassGain, ...]:
-    """Compare class by class, on every row's first held-out answer."""
-    own, rows, _ = _first_repeat(transfer, chosen)
-    other, _, _ = _first_repeat(baseline, chosen)
-    y = task.y[rows]
-    right = own.argmax(axis=1) == y, other.argmax(axis=1) == y
-    groups = task.groups[rows] if task.grouped and task.groups is not None else None
+    """Compare how well each class is told from all others.
+
+    By balanced accuracy of "this class or another", not by the share of its examples that is found:
+    who merely names a class less often finds less of it, and errs less elsewhere. Of classes that
+    cannot be told at all, a fifth seemed harmed by the share found (docs/measurements.md).
+    """
+    y = task.y[_rows(chosen)]
+    own, other = _answers(transfer, chosen), _answers(baseline, chosen)
+    counts = np.bincount(y, minlength=task.n_classes)
     found: dict[int, Comparison] = {}
     for c in np.unique(y):
         of = y == c
-        own_groups = None if groups is None else groups[of]
-        found[int(c)] = from_test_set(right[0][of], right[1][of], groups=own_groups)
-    counts = np.bincount(y, minlength=task.n_classes)
+        weight = np.where(of, 0.5 / of.sum(), 0.5 / max((~of).sum(), 1))
+        found[int(c)] = _paired((own == c) == of, (other == c) == of, task, chosen, weight)
     tested = [c for c in found if counts[c] >= MAY_TELL]
     adjusted = dict(zip(tested, holm([found[c].p for c in tested]), strict=True))
     return tuple(

@@ -72,10 +72,18 @@ class Rival:
 
 @dataclass(frozen=True)
 class ClassGain:
-    """Transfer against the best baseline on the ``n`` held-out examples of one class.
+    """Transfer against the best baseline in telling one class from all others.
 
-    ``p_holm`` is None where the class was too small to be tested; ``harmed`` tells that transfer is
-    clearly worse on it, whatever it does overall.
+    Attributes
+    ----------
+    n : int
+        Held-out examples of the class.
+    gain : float
+        Difference of the balanced accuracy of "this class or another".
+    p_holm : float or None
+        None where the class is too small to be tested.
+    harmed : bool
+        Transfer is clearly worse at this class, whatever it does overall.
     """
 
     name: str
@@ -170,7 +178,7 @@ class Verdict:
         if not harmed:
             return ""
         named = ", ".join(f"{c.name} ({100 * -c.gain:.0f} points)" for c in harmed)
-        return f" It is clearly worse than that model on {named}."
+        return f" It is clearly worse than that model at telling {named} from the rest."
 
 
 def decide(gain: float, p: float) -> Decision:

@@ -108,14 +108,14 @@ def harm(classes: Sequence[dict[str, Any]]) -> str:
     Examples
     --------
     >>> harm([{"name": "moss", "gain": -0.12, "n": 48}])
-    'moss (-12.0 points on 48 images). Fewer of them are found with the pretrained network than without it, and more than chance explains.'
+    'moss (-12.0 points on 48 images). The pretrained network tells them from the rest less well than the best model without it does, by more than chance explains.'
     """  # noqa: E501
     named = [f"{c['name']} ({100 * c['gain']:+.1f} points on {count(c['n'], 'image')})"
              for c in classes[:NAMED]]  # fmt: skip
     more = f" and {len(classes) - NAMED} more" if len(classes) > NAMED else ""
     return (
-        f"{', '.join(named)}{more}. Fewer of them are found with the pretrained network than "
-        "without it, and more than chance explains."
+        f"{', '.join(named)}{more}. The pretrained network tells them from the rest less well than "
+        "the best model without it does, by more than chance explains."
     )
 
 
