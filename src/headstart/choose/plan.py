@@ -21,6 +21,8 @@ from headstart.transfer.recipe import Recipe
 
 ENOUGH_SECONDS = 0.5
 """A measurement this long is not repeated."""
+TOO_LONG_SECONDS = 5.0
+"""A first go this long is not repeated at all."""
 CONVERSION_SECONDS = 6.0
 """Converting a prefix for the fast engine, once per cut and computer; measured at 4 to 6 s."""
 
@@ -188,9 +190,15 @@ class _Noise:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """Time a piece of work: the fastest of up to three goes, fewer where one takes long."""
+    """Time a piece of work: the fastest of two or three goes, or of one that takes very long.
+
+    The first go is slow: kernels are made, memory is fetched. It alone would tell three times the
+    seconds that training takes.
+    """
     taken: list[float] = []
-    while len(taken) < 3 and sum(taken) < ENOUGH_SECONDS:
+    while len(taken) < 2 or (len(taken) < 3 and sum(taken) < ENOUGH_SECONDS):
+        if sum(taken) > TOO_LONG_SECONDS:
+            break
         start = time.perf_counter()
         work()
         taken.append(time.perf_counter() - start)
