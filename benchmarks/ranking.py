@@ -39,6 +39,7 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ask.add_argument("data", nargs="+", help="folders of class folders, or builtin:NAME")
     ask.add_argument("--seeds", type=int, default=3)
+    ask.add_argument("--first", type=int, default=0, help="the first of them")
     ask.add_argument("--time", type=int, default=0, metavar="N", help="time this many examples")
     a = ask.parse_args()
     lost, random_won, runs = [], 0, 0
@@ -46,7 +47,7 @@ def main() -> None:
         entrants, task = enter(data)
         if a.time:
             clock(data, entrants, task, a.time)
-        found = [halves(entrants, task, seed) for seed in range(a.seeds)]
+        found = [halves(entrants, task, seed) for seed in range(a.first, a.first + a.seeds)]
         if not found:
             continue
         picks = [pick for pick, _ in found]

@@ -77,21 +77,21 @@ def never(place):
     raise AssertionError("nobody asked for the tie break")
 
 
-def test_the_cheapest_within_both_bounds_by_hand():
-    """Of 400, the best is wrong 10 times, the second 13, the third 15; others are cheaper.
+def test_the_cheapest_that_surely_loses_no_point_by_hand():
+    """Of 1000, the best is wrong 10 times, the second 13, the third 15; others are cheaper.
 
-    Second: 3 behind, 0.75 points; its error is sqrt(3 + 1) / 400 = 0.5 points: too far.
+    Second: 3 behind, 0.3 points, error sqrt(3 + 1) / 1000 = 0.2: at most 0.5 points, good enough.
+    Third: 5 behind, error sqrt(5 + 1) / 1000: 0.74 points, too, and cheaper.
     """
-    n, groups = 400, np.arange(400)
+    n, groups = 1000, np.arange(1000)
     right = np.array([answers(n, range(10)), answers(n, range(13)), answers(n, range(15))])
-    assert recommend(right, [3, 2, 1], never, groups)[0] == 0
-    # Elsewhere wrong, they disagree in 23 places: error sqrt(23 + 1) / 400 = 1.2 points.
-    right[1] = answers(n, range(100, 113))
     place, lost, error = recommend(right, [3, 2, 1], never, groups)
-    assert (place, lost, error) == (1, pytest.approx(3 / 400), pytest.approx(np.sqrt(24) / 400))
-    # Within the error (1.3 points), but 1.25 points behind: not worth it.
-    right[2] = answers(n, range(200, 215))
+    assert (place, lost, error) == (2, pytest.approx(0.005), pytest.approx(np.sqrt(6) / n))
+    # Elsewhere wrong, they disagree in 25 places: 0.5 + sqrt(25 + 1) / 10 = 1.01 points.
+    right[2] = answers(n, range(100, 115))
     assert recommend(right, [3, 2, 1], never, groups)[0] == 1
+    # Of 400 the same disagreements are worth more: 0.75 + 0.5 points. The best is taken.
+    assert recommend(right[:, :400], [3, 2, 1], never, groups[:400])[0] == 0
 
 
 def test_with_few_examples_a_tie_is_no_reason_to_take_the_worse():
@@ -110,14 +110,14 @@ def test_equal_prices_are_settled_by_the_tie_break():
 def test_grouped_examples_are_not_counted_as_independent():
     """The same disagreements, each by itself or in two patients, where they are two pieces of luck.
 
-    5 wins, 10 losses: the error is sqrt(15 + 1) / 1000 = 0.4 points, the lead 0.5. By patients it
-    is sqrt(25 + 100 + 1) / 1000 = 1.1 points.
+    5 wins, 10 losses: behind by 0.5 points, with an error of sqrt(15 + 1) / 1000 = 0.4 points. By
+    patients that is sqrt(25 + 100 + 1) / 1000 = 1.1 points, and nothing is sure.
     """
     n = 1000
     right = np.array([answers(n, range(5)), answers(n, range(20, 30))])
-    assert recommend(right, [2, 1], never, np.arange(n))[0] == 0
-    place, lost, error = recommend(right, [2, 1], never, np.arange(n) // 20)
-    assert (place, lost, error) == (1, pytest.approx(0.005), pytest.approx(np.sqrt(126) / n))
+    place, lost, error = recommend(right, [2, 1], never, np.arange(n))
+    assert (place, lost, error) == (1, pytest.approx(0.005), pytest.approx(4 / n))
+    assert recommend(right, [2, 1], never, np.arange(n) // 20)[0] == 0
 
 
 # --- the table ----------------------------------------------------------------------------------
