@@ -247,3 +247,130 @@ def test_layers_with_the_network_that_comes_along(photos: Path, tmp_path: Path) 
         hs.train(data, out=tmp_path / "other", method="layers", epochs=3)
     with pytest.raises(hs.ConfigError, match="--abstain 1"):
         hs.train(data, out=tmp_path / "other", abstain=1)
+
+
+# --- what must not go wrong -----------------------------------------------------------------------
+
+
+def table(path: Path, rows: list[str]) -> Path:
+    path.write_text("\n".join(rows) + "\n", "utf-8")
+    return path
+
+
+def test_layers_learn_nothing_from_a_test_set_that_comes_first(
+    small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from headstart import layered
+
+    photos = draw_folder(tmp_path / "photos", 10, seed=4)
+    files = sorted(photos.rglob("*.*"), key=lambda p: p.stem[-1])
+    data = table(
+        tmp_path / "photos" / "t.csv",
+        ["path,label,split"]
+        + [
+            f"{p.relative_to(photos)},{p.parent.name},{'test' if i < 9 else 'train'}"
+            for i, p in enumerate(files)
+        ],
+    )
+    used: list[np.ndarray] = []
+    judge = layered.judge_combination
+
+    def spy(X, task, folds, **more):
+        used.append(np.concatenate([train for train, _ in folds]))
+        return judge(X, task, folds, **more)
+
+    monkeypatch.setattr(layered, "judge_combination", spy)
+    options = {"method": "layers", "backbone": small, "size": 64, "abstain": 0.5}
+    run = hs.train(data, out=tmp_path / "run", **options)
+    roles = json.loads((run.folder / "split.json").read_text("utf-8"))["examples"]
+    tests = {i for i, e in enumerate(roles) if e["role"] == "test"}
+    assert len(tests) == 9
+    assert len(used) == 2
+    for rows in used:
+        assert not tests & set(rows.tolist())
+
+
+def test_what_is_unfamiliar_knows_of_groups(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The detector that is kept is fitted as the one whose false alarms are told."""
+    from headstart.transfer import Familiarity
+
+    told = []
+    fit = Familiarity.fit.__func__
+
+    def spy(cls, X, y, n_classes, *, groups=None, seed=0):
+        told.append(groups is not None)
+        return fit(cls, X, y, n_classes, groups=groups, seed=seed)
+
+    monkeypatch.setattr(Familiarity, "fit", classmethod(spy))
+    hs.train(photos, out=tmp_path / "run", size=64, groups_from=r"(\d)\.")
+    assert told
+    assert all(told)
+
+
+def test_more_images_than_are_all_used(
+    photos: Path, small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of very many images a fifth is held out once: a network is trained on the others."""
+    monkeypatch.setattr("headstart.judge.estimate.LARGE", 40)
+    options = {"method": "finetune", "unfreeze": "1", "epochs": 1, "size": 64}
+    run = hs.train(photos, out=tmp_path / "run", backbone=small, **options)
+    assert "held-out fifth" in run.metrics["estimate"]["protocol"]
+    assert run.metrics["unfamiliar"]["false_alarm_rate"] <= 1
+
+
+def test_curve_of_few_groups(command, photos: Path, tmp_path: Path) -> None:
+    status, _, err = command("curve", photos, "--groups-from", r"([0-2])\d?\.|\d\.", "--size", 64)
+    assert status in (0, 2), err
+    status, _, err = command("curve", draw_folder(tmp_path / "two", 2), "--size", 64)
+    assert status == 0, err
+    assert "our fault" not in err
+
+
+def test_a_backbone_in_a_file_may_win(photos: Path, small: str, tmp_path: Path) -> None:
+    """Named with its folder, which its card does not know."""
+    other = small.replace("small.safetensors", "none.safetensors")
+    run = hs.train(photos, out=tmp_path / "run", backbone=f"{small},{small}", size=64)
+    assert run.metrics["ranking"] is None  # one backbone, named twice
+    with pytest.raises(hs.HeadstartError, match="none"):
+        hs.train(photos, out=tmp_path / "bad", backbone=f"{small},{other}", size=64)
+    twin = Path(small.removeprefix("file:").partition("#")[0]).with_name("twin.safetensors")
+    save_file(Ref("timm", "test_resnet", seed=1).load().net.state_dict(), twin)
+    both = f"{small},file:{twin}#timm:test_resnet"
+    run = hs.train(photos, out=tmp_path / "two", backbone=both, size=64)
+    assert run.metrics["ranking"]["recommended"] == run.metrics["backbone"]
+    assert run.predict(photos / "disc" / "disc0.jpg")[0].predicted
+
+
+@pytest.mark.parametrize("method", ["scratch", "small-cnn"])
+def test_nothing_pretrained_has_no_best_backbone(
+    command, photos: Path, small: str, method: str
+) -> None:
+    status, _, err = command("train", photos, "--method", method, "--backbone", f"{small},{'auto'}")
+    assert status == 2
+    status, _, err = command(
+        "train", photos, "--method", method, "--backbone", f"{small},efficientnet-lite0"
+    )
+    assert status == 2
+    assert "nothing pretrained" in err
+
+
+def test_check_takes_one_backbone(command, photos: Path, small: str) -> None:
+    status, _, err = command("check", photos, "--backbone", f"{small},efficientnet-lite0")
+    assert status == 2
+    assert "one is needed" in err
+
+
+def test_a_model_that_guesses_judges_no_labels(small: str, tmp_path: Path) -> None:
+    data = draw_folder(tmp_path / "data", 8, ("a", "b"), seed=5)
+    for i in range(8):  # half of each class is of the other kind
+        if i % 2:
+            a, b = (data / c / f"{c}{i}.png" for c in ("a", "b"))
+            a.rename(tmp_path / "x")
+            b.rename(a)
+            (tmp_path / "x").rename(b)
+    run = hs.train(data, out=tmp_path / "run", backbone=small, size=64)
+    issues = run.metrics["label_issues"]
+    assert issues["rows"] == []
+    assert "cannot judge labels" in issues["sentence"]

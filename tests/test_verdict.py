@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import Outcome, Task, best_of, judge_folds
 from headstart.judge.estimate import Plan, assess, compare, judge, plan
-from headstart.judge.holm import holm
+from headstart.judge.holm import holm, holm_against_best
 from headstart.judge.verdict import (
     Verdict,
     from_answers,
@@ -51,7 +51,7 @@ def test_the_decision_is_mcnemars(wins):
         assert (low > 0 or high < 0) == rejected
         assert verdict.gain == pytest.approx((wins - losses) / n)
         assert low - 1e-12 <= verdict.gain <= high + 1e-12
-        assert abs(low) <= apart / n + 1e-12
+        assert abs(low) <= max(apart, wins + losses + 3) / n + 1e-12
         assert verdict.metric == "accuracy"
 
 
@@ -69,7 +69,7 @@ def test_swapping_the_models_swaps_the_verdict(table):
 
 def test_the_same_answers_everywhere_tell_nothing():
     verdict = from_test_set(*answers(15, 0, 0, 5))
-    assert (verdict.decision, verdict.gain, verdict.gain_ci95) == ("cannot tell", 0, (0, 0))
+    assert (verdict.decision, verdict.gain, verdict.gain_ci95) == ("cannot tell", 0, (-0.15, 0.15))
 
 
 def test_what_is_called_detectable_is_detected():
@@ -272,17 +272,19 @@ def test_class_names_default_to_numbers_and_go_to_json():
 
 
 def test_from_answers_by_hand():
-    """Four rows, two folds, once: differences 1, 0, 0, -1 and 0 of mean 0.
+    """40 rows, two folds, once: one won, one lost, so a mean of 0.
 
-    V = (1/16 + 1/16) · 4/3 = 1/6; se² = V · 2 · (1/2 + 1) = 1/2; df = 3.
+    V = (1/1600 + 1/1600) · 40/39; se² = V · 2 · (1/2 + 1) = 3 V; df = 39.
     """
-    found = from_answers(np.array([[1.0, 0, 0, -1]]), 2)
+    won = np.zeros((1, 40))
+    won[0, [0, 2]] = 1, -1
+    found = from_answers(won, 2)
     assert found.gain == 0
-    assert found.gain_ci95[1] == pytest.approx(3.182446 * np.sqrt(0.5))
+    assert found.gain_ci95[1] == pytest.approx(2.022691 * np.sqrt(3 * 2 / 1600 * 40 / 39))
     assert found.p == 1
-    # In one group with its partner, each pair adds 1/4 and -1/4: df = 1, V = 1/8 · 2.
-    paired = from_answers(np.array([[1.0, 0, 0, -1]]), 2, groups=np.array([5, 5, 9, 9]))
-    assert paired.gain_ci95[1] == pytest.approx(12.706205 * np.sqrt(0.25 * 3))
+    # In 20 pairs the error is nearly the same, and the rule of three leaves more: 3/20.
+    paired = from_answers(won, 2, groups=np.arange(40) // 2)
+    assert paired.gain_ci95[1] == pytest.approx(0.15)
 
 
 @pytest.mark.parametrize(("n", "repeats"), [(72, 10), (200, 1)])
@@ -440,3 +442,17 @@ def test_a_planted_harm_is_found():
     )
     assert judgement.verdict.decision == "hurts"
     assert judgement.verdict.baseline == "pixels"
+
+
+def test_against_the_best_every_pair_counts():
+    """Three others make six pairs: the smallest p counts six times, the next five."""
+    assert holm_against_best([0.01, 0.2, 0.004]) == pytest.approx([0.05, 0.8, 0.024])
+    assert holm_against_best([]) == []
+
+
+def test_no_disagreement_is_no_certainty_and_no_interval_leaves_the_scale():
+    y = np.arange(10) % 2
+    right = fixed(y, y, y)
+    assert right.gain_ci95 == pytest.approx((-0.3, 0.3))
+    few = from_answers(np.array([[1.0, -1.0, 1.0, 1.0]]), 2)
+    assert -1 <= few.gain_ci95[0] <= few.gain_ci95[1] <= 1

@@ -23,8 +23,6 @@ from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice
 
 KIND = "Mahalanobis distance of the embedding, shared covariance"
-MOST = 1000
-"""Suspected labels written down."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,8 @@ def _unfamiliar(
     if model.familiar is None:
         return None
     task, rows, X = prepared.task, prepared.train, prepared.features.vectors[0]
-    if kept is not None and kept.features is not None:
+    if kept is not None and kept.features is not None and kept.trained is not None:
+        rows = kept.trained
         X = np.zeros((len(task.y), kept.features.shape[1]), np.float32)
         X[rows] = kept.features
     folds = [(rows[a], rows[b]) for a, b in task.folds(rows, 5, 7)]
@@ -111,6 +110,10 @@ def _label_issues(
         rows = np.concatenate([rows, judgement.rows])
         proba = np.concatenate([proba, judgement.proba])
     found = find_label_issues(task.y[rows], proba)
+    majority = float(np.bincount(task.y[rows]).max() / len(rows))
+    low, _ = judgement.estimate["accuracy_ci95"]
+    if low <= majority:  # a model that guesses contradicts labels, too
+        return _nothing_said(found.checked)
     order = np.argsort(known.rows, kind="stable")
     X, training = prepared.training()
     mending = None
@@ -128,13 +131,26 @@ def _label_issues(
                 "given": float(given),
             }
             for i, suggested, confidence, given in zip(
-                found.rows[:MOST], found.suggested, found.confidence, found.given, strict=False
+                found.rows, found.suggested, found.confidence, found.given, strict=True
             )
         ],
         "expected_gain": mending and mending.gain,
         "expected_gain_ci95": mending and list(mending.gain_ci95),
         "sentence": _sentence(len(found), found.checked)
         + (f" {mending.sentence}" if mending else ""),
+    }
+
+
+def _nothing_said(checked: int) -> dict[str, Any]:
+    text = (
+        "The model is not clearly better than naming the largest class, so it cannot judge labels."
+    )
+    return {
+        "checked": checked,
+        "rows": [],
+        "expected_gain": None,
+        "expected_gain_ci95": None,
+        "sentence": text,
     }
 
 

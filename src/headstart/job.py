@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from headstart.data.dataset import Finding
 from headstart.destination import Unfinished, destination, whole_folder
 from headstart.doubts import doubt
+from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.explained import explanations
 from headstart.features.engines import worker_count
@@ -47,6 +48,7 @@ from headstart.run import Run
 from headstart.studies import Picked, baseline_spaces, pick_backbone
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice, fit_probe
+from headstart.transfer.recipe import FROM_SCRATCH
 
 if TYPE_CHECKING:
     from headstart.kept import Kept
@@ -184,6 +186,11 @@ def choose_backbone(config: Config, on_event: OnEvent) -> tuple[Config, Picked |
     """Settle which backbone a run uses: by measurement, where several are named."""
     if len(backbones_of(config)) < 2:
         return config, None
+    if config.method in FROM_SCRATCH:
+        raise ConfigError(
+            f"--method {config.method} uses nothing pretrained to choose a backbone by.",
+            "Name one --backbone.",
+        )
     picked = pick_backbone(config, on_event)
     on_event(Event("comparing backbones", message=picked.ranking.sentence, level="note"))
     return picked.config, picked
@@ -218,7 +225,9 @@ def fit(prepared: Prepared, on_event: OnEvent = ignore) -> tuple[FittedModel, Ch
     rows, folds = task.choosing(np.arange(len(X)), 4)
     classes = prepared.dataset.classes
     with threadpool_limits(1):  # as all fitting: see judge.crossval.in_threads
-        return fit_probe(X, task.y, classes, folds, rows=rows, balanced=task.balanced)
+        return fit_probe(
+            X, task.y, classes, folds, rows=rows, balanced=task.balanced, groups=task.groups
+        )
 
 
 def estimate(

@@ -71,8 +71,10 @@ class Kept:
         The trained network.
     engine : Engine or None
         Of all layers, where the model works on those.
-    features : ndarray of shape (n_train, dim) or None
-        Embeddings of the training rows by the trained network.
+    features : ndarray of shape (n_trained, dim) or None
+        Embeddings by the trained network, of the rows it was trained on.
+    trained : ndarray of int64, shape (n_trained,), or None
+        Those rows.
     baselines : dict of str to Outcome
         Networks trained from scratch.
     curves : list of (str, Point)
@@ -88,6 +90,7 @@ class Kept:
     backbone: VisionBackbone | None = None
     engine: Engine | None = None
     features: NDArray[np.float32] | None = None
+    trained: NDArray[np.int64] | None = None
     training: dict[str, Any] | None = None
     baselines: dict[str, Outcome] = field(default_factory=dict)
     curves: list[tuple[str, Point]] = field(default_factory=list)

@@ -39,7 +39,8 @@ def combine_layers(config: Config, prepared: Prepared, chosen: Plan, on_event: O
             rows=np.searchsorted(rows, few), balanced=task.balanced,
         )  # fmt: skip
     own = prepared.features.vectors[0]
-    familiar = Familiarity.fit(own[rows], task.y[rows], task.n_classes)
+    groups = None if task.groups is None else task.groups[rows]
+    familiar = Familiarity.fit(own[rows], task.y[rows], task.n_classes, groups=groups)
     model = FittedModel(LAYERS, found.head, found.temperature, prepared.dataset.classes, familiar)
     once = len(chosen.folds) // max(chosen.repeats, 1)
     held = [h for _, h in chosen.folds[:once]]
@@ -52,8 +53,8 @@ def combine_layers(config: Config, prepared: Prepared, chosen: Plan, on_event: O
     ]
     lines = [record(e, held, task.y, e.candidate.name == LAYERS) for e in entries]
     kept = Kept(lines, f"{LAYERS} was asked for.", outcome, model=model, engine=engine)
-    if not chosen.repeats:
-        folds = task.folds(rows, 5, 6)
+    if prepared.dataset.is_test.any():
+        folds = [(rows[a], rows[b]) for a, b in task.folds(rows, 5, 6)]
         answers = judge_combination(X, task, folds, workers=worker_count(), tick=tick)
         kept.held_out = HeldOut.of(answers.proba, [h for _, h in folds])
     return kept

@@ -190,8 +190,8 @@ class Prepared:
         return self.features.vectors[0][rows], replace(task, y=task.y[rows], groups=groups)
 
 
-def backbones_of(config: Config) -> list[Ref]:
-    """Resolve the backbones that a configuration names, each once.
+def backbones_of(config: Config) -> dict[str, Ref]:
+    """Resolve the backbones that a configuration names, each once, by the names given.
 
     Raises
     ------
@@ -204,19 +204,28 @@ def backbones_of(config: Config) -> list[Ref]:
         names = [name.strip() for name in config.backbone.split(",") if name.strip()]
     if not names:
         raise ConfigError(f"--backbone {config.backbone!r} names nothing.", f"Try {DEFAULT}.")
-    return [replace(resolve(name), size=config.size) for name in dict.fromkeys(names)]
+    found: dict[str, Ref] = {}
+    for name in names:
+        ref = replace(resolve(name), size=config.size)
+        if ref not in found.values():
+            found[name] = ref
+    return found
 
 
-def prepare(config: Config, *, baseline: bool, on_event: OnEvent = ignore) -> Prepared:
+def prepare(
+    config: Config, *, baseline: bool, several: bool = False, on_event: OnEvent = ignore
+) -> Prepared:
     """Read, embed and check a dataset.
 
     Parameters
     ----------
     baseline : bool
-        Also embed with the (first) network re-initialised, for the verdict.
+        Also embed with the network re-initialised, for the verdict.
+    several : bool
+        Embed with all backbones that are named; else there must be one.
     """
-    refs = backbones_of(config)
-    if baseline and len(refs) > 1:
+    refs = list(backbones_of(config).values())
+    if len(refs) > 1 and not several:
         raise ConfigError(
             f"--backbone {config.backbone!r} stands for {len(refs)} backbones; here one is needed.",
             f"Name one, for example {DEFAULT}; `headstart rank` compares several.",

@@ -28,7 +28,7 @@ from headstart.judge.crossval import Outcome
 from headstart.judge.curve import label_curve
 from headstart.judge.estimate import Plan, plan
 from headstart.kept import Kept
-from headstart.prepare import Config, Prepared, configure, prepare, resolve_device
+from headstart.prepare import Config, Prepared, backbones_of, configure, prepare, resolve_device
 from headstart.record import write_json
 from headstart.report.study import render_study
 
@@ -70,7 +70,7 @@ def rank(
     """
     config = configure(data, {**options, "backbone": backbones, "method": "probe"})
     folder = destination(config, out, overwrite, study="rank")
-    prepared = prepare(config, baseline=False, on_event=on_event)
+    prepared = prepare(config, baseline=False, several=True, on_event=on_event)
     ranking = _ranked(entrants(prepared, on_event), prepared, on_event)
     document = ranking.to_json(data=_name(config), classes=prepared.dataset.classes)
     return _write(folder, document, on_event)
@@ -195,10 +195,12 @@ class Picked:
 
 def pick_backbone(config: Config, on_event: OnEvent = ignore) -> Picked:
     """Rank the backbones of a configuration; return it with the recommended one alone."""
-    prepared = prepare(config, baseline=False, on_event=on_event)
+    prepared = prepare(config, baseline=False, several=True, on_event=on_event)
     known = entrants(prepared, on_event)
     ranking = _ranked(known, prepared, on_event)
-    return Picked(replace(config, backbone=ranking.recommended), known, ranking)
+    place = [entrant.name for entrant in known].index(ranking.recommended)
+    name = list(backbones_of(config))[place]  # as it was typed: a card does not know its folder
+    return Picked(replace(config, backbone=name), known, ranking)
 
 
 def entrants(prepared: Prepared, on_event: OnEvent = ignore) -> list[Entrant]:

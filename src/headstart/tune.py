@@ -214,13 +214,15 @@ class Tuning:
         if fitted.trouble:
             kept.findings.append(Finding("training", "warning", fitted.trouble))
         tuned = finish(trial.setting, self.train, fitted, trial.alpha)
-        kept.trial, kept.backbone, kept.features = trial, tuned.backbone, tuned.features
+        kept.trial, kept.backbone = trial, tuned.backbone
+        kept.features, kept.trained = tuned.features, self.train
         kept.curves = [
             *trial.curves(),
             *((f"{trial.setting.name} / {FINAL}", p) for p in fitted.history),
         ]
         y = self.task.y[self.train]
-        familiar = Familiarity.fit(tuned.features, y, self.task.n_classes)
+        groups = None if self.task.groups is None else self.task.groups[self.train]
+        familiar = Familiarity.fit(tuned.features, y, self.task.n_classes, groups=groups)
         kept.model = FittedModel(
             trial.candidate.method, tuned.head, trial.temperature, self.classes, familiar
         )

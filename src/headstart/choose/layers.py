@@ -13,7 +13,7 @@ NeurIPS, arXiv:1411.1792.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +21,7 @@ import numpy as np
 from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import Floats, Ints, Outcome, Task, best_of, in_threads, judge_folds
 from headstart.judge.estimate import Plan, assess, compare
-from headstart.judge.holm import holm
+from headstart.judge.holm import holm, holm_against_best
 from headstart.judge.intervals import Interval
 from headstart.judge.verdict import LEVEL, Comparison
 from headstart.transfer.combine import choose_combination
@@ -240,20 +240,6 @@ def judge_combination(
     return Outcome([proba for proba, _ in results], [accuracy for _, accuracy in results])
 
 
-def _lost(best: Outcome, other: Outcome, task: Task, chosen: Plan) -> Comparison:
-    """Compare plain accuracies on the same held-out rows, to stand beside them in one table.
-
-    No interval is narrower than ±3/n: where nothing differed in n examples, up to 3/n of others
-    may (the "rule of three", Hanley & Lippman-Hand 1983).
-    """
-    found = compare(best, other, task, chosen, balanced=False)
-    held = np.unique(np.concatenate([rows for _, rows in chosen.folds]))
-    if task.grouped and task.groups is not None:
-        held = np.unique(task.groups[held])
-    gain, (low, high), least = found.gain, found.gain_ci95, 3 / len(held)
-    return replace(found, gain_ci95=(min(low, gain - least), max(high, gain + least)))
-
-
 def _layers(
     names: Sequence[str],
     dims: Sequence[int],
@@ -266,11 +252,9 @@ def _layers(
 ) -> tuple[Layer, ...]:
     scores = [_accuracy(outcome, majority, task, chosen) for outcome in stages]
     best = max(range(len(stages)), key=lambda i: (scores[i][0], i))  # of equals the deepest
-    lost = [_lost(stages[best], outcome, task, chosen) for outcome in stages]
+    lost = [compare(stages[best], outcome, task, chosen, balanced=False) for outcome in stages]
     others = [i for i in range(len(stages)) if i != best]
-    # The best was picked by these very figures, so every pair of stages counts as looked at.
-    pairs = [1.0] * (len(names) * (len(names) - 1) // 2 - len(others))
-    adjusted = dict(zip(others, holm([lost[i].p for i in others] + pairs), strict=False))
+    adjusted = dict(zip(others, holm_against_best([lost[i].p for i in others]), strict=True))
     return tuple(
         Layer(
             name=names[i],
@@ -302,14 +286,16 @@ def _advise(
     if not better:
         return "last", _last(layers, stages, task, chosen)
     best = max(better, key=lambda i: layers[i].accuracy)
-    return "earlier", _earlier(layers, best, compare(stages[best], stages[-1], task, chosen))
+    return "earlier", _earlier(
+        layers, best, compare(stages[best], stages[-1], task, chosen, balanced=False)
+    )
 
 
 def _clearly_better(
     stages: list[Outcome], reference: Outcome, task: Task, chosen: Plan
 ) -> list[int]:
     """Which stages beat one that was fixed beforehand, Holm over the stages."""
-    found = [compare(outcome, reference, task, chosen) for outcome in stages]
+    found = [compare(outcome, reference, task, chosen, balanced=False) for outcome in stages]
     adjusted = holm([d.p for d in found])
     return [i for i, d in enumerate(found) if d.gain > 0 and adjusted[i] < LEVEL]
 
@@ -330,7 +316,7 @@ def _last(layers: tuple[Layer, ...], stages: list[Outcome], task: Task, chosen: 
         "probe (--method probe), and to go further fine-tune the last blocks (--method finetune)."
     )
     early = zip(layers, stages[:-1], strict=False)
-    lost = ((layer, _lost(stages[-1], own, task, chosen)) for layer, own in early)
+    lost = ((layer, compare(stages[-1], own, task, chosen, balanced=False)) for layer, own in early)
     near = next((layer for layer, loss in lost if loss.gain_ci95[1] <= NEAR), None)
     if near is not None and near.depth < 1:
         text += (
@@ -378,7 +364,7 @@ def _combined(
 ) -> Combined:
     outcome = judge_combination(X, task, chosen.folds, workers=workers, tick=tick)
     accuracy, interval = _accuracy(outcome, majority, task, chosen)
-    gain = compare(outcome, last, task, chosen)
+    gain = compare(outcome, last, task, chosen, balanced=False)
     train = np.unique(np.concatenate([rows for rows, _ in chosen.folds]))
     rows, inner = task.choosing(train, 1)
     choice = choose_combination(

@@ -22,7 +22,7 @@ from headstart.errors import ConfigError
 from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import Outcome, Task, in_threads, judge_folds, picked
 from headstart.judge.estimate import Plan, assess, compare
-from headstart.judge.holm import holm
+from headstart.judge.holm import holm_against_best
 from headstart.judge.intervals import Interval
 from headstart.judge.verdict import LEVEL
 from headstart.transfer.probe import ENOUGH
@@ -141,7 +141,7 @@ class Ranking:
     protocol : str
         Which examples were held out, and how often.
     n : int
-        Examples the accuracies are measured on.
+        Examples that were dealt into folds.
     outcomes : dict of str to Outcome
         Held-out answers of every entrant and of the majority class, by fold.
     """
@@ -212,7 +212,7 @@ def rank(
         entrants[pick].name,
         _sentence(places, entrants[pick].name, lost, error, within=not chosen.repeats),
         chosen.protocol,
-        len(np.unique(np.concatenate([held for _, held in chosen.folds]))),
+        len(task.y),
         outcomes,
     )
 
@@ -356,7 +356,7 @@ def _places(
     order = sorted(entrants, key=lambda e: (-judged[e.name]["accuracy"], e.seconds_per_1000))
     best = outcomes[order[0].name]
     compared = [compare(best, outcomes[e.name], task, chosen, balanced=False) for e in order[1:]]
-    p_holm = [1.0, *holm([c.p for c in compared])]
+    p_holm = [1.0, *holm_against_best([c.p for c in compared])]
     behind = [(0.0, (0.0, 0.0)), *((c.gain, c.gain_ci95) for c in compared)]
     rows = _scored_rows(task, chosen)
     y, groups = task.y[rows], None if task.groups is None else task.groups[rows]
@@ -400,11 +400,13 @@ def _sentence(
     if len(places) == 1:
         return f"{name} gets {held}; there was nothing to compare it with."
     if own is best:
-        said = f"Use {name}: it is the most accurate of {len(places)}, with {held}."
+        alone = all(p.accuracy < own.accuracy for p in places if p is not own)
+        which = f"it is the most accurate of {len(places)}" if alone else "none is more accurate"
+        said = f"Use {name}: {which}, with {held}."
     elif within:
         said = (
-            f"Use {name}: inside the training part, where the choice was made to keep the test set "
-            f"unspent, it was {_short(lost)} the most accurate; on the test set it gets {held}."
+            f"Use {name}: inside the training part, where the choice was made to keep the held-out "
+            f"part unspent, it was {_short(lost)} the most accurate; on that part it gets {held}."
         )
     else:
         said = (

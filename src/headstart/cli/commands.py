@@ -337,7 +337,7 @@ def rank(
     encoding: Encoding = "utf-8",
     as_json: Json = False,
 ) -> None:
-    """Compare backbones on your images: accuracy with its doubt, cost, licence; ties are ties.
+    """Compare backbones on your images: accuracy with its doubt, and cost; ties are ties.
 
     For example: headstart rank photos/ --backbones efficientnet-lite0,timm:resnet18.a1_in1k
     """
@@ -345,29 +345,19 @@ def rank(
     if found is None:
         return
     table = Table(box=None, header_style="bold")
-    for title in (
-        "backbone",
-        "accuracy",
-        "95 % interval",
-        "behind",
-        "s/1,000",
-        "MB",
-        "",
-        "licence",
-    ):
-        table.add_column(title, no_wrap=title != "licence")
+    for title in ("", "backbone", "accuracy", "95 % interval", "behind", "s/1,000", "MB"):
+        table.add_column(title, overflow="fold")
     for b in found["backbones"]:
         low, high = b["accuracy_ci95"]
         note = "use it" if b["name"] == found["recommended"] else "tie" if b["tie"] else ""
         table.add_row(
+            note,
             escape(b["name"]),
             f"{b['accuracy']:.1%}",
             f"{low:.1%}–{high:.1%}",
             f"{100 * b['behind']:.1f}",
             f"{b['seconds_per_1000']:.1f}",
             f"{b['mb']:.0f}",
-            note,
-            escape(b["licence"]),
         )
     _show_study(found, table, found["sentence"])
 
@@ -669,8 +659,8 @@ def _summarise(metrics: dict[str, Any], folder: Path) -> None:
         f"{estimate['protocol']})."
     )
     if metrics["label_issues"]["rows"]:
-        sentence = metrics["label_issues"]["sentence"].partition(". ")[0]
-        say(f"[yellow]![/] {escape(sentence)}; they are in {folder / 'label_issues.csv'}.")
+        sentence = metrics["label_issues"]["sentence"].partition(" In a trial")[0]
+        say(f"[yellow]![/] {escape(sentence)} See {folder / 'label_issues.csv'}.")
     _say_when_it_abstains(metrics["abstention"])
     colour = {"helps": "green", "hurts": "red"}.get(metrics["verdict"]["decision"], "yellow")
     say(f"[bold {colour}]Verdict:[/] {escape(metrics['verdict']['sentence'])}")

@@ -126,6 +126,7 @@ def label_curve(
     if repeats is None:
         repeats = REPEATS_FEW if len(task.y) < FEW else REPEATS
     parts = _nested_parts(task, repeats)
+    repeats = len(parts)  # fewer where there are few groups to deal
     alone = choice if choice is not None else Choice("centroid", 0.0, 0.0, 1.0, [])
     jobs = [
         (r, p, name) for r in range(repeats) for p in range(len(parts[r][0])) for name in spaces
@@ -186,8 +187,10 @@ def _chosen_inside(
     y = task.y[rows]
     inner = alone
     if np.bincount(y).max() >= ENOUGH_LABELS:
-        folds = task.folds(rows, INNER, 9, *stream)
-        inner = choose_head(X[rows], y, task.n_classes, folds, balanced=task.balanced, rivals=False)
+        few, folds = task.choosing(rows, 9, *stream)
+        inner = choose_head(
+            X[few], task.y[few], task.n_classes, folds, balanced=task.balanced, rivals=False
+        )
     head = inner.fit(X[rows], y, task.n_classes)
     right = head.logits(X[held]).argmax(axis=1) == task.y[held]
     return float(right.mean()), inner.accuracy
@@ -313,11 +316,14 @@ def _ahead(f: dict[str, Any]) -> str:
 def _worth(law: PowerLaw | None, last: dict[str, Any]) -> dict[str, Any]:
     """Tell how many labels per class the baseline would need to match transfer with all of them."""
     now = float(last["per_class"])
-    if last["baseline"] is None or law is None:
-        return {"labels": None, "sentence": "There is no baseline curve to compare with."}
+    if last["baseline"] is None:
+        return {"labels": None, "sentence": "There is no baseline to compare with."}
     if last["baseline"] >= last[TRANSFER]:
         text = f"The baseline is as good with the same {now:.0f} labels per class."
         return {"labels": now, "sentence": text}
+    if law is None:
+        text = "There are too few points to tell how many labels the baseline would need."
+        return {"labels": None, "sentence": text}
     labels = law.reach(1 - last[TRANSFER])
     if labels is None or labels > 1000 * now:
         text = (

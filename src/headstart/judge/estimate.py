@@ -99,6 +99,7 @@ def plan(task: Task, is_test: NDArray[np.bool_], *, costly: bool = False) -> Pla
     repeats = 10 if n < SMALL and not costly else 1
     k = min(5, n)
     folds = [pair for r in range(repeats) for pair in task.folds(train, k, 0, r)]
+    k = len(folds) // repeats  # fewer where there are fewer groups
     times = f"{repeats} x " if repeats > 1 else ""
     name = f"nested {grouped}stratified cross-validation, {times}{k} folds"
     return Plan(name, folds, repeats)

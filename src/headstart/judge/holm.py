@@ -23,3 +23,13 @@ def holm(p: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(values))
     adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1.0)
     return [float(x) for x in adjusted]
+
+
+def holm_against_best(p: Sequence[float]) -> list[float]:
+    """Adjust the p values of all others against the one that came out best.
+
+    That one was picked by the same figures, so every pair counts as looked at, not only its own.
+    """
+    n = len(p) + 1
+    unseen = [1.0] * (n * (n - 1) // 2 - len(p))
+    return holm([*p, *unseen])[: len(p)]

@@ -240,7 +240,7 @@ def from_answers(
     at_gain = np.sqrt(overlap * (V + gain**2 * unit) / (1 + z**2 * overlap * unit))
     return Comparison(
         gain,
-        (gain - quantile * se, gain + quantile * se),
+        _within((gain - quantile * se, gain + quantile * se)),
         float(2 * t.sf(abs(gain) / se, df)),
         min(z * max(float(at_gain), least), 1.0),
         "Nadeau-Bengio corrected resampled t on paired answers, 95 %",
@@ -275,13 +275,14 @@ def from_test_set(
     member = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
     share = np.bincount(member, weight).astype(np.float64)
     won = np.bincount(member, weight * (transfer.astype(float) - baseline)).astype(np.float64)
-    interval, p = sign_flip(won, share)
+    (low, high), p = sign_flip(won, share)
+    gain = float(won.sum())
     unit = float((share**2).sum())  # what a typical group counts
     return Comparison(
-        float(won.sum()),
-        interval,
+        gain,
+        _with_doubt((low, high), gain, len(share)),
         p,
-        _detectable(float((won**2).sum()), abs(float(won.sum())), unit),
+        _detectable(float((won**2).sum()), abs(gain), unit),
         f"sign-flip permutation over {'examples' if groups is None else 'groups'} of the test "
         "set, 5 % (training variability not included)",
         metric,
@@ -296,12 +297,28 @@ def _mcnemar(transfer: Bools, baseline: Bools) -> Comparison:
     low, high = clopper_pearson(wins, apart)
     return Comparison(
         (wins - losses) / n,
-        (apart * (2 * low - 1) / n, apart * (2 * high - 1) / n),
+        _with_doubt(
+            (apart * (2 * low - 1) / n, apart * (2 * high - 1) / n), (wins - losses) / n, n
+        ),
         float(binomtest(wins, apart).pvalue) if apart else 1.0,
         _detectable(apart / n**2, abs(wins - losses) / n, 1 / n),
         "exact McNemar on the test set, 5 % (training variability not included)",
         "accuracy",
     )
+
+
+def _with_doubt(interval: Interval, gain: float, n: int) -> Interval:
+    """Widen an interval to ±3/n: where nothing differed in n examples, up to 3/n of others may.
+
+    References
+    ----------
+    The "rule of three": Hanley & Lippman-Hand (1983), JAMA 249.
+    """
+    return _within((min(interval[0], gain - 3 / n), max(interval[1], gain + 3 / n)))
+
+
+def _within(interval: Interval) -> Interval:
+    return max(interval[0], -1.0), min(interval[1], 1.0)
 
 
 def _detectable(power: float, gain: float, unit: float) -> float:

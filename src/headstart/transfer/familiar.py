@@ -17,7 +17,7 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 from headstart.data.splits import pairs, stratified_folds
 
 Floats = NDArray[np.floating]
-Ints = NDArray[np.int64]
+Ints = NDArray[np.integer]
 
 ALARMS = 0.01
 """Share of ordinary photos that may be flagged: an alarm that is usually false is soon ignored."""
@@ -113,7 +113,7 @@ class Familiarity:
         if len(rows) > ENOUGH:
             rows = np.sort(rng.choice(rows, ENOUGH, replace=False))
         Z, labels = _unit(np.asarray(X[rows], np.float64)), y[rows].astype(np.int64)
-        together = None if groups is None else groups[rows]
+        together = None if groups is None else groups[rows].astype(np.int64)
         parts = len(labels) if together is None else len(np.unique(together))
         scores = np.full(len(labels), LOWEST)
         if parts > 1:

@@ -129,6 +129,7 @@ def fit_probe(
     *,
     rows: Ints | None = None,
     balanced: bool = False,
+    groups: Ints | None = None,
 ) -> tuple[FittedModel, Choice]:
     """Choose on the folds, refit on all rows, calibrate on the folds' held-out logits.
 
@@ -136,11 +137,13 @@ def fit_probe(
     ----------
     rows : ndarray of int, optional
         The rows that the folds count in, where those are not all rows.
+    groups : ndarray of int64, shape (n,), optional
+        Rows that belong together, for what is called unfamiliar.
     """
     rows = np.arange(len(X)) if rows is None else rows
     choice = choose_head(X[rows], y[rows], len(classes), folds, balanced=balanced)
     head = choice.fit(X, y, len(classes), exact=True)
-    familiar = Familiarity.fit(X, y, len(classes))
+    familiar = Familiarity.fit(X, y, len(classes), groups=groups)
     return FittedModel("probe", head, choice.temperature, classes, familiar), choice
 
 
