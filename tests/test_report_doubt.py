@@ -163,7 +163,6 @@ def test_withheld_answers_are_said_with_their_price(source):
 def test_suspicious_labels_are_shown_with_both_classes(source):
     text = said(source)
     assert ISSUES["sentence"] in text
-    assert "30 of 600 labels are suspicious (5.0%)" in text
     assert "label_issues.csv" in text
     assert "+1.3 points of accuracy (95 % interval +0.2 to +2.4)." in text
     assert "The 24 most suspicious" in text

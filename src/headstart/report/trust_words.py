@@ -75,21 +75,6 @@ def unfamiliar(found: dict[str, Any]) -> str:
     )
 
 
-def suspects(found: int, checked: int) -> str:
-    """Say how many labels are suspicious.
-
-    Examples
-    --------
-    >>> suspects(12, 600)
-    '12 of 600 labels are suspicious (2.0%).'
-    """
-    if not found:
-        return f"None of {count(checked, 'label')} is suspicious."
-    verb = "is" if found == 1 else "are"
-    share = found / max(checked, 1)
-    return f"{found:,} of {count(checked, 'label')} {verb} suspicious ({share:.1%})."
-
-
 def mending(issues: dict[str, Any]) -> str:
     """Say what mending the labels is expected to bring."""
     gain, ci95 = issues["expected_gain"], issues["expected_gain_ci95"]
@@ -98,8 +83,11 @@ def mending(issues: dict[str, Any]) -> str:
     doubt = f" (95 % interval {100 * ci95[0]:+.1f} to {100 * ci95[1]:+.1f})" if ci95 else ""
     tail = "."
     if ci95 and ci95[0] <= 0 <= ci95[1]:
-        tail = ": too little to be sure that it helps."
-    return f"Expected gain of mending them: {100 * gain:+.1f} points of accuracy{doubt}{tail}"
+        tail = ", too little to be sure that it helps. Corrected by a person they may bring more."
+    return (
+        "What changing them all to the suggestion, unseen, brought in a trial: "
+        f"{100 * gain:+.1f} points of accuracy{doubt}{tail}"
+    )
 
 
 def harm(classes: Sequence[dict[str, Any]]) -> str:
