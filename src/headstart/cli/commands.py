@@ -345,19 +345,17 @@ def rank(
     if found is None:
         return
     table = Table(box=None, header_style="bold")
-    for title in ("", "backbone", "accuracy", "95 % interval", "behind", "s/1,000", "MB"):
-        table.add_column(title, overflow="fold")
+    for title in ("", "backbone", "accuracy (95 %)", "behind", "s/1,000"):
+        table.add_column(title, no_wrap=True)
     for b in found["backbones"]:
         low, high = b["accuracy_ci95"]
         note = "use it" if b["name"] == found["recommended"] else "tie" if b["tie"] else ""
         table.add_row(
             note,
             escape(b["name"]),
-            f"{b['accuracy']:.1%}",
-            f"{low:.1%}–{high:.1%}",
+            f"{b['accuracy']:.1%} ({100 * low:.1f}–{100 * high:.1f})",
             f"{100 * b['behind']:.1f}",
             f"{b['seconds_per_1000']:.1f}",
-            f"{b['mb']:.0f}",
         )
     _show_study(found, table, found["sentence"])
 
