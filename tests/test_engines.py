@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
 from headstart.backbones import Ref, resolve
 from headstart.errors import ConfigError
@@ -225,3 +226,13 @@ def test_first_passes_of_several_threads_do_not_wait_for_each_other(bench: Bench
     )
     for _ in range(3):
         subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_same_weights_under_another_name_keep_it(tmp_path: Path) -> None:
+    """The cache knows weights by what they are; what they are called is the user's business."""
+    tensors = Ref("timm", "test_resnet", seed=3, size=64).load().net.state_dict()
+    for name in ("one", "two"):
+        save_file(tensors, tmp_path / f"{name}.safetensors")
+        ref = resolve(f"file:{tmp_path / name}.safetensors#timm:test_resnet")
+        engine = Kitchen(tmp_path / "cache", 1).engine(ref, name="openvino-float32")
+        assert engine.card.name == f"file:{name}.safetensors#timm:test_resnet"

@@ -21,7 +21,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -260,6 +260,8 @@ class Bench:
         kept, workers = self.shelf / "openvino", self.kitchen.workers
         try:
             card = Card.from_json(json.loads((kept / "card.json").read_text("utf-8")))
+            if self._backbone is not None:  # the same weights may have had another name
+                card = replace(card, name=self._backbone.card.name)
             return OpenVINOEngine(str(kept / "network.xml"), card, precision, workers)
         except (OSError, RuntimeError, ValueError, TypeError, KeyError):
             # Not there yet, or damaged: a cache may always be made anew.
