@@ -96,7 +96,9 @@ def _unfamiliar(
         X = np.zeros((len(task.y), kept.features.shape[1]), np.float32)
         X[rows] = kept.features
     folds = [(rows[a], rows[b]) for a, b in task.folds(rows, 5, 7)]
-    alarms = false_alarms(X, task.y, task.n_classes, folds, groups=task.groups)
+    alarms = false_alarms(
+        X, task.y, task.n_classes, folds, groups=task.groups, workers=worker_count()
+    )
     return {"kind": KIND, "threshold": model.familiar.threshold, **alarms.to_json()}
 
 
@@ -157,8 +159,8 @@ def _nothing_said(checked: int) -> dict[str, Any]:
 def _sentence(count: int, checked: int) -> str:
     if not count:
         return f"No label of {checked} is clearly contradicted by the model."
-    labels = "label is" if count == 1 else "labels are"
+    verb = "is" if count == 1 else "are"
     return (
-        f"{count} of {checked} {labels} contradicted by models that had not seen them. "
+        f"{count} of {checked} labels {verb} contradicted by models that had not seen them. "
         "Some will be wrong labels, others hard images: look before changing one."
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.judge.crossval import in_threads
 from headstart.judge.intervals import Interval, wilson
 from headstart.judge.metrics import expected_calibration_error
 from headstart.transfer.familiar import Familiarity
@@ -110,6 +111,7 @@ def false_alarms(
     folds: list[tuple[Ints, Ints]],
     *,
     groups: Ints | None = None,
+    workers: int = 1,
 ) -> FalseAlarms:
     """Fit the detector on the training rows of every fold, count what it flags of the others.
 
@@ -121,14 +123,19 @@ def false_alarms(
     folds : list of (train rows, held-out rows)
         Every row is held out at most once.
     groups : ndarray of int, shape (n,), optional
+    workers : int, default=1
+        Threads; one core each.
     """
-    flagged = n = 0
-    for train, held in folds:
+
+    def count(fold: tuple[Ints, Ints]) -> int:
+        train, held = fold
         together = None if groups is None else groups[train]
         detector = Familiarity.fit(X[train], y[train], n_classes, groups=together)
-        flagged += int(detector.is_unfamiliar(X[held]).sum())
-        n += len(held)
+        return int(detector.is_unfamiliar(X[held]).sum())
+
+    flagged = sum(in_threads(count, folds, workers))
     held_out = np.concatenate([held for _, held in folds])
+    n = len(held_out)
     units = n if groups is None else len(np.unique(groups[held_out]))
     rate = flagged / n
     return FalseAlarms(flagged, n, rate, wilson(rate * units, units))
