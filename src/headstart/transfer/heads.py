@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,8 +130,51 @@ class NeighbourHead:
         return _unit_slope(x - self.mean, pull) / (0.07 * (share + 1e-3))
 
 
-HEADS: dict[str, type[LinearHead] | type[CentroidHead] | type[NeighbourHead]] = {
-    head.kind: head for head in (LinearHead, CentroidHead, NeighbourHead)
+@dataclass(frozen=True)
+class CosineHead:
+    """Cosine to one direction per class, after standardising: what clustering leaves behind."""
+
+    kind: ClassVar[str] = "cosine"
+    mean: Floats  # (dim,)
+    scale: Floats  # (dim,), > 0; infinite where a feature says nothing
+    directions: Floats  # (K, dim), unit length
+    sharpness: Floats  # (), > 0: logits are cosines times this
+
+    def logits(self, X: Floats) -> Floats:
+        """Sharpness times the cosine."""
+        return self.sharpness * (_unit((X - self.mean) / self.scale) @ self.directions.T)
+
+    def slope(self, x: Floats, c: int) -> Floats:
+        """Differentiate the cosine to one direction, through the standardisation."""
+        v = (x - self.mean) / self.scale
+        return self.sharpness * _unit_slope(v, self.directions[c]) / self.scale
+
+
+@dataclass(frozen=True)
+class BottleneckHead:
+    """One hidden layer: ``relu(z A + a) W + b`` of the standardised row ``z``."""
+
+    kind: ClassVar[str] = "bottleneck"
+    mean: Floats  # (dim,)
+    scale: Floats  # (dim,), > 0; infinite where a feature says nothing
+    A: Floats  # (dim, H)
+    a: Floats  # (H,)
+    W: Floats  # (H, K)
+    b: Floats  # (K,)
+
+    def logits(self, X: Floats) -> Floats:
+        """The two layers, one after the other."""
+        return np.maximum(((X - self.mean) / self.scale) @ self.A + self.a, 0) @ self.W + self.b
+
+    def slope(self, x: Floats, c: int) -> Floats:
+        """``A (W_c where the hidden unit is on) / scale``."""
+        on = ((x - self.mean) / self.scale) @ self.A + self.a > 0
+        return np.asarray(self.A @ (self.W[:, c] * on) / self.scale, np.float64)
+
+
+HEADS: dict[str, type[Any]] = {
+    head.kind: head
+    for head in (LinearHead, CentroidHead, NeighbourHead, CosineHead, BottleneckHead)
 }
 
 
