@@ -7,11 +7,12 @@ estimate, verdict, artefact, report. Each step is one call into the module that 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from headstart.data.dataset import Finding
 from headstart.destination import Unfinished, destination, whole_folder
-from headstart.doubts import doubt
+from headstart.doubts import Doubts, doubt
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.explained import explanations
@@ -123,49 +124,111 @@ def train(
                 unfinished.clear_if_empty()
                 raise
 
+    if kept is not None and kept.model is not None:
+        model = kept.model
     with timed(clock, "judge_s"):
-        judgement = estimate(prepared, chosen, kept, picked, on_event)
-        findings = [*prepared.dataset.findings, *order_findings(prepared, choice, on_event)]
-        findings += picked.doubts(prepared, kept) if picked else []
-        curve = learning_curve(*prepared.training(), choice, workers=worker_count())
-        if kept is not None and kept.model is not None:
-            model = kept.model
-        on_event(Event("looking for doubts"))
-        doubts = doubt(config, prepared, judgement, model, choice, kept)
-        model = replace(model, abstain=doubts.abstention.threshold)
-        shown, tested = explanations(prepared, judgement, model, kept)
-
+        judged = judge_model(config, prepared, model, choice, chosen, kept, picked, on_event)
     with whole_folder(folder) as beside:
         on_event(Event("writing the run folder"))
-        write_model(beside / "model", prepared, model, kept)
-        write_predictions(beside / "predictions.csv", prepared, judgement)
-        write_history(beside / "history.csv", choice, clock["fit_s"], kept.curves if kept else [])
-        write_json(beside / "split.json", split(prepared, judgement))
-        write_json(beside / "run.json", record(config, prepared))
-        write_issues(beside / "label_issues.csv", doubts.label_issues)
-        pictures = collect(
-            prepared.dataset,
-            prepared.features,
-            judgement,
-            prepared.task,
-            label_issues=doubts.label_issues["rows"],
-            explanations=shown,
-        )
-        write_json(beside / "pictures.json", pictures)
-        numbers = metrics(config, prepared, judgement, choice, findings, curve, kept)
-        numbers |= {
-            "abstention": doubts.abstention.to_json(),
-            "unfamiliar": doubts.unfamiliar,
-            "label_issues": doubts.label_issues,
-            "explanations": tested,
-            "ranking": picked and picked.document(),
-        }
-        numbers["timing"] = timing(start, clock, prepared.features)
-        write_json(beside / "metrics.json", numbers)
+        write_run(beside, judged, clock, start)
         render(beside, name=folder.name)
     if kept is not None:
         unfinished.clear()
     return Run(folder)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A model with all that is said of it: what a run folder is written from."""
+
+    config: Config
+    prepared: Prepared
+    model: FittedModel
+    choice: Choice
+    kept: Kept | None
+    picked: Picked | None
+    judgement: Judgement
+    findings: list[Finding]
+    curve: list[dict[str, Any]]
+    doubts: Doubts
+    shown: list[dict[str, Any]]
+    tested: dict[str, Any] | None
+
+
+def judge_model(
+    config: Config,
+    prepared: Prepared,
+    model: FittedModel,
+    choice: Choice,
+    chosen: Plan,
+    kept: Kept | None,
+    picked: Picked | None,
+    on_event: OnEvent,
+) -> Judged:
+    """Judge a fitted model in every respect: score, verdict, what to doubt it for, its reasons."""
+    judgement = estimate(prepared, chosen, kept, picked, on_event)
+    findings = [*prepared.dataset.findings, *order_findings(prepared, choice, on_event)]
+    findings += picked.doubts(prepared, kept) if picked else []
+    curve = learning_curve(*prepared.training(), choice, workers=worker_count())
+    on_event(Event("looking for doubts"))
+    doubts = doubt(config, prepared, judgement, model, choice, kept)
+    model = replace(model, abstain=doubts.abstention.threshold)
+    shown, tested = explanations(prepared, judgement, model, kept)
+    return Judged(
+        config, prepared, model, choice, kept, picked, judgement, findings, curve, doubts,
+        shown, tested,
+    )  # fmt: skip
+
+
+def write_run(
+    folder: Path,
+    judged: Judged,
+    clock: dict[str, float],
+    start: float,
+    *,
+    sections: Mapping[str, Any] = MappingProxyType({}),
+    pictures: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Write everything of a run but its report.
+
+    Parameters
+    ----------
+    clock, start
+        Seconds of each part, and ``time.perf_counter()`` at the beginning.
+    sections, pictures
+        What else goes into metrics.json and pictures.json.
+    """
+    prepared, judgement, kept = judged.prepared, judged.judgement, judged.kept
+    doubts, picked = judged.doubts, judged.picked
+    write_model(folder / "model", prepared, judged.model, kept)
+    write_predictions(folder / "predictions.csv", prepared, judgement)
+    curves = kept.curves if kept else []
+    write_history(folder / "history.csv", judged.choice, clock["fit_s"], curves)
+    write_json(folder / "split.json", split(prepared, judgement))
+    write_json(folder / "run.json", record(judged.config, prepared))
+    write_issues(folder / "label_issues.csv", doubts.label_issues)
+    shown = collect(
+        prepared.dataset,
+        prepared.features,
+        judgement,
+        prepared.task,
+        label_issues=doubts.label_issues["rows"],
+        explanations=judged.shown,
+    )
+    write_json(folder / "pictures.json", {**shown, **pictures})
+    numbers = metrics(
+        judged.config, prepared, judgement, judged.choice, judged.findings, judged.curve, kept
+    )
+    numbers |= {
+        "abstention": doubts.abstention.to_json(),
+        "unfamiliar": doubts.unfamiliar,
+        "label_issues": doubts.label_issues,
+        "explanations": judged.tested,
+        "ranking": picked and picked.document(),
+        **sections,
+    }
+    numbers["timing"] = timing(start, clock, prepared.features)
+    write_json(folder / "metrics.json", numbers)
 
 
 def check(data: str | Path, *, on_event: OnEvent = ignore, **options: Any) -> dict[str, Any]:

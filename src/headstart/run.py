@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import glob
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.artifact import SavedModel, load_model
-from headstart.data.formats import is_table, read_cells
+from headstart.data.inputs import expand
 from headstart.data.sources import open_source
-from headstart.data.tables import PATH_COLUMNS
 from headstart.errors import ArtifactError, DataError
 from headstart.events import OnEvent, ignore
 from headstart.features.engines import Engine, Kitchen, worker_count
@@ -25,7 +23,6 @@ from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore, cache_folder
 from headstart.judge.estimate import scores
 from headstart.judge.intervals import wilson
-from headstart.modalities.image import ImageModality
 from headstart.report import render
 from headstart.tasks.classification import Classification
 
@@ -134,7 +131,7 @@ class Run:
             An input that names nothing.
         """
         given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-        names, files = _expand(given, x, encoding)
+        names, files = expand(given, x, encoding)
         features = self._embed(files, on_event)
         proba = self.saved.model.predict_proba(features.vectors[0])
         strange = self.saved.model.is_unfamiliar(features.vectors[0])
@@ -252,52 +249,6 @@ def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
             table.writeheader()
             table.writerows(rows)
     beside.replace(path)
-
-
-def _expand(inputs: list[str | Path], x: str | None, encoding: str) -> tuple[list[str], list[Path]]:
-    """Turn what a user named into (names, files), in order."""
-    names: list[str] = []
-    files: list[Path] = []
-    for given in inputs:
-        path = Path(given)
-        if path.is_dir():
-            found = [p for p in sorted(path.rglob("*")) if _is_image(p, path)]
-            if not found:
-                raise DataError(f"There are no images below {str(given)!r}.", "Name another.")
-        elif path.is_file() and is_table(path):
-            written = _paths_in(path, x, encoding)
-            names += written
-            files += [path.parent / name for name in written]
-            continue
-        elif path.exists():
-            found = [path]
-        else:
-            found = [
-                p
-                for p in map(Path, sorted(glob.glob(str(given), recursive=True)))  # noqa: PTH207
-                if p.is_file()
-            ]
-            if not found:
-                raise DataError(f"{str(given)!r} names no file.", "Check the path or the pattern.")
-        names += [p.as_posix() for p in found]
-        files += found
-    return names, files
-
-
-def _paths_in(table: Path, x: str | None, encoding: str) -> list[str]:
-    """Read the column of paths of a table: the one asked for, or named like it, or the first."""
-    cells = read_cells(table, encoding).cells
-    if x is not None and x not in cells:
-        raise DataError(
-            f"{table.name} has no column {x!r}.", f"Its columns are {', '.join(cells)}."
-        )
-    known = (name for name in cells if name.lower() in PATH_COLUMNS)
-    return cells[x or next(known, next(iter(cells)))]
-
-
-def _is_image(path: Path, root: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return path.is_file() and not hidden and ImageModality().recognise(path) > 0
 
 
 def _confusion(

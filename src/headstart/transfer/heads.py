@@ -163,11 +163,11 @@ class BottleneckHead:
     b: Floats  # (K,)
 
     def logits(self, X: Floats) -> Floats:
-        """The two layers, one after the other."""
+        """Apply the two layers, one after the other."""
         return np.maximum(((X - self.mean) / self.scale) @ self.A + self.a, 0) @ self.W + self.b
 
     def slope(self, x: Floats, c: int) -> Floats:
-        """``A (W_c where the hidden unit is on) / scale``."""
+        """Return ``A (W_c where the hidden unit is on) / scale``."""
         on = ((x - self.mean) / self.scale) @ self.A + self.a > 0
         return np.asarray(self.A @ (self.W[:, c] * on) / self.scale, np.float64)
 
