@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from headstart.transfer import Familiarity, FittedModel
-from headstart.transfer.heads import HEADS, CentroidHead, LinearHead, NeighbourHead, arrays_of
+from headstart.transfer.heads import (
+    HEADS,
+    BottleneckHead,
+    CentroidHead,
+    CosineHead,
+    LinearHead,
+    NeighbourHead,
+    arrays_of,
+)
 from headstart.transfer.logistic import softmax
 
 
@@ -23,7 +31,22 @@ def fitted(kind, X, y, n_classes=4):
     if kind == "logistic":
         rng = np.random.default_rng(1)
         return LinearHead(rng.normal(size=(X.shape[1], n_classes)), rng.normal(size=n_classes))
+    if kind in ("cosine", "bottleneck"):
+        return drawn(kind, X, n_classes)
     return HEADS[kind].fit(X, y, n_classes)
+
+
+def drawn(kind, X, n_classes):
+    """A head that others fit, with arrays drawn at random; feature 3 says nothing."""
+    rng = np.random.default_rng(1)
+    scale = rng.uniform(0.5, 2, X.shape[1])
+    scale[3] = np.inf
+    if kind == "cosine":
+        directions = rng.normal(size=(n_classes, X.shape[1]))
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        return CosineHead(X.mean(axis=0), scale, directions, np.array(7.0))
+    A, W = rng.normal(size=(X.shape[1], 5)), rng.normal(size=(5, n_classes))
+    return BottleneckHead(X.mean(axis=0), scale, A, rng.normal(size=5), W, rng.normal(size=4))
 
 
 def unit(x):
@@ -141,6 +164,11 @@ def naive_logit(head, x, c):
     """One logit in float64, from the formulas of the papers."""
     if head.kind == "logistic":
         return x @ head.W[:, c] + head.b[c]
+    if head.kind == "cosine":
+        return head.sharpness * unit((x - head.mean) / head.scale) @ head.directions[c]
+    if head.kind == "bottleneck":
+        hidden = ((x - head.mean) / head.scale) @ head.A + head.a
+        return sum(max(h, 0) * w for h, w in zip(hidden, head.W[:, c], strict=True)) + head.b[c]
     z = unit(x - head.mean.astype(float))
     if head.kind == "centroid":
         return -10 * np.sum((z - head.centroids[c].astype(float)) ** 2)

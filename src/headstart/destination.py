@@ -24,11 +24,26 @@ IDENTITY = "identity.json"
 
 
 def destination(
-    config: Config, out: str | Path | None, overwrite: bool, *, study: str = ""
+    config: Config,
+    out: str | Path | None,
+    overwrite: bool,
+    *,
+    study: str = "",
+    target: str = "",
 ) -> Path:
-    """Decide the folder of a run (or study), and refuse now what could not be written later."""
-    folder = _default_folder(config, overwrite, study) if out is None else Path(out)
-    _refuse_the_data(config.data, folder)
+    """Decide the folder of a run (or study), and refuse now what could not be written later.
+
+    Parameters
+    ----------
+    study : str
+        ``"rank"``, ``"layers"`` or ``"curve"``; a run otherwise.
+    target : str
+        Of an adaptation: the data it goes to.
+    """
+    suffix = f"to-{_stem(target)}" if target else study
+    folder = _default_folder(config, overwrite, suffix) if out is None else Path(out)
+    for data in filter(None, (config.data, target)):
+        _refuse_the_data(data, folder)
     if folder.exists() and not overwrite:
         raise ConfigError(
             f"The output {str(folder)!r} exists.", "Choose another --out, or pass --overwrite."
@@ -52,14 +67,18 @@ def destination(
     return folder
 
 
-def _default_folder(config: Config, overwrite: bool, study: str) -> Path:
-    """``runs/NAME-STUDY``; unless it may be overwritten, with the first number that is free."""
-    given = Path(config.data.removeprefix("builtin:")).resolve().name
-    stem = given.partition(".")[0] or "run"
-    stem = f"{stem}-{study}" if study else stem
+def _default_folder(config: Config, overwrite: bool, suffix: str) -> Path:
+    """``runs/NAME-SUFFIX``; unless it may be overwritten, with the first number that is free."""
+    stem = _stem(config.data)
+    stem = f"{stem}-{suffix}" if suffix else stem
     names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
     folders = (Path("runs") / name for name in names)
     return next(f for f in folders if overwrite or not f.exists())
+
+
+def _stem(data: str) -> str:
+    given = Path(data.removeprefix("builtin:")).resolve().name
+    return given.partition(".")[0] or "run"
 
 
 def _refuse_the_data(data: str, folder: Path) -> None:

@@ -1,0 +1,114 @@
+"""The charts of an adaptation: both domains on one map, and the shares of a class in each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from headstart.report.adaptation_facts import ClassShare
+from headstart.report.charts import PALETTE
+from headstart.report.svg import tag
+
+WIDTH, HEIGHT, MARGIN = 640, 440, 14
+UNITS = 1000
+"""Points of the map are whole numbers from 0 to this."""
+DOMAINS = ("source", "target")
+
+
+def domains(points: dict[str, Any] | None, classes: Sequence[str]) -> Markup:
+    """Draw both domains on one map: source images as discs, target images as triangles.
+
+    One path per domain and class, with its name as title, so that over a thousand points stay
+    small; colours come from the style of the page, by domain or by class.
+
+    Parameters
+    ----------
+    points : dict or None
+        ``source`` and ``target``: rows (x, y, class); the target's classes are answers.
+    classes : sequence of str
+        Names, by index.
+
+    Returns
+    -------
+    Markup
+        Empty where there are no points.
+    """
+    found = {name: list((points or {}).get(name) or []) for name in DOMAINS}
+    if not any(found.values()):
+        return Markup("")
+    layers = [_layer(name, found[name], classes) for name in DOMAINS]
+    return tag(
+        "svg",
+        *layers,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        class_="domains",
+        role="img",
+        aria_label=f"Map of {len(found['source'])} source images and {len(found['target'])} "
+        "target images: what the network sees as alike lies close together.",
+    )
+
+
+def shares(row: ClassShare, most: float) -> Markup:
+    """Draw the share of a class in the source above that in the target, with its interval.
+
+    Parameters
+    ----------
+    row : ClassShare
+    most : float
+        The share that takes the whole width.
+    """
+
+    def wide(share: float) -> str:
+        return f"{100 * min(max(share / most, 0), 1):.2f}%"
+
+    parts = [tag("rect", class_="track", width="100%", height=26, rx=4)]
+    if row.source is not None:
+        parts.append(tag("rect", class_="fill of-source", width=wide(row.source), height=12, rx=3))
+    now = row.answers if row.target is None else row.target
+    if now is not None:
+        parts.append(tag("rect", class_="fill of-target", y=14, width=wide(now), height=12, rx=3))
+    if row.target_ci95:
+        low, high = (wide(v) for v in row.target_ci95)
+        ends = [(low, high, 20, 20), (low, low, 16, 24), (high, high, 16, 24)]
+        parts += [tag("line", class_="whisker", x1=x1, x2=x2, y1=y1, y2=y2)
+                  for x1, x2, y1, y2 in ends]  # fmt: skip
+    return tag("svg", *parts, class_="bar pair", width="100%", height=26, role="img",
+               aria_label=_said(row))  # fmt: skip
+
+
+def _layer(name: str, rows: Sequence[Sequence[float]], classes: Sequence[str]) -> Markup:
+    by_class: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
+    for x, y, c in rows:
+        by_class[int(c)].append(
+            (MARGIN + x / UNITS * (WIDTH - 2 * MARGIN), MARGIN + y / UNITS * (HEIGHT - 2 * MARGIN))
+        )
+    verb = "labelled" if name == "source" else "called"
+    marks = [
+        tag(
+            "path",
+            tag("title", f"{name} images {verb} {classes[c]} ({len(places)} here)"),
+            d="".join(_mark(name, x, y) for x, y in places),
+            class_=f"c{c % len(PALETTE)}",
+        )
+        for c, places in sorted(by_class.items())
+    ]
+    return tag("g", *marks, class_=name)
+
+
+def _mark(name: str, x: float, y: float) -> str:
+    """A line without length, whose round ends make a disc; or a triangle."""
+    return f"M{x:.0f} {y:.0f}h0" if name == "source" else f"M{x - 4:.0f} {y + 3:.0f}l4-8 4 8z"
+
+
+def _said(row: ClassShare) -> str:
+    said = [] if row.source is None else [f"source {row.source:.1%}"]
+    if row.target is not None:
+        said.append(f"target {row.target:.1%}")
+    elif row.answers is not None:
+        said.append(f"answers on the target {row.answers:.1%}")
+    if row.target_ci95:
+        said.append("95 % interval {:.1%} to {:.1%}".format(*row.target_ci95))
+    return f"{row.name}: {', '.join(said)}"

@@ -1,0 +1,108 @@
+"""The charts of an adaptation as files: the map, the class shares, the candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headstart.report.adaptation_charts import UNITS
+from headstart.report.adaptation_facts import Adaptation
+from headstart.report.plates import (
+    OTHER,
+    OWN,
+    RIVAL,
+    RULE,
+    errors,
+    percent,
+    plain,
+    plate,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LONGEST = 30
+"""Classes in the figure of shares, those that changed most."""
+
+
+def draw_adaptation(a: Adaptation) -> Iterator[tuple[str, bytes]]:
+    """Draw what there are numbers for, as ``(file name, content)``: each once PNG, once SVG."""
+    tall = len([c for c in a.candidates if c["source_accuracy"] is not None])
+    wide = min(len([row for row in a.shares if row.source is not None]), LONGEST)
+    points = a.shift["map"] or {}
+    plans = [
+        ("adaptation_domains", _domains, (7.2, 5.2), bool(points.get("source"))),
+        ("adaptation_shares", _shares, (6.4, 1.4 + 0.36 * wide), wide > 0),
+        ("adaptation_candidates", _candidates, (6.8, 1.4 + 0.3 * tall), tall > 0),
+    ]
+    for name, paint, size, there in plans:
+        if there:
+            yield from plate(name, [partial(paint, a=a)], size)
+
+
+def _domains(axes: Axes, a: Adaptation) -> None:
+    """Draw both domains, told apart by colour and shape."""
+    for name, colour, mark in (("source", OWN, "o"), ("target", OTHER, "^")):
+        rows = np.asarray(a.shift["map"].get(name) or np.empty((0, 3)), float)
+        axes.scatter(rows[:, 0], rows[:, 1], s=18, color=colour, marker=mark, alpha=0.75,
+                     linewidth=0, label=f"{name}: {plain(a.found[name]['name'], 32)}")  # fmt: skip
+    axes.set_xlim(-20, UNITS + 20)
+    axes.set_ylim(UNITS + 20, -20)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("alike to the network = close together")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.09), ncols=2, frameon=False, fontsize=9)
+
+
+def _shares(axes: Axes, a: Adaptation) -> None:
+    """Draw the share of each class in the source and, as estimated, in the target."""
+    rows = [row for row in a.shares if row.source is not None][:LONGEST][::-1]
+    places = np.arange(len(rows))
+    now = [row.answers if row.target is None else row.target for row in rows]
+    values = [v if v is not None else 0.0 for v in now]
+    ci95 = [row.target_ci95 or (v, v) for row, v in zip(rows, values, strict=True)]
+    axes.barh(places + 0.2, [row.source or 0.0 for row in rows], height=0.36, color=RIVAL,
+              label="source")  # fmt: skip
+    axes.barh(places - 0.2, values, xerr=errors(values, ci95), height=0.36, color=OTHER, capsize=2,
+              label="target, estimated without labels")  # fmt: skip
+    axes.set_yticks(places, [plain(row.name) for row in rows])
+    axes.xaxis.set_major_formatter(percent)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("share of the images, 95 % intervals")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=2, frameon=False, fontsize=8)
+
+
+def _candidates(axes: Axes, a: Adaptation) -> None:
+    """Draw the accuracy of each candidate on the source and, with labels, on the target."""
+    rows = [c for c in a.candidates if c["source_accuracy"] is not None][::-1]
+    places = np.arange(len(rows))
+    for key, colour, mark, up in (
+        ("source_accuracy", OWN, "o", 0.12),
+        ("target_accuracy", OTHER, "^", -0.12),
+    ):
+        known = [(p, c) for p, c in zip(places, rows, strict=True) if c[key] is not None]
+        if not known:
+            continue
+        values = [c[key] for _, c in known]
+        ci95 = [c[f"{key}_ci95"] or (c[key], c[key]) for _, c in known]
+        where = [p + up for p, _ in known]
+        axes.errorbar(values, where, xerr=errors(values, ci95), fmt=mark, color=colour, capsize=2,
+                      label=f"on held-out {key.partition('_')[0]} images")  # fmt: skip
+    axes.set_yticks(places, [_called(a, c) for c in rows])
+    for tick, c in zip(axes.get_yticklabels(), rows, strict=True):
+        tick.set_fontweight("bold" if c["name"] == a.own["name"] else "normal")
+    axes.grid(axis="x", color=RULE, linewidth=0.8)
+    axes.xaxis.set_major_formatter(percent)
+    axes.set_xlabel("accuracy, 95 % intervals")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=2, frameon=False, fontsize=8)
+
+
+def _called(a: Adaptation, candidate: dict[str, object]) -> str:
+    name = plain(str(candidate["name"]), 30)
+    if candidate["name"] == a.own["name"]:
+        return f"{name} (chosen)"
+    return f"{name} (ruled out)" if candidate["guards"] else name

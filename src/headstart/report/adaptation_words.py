@@ -1,0 +1,232 @@
+"""An adaptation in words, for the report and for the terminal."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headstart.report.adaptation_facts import NONE, Adaptation, ClassShare
+from headstart.report.words import count
+
+BUDGET = 30
+"""Labels to ask for: within the 20 to 50 that say more than any score without labels."""
+
+SURE = {
+    "fairly": "Fairly sure: most of the signs point the same way. Signs are no proof.",
+    "hardly": "Hardly sure: the signs agree only in part. Look at some answers yourself.",
+    "not": "Not sure: the signs do not agree, or there is too little to go by. "
+    "Take the answers on the target as unchecked.",
+}
+UNMEASURED = "; the accuracy on the target is not measured"
+
+
+def headline(a: Adaptation) -> str:
+    """Say what came out in one short sentence.
+
+    Examples
+    --------
+    >>> headline(Adaptation({"decision": "adapted", "chosen": "CORAL"}, {}))
+    'Adapted with CORAL.'
+    >>> headline(Adaptation({"decision": "not adapted", "chosen": "no adaptation"}, {}))
+    'Not adapted: the model answers as it is.'
+    """
+    if not a.adapted:
+        return "Not adapted: the model answers as it is."
+    gain = a.truth["gain"] if a.truth else None
+    if a.truth is None or gain is None:
+        return f"Adapted with {a.chosen}."
+    if a.truth["decision"] == "cannot tell":
+        return f"Adapted with {a.chosen}; we cannot tell whether it helps."
+    side = "better" if gain > 0 else "worse"
+    return f"Adapting {a.truth['decision']}: {100 * abs(gain):.1f} points {side}."
+
+
+def tone(a: Adaptation) -> str:
+    """Choose the colour of the headline: good and bad only where labels showed it."""
+    if a.truth and a.adapted:
+        return {"helps": "good", "hurts": "bad"}.get(a.truth["decision"], "unsure")
+    return "calm" if a.sure == "fairly" else "unsure"
+
+
+def reason(a: Adaptation) -> str:
+    """Return the sentence of the choice; labels that came later make one clause of it untrue."""
+    return a.sentence.replace(UNMEASURED, "") if a.truth else a.sentence
+
+
+def sure(a: Adaptation) -> str:
+    """Say how sure the choice is, and what to make of that."""
+    return SURE.get(a.sure, SURE["not"])
+
+
+def apart(shift: Mapping[str, Any]) -> str:
+    """Say how well the domains can be told apart, as a game with pairs of images.
+
+    Examples
+    --------
+    >>> apart({"auc": 0.972, "auc_ci95": [0.961, 0.98]})
+    'A classifier tells a target image from a source one in 97 of 100 pairs (95 % interval 96 to 98). Pure guessing is right in 50.'
+    """  # noqa: E501
+    if shift["auc"] is None:
+        return "How far source and target differ was not measured."
+    doubt = ""
+    if shift["auc_ci95"]:
+        low, high = (_of_100(v) for v in shift["auc_ci95"])
+        doubt = f" (95 % interval {low} to {high})"
+    return (
+        f"A classifier tells a target image from a source one in {_of_100(shift['auc'])} of 100 "
+        f"pairs{doubt}. Pure guessing is right in 50."
+    )
+
+
+def preferred(evidence: Sequence[Mapping[str, Any]]) -> str:
+    """Count what the scores prefer.
+
+    Examples
+    --------
+    >>> preferred([{"prefers": "adaptation"}, {"prefers": "adaptation"}, {"prefers": "neither"}])
+    'Of 3 scores, 2 prefer adaptation, 0 prefer no adaptation and 1 prefers neither.'
+    """
+    if not evidence:
+        return "No score was computed."
+
+    def told(what: str) -> str:
+        n = sum(row["prefers"] == what for row in evidence)
+        return f"{n} {'prefers' if n == 1 else 'prefer'} {what}"
+
+    return (
+        f"Of {count(len(evidence), 'score')}, {told('adaptation')}, {told(NONE)} and "
+        f"{told('neither')}."
+    )
+
+
+def rival(a: Adaptation) -> str:
+    """Name what the scores compare with "no adaptation": the chosen way, or the best of the rest.
+
+    The rest is what no guard ruled out; where nothing is left, of all.
+    """
+    if a.adapted:
+        return a.chosen
+    rest = [row for row in a.candidates if row["name"] != NONE]
+    left = [row for row in rest if not row["guards"]] or rest
+    return str(left[0]["name"]) if left else "adaptation"
+
+
+def difference(a: Adaptation, candidate: Mapping[str, Any]) -> str:
+    """Say how many answers a candidate changes."""
+    if candidate["name"] == NONE:
+        return "–"
+    return "–" if candidate["changed"] is None else f"{candidate['changed']:.0%}"
+
+
+def score(value: float | None) -> str:
+    """Write a score.
+
+    Examples
+    --------
+    >>> score(0.81249), score(-1.5), score(None)
+    ('0.812', '-1.500', '–')
+    """
+    return "–" if value is None else f"{value:.3f}"
+
+
+def rank(value: float | None) -> str:
+    """Write a mean rank; 1 is the best.
+
+    Examples
+    --------
+    >>> rank(1.0), rank(2.25), rank(None)
+    ('1', '2.2', '–')
+    """
+    return "–" if value is None else f"{value:.1f}".removesuffix(".0")
+
+
+def frequency(row: ClassShare) -> str:
+    """Say which way the share of a class moved, or "".
+
+    Examples
+    --------
+    >>> frequency(ClassShare("cat", 0.2, 0.5, (0.4, 0.6), 0.5))
+    'more frequent'
+    """
+    if not row.moved or row.source is None or row.target is None:
+        return ""
+    return "more frequent" if row.target > row.source else "less frequent"
+
+
+def truth(told: Mapping[str, Any]) -> str:
+    """Say what labels of the target showed, and that they came after the choice."""
+    said = str(told["sentence"])
+    if not said and told["accuracy"] is not None:
+        said = f"{told['accuracy']:.1%} of {count(told['n'], 'target image')} are named correctly."
+    return f"{said} These labels decided nothing: the choice was made before they were read."
+
+
+def best(a: Adaptation) -> str:
+    """Name the candidate that labels would have chosen, where it is another one."""
+    found = a.truth["best"] if a.truth else None
+    if not found or found.get("accuracy") is None:
+        return ""
+    if found["name"] == a.own["name"]:
+        return "With hindsight no candidate would have been better."
+    return (
+        f"With hindsight the best candidate was {found['name']} ({found['accuracy']:.1%}). That "
+        "cannot be known without labels, and picking it by these labels would flatter it."
+    )
+
+
+def command(a: Adaptation, source: str = "", target: str = "", budget: int = BUDGET) -> str:
+    """Write the command that proposes images to label.
+
+    Examples
+    --------
+    >>> command(Adaptation({}, {}), "photos", "new sketches")
+    "headstart adapt photos 'new sketches' --label-budget 30"
+    """
+    ends = (source or a.source["name"], target or a.target["name"])
+    return f"headstart adapt {' '.join(shlex.quote(str(end)) for end in ends)} --label-budget {budget}"
+
+
+def adaptation_lines(adaptation: Mapping[str, Any]) -> list[str]:
+    """Sum up an adaptation in a few lines for the terminal.
+
+    Parameters
+    ----------
+    adaptation : mapping
+        ``metrics.json["adaptation"]``.
+
+    Returns
+    -------
+    list of str
+        The decision, the reason, the evidence, the shift, what is suspicious, and what to do
+        next; one plain sentence or two each.
+    """
+    a = Adaptation(adaptation, {})
+    lines = [headline(a), reason(a)]
+    lines += [truth(a.truth)] if a.truth else [sure(a)]
+    if a.evidence:
+        lines.append(preferred(a.evidence))
+    if a.shift["auc"] is not None:
+        lines.append(apart(a.shift))
+    lines += _warnings(a)
+    return [line for line in [*lines, _next(a)] if line]
+
+
+def _warnings(a: Adaptation) -> list[str]:
+    found = [a.prior["sentence"]] if a.prior["huge"] else []
+    return found + ([a.unknown["sentence"]] if a.unknown and a.unknown["flagged"] else [])
+
+
+def _next(a: Adaptation) -> str:
+    if a.labelled:
+        return str(a.labelled.get("sentence") or "")
+    if a.proposals:
+        return f"Next: label the {count(len(a.proposals), 'image')} that are proposed in the report."
+    if a.truth:
+        return ""
+    return f"Next: {BUDGET} labels of the target say more than any score. {command(a)}"
+
+
+def _of_100(share: float) -> str:
+    """Write a share as a count of 100, never claiming certainty."""
+    return "over 99" if 0.995 <= share < 1 else f"{100 * share:.0f}"
