@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -16,12 +17,13 @@ from typing import Any
 
 import pytest
 import typer
+from PIL import Image, ImageOps
 
 import headstart as hs
 from conftest import draw_folder
 from headstart import errors
 from headstart.backbones import PROVIDERS, resolve
-from headstart.cli.commands import app
+from headstart.cli.adapting import app  # with every command
 from headstart.data.builtin import BUILTIN
 
 TOP = Path(__file__).parents[1]
@@ -141,6 +143,16 @@ def test_every_parameter_of_the_estimator_is_explained() -> None:
         assert f"| `{name}` |" in told
 
 
+def test_every_kind_of_finding_is_explained() -> None:
+    source = "".join(text(path) for path in (TOP / "src").rglob("*.py"))
+    kinds = set(re.findall(r'Finding\(\s*"(\w+)"', source))
+    assert len(kinds) > 8
+    told = section(USE, "Findings and what to do")
+    assert [kind for kind in sorted(kinds) if f"\n| `{kind}` |" not in told] == []
+    listed = text(ARCHITECTURE).partition("\nKinds of findings:")[2].partition("\n\n")[0]
+    assert [kind for kind in sorted(kinds) if f"`{kind}`" not in listed] == []
+
+
 def keys_of(value: Any, skip: tuple[str, ...]) -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
@@ -171,13 +183,115 @@ def test_the_run_folder_is_described_key_by_key(
     assert not missing, f"docs/architecture.md does not explain {missing} of {file}"
 
 
-def test_every_file_of_a_run_is_described(run_folder: Path) -> None:
+@pytest.mark.parametrize("kind", ["run_folder", "adapted_folder"])
+def test_every_file_of_a_run_is_described(kind: str, request: pytest.FixtureRequest) -> None:
     told = section(ARCHITECTURE, "The run folder")
-    for path in run_folder.rglob("*"):
-        name = path.relative_to(run_folder).as_posix()
+    folder: Path = request.getfixturevalue(kind)
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
         if path.is_file() and not name.startswith("figures/"):
             assert f"`{name}`" in told, name
     assert "`figures/`" in told
+
+
+# ---- adaptation --------------------------------------------------------------------------------
+
+
+def draw_later(root: Path, per_class: int) -> Path:
+    """Write class folders of the pictures that `photos` has, as a worse camera would see them."""
+    for path in draw_folder(root, per_class, seed=2).glob("*/*"):
+        with Image.open(path) as picture:
+            dark = ImageOps.invert(picture.convert("L").point(lambda v: v // 2 + 64))
+        dark.convert("RGB").save(path)
+    return root
+
+
+@pytest.fixture(scope="module")
+def adapted_folder(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything that an adaptation can leave: labels that score it, and proposals."""
+    later = draw_later(tmp_path_factory.mktemp("later") / "later", 8)
+    out = tmp_path_factory.mktemp("adapted") / "run"
+    few = "standardisation,prototypes"
+    options = {"methods": few, "target_labels": later, "label_budget": 6}
+    return hs.adapt(photos, later, out=out, **options).folder
+
+
+@pytest.mark.parametrize(
+    ("file", "heading"),
+    [("metrics.json", "adaptation in metrics.json"), ("pictures.json", "pictures.json")],
+)
+def test_an_adaptation_is_described_key_by_key(
+    adapted_folder: Path, file: str, heading: str
+) -> None:
+    found = json.loads((adapted_folder / file).read_text("utf-8"))["adaptation"]
+    told = text(ARCHITECTURE).partition(f"\n### {heading}\n")[2].partition("\n##")[0]
+    there = set(keys_of(found, ("scores", "shares")))  # named after scores and classes
+    assert there
+    missing = sorted(key for key in there if f"`{key}`" not in told)
+    assert not missing, f"docs/architecture.md does not explain {missing} of {file}"
+
+
+@pytest.mark.parametrize("file", ["run.json", "metrics.json", "model/model.json", "split.json"])
+def test_what_an_adaptation_adds_elsewhere_is_described(adapted_folder: Path, file: str) -> None:
+    told = text(ARCHITECTURE).partition(f"\n### {Path(file).name}\n")[2].partition("\n##")[0]
+    found = json.loads((adapted_folder / file).read_text("utf-8"))
+    skip = ("versions", "files", "per_class", "figures", "adaptation")
+    missing = sorted(key for key in set(keys_of(found, skip)) if f"`{key}`" not in told)
+    assert not missing, f"docs/architecture.md does not explain {missing} of {file}"
+
+
+def columns_of(table: Path) -> list[str]:
+    with table.open(encoding="utf-8", newline="") as opened:
+        return next(csv.reader(opened))
+
+
+def test_columns_of_what_to_label_are_explained(adapted_folder: Path) -> None:
+    told = text(USE).partition("\n### Labels that say more\n")[2].partition("\n### ")[0]
+    columns = columns_of(adapted_folder / "to_label.csv")
+    assert [c for c in columns if f"\n| `{c}` |" not in told] == []
+
+
+def test_columns_of_the_answers_for_a_target_are_those_of_predict(adapted_folder: Path) -> None:
+    columns = columns_of(adapted_folder / "target_predictions.csv")
+    told = section(USE, "headstart predict")
+    told_too = section(ARCHITECTURE, "The run folder")
+    row = next(line for line in told_too.splitlines() if "`target_predictions.csv`" in line)
+    for column in columns:
+        name = "p:CLASS" if column.startswith("p:") else column
+        assert f"\n| `{name}` |" in told, column
+        assert f"`{name}`" in row, column
+
+
+def test_every_method_of_adaptation_is_explained() -> None:
+    from headstart.adaptation.families import ADAPTERS
+
+    told = section(USE, "headstart adapt").partition("\n### The methods\n")[2]
+    told = told.partition("\n### ")[0]
+    there = [adapter.name for adapter in ADAPTERS]
+    assert len(there) > 5
+    assert [n for n in there if n != "no adaptation" and f"`{n}`" not in told] == []
+    named = re.findall(r"`([^`]+)`", "".join(re.findall(r"^\| `.*?\|", told, re.MULTILINE)))
+    assert [n for n in named if n not in there] == []  # none that is not there
+
+
+def test_how_one_is_chosen_is_explained() -> None:
+    from headstart.adaptation.select import FEW, NEEDED, SCORES
+
+    told = (
+        section(USE, "headstart adapt").partition("\n### What it does,")[2].partition("\n### ")[0]
+    )
+    assert [score for score in SCORES if f"\n| `{score}` |" not in told] == []
+    said = " ".join(told.split())
+    assert (NEEDED, len(SCORES)) == (3, 4)
+    assert "at least three of the four prefer it" in said
+    assert f"With fewer than {FEW} images" in said
+
+
+def test_every_way_to_adapt_to_inputs_is_explained() -> None:
+    from headstart.adaptation.testtime import KINDS
+
+    told = text(USE).partition("\n### Adapting to the inputs\n")[2].partition("\n## ")[0]
+    assert [kind for kind in KINDS if f"\n| `{kind}` |" not in told] == []
 
 
 @pytest.mark.parametrize(
@@ -221,6 +335,15 @@ def test_sections_of_the_report_are_explained(page: str) -> None:
     assert [title for title in titles if f"*{title}*" not in told] == []
 
 
+def test_sections_about_an_adaptation_are_explained() -> None:
+    told = text(USE).partition("\n### Reading the report of an adaptation\n")[2]
+    told = told.partition("\n### ")[0]
+    template = text(TOP / "src" / "headstart" / "report" / "adaptation.html.j2")
+    titles = re.findall(r"<h2[^>]*>([^<{]+)</h2>", template)
+    assert len(titles) > 2
+    assert [title for title in titles if f"*{title}*" not in told] == []
+
+
 # ---- the two faces -----------------------------------------------------------------------------
 
 
@@ -260,10 +383,11 @@ def test_examples_are_shown_word_for_word(example: Path) -> None:
 
 @pytest.fixture(scope="module")
 def world(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the examples find: photos, new ones, later ones, a table, a finished run."""
+    """What the examples find: photos, new and later ones, another camera's, a table, a run."""
     here = tmp_path_factory.mktemp("world")
     draw_folder(here / "photos", 8)
     draw_folder(here / "later_photos", 3, seed=1)
+    draw_later(here / "other_camera", 8)
     (here / "new").mkdir()
     for path in sorted((here / "later_photos").glob("*/*0.jpg")):
         shutil.copy(path, here / "new")
@@ -283,8 +407,8 @@ def test_examples_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(world)
-    shutil.rmtree(world / "runs" / "patients", ignore_errors=True)
-    shutil.rmtree(world / "runs" / "own", ignore_errors=True)
+    for written in ("patients", "own", "other"):
+        shutil.rmtree(world / "runs" / written, ignore_errors=True)
     runpy.run_path(str(example), run_name="__main__")
     printed = capsys.readouterr().out
     assert bool(printed) == bool(re.search(r"\bprint\(", text(example)))

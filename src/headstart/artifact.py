@@ -21,7 +21,7 @@ from headstart._version import __version__
 from headstart.backbones import Card, Ref
 from headstart.backbones.saved import SavedBackbone
 from headstart.errors import ArtifactError, BackboneError
-from headstart.transfer import Familiarity, FittedModel
+from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.heads import HEADS, arrays_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 REBUILT = ("timm", "torchvision")
 FAMILIAR = ("centroids", "basis", "discount")
+MOMENTS = ("mean", "scale", "shares", "groups")
 MODEL_JSON, HEAD_FILE, BACKBONE_FILE = "model.json", "head.safetensors", "backbone.safetensors"
 
 
@@ -82,6 +83,9 @@ def save_model(
     if model.familiar is not None:
         for name in FAMILIAR:
             tensors[f"familiar.{name}"] = np.ascontiguousarray(getattr(model.familiar, name))
+    if model.moments is not None:
+        for name in MOMENTS:
+            tensors[f"moments.{name}"] = np.ascontiguousarray(getattr(model.moments, name))
     save_file(tensors, folder / HEAD_FILE)
     by_package = ref.prefix == "embedded" and trained is None
     if not by_package:
@@ -174,6 +178,9 @@ def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Fitt
     if all(f"familiar.{name}" in tensors for name in FAMILIAR):
         seen = {name: tensors[f"familiar.{name}"] for name in FAMILIAR}
         familiar = Familiarity(**seen, threshold=described["thresholds"]["familiar"])
+    moments = None
+    if all(f"moments.{name}" in tensors for name in MOMENTS):
+        moments = Moments(**{name: tensors[f"moments.{name}"] for name in MOMENTS})
     model = FittedModel(
         described["method"],
         head_class(**arrays),
@@ -181,6 +188,7 @@ def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Fitt
         tuple(described["classes"]),
         familiar,
         described["thresholds"].get("abstain"),
+        moments,
     )
     width = model.head.logits(np.zeros((1, described["backbone"]["dim"]))).shape[1]
     if width != len(model.classes):

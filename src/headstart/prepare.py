@@ -271,7 +271,7 @@ def _checked(
 ) -> Prepared:
     """Leave out what cannot be used, note what a score would hide."""
     unreadable = [(dataset.refs[i], features.unreadable[i]) for i in sorted(features.unreadable)]
-    found = _unreadable(config, unreadable, len(dataset))
+    found = note_unreadable(config, unreadable, len(dataset))
     readable = np.array([i not in features.unreadable for i in range(len(dataset))])
     dataset, features = dataset.take(readable), features.take(np.flatnonzero(readable))
     check_classes(dataset)
@@ -300,7 +300,10 @@ def _checked(
     )
 
 
-def _unreadable(config: Config, unreadable: list[tuple[str, str]], n: int) -> list[Finding]:
+def note_unreadable(
+    config: Config, unreadable: list[tuple[str, str]], n: int
+) -> list[Finding]:
+    """Say which of ``n`` files (name, reason) are left out; refuse to where that is too much."""
     if not unreadable:
         return []
     named = "; ".join(f"{ref}: {reason}" for ref, reason in unreadable[:5])

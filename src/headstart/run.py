@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.adapt.testtime import adapt_to_inputs, check_kind
 from headstart.artifact import SavedModel, load_model
 from headstart.data.inputs import expand
 from headstart.data.sources import open_source
 from headstart.errors import ArtifactError, DataError
-from headstart.events import OnEvent, ignore
+from headstart.events import Event, Level, OnEvent, ignore
 from headstart.features.engines import Engine, Kitchen, worker_count
 from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore, cache_folder
@@ -25,6 +26,7 @@ from headstart.judge.estimate import scores
 from headstart.judge.intervals import wilson
 from headstart.report import render
 from headstart.tasks.classification import Classification
+from headstart.transfer import FittedModel
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ class Run:
         *,
         x: str | None = None,
         encoding: str = "utf-8",
+        adapt: str | None = None,
         on_event: OnEvent = ignore,
     ) -> list[Prediction]:
         """Predict files, folders, globs and tables, one prediction per input, in order.
@@ -124,23 +127,27 @@ class Run:
             A folder stands for the images below it, sorted; a table for the paths in it.
         x, encoding : str, optional
             The column of paths of tables, and their encoding.
+        adapt : {"bn", "tent", "statistics"}, optional
+            Adapt to all inputs together before answering for any, where that looks safe; what
+            came of it is said by an event. See :func:`~headstart.adapt.testtime.adapt_to_inputs`.
+            The stored model is not changed, and ``unfamiliar`` is as without it.
 
         Raises
         ------
         DataError
             An input that names nothing.
+        ConfigError
+            A model whose network cannot be adapted that way.
         """
+        if adapt is not None:
+            check_kind(adapt)
         given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
         names, files = expand(given, x, encoding)
         features = self._embed(files, on_event)
-        proba = self.saved.model.predict_proba(features.vectors[0])
-        strange = self.saved.model.is_unfamiliar(features.vectors[0])
-        return [
-            Prediction(name, error=features.unreadable[i])
-            if i in features.unreadable
-            else self._prediction(name, proba[i], None if strange is None else bool(strange[i]))
-            for i, name in enumerate(names)
-        ]
+        vectors = self._adapted(adapt, files, features, on_event) if adapt else features.vectors[0]
+        return answer(
+            self.saved.model, names, vectors, features.unreadable, seen=features.vectors[0]
+        )
 
     def evaluate(
         self,
@@ -203,6 +210,27 @@ class Run:
             engine = self._engine(workers, on_event)
             return extract(files, [engine], store, workers=workers, on_event=on_event)
 
+    def _adapted(
+        self, kind: str, files: list[Path], features: Features, on_event: OnEvent
+    ) -> NDArray[np.float32]:
+        """Embed what can be read as a network adapted to it does; say what changed."""
+        readable = [i for i in range(len(files)) if i not in features.unreadable]
+        vectors = features.vectors[0].copy()
+        found = adapt_to_inputs(
+            kind,
+            self.saved.model,
+            vectors[readable],
+            source=self.saved.backbone,
+            files=[files[i] for i in readable],
+            hashes=[features.hashes[i] for i in readable],
+            device="cuda" if self.saved.engine.startswith("cuda") and _cuda() else "cpu",
+            on_event=on_event,
+        )
+        vectors[readable] = found.vectors
+        level: Level = "note" if found.kind == kind else "warning"
+        on_event(Event("adapting to the inputs", message=found.sentence, level=level))
+        return vectors
+
     def _training_hashes(self) -> set[str]:
         try:
             split = json.loads((self.folder / "split.json").read_text("utf-8"))
@@ -224,18 +252,48 @@ class Run:
             )
         return engine
 
-    def _prediction(
-        self, name: str, p: NDArray[np.floating], unfamiliar: bool | None
-    ) -> Prediction:
-        best, least = int(p.argmax()), self.saved.model.abstain
-        return Prediction(
-            name,
-            self.classes[best],
-            float(p[best]),
-            dict(zip(self.classes, map(float, p), strict=True)),
-            unfamiliar,
-            abstained=None if least is None else bool(p[best] < least),
-        )
+
+def answer(
+    model: FittedModel,
+    names: Sequence[str],
+    vectors: NDArray[np.floating],
+    unreadable: Mapping[int, str],
+    *,
+    seen: NDArray[np.floating] | None = None,
+) -> list[Prediction]:
+    """Answer for embedded inputs, in order.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, dim)
+        Rows of unreadable inputs may hold anything.
+    unreadable : dict of int to str
+        Row -> reason.
+    seen : ndarray of shape (n, dim), optional
+        What tells unfamiliar inputs, where it is not ``vectors``.
+    """
+    proba = model.predict_proba(vectors)
+    strange = model.is_unfamiliar(vectors if seen is None else seen)
+    return [
+        Prediction(name, error=unreadable[i])
+        if i in unreadable
+        else _prediction(model, name, proba[i], None if strange is None else bool(strange[i]))
+        for i, name in enumerate(names)
+    ]
+
+
+def _prediction(
+    model: FittedModel, name: str, p: NDArray[np.floating], unfamiliar: bool | None
+) -> Prediction:
+    best, least = int(p.argmax()), model.abstain
+    return Prediction(
+        name,
+        model.classes[best],
+        float(p[best]),
+        dict(zip(model.classes, map(float, p), strict=True)),
+        unfamiliar,
+        abstained=None if least is None else bool(p[best] < least),
+    )
 
 
 def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:

@@ -35,7 +35,7 @@ from headstart.judge.crossval import Outcome, judge_folds
 from headstart.judge.estimate import SMALL, Plan
 from headstart.kept import HeldOut, Kept
 from headstart.prepare import Config, Prepared, resolve_device
-from headstart.transfer import Familiarity, FittedModel
+from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import ALPHAS, FINAL, Tuned, finish, fit, probabilities
 from headstart.transfer.parts import Point
@@ -223,8 +223,14 @@ class Tuning:
         y = self.task.y[self.train]
         groups = None if self.task.groups is None else self.task.groups[self.train]
         familiar = Familiarity.fit(tuned.features, y, self.task.n_classes, groups=groups)
+        moments = Moments.fit(tuned.features, y, self.task.n_classes)
         kept.model = FittedModel(
-            trial.candidate.method, tuned.head, trial.temperature, self.classes, familiar
+            trial.candidate.method,
+            tuned.head,
+            trial.temperature,
+            self.classes,
+            familiar,
+            moments=moments,
         )
         if self.one_test:
             at = ALPHAS.index(trial.alpha) if len(fitted.logits) > 1 else 0

@@ -23,6 +23,7 @@ def main() -> None:
 
 def run(arguments: list[str], *, debug: bool = False) -> int:
     """Run one command; return the exit status."""
+    from headstart.cli import adapting  # noqa: F401 - declares its command
     from headstart.cli.commands import app
     from headstart.cli.console import complain, say
 

@@ -311,7 +311,7 @@ def check(
     say(f"\n{counts['train']} images to train on, {counts['test']} to test on:")
     for name, count in counts["per_class"].items():
         say(f"  {count:>6}  {escape(name)}")
-    _show_findings(found["findings"])
+    show_findings(found["findings"])
 
 
 @app.command()
@@ -486,6 +486,15 @@ def predict(
     ] = None,
     x: XColumn = None,
     encoding: Encoding = "utf-8",
+    adapt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help="Adapt to all inputs together before answering for any: bn (batch norm "
+            "statistics), tent (bn, and surer answers), statistics (of the embeddings). For many "
+            "inputs of all classes from elsewhere; undone where it looks unsafe.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Predict images: one row per input, in order."""
@@ -495,7 +504,7 @@ def predict(
         raise ConfigError(f"--out {str(out)!r} is neither .csv nor .jsonl.", "Name it one of them.")
     loaded = Run(run)
     with Bars() as bars:
-        predictions = loaded.predict(inputs, x=x, encoding=encoding, on_event=bars)
+        predictions = loaded.predict(inputs, x=x, encoding=encoding, adapt=adapt, on_event=bars)
     bad = [p for p in predictions if p.error]
     if bad:
         say(
@@ -650,7 +659,7 @@ def _show_candidates(metrics: dict[str, Any]) -> None:
 def _summarise(metrics: dict[str, Any], folder: Path) -> None:
     estimate, n = metrics["estimate"], metrics["n"]
     low, high = estimate["accuracy_ci95"]
-    _show_findings(metrics["findings"])
+    show_findings(metrics["findings"])
     _show_candidates(metrics)
     say(
         f"\n[bold]Accuracy {estimate['accuracy']:.1%}[/] (95 % interval {low:.1%} to {high:.1%}; "
@@ -685,7 +694,8 @@ def _say_when_it_abstains(found: dict[str, Any]) -> None:
     )
 
 
-def _show_findings(findings: list[dict[str, Any]]) -> None:
+def show_findings(findings: list[dict[str, Any]]) -> None:
+    """Print what the checks noticed, one line each."""
     if findings:
         say("")
     for finding in findings:

@@ -15,6 +15,8 @@ from headstart.data.tables import LABEL_COLUMNS
 from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
 
+STANDS_FOR = "stands_for"
+"""Column of a table of proposals: how many images of the target each was drawn for."""
 NAMED = 3
 """How many things a sentence lists."""
 
@@ -96,15 +98,9 @@ def open_unlabelled(
     )
 
 
-def open_labels(
-    data: str | Path,
-    files: Sequence[Path],
-    classes: Sequence[str],
-    *,
-    option: str,
-    encoding: str = "utf-8",
-    cache_dir: Path,
-) -> tuple[list[int], list[int]]:
+def read_labels(
+    data: str | Path, files: Sequence[Path], *, option: str, encoding: str, cache_dir: Path
+) -> dict[int, str]:
     """Find labels for images of the target, in any source that labels the same files.
 
     Parameters
@@ -114,19 +110,21 @@ def open_labels(
         ``open_source`` reads: for example the folder of the target itself, if it has class folders.
     files : sequence of Path
         Those of the target.
-    classes : sequence of str
-        Of the source.
     option : str
         Which option named it, for messages.
+    encoding : str
+        Of a table.
+    cache_dir : Path
+        Where archives are unpacked.
 
     Returns
     -------
-    rows, labels : list of int
-        Places in ``files`` and in ``classes``; -1 stands for a class that the source does not have.
+    dict of int to str
+        Place in ``files`` -> class.
 
     Raises
     ------
-    DataError
+    DataError, ConfigError
         Nothing there is of the target, or it cannot be read.
     """
     path = Path(data).expanduser()
@@ -136,14 +134,39 @@ def open_labels(
         dataset = open_source(data, encoding=encoding, cache_dir=cache_dir)
         said = [dataset.classes[c] for c in dataset.labels]
         found = dict(zip(map(_place, dataset.files), said, strict=True))
-    known = {name: c for c, name in enumerate(classes)}
-    rows = [i for i, file in enumerate(files) if _place(file) in found]
-    if not rows:
+    labels = {i: found[_place(file)] for i, file in enumerate(files) if _place(file) in found}
+    if not labels:
         raise DataError(
             f"{option} {str(data)!r} labels none of the {len(files)} images of the target.",
             "Its paths must lead to the same files as those of the target.",
         )
-    return rows, [known.get(found[_place(files[i])], -1) for i in rows]
+    return labels
+
+
+def read_weights(data: str | Path, files: Sequence[Path], *, encoding: str) -> dict[int, float]:
+    """Read how many images each row of a filled table of proposals stands for.
+
+    Returns
+    -------
+    dict of int to float
+        Place in ``files`` -> number. Empty where the table says nothing of it, or is only partly
+        filled: then what is labelled was picked, not drawn.
+    """
+    path = Path(data).expanduser()
+    if not (path.is_file() and is_table(path)):
+        return {}
+    cells = read_cells(path, encoding).cells
+    label = next((name for name in cells if name.lower() in LABEL_COLUMNS), None)
+    if STANDS_FOR not in cells or label is None or not all(cells[label]):
+        return {}
+    try:
+        numbers = [float(text) for text in cells[STANDS_FOR]]
+    except ValueError:
+        return {}
+    _, listed = expand([path], None, encoding)
+    place = {_place(file): i for i, file in enumerate(files)}
+    found = zip(listed, numbers, strict=True)
+    return {place[_place(f)]: n for f, n in found if _place(f) in place and n > 0}
 
 
 def _below(root: Path, name: str, shown: str) -> Unlabelled:

@@ -13,8 +13,6 @@ from headstart.report.charts import PALETTE
 from headstart.report.svg import tag
 
 WIDTH, HEIGHT, MARGIN = 640, 440, 14
-UNITS = 1000
-"""Points of the map are whole numbers from 0 to this."""
 DOMAINS = ("source", "target")
 
 
@@ -39,7 +37,8 @@ def domains(points: dict[str, Any] | None, classes: Sequence[str]) -> Markup:
     found = {name: list((points or {}).get(name) or []) for name in DOMAINS}
     if not any(found.values()):
         return Markup("")
-    layers = [_layer(name, found[name], classes) for name in DOMAINS]
+    far = [max(1, *(row[axis] for rows in found.values() for row in rows)) for axis in (0, 1)]
+    layers = [_layer(name, found[name], far, classes) for name in DOMAINS]
     return tag(
         "svg",
         *layers,
@@ -49,6 +48,17 @@ def domains(points: dict[str, Any] | None, classes: Sequence[str]) -> Markup:
         aria_label=f"Map of {len(found['source'])} source images and {len(found['target'])} "
         "target images: what the network sees as alike lies close together.",
     )
+
+
+def widest(rows: Sequence[ClassShare]) -> float:
+    """Return the largest share among all, the ends of intervals too; 1 where there is none."""
+    found = [
+        v
+        for row in rows
+        for v in (row.source, row.target, row.answers, *(row.target_ci95 or ()))
+        if v is not None
+    ]
+    return max(found, default=1.0) or 1.0
 
 
 def shares(row: ClassShare, most: float) -> Markup:
@@ -79,11 +89,17 @@ def shares(row: ClassShare, most: float) -> Markup:
                aria_label=_said(row))  # fmt: skip
 
 
-def _layer(name: str, rows: Sequence[Sequence[float]], classes: Sequence[str]) -> Markup:
+def _layer(
+    name: str, rows: Sequence[Sequence[int]], far: Sequence[int], classes: Sequence[str]
+) -> Markup:
+    """Draw one domain; points run from 0 to ``far`` along either axis."""
     by_class: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
     for x, y, c in rows:
         by_class[int(c)].append(
-            (MARGIN + x / UNITS * (WIDTH - 2 * MARGIN), MARGIN + y / UNITS * (HEIGHT - 2 * MARGIN))
+            (
+                MARGIN + x / far[0] * (WIDTH - 2 * MARGIN),
+                MARGIN + y / far[1] * (HEIGHT - 2 * MARGIN),
+            )
         )
     verb = "labelled" if name == "source" else "called"
     marks = [
@@ -99,7 +115,7 @@ def _layer(name: str, rows: Sequence[Sequence[float]], classes: Sequence[str]) -
 
 
 def _mark(name: str, x: float, y: float) -> str:
-    """A line without length, whose round ends make a disc; or a triangle."""
+    """Draw a line without length, whose round ends make a disc; or a triangle."""
     return f"M{x:.0f} {y:.0f}h0" if name == "source" else f"M{x - 4:.0f} {y + 3:.0f}l4-8 4 8z"
 
 

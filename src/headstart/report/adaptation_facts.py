@@ -16,9 +16,9 @@ Row = dict[str, Any]
 
 _CANDIDATE: Row = {
     "family": "", "summary": "", "reference": "", "source_accuracy": None,
-    "source_accuracy_ci95": None, "scores": {}, "rank": None, "changed": None, "shares": {},
-    "guards": [], "chosen": False, "seconds": None, "target_accuracy": None,
-    "target_accuracy_ci95": None,
+    "source_accuracy_ci95": None, "rehearsal_accuracy": None, "scores": {}, "rank": None,
+    "changed": None, "shares": {}, "guards": [], "chosen": False, "seconds": None,
+    "target_accuracy": None, "target_accuracy_ci95": None,
 }  # fmt: skip
 _SHIFT: Row = {
     "auc": None, "auc_ci95": None, "found": False, "sentence": "", "prior": None,
@@ -32,6 +32,8 @@ _TRUTH: Row = {
     "source_only_accuracy_ci95": None, "gain": None, "gain_ci95": None,
     "decision": "cannot tell", "sentence": "", "best": None,
 }  # fmt: skip
+_LABELLED: Row = {"n": 0, "sentence": "", "chosen": "", "accuracy": None, "accuracy_ci95": None,
+                  "candidates": []}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class Adaptation:
     def evidence(self) -> list[Row]:
         """What each score said."""
         blank = {"says": "", "higher_is_better": True, "none": None, "chosen": None,
-                 "prefers": "neither"}  # fmt: skip
+                 "against": "", "prefers": "neither"}  # fmt: skip
         return [blank | _known(row) for row in self.found.get("evidence") or []]
 
     @cached_property
@@ -156,10 +158,11 @@ class Adaptation:
         told = self.found.get("target_labels")
         return _TRUTH | _known(told) if told else None
 
-    @property
+    @cached_property
     def labelled(self) -> Row | None:
         """What was learned from labels that came back; None where none did."""
-        return self.found.get("labelled") or None
+        told = self.found.get("labelled")
+        return _LABELLED | _known(told) if told else None
 
     @cached_property
     def shares(self) -> list[ClassShare]:
@@ -200,9 +203,7 @@ class Adaptation:
         return [blank | dict(row) | {"image": image.get(row["path"])} for row in rows or []]
 
 
-def read_adaptation(
-    metrics: Mapping[str, Any], pictures: Mapping[str, Any]
-) -> Adaptation | None:
+def read_adaptation(metrics: Mapping[str, Any], pictures: Mapping[str, Any]) -> Adaptation | None:
     """Return what a run's files say of an adaptation; None where it was none."""
     found = metrics.get("adaptation")
     return Adaptation(found, pictures.get("adaptation") or {}) if found else None

@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart.report.adaptation_charts import UNITS
 from headstart.report.adaptation_facts import Adaptation
-from headstart.report.plates import (
-    OTHER,
-    OWN,
-    RIVAL,
-    RULE,
-    errors,
-    percent,
-    plain,
-    plate,
-)
+from headstart.report.plates import OTHER, OWN, RIVAL, RULE, errors, percent, plain, plate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,12 +35,12 @@ def draw_adaptation(a: Adaptation) -> Iterator[tuple[str, bytes]]:
 
 def _domains(axes: Axes, a: Adaptation) -> None:
     """Draw both domains, told apart by colour and shape."""
+    named = {"source": str(a.source["name"]), "target": str(a.target["name"])}
     for name, colour, mark in (("source", OWN, "o"), ("target", OTHER, "^")):
         rows = np.asarray(a.shift["map"].get(name) or np.empty((0, 3)), float)
         axes.scatter(rows[:, 0], rows[:, 1], s=18, color=colour, marker=mark, alpha=0.75,
-                     linewidth=0, label=f"{name}: {plain(a.found[name]['name'], 32)}")  # fmt: skip
-    axes.set_xlim(-20, UNITS + 20)
-    axes.set_ylim(UNITS + 20, -20)
+                     linewidth=0, label=f"{name}: {plain(named[name], 32)}")  # fmt: skip
+    axes.invert_yaxis()
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
@@ -80,9 +70,9 @@ def _candidates(axes: Axes, a: Adaptation) -> None:
     """Draw the accuracy of each candidate on the source and, with labels, on the target."""
     rows = [c for c in a.candidates if c["source_accuracy"] is not None][::-1]
     places = np.arange(len(rows))
-    for key, colour, mark, up in (
-        ("source_accuracy", OWN, "o", 0.12),
-        ("target_accuracy", OTHER, "^", -0.12),
+    for key, said, colour, mark, up in (
+        ("source_accuracy", "held-out source images", OWN, "o", 0.12),
+        ("target_accuracy", "target images (decided nothing)", OTHER, "^", -0.12),
     ):
         known = [(p, c) for p, c in zip(places, rows, strict=True) if c[key] is not None]
         if not known:
@@ -91,7 +81,7 @@ def _candidates(axes: Axes, a: Adaptation) -> None:
         ci95 = [c[f"{key}_ci95"] or (c[key], c[key]) for _, c in known]
         where = [p + up for p, _ in known]
         axes.errorbar(values, where, xerr=errors(values, ci95), fmt=mark, color=colour, capsize=2,
-                      label=f"on held-out {key.partition('_')[0]} images")  # fmt: skip
+                      label=said)  # fmt: skip
     axes.set_yticks(places, [_called(a, c) for c in rows])
     for tick, c in zip(axes.get_yticklabels(), rows, strict=True):
         tick.set_fontweight("bold" if c["name"] == a.own["name"] else "normal")

@@ -57,6 +57,8 @@ def _shots(
 
 def _small(file: Path) -> str | None:
     try:
-        return thumbnail_data_uri(ImageModality().read(file.read_bytes(), short_side=SIDE).image, SIDE)
+        return thumbnail_data_uri(
+            ImageModality().read(file.read_bytes(), short_side=SIDE).image, SIDE
+        )
     except (OSError, UnreadableError):
         return None

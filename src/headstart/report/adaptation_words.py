@@ -31,6 +31,8 @@ def headline(a: Adaptation) -> str:
     >>> headline(Adaptation({"decision": "not adapted", "chosen": "no adaptation"}, {}))
     'Not adapted: the model answers as it is.'
     """
+    if a.labelled and a.labelled["chosen"]:
+        return f"Chosen by {count(a.labelled['n'], 'label')}: {a.labelled['chosen']}."
     if not a.adapted:
         return "Not adapted: the model answers as it is."
     gain = a.truth["gain"] if a.truth else None
@@ -44,6 +46,8 @@ def headline(a: Adaptation) -> str:
 
 def tone(a: Adaptation) -> str:
     """Choose the colour of the headline: good and bad only where labels showed it."""
+    if a.labelled:
+        return "calm"
     if a.truth and a.adapted:
         return {"helps": "good", "hurts": "bad"}.get(a.truth["decision"], "unsure")
     return "calm" if a.sure == "fairly" else "unsure"
@@ -51,7 +55,8 @@ def tone(a: Adaptation) -> str:
 
 def reason(a: Adaptation) -> str:
     """Return the sentence of the choice; labels that came later make one clause of it untrue."""
-    return a.sentence.replace(UNMEASURED, "") if a.truth else a.sentence
+    said = a.sentence.replace(UNMEASURED, "") if a.truth or a.labelled else a.sentence
+    return f"Before there were labels: {said}" if a.labelled and said else said
 
 
 def sure(a: Adaptation) -> str:
@@ -62,11 +67,15 @@ def sure(a: Adaptation) -> str:
 def apart(shift: Mapping[str, Any]) -> str:
     """Say how well the domains can be told apart, as a game with pairs of images.
 
+    In the shift's own sentence, where it has one.
+
     Examples
     --------
-    >>> apart({"auc": 0.972, "auc_ci95": [0.961, 0.98]})
+    >>> apart({"auc": 0.972, "auc_ci95": [0.961, 0.98], "sentence": ""})
     'A classifier tells a target image from a source one in 97 of 100 pairs (95 % interval 96 to 98). Pure guessing is right in 50.'
     """  # noqa: E501
+    if shift["sentence"]:
+        return str(shift["sentence"])
     if shift["auc"] is None:
         return "How far source and target differ was not measured."
     doubt = ""
@@ -103,8 +112,10 @@ def preferred(evidence: Sequence[Mapping[str, Any]]) -> str:
 def rival(a: Adaptation) -> str:
     """Name what the scores compare with "no adaptation": the chosen way, or the best of the rest.
 
-    The rest is what no guard ruled out; where nothing is left, of all.
+    As the scores themselves say it; else the best that no guard ruled out, or the best of all.
     """
+    if a.evidence and a.evidence[0]["against"]:
+        return str(a.evidence[0]["against"])
     if a.adapted:
         return a.chosen
     rest = [row for row in a.candidates if row["name"] != NONE]
@@ -175,16 +186,16 @@ def best(a: Adaptation) -> str:
     )
 
 
-def command(a: Adaptation, source: str = "", target: str = "", budget: int = BUDGET) -> str:
+def command(a: Adaptation) -> str:
     """Write the command that proposes images to label.
 
     Examples
     --------
-    >>> command(Adaptation({}, {}), "photos", "new sketches")
-    "headstart adapt photos 'new sketches' --label-budget 30"
+    >>> command(Adaptation({"source": {"name": "photos"}, "target": {"name": "new ones"}}, {}))
+    "headstart adapt photos 'new ones' --label-budget 30"
     """
-    ends = (source or a.source["name"], target or a.target["name"])
-    return f"headstart adapt {' '.join(shlex.quote(str(end)) for end in ends)} --label-budget {budget}"
+    ends = (shlex.quote(str(domain["name"])) for domain in (a.source, a.target))
+    return f"headstart adapt {' '.join(ends)} --label-budget {BUDGET}"
 
 
 def adaptation_lines(adaptation: Mapping[str, Any]) -> list[str]:
@@ -202,8 +213,11 @@ def adaptation_lines(adaptation: Mapping[str, Any]) -> list[str]:
         next; one plain sentence or two each.
     """
     a = Adaptation(adaptation, {})
-    lines = [headline(a), reason(a)]
-    lines += [truth(a.truth)] if a.truth else [sure(a)]
+    # The sentence names what was chosen; the headline is needed where labels say more than that.
+    told = a.truth or a.labelled
+    lines = [reason(a)] if a.sentence and not told else [headline(a), reason(a)]
+    lines += [truth(a.truth)] if a.truth else []
+    lines += [] if told else [sure(a)]
     if a.evidence:
         lines.append(preferred(a.evidence))
     if a.shift["auc"] is not None:
@@ -219,9 +233,11 @@ def _warnings(a: Adaptation) -> list[str]:
 
 def _next(a: Adaptation) -> str:
     if a.labelled:
-        return str(a.labelled.get("sentence") or "")
+        return str(a.labelled["sentence"])
     if a.proposals:
-        return f"Next: label the {count(len(a.proposals), 'image')} that are proposed in the report."
+        return (
+            f"Next: label the {count(len(a.proposals), 'image')} that are proposed in the report."
+        )
     if a.truth:
         return ""
     return f"Next: {BUDGET} labels of the target say more than any score. {command(a)}"

@@ -18,6 +18,7 @@ from headstart.backbones import Card
 from headstart.errors import ArtifactError
 from headstart.judge import metrics as scores
 from headstart.judge.intervals import Interval, wilson
+from headstart.report.adaptation_facts import Adaptation, read_adaptation
 from headstart.report.curves import Curves, read_curves
 
 FEW = 20
@@ -177,6 +178,11 @@ class Facts:
     def looks(self) -> list[dict[str, Any]]:
         """Images with a map of where the network looked; none where the run kept none."""
         return list(self.pictures.get("explanations") or [])
+
+    @cached_property
+    def adaptation(self) -> Adaptation | None:
+        """How the model was adapted to images without labels; None where it was not asked to."""
+        return read_adaptation(self.metrics, self.pictures)
 
     @property
     def ranking(self) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from headstart.judge.intervals import wilson
 from headstart.report import study_figures
+from headstart.report.adaptation_figures import draw_adaptation
 from headstart.report.charts import PALETTE
 from headstart.report.curves import Epoch
 from headstart.report.facts import Facts
@@ -55,6 +56,8 @@ def draw(facts: Facts) -> Iterator[tuple[str, bytes]]:
         plans.append(("ranking", [_ranking], (6.4, 4.0)))
     for name, painters, size in plans:
         yield from plate(name, [partial(paint, facts=facts) for paint in painters], size)
+    if facts.adaptation:
+        yield from draw_adaptation(facts.adaptation)
 
 
 def _baselines(axes: Axes, facts: Facts) -> None:

@@ -13,6 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from headstart.report import (
+    adaptation_charts,
+    adaptation_words,
     charts,
     study_charts,
     study_words,
@@ -33,7 +35,7 @@ def compose(facts: Facts) -> str:
     return fill(
         "run.html.j2",
         title=_title(facts),
-        headline=words.headline(facts.metrics["verdict"]),
+        headline=_headline(facts),
         version=str(facts.run["versions"]["headstart"]),
         sections=contents(facts),
         facts=facts,
@@ -42,6 +44,8 @@ def compose(facts: Facts) -> str:
         told=training_words,
         doubt=trust_charts,
         doubted=trust_words,
+        between=adaptation_charts,
+        adapting=adaptation_words,
         few=FEW,
         order=_warning_about_order(facts),
         snippets=snippets(facts.name),
@@ -109,6 +113,15 @@ SECTIONS = {
 }
 """Every section's id, and its name in the contents."""
 
+ADAPTATION = {
+    "adaptation": "Adaptation",
+    "candidates": "Candidates",
+    "shift": "Shift",
+    "shares": "Shares",
+    "next": "Next",
+}
+"""The sections that stand before all others where a model was adapted to another domain."""
+
 
 def contents(facts: Facts) -> dict[str, str]:
     """Return the sections that a run has numbers for, in their order."""
@@ -120,7 +133,8 @@ def contents(facts: Facts) -> dict[str, str]:
         "training": facts.training,
         "looks": facts.looks,
     }
-    return {key: label for key, label in SECTIONS.items() if there.get(key, True)}
+    first = ADAPTATION if facts.adaptation else {}
+    return first | {key: label for key, label in SECTIONS.items() if there.get(key, True)}
 
 
 def policy(script: str) -> str:
@@ -150,7 +164,15 @@ def snippets(name: str) -> dict[str, str]:
 
 
 def _title(facts: Facts) -> str:
+    if facts.adaptation:
+        return f"{facts.adaptation.source['name']} → {facts.adaptation.target['name']}"
     return str(facts.run["config"]["data"]).removeprefix("builtin:") or facts.name
+
+
+def _headline(facts: Facts) -> str:
+    if facts.adaptation:
+        return adaptation_words.headline(facts.adaptation)
+    return words.headline(facts.metrics["verdict"])
 
 
 def _warning_about_order(facts: Facts) -> dict[str, Any] | None:

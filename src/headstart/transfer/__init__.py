@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from headstart.transfer.familiar import Familiarity
 from headstart.transfer.heads import Head
 from headstart.transfer.logistic import softmax
+from headstart.transfer.moments import Moments
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class FittedModel:
         What embeddings of the training images look like.
     abstain : float or None, 0 to 1
         Below this confidence the model gives no answer; None: it always answers.
+    moments : Moments or None
+        Of the training embeddings, for adaptation to other images; None where they are not kept.
     """
 
     method: str
@@ -41,6 +44,7 @@ class FittedModel:
     classes: tuple[str, ...]
     familiar: Familiarity | None = None
     abstain: float | None = None
+    moments: Moments | None = None
 
     def predict_proba(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return calibrated probabilities: ``(n, dim)`` -> ``(n, K)``, rows sum to one."""
@@ -57,4 +61,4 @@ class FittedModel:
         return self.familiar.is_unfamiliar(X[:, -self.familiar.centroids.shape[1] :])
 
 
-__all__ = ["Familiarity", "FittedModel", "Head"]
+__all__ = ["Familiarity", "FittedModel", "Head", "Moments"]

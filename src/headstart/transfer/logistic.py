@@ -169,6 +169,8 @@ class LogisticPath:
         Weight rows so that every class counts the same.
     dtype : default=float32
         Of the arithmetic; ``float64`` for the head that is kept.
+    weight : ndarray of shape (n,), >= 0, optional
+        How much each row counts besides; only ratios matter.
     """
 
     def __init__(
@@ -180,12 +182,16 @@ class LogisticPath:
         *,
         balanced: bool = False,
         dtype: type[np.floating] = np.float32,
+        weight: Floats | None = None,
     ) -> None:
         X = np.asarray(X, dtype)
         self.sizes = np.array([len(rows) for rows in folds])
         self.weight = np.zeros((len(folds), len(X)), dtype)
         for f, rows in enumerate(folds):
-            self.weight[f, rows] = row_weights(y[rows], n_classes, balanced)
+            share = row_weights(y[rows], n_classes, balanced)
+            if weight is not None:
+                share = share * weight[rows] / (share @ weight[rows])
+            self.weight[f, rows] = share
         # With more rows than features one square basis, found on all rows, serves every fold: a
         # rotation of the whole space leaves the optimum where it is, and saves the costly step.
         shared = None
@@ -273,6 +279,7 @@ def fit_logistic(
     *,
     balanced: bool = False,
     exact: bool = True,
+    weight: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Fit one regression.
 
@@ -281,6 +288,8 @@ def fit_logistic(
     exact : bool, default=True
         Converge in float64, for the head that is kept. False stops in float32 where accuracy no
         longer moves, for the many that are only scored.
+    weight : ndarray of shape (n,), >= 0, optional
+        How much each row counts, besides ``balanced``; only ratios matter.
 
     Returns
     -------
@@ -289,7 +298,7 @@ def fit_logistic(
     """
     rows = [np.arange(len(y))]
     dtype = np.float64 if exact else np.float32
-    path = LogisticPath(X, y, n_classes, rows, balanced=balanced, dtype=dtype)
+    path = LogisticPath(X, y, n_classes, rows, balanced=balanced, dtype=dtype, weight=weight)
     for strength in STRENGTHS[STRENGTHS < C]:
         path.advance(strength, tolerance=1e-2)
     path.advance(C, tolerance=1e-6 if exact else 1e-4)

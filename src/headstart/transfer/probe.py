@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from headstart.transfer import Familiarity, FittedModel
+from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.heads import CentroidHead, Head, LinearHead, NeighbourHead
 from headstart.transfer.logistic import (
     STRENGTHS,
@@ -144,7 +144,9 @@ def fit_probe(
     choice = choose_head(X[rows], y[rows], len(classes), folds, balanced=balanced)
     head = choice.fit(X, y, len(classes), exact=True)
     familiar = Familiarity.fit(X, y, len(classes), groups=groups)
-    return FittedModel("probe", head, choice.temperature, classes, familiar), choice
+    moments = Moments.fit(X, y, len(classes))
+    model = FittedModel("probe", head, choice.temperature, classes, familiar, moments=moments)
+    return model, choice
 
 
 def fit_temperature(logits: Floats, y: Ints) -> float:

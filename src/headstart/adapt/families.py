@@ -1,0 +1,47 @@
+"""The methods by name: which of them compete, and which a user asked for."""
+
+from __future__ import annotations
+
+from headstart.adapt.align import Coral, GaussianTransport, Standardisation, SubspaceAlignment
+from headstart.adapt.bottleneck import DEEP
+from headstart.adapt.domains import Adapter
+from headstart.adapt.prototypes import T3A, Prototypes
+from headstart.adapt.pseudo import LabelPropagation, SelfTraining
+from headstart.adapt.transport import OptimalTransport
+from headstart.adapt.weighting import ImportanceWeighting
+from headstart.registry import unknown_name
+
+AUTO = "auto"
+
+ADAPTERS: tuple[Adapter, ...] = (
+    Standardisation(),
+    Coral(),
+    GaussianTransport(),
+    SubspaceAlignment(),
+    OptimalTransport(),
+    ImportanceWeighting(),
+    T3A(),
+    SelfTraining(),
+    LabelPropagation(),
+    Prototypes(),
+    *DEEP,
+)
+"""All that work on features; the default family."""
+
+
+def adapters_of(methods: str) -> tuple[Adapter, ...]:
+    """Find adapters by their names, with commas between them; ``"auto"``: all.
+
+    Raises
+    ------
+    UnknownNameError
+        No such method.
+    """
+    if methods.strip() == AUTO:
+        return ADAPTERS
+    known = {adapter.name.lower(): adapter for adapter in ADAPTERS}
+    names = dict.fromkeys(name.strip() for name in methods.split(",") if name.strip())
+    for name in names:
+        if name.lower() not in known:
+            raise unknown_name("adaptation method", name, [a.name for a in ADAPTERS])
+    return tuple(known[name.lower()] for name in names)

@@ -1,0 +1,481 @@
+"""The command ``adapt``: from a labelled source and an unlabelled target to a run folder.
+
+Read in order: the source is prepared as for any run, the target embedded beside it, the shift
+between them seen, methods fitted and one chosen without target labels, a run folder written.
+Labels of the target, where the user has some to show, are revealed when all that is over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.adapt.domains import Adapted, Adapter, Domains
+from headstart.adapt.families import adapters_of
+from headstart.adapt.labelling import Labelled, learn, propose
+from headstart.adapt.priors import find_priors
+from headstart.adapt.sealed import TargetLabels
+from headstart.adapt.select import PLAIN, Selection, select
+from headstart.adapt.shift import Shift, find_shift
+from headstart.adapt.trials import Trial
+from headstart.adapt.unknown import find_unknown
+from headstart.data.unlabelled import STANDS_FOR, open_unlabelled, read_weights
+from headstart.destination import destination, whole_folder
+from headstart.doubts import KIND
+from headstart.errors import DataError
+from headstart.events import Event, OnEvent, ignore
+from headstart.features.engines import worker_count
+from headstart.features.store import cache_folder
+from headstart.job import Judged, fit, judge_model, timed, write_run
+from headstart.judge.calibration import false_alarms
+from headstart.judge.crossval import Outcome, Task, calibrated, in_threads
+from headstart.judge.estimate import Plan, plan
+from headstart.judge.intervals import wilson
+from headstart.judge.verdict import from_test_set
+from headstart.kept import Kept
+from headstart.prepare import Config, Prepared, configure, prepare
+from headstart.report import render
+from headstart.report.adaptation_pictures import collect_adaptation
+from headstart.run import Run, write_rows
+from headstart.targets import (
+    UNKNOWN,
+    UNLABELLED,
+    Target,
+    answers,
+    embed_target,
+    encode,
+    labels_told,
+    shared_images,
+)
+from headstart.transfer import Familiarity, FittedModel, Moments
+from headstart.transfer.heads import LinearHead
+from headstart.transfer.logistic import softmax
+from headstart.transfer.probe import Choice, fit_temperature
+
+METHOD = "adapt"
+"""Of a run whose model was adapted; where none was, the probe's."""
+PROPOSED = ("predicted", STANDS_FOR, "why")
+
+
+@dataclass(frozen=True)
+class SourceModel:
+    """The head that a run on the source alone would have, for both domains."""
+
+    choice: Choice
+    name: str = PLAIN
+    family: str = "none"
+    summary: str = "The model of the source as it is."
+    reference: str = "the probe: see headstart.transfer.probe"
+
+    def fit(self, domains: Domains) -> Adapted:
+        """Fit the chosen head; the target is not looked at."""
+        head = self.choice.fit(domains.source, domains.y, domains.n_classes)
+        return Adapted(head, head)
+
+
+def adapt(
+    source: str | Path,
+    target: str | Path,
+    *,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    methods: str = "auto",
+    networks: bool = False,
+    target_labels: str | Path | None = None,
+    label_budget: int | None = None,
+    labelled: str | Path | None = None,
+    on_event: OnEvent = ignore,
+    **options: Any,
+) -> Run:
+    """Take what a labelled source teaches to a target that looks different.
+
+    Parameters
+    ----------
+    source : str or Path
+        Labelled data, as :func:`headstart.train` takes it; or a run folder.
+    target : str or Path
+        Images without labels: a folder, a table of paths, an archive, ``builtin:NAME``. Labels in
+        it are not read.
+    out, overwrite, on_event
+        As in :func:`headstart.train`; the default folder is ``runs/SOURCE-to-TARGET``.
+    methods : str
+        Names of methods with commas, or ``"auto"``. Not adapting always competes, and wins unless
+        there is evidence against it.
+    networks : bool, default=False
+        Also fine-tune the last layers on both domains.
+    target_labels : str or Path, optional
+        Labels of the target to score the finished result with; they decide nothing.
+    label_budget : int, optional
+        Propose so many images of the target to be labelled.
+    labelled : path, optional
+        A table of the target's images some of which have a label: learned from.
+    **options
+        ``backbone``, ``size``, ``seed``, ``device``, ``balanced``, ``strict``, ``x``, ``y``,
+        ``groups``, ``groups_from``, ``encoding``, as in :func:`headstart.train`.
+
+    Returns
+    -------
+    Run
+        Its model is for images like the target's.
+
+    Raises
+    ------
+    DataError, ConfigError, UnknownNameError, BackboneError
+        Before anything is written.
+    """
+    start = time.perf_counter()
+    config = configure(source, {**options, "method": "probe"})
+    adapters = adapters_of(methods)
+    folder = destination(config, out, overwrite, target=str(target))
+    listed = open_unlabelled(
+        target, x=config.x, encoding=config.encoding, cache_dir=cache_folder(), on_event=on_event
+    )
+    told = labels_told(config, listed, target_labels, "--target-labels")
+    few = labels_told(config, listed, labelled, "--labelled")
+    prepared = prepare(config, baseline=True, on_event=on_event)
+    goal = embed_target(config, prepared.engine, listed, on_event)
+    found = [*goal.findings, *shared_images(prepared, goal)]
+    prepared = replace(prepared, dataset=prepared.dataset.noting(*found))
+    clock = {"embed_s": prepared.features.seconds + goal.features.seconds}
+    clock["prepare_s"] = prepared.backbone_seconds
+    clock["read_s"] = time.perf_counter() - start - sum(clock.values())
+
+    with timed(clock, "fit_s"):
+        model, choice = fit(prepared, on_event)
+    with timed(clock, "adapt_s"):
+        domains = domains_of(prepared, goal, choice)
+        on_event(Event("looking for a shift"))
+        shift = find_shift(domains) if len(goal.data) > 1 else None
+        selection = select(
+            domains,
+            (SourceModel(choice), *adapters),
+            shift_found=shift is not None and shift.found,
+            groups=prepared.training()[1].groups,
+            tick=partial(_tick, on_event, "adapting"),
+        )
+        weights = read_weights(labelled, listed.files, encoding=config.encoding) if labelled else {}
+        learned = _learn(domains, selection, few, weights, goal, prepared.dataset.classes)
+    with timed(clock, "judge_s"):
+        adapter = next((a for a in adapters if a.name == selection.chosen), None)
+        if learned is not None and learned.name != selection.chosen:
+            adapter = None  # what learned from target labels is not judged on the source
+        judged = judge_on_source(
+            config, prepared, domains, selection, adapter, model, choice, on_event
+        )
+        judged = for_target(judged, goal, selection, learned)
+        section = describe(prepared, goal, domains, selection, shift, judged.model, learned)
+    if label_budget is not None:
+        section["proposals"] = proposals(domains, goal, judged.model, label_budget)
+    if told:
+        sealed = TargetLabels(encode(told, goal, prepared.dataset.classes))
+        own, plain = (m.predict_proba(goal.X) for m in (judged.model, model))
+        section |= score(selection, sealed, section, own, plain)
+
+    with whole_folder(folder) as beside:
+        on_event(Event("writing the run folder"))
+        files = dict(zip(goal.data.refs, goal.data.files, strict=True))
+        shown = collect_adaptation(files, section)
+        write_run(
+            beside, judged, clock, start,
+            sections={"adaptation": section}, pictures={"adaptation": shown},
+        )  # fmt: skip
+        write_rows(answers(listed, goal, judged.model), beside / "target_predictions.csv")
+        if section["proposals"]:
+            write_rows(_to_label(section["proposals"], files), beside / "to_label.csv")
+        render(beside, name=folder.name)
+    return Run(folder)
+
+
+def domains_of(prepared: Prepared, goal: Target, choice: Choice) -> Domains:
+    """Put the training rows of the source beside the target."""
+    X, task = prepared.training()
+    linear = [c for c in choice.candidates if c["head"] == LinearHead.kind]
+    best = min(linear, key=lambda c: float(c["log_loss"]))
+    C = choice.C if choice.kind == LinearHead.kind else best["C"]
+    return Domains(
+        X.astype(np.float64), task.y, goal.X.astype(np.float64), task.n_classes,
+        C, task.balanced, task.seed,
+    )  # fmt: skip
+
+
+def judge_on_source(
+    config: Config,
+    prepared: Prepared,
+    domains: Domains,
+    selection: Selection,
+    adapter: Adapter | None,
+    model: FittedModel,
+    choice: Choice,
+    on_event: OnEvent,
+) -> Judged:
+    """Judge on held-out images of the source: the adapter, or the model of the source itself."""
+    is_test = prepared.dataset.is_test
+    if adapter is None:
+        chosen = plan(prepared.task, is_test)
+        return judge_model(config, prepared, model, choice, chosen, None, None, on_event)
+    chosen = plan(prepared.task, is_test, costly=True)
+    outcome, temperature = judge_adapter(adapter, domains, prepared, chosen, on_event)
+    at_source = FittedModel(METHOD, selection.adapted.source, temperature, model.classes)
+    kept = Kept([], selection.sentence, outcome, model=at_source)
+    return judge_model(config, prepared, at_source, choice, chosen, kept, None, on_event)
+
+
+def for_target(
+    judged: Judged, goal: Target, selection: Selection, learned: Labelled | None
+) -> Judged:
+    """Give what was judged on the source the head for the target, and what is familiar there."""
+    head = learned.head if learned is not None else selection.adapted.target
+    name = learned.name if learned is not None else selection.chosen
+    if name == PLAIN:
+        return judged
+    at_source, K = judged.model, len(judged.model.classes)
+    judged_head = learned is None or name == selection.chosen
+    said = head.logits(goal.X.astype(np.float64)).argmax(axis=1)
+    model = replace(
+        at_source,
+        method=METHOD,
+        head=head,
+        temperature=at_source.temperature if judged_head else 1.0,
+        familiar=Familiarity.fit(goal.X, said, K),
+        moments=Moments.fit(goal.X, said, K),
+    )
+    kept = judged.kept or Kept([], "", model=model)
+    doubts = replace(judged.doubts, unfamiliar=_false_alarms(goal, said, model))
+    return replace(judged, model=model, doubts=doubts, kept=replace(kept, model=model))
+
+
+def judge_adapter(
+    adapter: Adapter, domains: Domains, prepared: Prepared, chosen: Plan, on_event: OnEvent
+) -> tuple[Outcome, float]:
+    """Judge a method on the source: in every fold it adapts anew, without the held-out rows.
+
+    Returns
+    -------
+    Outcome
+    temperature : float
+        Of the held-out logits.
+    """
+    X, y = prepared.features.vectors[0].astype(np.float64), prepared.task.y
+
+    def run(fold: tuple[NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.floating]:
+        train, held = fold
+        part = replace(domains, source=X[train], y=y[train])
+        return adapter.fit(part).source.logits(X[held])
+
+    tick = partial(_tick, on_event, "judging the adaptation")
+    logits = in_threads(run, chosen.folds, worker_count(), tick)
+    held = [rows for _, rows in chosen.folds]
+    outcome = Outcome(calibrated(logits, held, y), [0.0] * len(held))
+    return outcome, fit_temperature(np.concatenate(logits), y[np.concatenate(held)])
+
+
+def describe(
+    prepared: Prepared,
+    goal: Target,
+    domains: Domains,
+    selection: Selection,
+    shift: Shift | None,
+    model: FittedModel,
+    learned: Labelled | None,
+) -> dict[str, Any]:
+    """Return the section ``adaptation`` of metrics.json, but for what labels of the target say."""
+    section = {
+        **selection.to_json(prepared.dataset.classes),
+        "source": {"name": prepared.dataset.name, "n": len(domains.source)},
+        "target": {"name": goal.data.name, "n": len(goal.data), "note": goal.data.note},
+        "shift": _seen(domains, goal, selection, shift, model),
+        "target_labels": None,
+        "proposals": None,
+        "labelled": learned and learned.to_json(),
+    }
+    if learned is not None:
+        decision = "not adapted" if learned.name == PLAIN else "adapted"
+        section |= {"decision": decision, "chosen": learned.name, "sentence": learned.sentence}
+    return section
+
+
+def proposals(
+    domains: Domains, goal: Target, model: FittedModel, budget: int
+) -> list[dict[str, Any]]:
+    """Say which images of the target to label."""
+    proba = model.predict_proba(goal.X)
+    said = proba.argmax(axis=1)
+    found = propose(domains, proba, budget)
+    return [p.to_json(goal.data.refs, said, model.classes) for p in found]
+
+
+def score(
+    selection: Selection,
+    labels: TargetLabels,
+    section: Mapping[str, Any],
+    proba: NDArray[np.floating],
+    plain_proba: NDArray[np.floating],
+) -> dict[str, Any]:
+    """Score every candidate by the labels of the target, now that the choice is made.
+
+    Parameters
+    ----------
+    proba, plain_proba : ndarray of shape (n_t, K)
+        Of the model that was kept, and of the source's.
+
+    Returns
+    -------
+    dict
+        ``candidates`` and ``target_labels`` of the section.
+    """
+    y = labels.reveal(selection)
+    known = np.flatnonzero(y != UNLABELLED)
+    right = {
+        c.name: c.trial.answers[known] == y[known]
+        for c in selection.candidates
+        if not c.trial.failure
+    }
+    entries = [dict(entry) for entry in section["candidates"]]
+    for entry in entries:
+        if entry["name"] in right:
+            entry["target_accuracy"], entry["target_accuracy_ci95"] = _share(right[entry["name"]])
+    own = proba.argmax(axis=1)[known] == y[known]
+    plain = plain_proba.argmax(axis=1)[known] == y[known]
+    compared = from_test_set(own, plain)
+    best = max(right, key=lambda name: float(right[name].mean()))
+    strangers = int((y[known] == UNKNOWN).sum())
+    accuracy, accuracy_ci95 = _share(own)
+    before, before_ci95 = _share(plain)
+    told = {
+        "n": len(known),
+        "unknown": strangers,
+        "accuracy": accuracy,
+        "accuracy_ci95": accuracy_ci95,
+        "source_only_accuracy": before,
+        "source_only_accuracy_ci95": before_ci95,
+        "gain": compared.gain,
+        "gain_ci95": list(compared.gain_ci95),
+        "decision": compared.decision,
+        "best": {"name": best, "accuracy": float(right[best].mean())},
+    }
+    told["sentence"] = _told(told, selection.decision)
+    return {"candidates": entries, "target_labels": told}
+
+
+def _share(right: NDArray[np.bool_]) -> tuple[float, list[float]]:
+    return float(right.mean()), list(wilson(int(right.sum()), len(right)))
+
+
+def _told(told: Mapping[str, Any], decision: str) -> str:
+    """Say what the labels of the target say."""
+    low, high = (f"{100 * end:+.1f}" for end in told["gain_ci95"])
+    n, best = told["n"], told["best"]
+    strangers = (
+        f" {told['unknown']} of them are of classes that the source does not have: no answer for "
+        "those is right."
+        if told["unknown"]
+        else ""
+    )
+    if decision == "not adapted":
+        text = f"On {n} labelled target images the source's model is right {told['accuracy']:.1%}."
+    else:
+        text = (
+            f"On {n} labelled target images the adapted model is right {told['accuracy']:.1%}, the "
+            f"source's {told['source_only_accuracy']:.1%}: {100 * told['gain']:+.1f} points "
+            f"(95 % interval {low} to {high})."
+        )
+    return (
+        f"{text} The best of all would have been {best['name']}, {best['accuracy']:.1%}.{strangers}"
+    )
+
+
+def _seen(
+    domains: Domains,
+    goal: Target,
+    selection: Selection,
+    shift: Shift | None,
+    model: FittedModel,
+) -> dict[str, Any]:
+    """Describe how the domains differ; of a single image nothing can be said."""
+    if shift is None:
+        text = "Whether a single image is of another kind cannot be told."
+        return {
+            "auc": None,
+            "auc_ci95": None,
+            "found": False,
+            "sentence": text,
+            "prior": None,
+            "least_like": [],
+            "unknown": None,
+            "map": {"source": [], "target": []},
+        }
+    said = model.predict_proba(goal.X).argmax(axis=1)
+    plain, winner = selection.candidates[0].trial, selection.winner.trial
+    priors = find_priors(
+        domains.y, winner.held_y, believed(winner, winner.held), believed(winner, winner.target),
+        seed=domains.seed,
+    )  # fmt: skip
+    unknown = find_unknown(
+        domains, shift, believed(plain, plain.held), believed(plain, plain.target)
+    )
+    return {
+        **shift.to_json(goal.data.refs, domains.y, said, model.classes),
+        "prior": priors.to_json(model.classes),
+        "unknown": unknown.to_json(goal.data.refs),
+    }
+
+
+def believed(trial: Trial, logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Turn logits of a trial into beliefs, calibrated on held-out source rows."""
+    return np.asarray(softmax(logits / trial.temperature), np.float64)
+
+
+def _learn(
+    domains: Domains,
+    selection: Selection,
+    few: dict[int, str],
+    weights: dict[int, float],
+    goal: Target,
+    classes: Sequence[str],
+) -> Labelled | None:
+    """Learn from the labels of the target that the user gave for it."""
+    if not few:
+        return None
+    codes = encode(few, goal, classes)
+    rows = np.flatnonzero(codes != UNLABELLED)
+    strange = sorted({few[int(goal.kept[r])] for r in rows if codes[r] == UNKNOWN})
+    if strange:
+        raise DataError(
+            f"--labelled names classes that the source does not have: {', '.join(strange[:5])}.",
+            f"The source has {', '.join(classes)}. Correct them, or leave those rows empty.",
+        )
+    ready = {selection.chosen: selection.adapted.target, PLAIN: selection.plain.target}
+    places = goal.kept[rows].tolist()
+    drawn = all(place in weights for place in places)
+    stands_for = np.array([weights[place] for place in places]) if drawn else None
+    return learn(domains, ready, rows, codes[rows], stands_for=stands_for)
+
+
+def _to_label(
+    proposed: Sequence[Mapping[str, Any]], files: Mapping[str, Path]
+) -> list[dict[str, Any]]:
+    """Make a table to fill in; its paths are whole, so that it may be moved."""
+    return [
+        {"path": str(files[p["path"]].resolve()), "label": "", **{k: p[k] for k in PROPOSED}}
+        for p in proposed
+    ]
+
+
+def _false_alarms(goal: Target, said: NDArray[np.int64], model: FittedModel) -> dict[str, Any]:
+    """Measure how often ordinary images of the target are called unfamiliar."""
+    assert model.familiar is not None
+    K = len(model.classes)
+    folds = Task(said, K, None, False, 0).folds(np.arange(len(said)), 5, 7)
+    alarms = false_alarms(goal.X, said, K, folds, workers=worker_count())
+    return {"kind": KIND, "threshold": model.familiar.threshold, **alarms.to_json()}
+
+
+def _tick(on_event: OnEvent, stage: str, done: int, total: int) -> None:
+    on_event(Event(stage, done, total, "fits"))

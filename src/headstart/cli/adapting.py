@@ -1,0 +1,138 @@
+"""The command ``adapt``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from headstart.backbones import DEFAULT
+from headstart.cli.commands import (
+    Balanced,
+    Device,
+    Encoding,
+    Groups,
+    GroupsFrom,
+    Json,
+    OneBackbone,
+    Overwrite,
+    Seed,
+    Size,
+    Strict,
+    XColumn,
+    YColumn,
+    app,
+    show_findings,
+)
+from headstart.cli.console import Bars, print_data, say
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="Labelled images, as DATA of `train`; or a run folder, where the images it was "
+        "trained on are not at hand.",
+    ),
+]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="Images without labels: a folder, a table with a column of paths, a zip or tar, "
+        "builtin:NAME. Labels in it are not read.",
+    ),
+]
+KNOWING = "Labels of the target"
+
+
+@app.command()
+def adapt(
+    source: Source,
+    target: Target,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Run folder to write. Default: runs/SOURCE-to-TARGET, numbered."),
+    ] = None,
+    overwrite: Overwrite = False,
+    methods: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,...",
+            help="Which methods compete with no adaptation, e.g. CORAL,prototypes; auto: all that "
+            "work on features, in seconds.",
+        ),
+    ] = "auto",
+    networks: Annotated[
+        bool,
+        typer.Option(
+            "--networks", help="Also fine-tune the last layers on both domains: takes minutes."
+        ),
+    ] = False,
+    target_labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="Labels to score the result with, after everything is chosen: a table, or the "
+            "class folders of the target. They decide nothing.",
+            rich_help_panel=KNOWING,
+        ),
+    ] = None,
+    label_budget: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Say which N images would teach most if you labelled them; writes to_label.csv.",
+            rich_help_panel=KNOWING,
+        ),
+    ] = None,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="That table with its column label filled: used for learning and for choosing.",
+            rich_help_panel=KNOWING,
+        ),
+    ] = None,
+    backbone: OneBackbone = DEFAULT,
+    size: Size = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    balanced: Balanced = False,
+    strict: Strict = False,
+    groups: Groups = None,
+    groups_from: GroupsFrom = None,
+    x: XColumn = None,
+    y: YColumn = None,
+    encoding: Encoding = "utf-8",
+    as_json: Json = False,
+) -> None:
+    """Take a model to images that look different, with labels only for the old ones.
+
+    Methods of adaptation compete with not adapting, which wins unless there is evidence against
+    it: chosen wrongly, they make a model worse.
+
+    For example: headstart adapt photos/ sketches/    or    headstart adapt runs/photos new-camera/
+    or    headstart adapt photos/ sketches/ --label-budget 30
+    """
+    options = dict(locals())  # every option, by the name that the library gives it too
+    as_json = options.pop("as_json")
+    from headstart.adapted import adapt
+    from headstart.report.adaptation_words import adaptation_lines
+
+    with Bars() as bars:
+        run = adapt(options.pop("source"), options.pop("target"), on_event=bars, **options)
+    found = run.metrics
+    if as_json:
+        print_data(json.dumps({**found, "run": str(run.folder)}, ensure_ascii=False))
+    show_findings(found["findings"])
+    say("")
+    for line in adaptation_lines(found["adaptation"]):
+        say(escape(line))
+    say(f"\nThe target's predictions: {run.folder / 'target_predictions.csv'}")
+    if (run.folder / "to_label.csv").exists():
+        say(f"What to label: {run.folder / 'to_label.csv'}; then add --labelled with that file.")
+    say(f"Report: {run.folder / 'report.html'}")
+    say(f"Predict: headstart predict {run.folder} IMAGES...")

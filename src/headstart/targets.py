@@ -1,0 +1,114 @@
+"""The target of an adaptation: images without labels, embedded beside a source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.data.checks import find_copies
+from headstart.data.dataset import Finding
+from headstart.data.unlabelled import Unlabelled, read_labels
+from headstart.events import OnEvent
+from headstart.features.engines import Engine, worker_count
+from headstart.features.extract import Features, extract
+from headstart.features.store import FeatureStore, cache_folder
+from headstart.prepare import Config, Prepared, note_unreadable
+from headstart.run import answer
+from headstart.transfer import FittedModel
+
+UNKNOWN, UNLABELLED = -1, -2
+"""Places of target labels that are of no source class, and of images without one."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The target as adaptation sees it: readable images, their features, and no labels.
+
+    Attributes
+    ----------
+    data : Unlabelled
+    features : Features
+        In the same rows.
+    kept : ndarray of int64
+        Their places among all that were listed.
+    unreadable : dict of int to str
+        Place among those listed -> why it cannot be read.
+    findings : tuple of Finding
+    """
+
+    data: Unlabelled
+    features: Features
+    kept: NDArray[np.int64]
+    unreadable: dict[int, str]
+    findings: tuple[Finding, ...]
+
+    @property
+    def X(self) -> NDArray[np.float32]:
+        """Embeddings, (n_t, dim)."""
+        return self.features.vectors[0]
+
+
+def embed_target(config: Config, engine: Engine, listed: Unlabelled, on_event: OnEvent) -> Target:
+    """Embed the target with the source's backbone; leave out what cannot be read."""
+    workers = worker_count()
+    with FeatureStore(cache_folder()) as store:
+        features = extract(listed.files, [engine], store, workers=workers, on_event=on_event)
+    bad = dict(sorted(features.unreadable.items()))
+    named = [(listed.refs[i], reason) for i, reason in bad.items()]
+    found = note_unreadable(config, named, len(listed))
+    rows = np.array([i for i in range(len(listed)) if i not in bad], np.int64)
+    data, features = listed.take(rows.tolist()), features.take(rows)
+    if data.note:
+        found.append(Finding("target", "info", data.note))
+    return Target(data, features, rows, bad, tuple(found))
+
+
+def answers(listed: Unlabelled, goal: Target, model: FittedModel) -> list[dict[str, Any]]:
+    """Answer for every image of the target, as ``predict`` would: one row each, in order."""
+    vectors = np.zeros((len(listed), goal.X.shape[1]), np.float32)
+    vectors[goal.kept] = goal.X
+    found = answer(model, listed.refs, vectors, goal.unreadable)
+    return [p.row(model.classes, abstains=model.abstain is not None) for p in found]
+
+
+def labels_told(
+    config: Config, listed: Unlabelled, data: str | Path | None, option: str
+) -> dict[int, str]:
+    """Read labels for images among those listed, by place; none where none are given."""
+    if data is None:
+        return {}
+    return read_labels(
+        data, listed.files, option=option, encoding=config.encoding, cache_dir=cache_folder()
+    )
+
+
+def encode(told: dict[int, str], goal: Target, classes: Sequence[str]) -> NDArray[np.int64]:
+    """Turn labels by place into classes by row: ``UNKNOWN``, ``UNLABELLED`` or 0 to K - 1."""
+    number = {name: c for c, name in enumerate(classes)}
+    return np.array(
+        [number.get(told[i], UNKNOWN) if i in told else UNLABELLED for i in goal.kept.tolist()],
+        np.int64,
+    )
+
+
+def shared_images(prepared: Prepared, goal: Target) -> list[Finding]:
+    """Say which images of the target the source holds too."""
+    data, features = goal.data, goal.features
+    n = len(prepared.dataset)
+    thumbs = np.concatenate([prepared.features.thumbs, features.thumbs])
+    component = find_copies([*prepared.features.hashes, *features.hashes], thumbs).component
+    again = np.flatnonzero(np.isin(component[n:], component[:n]))
+    if not len(again):
+        return []
+    named = ", ".join(data.refs[i] for i in again[:3]) + (", ..." if len(again) > 3 else "")
+    verb = "is a copy of a source image" if len(again) == 1 else "are copies of source images"
+    text = (
+        f"{len(again)} of {len(data)} images of the target {verb} ({named}): for those the answer "
+        "was learned by heart, and the target is less new than it looks."
+    )
+    return [Finding("copies", "warning", text, {"files": [data.refs[i] for i in again[:100]]})]
