@@ -32,14 +32,17 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from headstart.adapt.align import NoAdaptation
 from headstart.adapt.domains import Domains
-from headstart.adapt.families import DEFAULT
-from headstart.adapt.select import NONE, select
-from headstart.adapt.shift import see_shift
+from headstart.adapt.families import adapters_of
+from headstart.adapt.select import PLAIN, select
+from headstart.adapt.shift import find_shift
+from headstart.features.engines import worker_count
 from headstart.prepare import configure, prepare
 from headstart.transfer.probe import fit_probe
 
 HARM = 0.01
+ADAPTERS = (NoAdaptation(), *adapters_of("auto"))
 Pair = tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # name, Xs, ys, Xt, yt
 
 
@@ -139,11 +142,15 @@ def judge(
     seconds = time.perf_counter() - start
     if a.permute:
         yt = np.random.default_rng(a.seed).permutation(yt)
-    accuracy = {c.name: float((c.answers == yt).mean()) for c in found.candidates if c.ok}
+    accuracy = {
+        c.name: float((c.trial.answers == yt).mean())
+        for c in found.candidates
+        if not c.trial.failure
+    }
     best = max(accuracy, key=accuracy.__getitem__)
     row = {
         "name": name,
-        "none": accuracy[NONE],
+        "none": accuracy[PLAIN],
         "chosen": found.chosen,
         "accuracy": accuracy[found.chosen],
         "best": best,
@@ -167,8 +174,8 @@ def run_select(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, seed: int):
     folds = [(order[fold != f], order[fold == f]) for f in range(5)]
     _, choice = fit_probe(Xs, ys, tuple(map(str, range(K))), folds)
     domains = Domains(Xs.astype(float), ys, Xt.astype(float), K, C=choice.C, seed=seed)
-    shift = see_shift(domains)
-    return select(domains, DEFAULT, shift_found=shift.found)
+    shift = find_shift(domains)
+    return select(domains, ADAPTERS, shift_found=shift.found, workers=worker_count())
 
 
 def summary(name: str, rows: list[dict]) -> None:
@@ -205,11 +212,11 @@ def clock(n: int) -> None:
     Xt = np.abs(0.7 * centres[yt] + 2 * rng.normal(size=(n, dim)) + 0.5).astype(np.float32)
     domains = Domains(Xs.astype(float), ys, Xt.astype(float), K)
     start = time.perf_counter()
-    shift = see_shift(domains)
+    shift = find_shift(domains)
     print(f"shift {time.perf_counter() - start:.1f} s")
-    found = select(domains, DEFAULT, shift_found=True)
+    found = select(domains, ADAPTERS, shift_found=True, workers=worker_count())
     for c in found.candidates:
-        print(f"{c.name:25s} {c.seconds:6.1f} s")
+        print(f"{c.name:25s} {c.trial.seconds:6.1f} s")
     print(f"{n} to {n} features: {time.perf_counter() - start:.1f} s, chosen {found.chosen}")
     del shift
 
@@ -243,7 +250,9 @@ def skada(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, yt: np.ndarray) -> dic
     found = {}
     for name, adapter in adapters.items():
         scaled = isinstance(adapter, peer.PerDomain)
-        steps = [s for s in (None if scaled else StandardScaler(), adapter, head()) if s is not None]
+        steps = [
+            s for s in (None if scaled else StandardScaler(), adapter, head()) if s is not None
+        ]
         try:
             model = peer.make_da_pipeline(*steps).fit(X, y, sample_domain=domain)
             said = model.predict(

@@ -24,7 +24,7 @@ from headstart.adapt.priors import find_priors
 from headstart.adapt.sealed import TargetLabels
 from headstart.adapt.select import PLAIN, Selection, select
 from headstart.adapt.shift import Shift, find_shift
-from headstart.adapt.trials import Trial
+from headstart.adapt.trials import Trial, hold_out
 from headstart.adapt.unknown import find_unknown
 from headstart.data.unlabelled import STANDS_FOR, open_unlabelled, read_weights
 from headstart.destination import destination, whole_folder
@@ -158,6 +158,8 @@ def adapt(
             (SourceModel(choice), *adapters),
             shift_found=shift is not None and shift.found,
             groups=prepared.training()[1].groups,
+            classes=prepared.dataset.classes,
+            workers=worker_count(),
             tick=partial(_tick, on_event, "adapting"),
         )
         weights = read_weights(labelled, listed.files, encoding=config.encoding) if labelled else {}
@@ -290,7 +292,7 @@ def describe(
         **selection.to_json(prepared.dataset.classes),
         "source": {"name": prepared.dataset.name, "n": len(domains.source)},
         "target": {"name": goal.data.name, "n": len(goal.data), "note": goal.data.note},
-        "shift": _seen(domains, goal, selection, shift, model),
+        "shift": _seen(domains, goal, selection, shift, model, prepared.training()[1].groups),
         "target_labels": None,
         "proposals": None,
         "labelled": learned and learned.to_json(),
@@ -397,6 +399,7 @@ def _seen(
     selection: Selection,
     shift: Shift | None,
     model: FittedModel,
+    groups: NDArray[np.int64] | None,
 ) -> dict[str, Any]:
     """Describe how the domains differ; of a single image nothing can be said."""
     if shift is None:
@@ -417,8 +420,9 @@ def _seen(
         domains.y, winner.held_y, believed(winner, winner.held), believed(winner, winner.target),
         seed=domains.seed,
     )  # fmt: skip
+    _, held = hold_out(domains.y, groups, seed=domains.seed)  # as for the trials
     unknown = find_unknown(
-        domains, shift, believed(plain, plain.held), believed(plain, plain.target)
+        domains, shift, believed(plain, plain.held), believed(plain, plain.target), held=held
     )
     return {
         **shift.to_json(goal.data.refs, domains.y, said, model.classes),

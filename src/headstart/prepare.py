@@ -300,9 +300,7 @@ def _checked(
     )
 
 
-def note_unreadable(
-    config: Config, unreadable: list[tuple[str, str]], n: int
-) -> list[Finding]:
+def note_unreadable(config: Config, unreadable: list[tuple[str, str]], n: int) -> list[Finding]:
     """Say which of ``n`` files (name, reason) are left out; refuse to where that is too much."""
     if not unreadable:
         return []

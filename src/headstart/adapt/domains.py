@@ -6,14 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headstart.transfer.heads import Head
 from headstart.transfer.logistic import Floats, Ints
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Domains:
     """Features of two domains, and the labels of one. Target labels have no place here.
+
+    Two of them are equal only if they are one object, so that what was worked out for one can be
+    kept.
 
     Attributes
     ----------
@@ -34,7 +38,7 @@ class Domains:
     """
 
     source: Floats
-    y: Ints
+    y: NDArray[np.int64]
     target: Floats
     n_classes: int
     C: float = 0.01

@@ -26,11 +26,14 @@ ADAPTERS: tuple[Adapter, ...] = (
     Prototypes(),
     *DEEP,
 )
-"""All that work on features; the default family."""
+"""All that work on features."""
+
+UNASKED = ("Deep CORAL", "AFN")
+"""Compete only if they are named: the one does what CORAL does, the other was last of all."""
 
 
 def adapters_of(methods: str) -> tuple[Adapter, ...]:
-    """Find adapters by their names, with commas between them; ``"auto"``: all.
+    """Find adapters by their names, with commas between them; ``"auto"``: the default family.
 
     Raises
     ------
@@ -38,7 +41,7 @@ def adapters_of(methods: str) -> tuple[Adapter, ...]:
         No such method.
     """
     if methods.strip() == AUTO:
-        return ADAPTERS
+        return tuple(a for a in ADAPTERS if a.name not in UNASKED)
     known = {adapter.name.lower(): adapter for adapter in ADAPTERS}
     names = dict.fromkeys(name.strip() for name in methods.split(",") if name.strip())
     for name in names:

@@ -28,6 +28,7 @@ from headstart.adapt.scores import (
 from headstart.adapt.standard import Shared
 from headstart.adapt.trials import Trial, fit_whole, hold_out, try_out
 from headstart.errors import ConfigError, DataError
+from headstart.judge.crossval import in_threads
 from headstart.transfer.logistic import Floats, Ints
 
 Tick = Callable[[int, int], None]
@@ -59,6 +60,7 @@ def select(
     shift_found: bool,
     groups: Ints | None = None,
     classes: Sequence[str] | None = None,
+    workers: int = 1,
     tick: Tick = lambda done, total: None,
 ) -> Selection:
     """Try every method and choose one, or none.
@@ -75,6 +77,8 @@ def select(
         Source rows of one group are held out together.
     classes : sequence of str, optional
         Names of the classes, for the sentences of the guards.
+    workers : int
+        Threads that try methods.
     tick : callable(done, total)
         Called after every method.
 
@@ -101,14 +105,11 @@ def select(
     """
     _check(adapters)
     learn, held = hold_out(domains.y, groups, seed=domains.seed)
-    trials = []
-    for adapter in adapters:
-        trials.append(try_out(adapter, domains, learn, held))
-        tick(len(trials), len(adapters) + 1)
+    part = domains.learning_from(learn)
+    at_held, held_y = domains.source[held], domains.y[held]
+    trials = in_threads(lambda a: try_out(a, part, at_held, held_y), adapters, workers, tick)
     choice = choose(domains, trials, shift_found=shift_found, classes=classes)
-    selection = _finish(choice, domains, adapters)
-    tick(len(adapters) + 1, len(adapters) + 1)
-    return selection
+    return _finish(choice, domains, adapters)
 
 
 @dataclass(frozen=True)

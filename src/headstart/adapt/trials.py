@@ -93,26 +93,26 @@ def hold_out(
     return np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
 
 
-def try_out(adapter: Adapter, domains: Domains, learn: Ints, held: Ints) -> Trial:
-    """Fit on the rows ``learn``, answer for the rows ``held`` and for the target.
+def try_out(adapter: Adapter, part: Domains, held: Floats, held_y: Ints) -> Trial:
+    """Fit on a part of the source, answer for the rows held out ``(n_h, dim)`` and for the target.
 
     Whatever the adapter raises becomes the trial's ``failure``.
     """
     start = time.perf_counter()
-    found = _attempt(adapter, domains.learning_from(learn))
+    found = _attempt(adapter, part)
     seconds = time.perf_counter() - start
-    nothing = np.empty((0, domains.n_classes))
+    nothing = np.empty((0, part.n_classes))
     if isinstance(found, str):
-        return _trial(adapter, nothing, domains.y[held], nothing, seconds, found)
+        return _trial(adapter, nothing, held_y, nothing, seconds, found)
     try:
-        at_held = np.asarray(found.source.logits(domains.source[held]), np.float64)
-        at_target = np.asarray(found.target.logits(domains.target), np.float64)
+        at_held = np.asarray(found.source.logits(held), np.float64)
+        at_target = np.asarray(found.target.logits(part.target), np.float64)
     except Exception as error:
-        return _trial(adapter, nothing, domains.y[held], nothing, seconds, _said(error))
+        return _trial(adapter, nothing, held_y, nothing, seconds, _said(error))
     if not (np.isfinite(at_held).all() and np.isfinite(at_target).all()):
         failure = "It gave answers that are not numbers."
-        return _trial(adapter, nothing, domains.y[held], nothing, seconds, failure)
-    return _trial(adapter, at_held, domains.y[held], at_target, seconds, "")
+        return _trial(adapter, nothing, held_y, nothing, seconds, failure)
+    return _trial(adapter, at_held, held_y, at_target, seconds, "")
 
 
 def fit_whole(adapter: Adapter, domains: Domains) -> Adapted | None:
