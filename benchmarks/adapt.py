@@ -35,14 +35,13 @@ from scipy import stats
 from headstart.adapt.align import NoAdaptation
 from headstart.adapt.domains import Domains
 from headstart.adapt.families import adapters_of
-from headstart.adapt.select import PLAIN, select
+from headstart.adapt.select import PLAIN, Selection, select
 from headstart.adapt.shift import find_shift
 from headstart.features.engines import worker_count
 from headstart.prepare import configure, prepare
 from headstart.transfer.probe import fit_probe
 
 HARM = 0.01
-ADAPTERS = (NoAdaptation(), *adapters_of("auto"))
 Pair = tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # name, Xs, ys, Xt, yt
 
 
@@ -165,17 +164,22 @@ def judge(
     return row
 
 
-def run_select(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, seed: int):
+def run_select(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, seed: int) -> Selection:
     K = int(ys.max()) + 1
     rng = np.random.default_rng(seed)
     fold = np.arange(len(ys)) % 5
     order = rng.permutation(len(ys))
     order = order[np.argsort(ys[order], kind="stable")]
     folds = [(order[fold != f], order[fold == f]) for f in range(5)]
-    _, choice = fit_probe(Xs, ys, tuple(map(str, range(K))), folds)
+    _, choice = fit_probe(Xs, ys, tuple(map(str, range(K))), folds, rivals=False)
     domains = Domains(Xs.astype(float), ys, Xt.astype(float), K, C=choice.C, seed=seed)
     shift = find_shift(domains)
-    return select(domains, ADAPTERS, shift_found=shift.found, workers=worker_count())
+    return select(
+        domains,
+        (NoAdaptation(), *adapters_of("auto")),
+        shift_found=shift.found,
+        workers=worker_count(),
+    )
 
 
 def summary(name: str, rows: list[dict]) -> None:
@@ -183,10 +187,10 @@ def summary(name: str, rows: list[dict]) -> None:
         return
     gains = np.array([r["accuracy"] - r["none"] for r in rows])
     half = stats.t.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains))
+    none, chosen, best = (np.mean([r[k] for r in rows]) for k in ("none", "accuracy", "oracle"))
     print(
-        f"{name}: none {np.mean([r['none'] for r in rows]):.3f}, chosen "
-        f"{np.mean([r['accuracy'] for r in rows]):.3f}, best {np.mean([r['oracle'] for r in rows]):.3f}; "
-        f"mean gain {gains.mean():+.3f} ({gains.mean() - half:+.3f} to {gains.mean() + half:+.3f}); "
+        f"{name}: none {none:.3f}, chosen {chosen:.3f}, best {best:.3f}; mean gain "
+        f"{gains.mean():+.3f} ({gains.mean() - half:+.3f} to {gains.mean() + half:+.3f}); "
         f"harmed by more than a point: {(gains < -HARM).sum()} of {len(gains)}"
     )
 
@@ -214,7 +218,12 @@ def clock(n: int) -> None:
     start = time.perf_counter()
     shift = find_shift(domains)
     print(f"shift {time.perf_counter() - start:.1f} s")
-    found = select(domains, ADAPTERS, shift_found=True, workers=worker_count())
+    found = select(
+        domains,
+        (NoAdaptation(), *adapters_of("auto")),
+        shift_found=True,
+        workers=worker_count(),
+    )
     for c in found.candidates:
         print(f"{c.name:25s} {c.trial.seconds:6.1f} s")
     print(f"{n} to {n} features: {time.perf_counter() - start:.1f} s, chosen {found.chosen}")
@@ -228,7 +237,7 @@ def skada(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, yt: np.ndarray) -> dic
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    def head():
+    def head() -> LogisticRegression:
         return LogisticRegression(C=0.01, max_iter=200).set_fit_request(sample_weight=True)
 
     adapters = {

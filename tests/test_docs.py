@@ -275,15 +275,19 @@ def test_every_method_of_adaptation_is_explained() -> None:
 
 
 def test_how_one_is_chosen_is_explained() -> None:
-    from headstart.adaptation.select import FEW, NEEDED, SCORES
+    from headstart.adaptation.guards import RATIO, SLACK
+    from headstart.adaptation.select import FEW, FEW_PER_CLASS, NEEDED, SCORES
 
     told = (
         section(USE, "headstart adapt").partition("\n### What it does,")[2].partition("\n### ")[0]
     )
     assert [score for score in SCORES if f"\n| `{score}` |" not in told] == []
     said = " ".join(told.split())
-    assert (NEEDED, len(SCORES)) == (3, 4)
-    assert "at least three of the four prefer it" in said
+    assert (NEEDED, len(SCORES), RATIO, FEW_PER_CLASS) == (3, 4, 3, 10)  # in words there
+    assert "at least three of four scores prefer it" in said
+    assert "fewer than ten images of the target per class" in said
+    assert f"over {100 * SLACK:.0f} points worse" in said
+    assert "over three times its share" in said
     assert f"With fewer than {FEW} images" in said
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.adapt.domains import Adapted, Adapter, Domains
+from headstart.adapt.align import NoAdaptation
+from headstart.adapt.domains import Adapter, Domains
 from headstart.adapt.families import adapters_of
 from headstart.adapt.labelling import Labelled, learn, propose
 from headstart.adapt.priors import find_priors
@@ -28,17 +29,13 @@ from headstart.adapt.trials import Trial, hold_out
 from headstart.adapt.unknown import find_unknown
 from headstart.data.unlabelled import STANDS_FOR, open_unlabelled, read_weights
 from headstart.destination import destination, whole_folder
-from headstart.doubts import KIND
 from headstart.errors import DataError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import worker_count
 from headstart.features.store import cache_folder
 from headstart.job import Judged, fit, judge_model, timed, write_run
-from headstart.judge.calibration import false_alarms
-from headstart.judge.crossval import Outcome, Task, calibrated, in_threads
+from headstart.judge.crossval import Outcome, calibrated, in_threads
 from headstart.judge.estimate import Plan, plan
-from headstart.judge.intervals import wilson
-from headstart.judge.verdict import from_test_set
 from headstart.kept import Kept
 from headstart.prepare import Config, Prepared, configure, prepare
 from headstart.report import render
@@ -52,32 +49,16 @@ from headstart.targets import (
     embed_target,
     encode,
     labels_told,
+    model_for,
     shared_images,
 )
-from headstart.transfer import Familiarity, FittedModel, Moments
-from headstart.transfer.heads import LinearHead
+from headstart.transfer import FittedModel
 from headstart.transfer.logistic import softmax
 from headstart.transfer.probe import Choice, fit_temperature
+from headstart.truth import compare_with_truth
+from headstart.without_source import adapt_run, is_run, refuse
 
-METHOD = "adapt"
-"""Of a run whose model was adapted; where none was, the probe's."""
 PROPOSED = ("predicted", STANDS_FOR, "why")
-
-
-@dataclass(frozen=True)
-class SourceModel:
-    """The head that a run on the source alone would have, for both domains."""
-
-    choice: Choice
-    name: str = PLAIN
-    family: str = "none"
-    summary: str = "The model of the source as it is."
-    reference: str = "the probe: see headstart.transfer.probe"
-
-    def fit(self, domains: Domains) -> Adapted:
-        """Fit the chosen head; the target is not looked at."""
-        head = self.choice.fit(domains.source, domains.y, domains.n_classes)
-        return Adapted(head, head)
 
 
 def adapt(
@@ -132,6 +113,12 @@ def adapt(
     """
     start = time.perf_counter()
     config = configure(source, {**options, "method": "probe"})
+    if is_run(source):
+        refuse(networks=networks, label_budget=label_budget, labelled=labelled)
+        return adapt_run(
+            source, target, config,
+            out=out, overwrite=overwrite, target_labels=target_labels, on_event=on_event,
+        )  # fmt: skip
     adapters = adapters_of(methods)
     folder = destination(config, out, overwrite, target=str(target))
     listed = open_unlabelled(
@@ -148,14 +135,15 @@ def adapt(
     clock["read_s"] = time.perf_counter() - start - sum(clock.values())
 
     with timed(clock, "fit_s"):
-        model, choice = fit(prepared, on_event)
+        # kNN and class means, where they fit the source better, are lost on another domain.
+        model, choice = fit(prepared, on_event, rivals=False)
     with timed(clock, "adapt_s"):
         domains = domains_of(prepared, goal, choice)
         on_event(Event("looking for a shift"))
         shift = find_shift(domains) if len(goal.data) > 1 else None
         selection = select(
             domains,
-            (SourceModel(choice), *adapters),
+            (NoAdaptation(), *adapters),
             shift_found=shift is not None and shift.found,
             groups=prepared.training()[1].groups,
             classes=prepared.dataset.classes,
@@ -165,11 +153,11 @@ def adapt(
         weights = read_weights(labelled, listed.files, encoding=config.encoding) if labelled else {}
         learned = _learn(domains, selection, few, weights, goal, prepared.dataset.classes)
     with timed(clock, "judge_s"):
-        adapter = next((a for a in adapters if a.name == selection.chosen), None)
-        if learned is not None and learned.name != selection.chosen:
-            adapter = None  # what learned from target labels is not judged on the source
+        by_name = {a.name: a for a in adapters}
+        # What learned from labels of the target is not judged on the source; the chosen method is.
+        adapter = by_name.get(selection.chosen, NoAdaptation())
         judged = judge_on_source(
-            config, prepared, domains, selection, adapter, model, choice, on_event
+            config, prepared, domains, adapter, selection, model, choice, on_event
         )
         judged = for_target(judged, goal, selection, learned)
         section = describe(prepared, goal, domains, selection, shift, judged.model, learned)
@@ -177,8 +165,10 @@ def adapt(
         section["proposals"] = proposals(domains, goal, judged.model, label_budget)
     if told:
         sealed = TargetLabels(encode(told, goal, prepared.dataset.classes))
-        own, plain = (m.predict_proba(goal.X) for m in (judged.model, model))
-        section |= score(selection, sealed, section, own, plain)
+        trials = [c.trial for c in selection.candidates if not c.trial.failure]
+        own, plain = (m.predict_proba(goal.X).argmax(axis=1) for m in (judged.model, model))
+        answered = {t.name: t.answers for t in trials}
+        section |= compare_with_truth(sealed.reveal(selection), section, answered, own, plain)
 
     with whole_folder(folder) as beside:
         on_event(Event("writing the run folder"))
@@ -198,12 +188,9 @@ def adapt(
 def domains_of(prepared: Prepared, goal: Target, choice: Choice) -> Domains:
     """Put the training rows of the source beside the target."""
     X, task = prepared.training()
-    linear = [c for c in choice.candidates if c["head"] == LinearHead.kind]
-    best = min(linear, key=lambda c: float(c["log_loss"]))
-    C = choice.C if choice.kind == LinearHead.kind else best["C"]
     return Domains(
         X.astype(np.float64), task.y, goal.X.astype(np.float64), task.n_classes,
-        C, task.balanced, task.seed,
+        choice.C, task.balanced, task.seed,
     )  # fmt: skip
 
 
@@ -211,20 +198,17 @@ def judge_on_source(
     config: Config,
     prepared: Prepared,
     domains: Domains,
+    adapter: Adapter,
     selection: Selection,
-    adapter: Adapter | None,
     model: FittedModel,
     choice: Choice,
     on_event: OnEvent,
 ) -> Judged:
-    """Judge on held-out images of the source: the adapter, or the model of the source itself."""
-    is_test = prepared.dataset.is_test
-    if adapter is None:
-        chosen = plan(prepared.task, is_test)
-        return judge_model(config, prepared, model, choice, chosen, None, None, on_event)
-    chosen = plan(prepared.task, is_test, costly=True)
+    """Judge the chosen method on held-out images of the source."""
+    adapted = selection.chosen != PLAIN
+    chosen = plan(prepared.task, prepared.dataset.is_test, costly=adapted)
     outcome, temperature = judge_adapter(adapter, domains, prepared, chosen, on_event)
-    at_source = FittedModel(METHOD, selection.adapted.source, temperature, model.classes)
+    at_source = replace(model, head=selection.adapted.source, temperature=temperature)
     kept = Kept([], selection.sentence, outcome, model=at_source)
     return judge_model(config, prepared, at_source, choice, chosen, kept, None, on_event)
 
@@ -237,19 +221,10 @@ def for_target(
     name = learned.name if learned is not None else selection.chosen
     if name == PLAIN:
         return judged
-    at_source, K = judged.model, len(judged.model.classes)
-    judged_head = learned is None or name == selection.chosen
-    said = head.logits(goal.X.astype(np.float64)).argmax(axis=1)
-    model = replace(
-        at_source,
-        method=METHOD,
-        head=head,
-        temperature=at_source.temperature if judged_head else 1.0,
-        familiar=Familiarity.fit(goal.X, said, K),
-        moments=Moments.fit(goal.X, said, K),
-    )
+    temperature = judged.model.temperature if name == selection.chosen else 1.0
+    model, unfamiliar = model_for(goal, judged.model, head, temperature)
     kept = judged.kept or Kept([], "", model=model)
-    doubts = replace(judged.doubts, unfamiliar=_false_alarms(goal, said, model))
+    doubts = replace(judged.doubts, unfamiliar=unfamiliar)
     return replace(judged, model=model, doubts=doubts, kept=replace(kept, model=model))
 
 
@@ -311,86 +286,6 @@ def proposals(
     said = proba.argmax(axis=1)
     found = propose(domains, proba, budget)
     return [p.to_json(goal.data.refs, said, model.classes) for p in found]
-
-
-def score(
-    selection: Selection,
-    labels: TargetLabels,
-    section: Mapping[str, Any],
-    proba: NDArray[np.floating],
-    plain_proba: NDArray[np.floating],
-) -> dict[str, Any]:
-    """Score every candidate by the labels of the target, now that the choice is made.
-
-    Parameters
-    ----------
-    proba, plain_proba : ndarray of shape (n_t, K)
-        Of the model that was kept, and of the source's.
-
-    Returns
-    -------
-    dict
-        ``candidates`` and ``target_labels`` of the section.
-    """
-    y = labels.reveal(selection)
-    known = np.flatnonzero(y != UNLABELLED)
-    right = {
-        c.name: c.trial.answers[known] == y[known]
-        for c in selection.candidates
-        if not c.trial.failure
-    }
-    entries = [dict(entry) for entry in section["candidates"]]
-    for entry in entries:
-        if entry["name"] in right:
-            entry["target_accuracy"], entry["target_accuracy_ci95"] = _share(right[entry["name"]])
-    own = proba.argmax(axis=1)[known] == y[known]
-    plain = plain_proba.argmax(axis=1)[known] == y[known]
-    compared = from_test_set(own, plain)
-    best = max(right, key=lambda name: float(right[name].mean()))
-    strangers = int((y[known] == UNKNOWN).sum())
-    accuracy, accuracy_ci95 = _share(own)
-    before, before_ci95 = _share(plain)
-    told = {
-        "n": len(known),
-        "unknown": strangers,
-        "accuracy": accuracy,
-        "accuracy_ci95": accuracy_ci95,
-        "source_only_accuracy": before,
-        "source_only_accuracy_ci95": before_ci95,
-        "gain": compared.gain,
-        "gain_ci95": list(compared.gain_ci95),
-        "decision": compared.decision,
-        "best": {"name": best, "accuracy": float(right[best].mean())},
-    }
-    told["sentence"] = _told(told, selection.decision)
-    return {"candidates": entries, "target_labels": told}
-
-
-def _share(right: NDArray[np.bool_]) -> tuple[float, list[float]]:
-    return float(right.mean()), list(wilson(int(right.sum()), len(right)))
-
-
-def _told(told: Mapping[str, Any], decision: str) -> str:
-    """Say what the labels of the target say."""
-    low, high = (f"{100 * end:+.1f}" for end in told["gain_ci95"])
-    n, best = told["n"], told["best"]
-    strangers = (
-        f" {told['unknown']} of them are of classes that the source does not have: no answer for "
-        "those is right."
-        if told["unknown"]
-        else ""
-    )
-    if decision == "not adapted":
-        text = f"On {n} labelled target images the source's model is right {told['accuracy']:.1%}."
-    else:
-        text = (
-            f"On {n} labelled target images the adapted model is right {told['accuracy']:.1%}, the "
-            f"source's {told['source_only_accuracy']:.1%}: {100 * told['gain']:+.1f} points "
-            f"(95 % interval {low} to {high})."
-        )
-    return (
-        f"{text} The best of all would have been {best['name']}, {best['accuracy']:.1%}.{strangers}"
-    )
 
 
 def _seen(
@@ -470,15 +365,6 @@ def _to_label(
         {"path": str(files[p["path"]].resolve()), "label": "", **{k: p[k] for k in PROPOSED}}
         for p in proposed
     ]
-
-
-def _false_alarms(goal: Target, said: NDArray[np.int64], model: FittedModel) -> dict[str, Any]:
-    """Measure how often ordinary images of the target are called unfamiliar."""
-    assert model.familiar is not None
-    K = len(model.classes)
-    folds = Task(said, K, None, False, 0).folds(np.arange(len(said)), 5, 7)
-    alarms = false_alarms(goal.X, said, K, folds, workers=worker_count())
-    return {"kind": KIND, "threshold": model.familiar.threshold, **alarms.to_json()}
 
 
 def _tick(on_event: OnEvent, stage: str, done: int, total: int) -> None:

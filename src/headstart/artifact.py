@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,33 +80,16 @@ def save_model(
         Of the backbone itself, where the head works on all its layers and ``card`` is of those.
     """
     folder.mkdir(parents=True)
-    tensors = {f"head.{name}": np.ascontiguousarray(a) for name, a in arrays_of(model.head).items()}
-    if model.familiar is not None:
-        for name in FAMILIAR:
-            tensors[f"familiar.{name}"] = np.ascontiguousarray(getattr(model.familiar, name))
-    if model.moments is not None:
-        for name in MOMENTS:
-            tensors[f"moments.{name}"] = np.ascontiguousarray(getattr(model.moments, name))
-    save_file(tensors, folder / HEAD_FILE)
+    save_file(_tensors(model), folder / HEAD_FILE)
     by_package = ref.prefix == "embedded" and trained is None
     if not by_package:
         SavedBackbone.save(trained or ref.load(), folder / BACKBONE_FILE)
-    for path in folder.iterdir():
-        path.chmod(0o644)  # safetensors writes files only their owner may read
-    files = sorted(p.name for p in folder.iterdir())
     described: dict[str, Any] = {
         "schema": SCHEMA,
         "headstart": __version__,
-        "method": model.method,
+        **_said_of(model),
         "task": "classification",
         "modality": card.modality,
-        "classes": list(model.classes),
-        "head": model.head.kind,
-        "temperature": model.temperature,
-        "thresholds": {
-            "familiar": model.familiar.threshold if model.familiar else None,
-            "abstain": model.abstain,
-        },
         "engine": engine,
         "backbone": card.to_json(),
         "weights": {"provider": ref.prefix, "name": ref.name, "size": ref.size}
@@ -113,8 +97,56 @@ def save_model(
         else BACKBONE_FILE,
         "layers": base.to_json() if base else None,
         "licence": card.licence,
-        "files": {name: _sha256(folder / name) for name in files},
     }
+    _describe(folder, described)
+
+
+def save_with_head(source: Path, folder: Path, model: FittedModel) -> None:
+    """Write a copy of a model folder with another head on the same backbone.
+
+    Raises
+    ------
+    ArtifactError
+        As ``load_model``.
+    """
+    load_model(source)  # whole, and as it was saved
+    shutil.copytree(source, folder)
+    save_file(_tensors(model), folder / HEAD_FILE)
+    _describe(folder, _described(source) | {"headstart": __version__, **_said_of(model)})
+
+
+def _tensors(model: FittedModel) -> dict[str, NDArray[Any]]:
+    """Collect the arrays of a model by the names they are saved under."""
+    named: list[tuple[str, object, tuple[str, ...]]] = [
+        ("familiar", model.familiar, FAMILIAR),
+        ("moments", model.moments, MOMENTS),
+    ]
+    tensors = {f"head.{name}": np.ascontiguousarray(a) for name, a in arrays_of(model.head).items()}
+    for prefix, part, names in named:
+        if part is not None:
+            tensors |= {f"{prefix}.{n}": np.ascontiguousarray(getattr(part, n)) for n in names}
+    return tensors
+
+
+def _said_of(model: FittedModel) -> dict[str, Any]:
+    return {
+        "method": model.method,
+        "classes": list(model.classes),
+        "head": model.head.kind,
+        "temperature": model.temperature,
+        "thresholds": {
+            "familiar": model.familiar.threshold if model.familiar else None,
+            "abstain": model.abstain,
+        },
+    }
+
+
+def _describe(folder: Path, described: dict[str, Any]) -> None:
+    """Write ``model.json`` with the checksums of the files beside it."""
+    files = sorted(p for p in folder.iterdir() if p.name != MODEL_JSON)
+    for path in files:
+        path.chmod(0o644)  # safetensors writes files only their owner may read
+    described = {**described, "files": {path.name: _sha256(path) for path in files}}
     described["checksum"] = _checksum(described)
     text = json.dumps(described, indent=1, ensure_ascii=False)
     (folder / MODEL_JSON).write_text(text + "\n", "utf-8")

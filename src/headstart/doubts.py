@@ -20,9 +20,8 @@ from headstart.judge.label_issues import find_label_issues, gain_of_mending
 from headstart.kept import HeldOut, Kept
 from headstart.prepare import Config, Prepared
 from headstart.transfer import FittedModel
+from headstart.transfer.familiar import KIND
 from headstart.transfer.probe import Choice
-
-KIND = "Mahalanobis distance of the embedding, shared covariance"
 
 
 @dataclass(frozen=True)

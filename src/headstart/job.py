@@ -281,7 +281,9 @@ def train_networks(
     return (chosen if kept.outcome is None else costly), kept
 
 
-def fit(prepared: Prepared, on_event: OnEvent = ignore) -> tuple[FittedModel, Choice]:
+def fit(
+    prepared: Prepared, on_event: OnEvent = ignore, *, rivals: bool = True
+) -> tuple[FittedModel, Choice]:
     """Fit the probe on all training rows; its choices are made by cross-validation."""
     on_event(Event("fitting the head"))
     X, task = prepared.training()
@@ -289,8 +291,9 @@ def fit(prepared: Prepared, on_event: OnEvent = ignore) -> tuple[FittedModel, Ch
     classes = prepared.dataset.classes
     with threadpool_limits(1):  # as all fitting: see judge.crossval.in_threads
         return fit_probe(
-            X, task.y, classes, folds, rows=rows, balanced=task.balanced, groups=task.groups
-        )
+            X, task.y, classes, folds,
+            rows=rows, balanced=task.balanced, groups=task.groups, rivals=rivals,
+        )  # fmt: skip
 
 
 def estimate(

@@ -143,7 +143,7 @@ class Run:
             check_kind(adapt)
         given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
         names, files = expand(given, x, encoding)
-        features = self._embed(files, on_event)
+        features = self.embed(files, on_event)
         vectors = self._adapted(adapt, files, features, on_event) if adapt else features.vectors[0]
         return answer(
             self.saved.model, names, vectors, features.unreadable, seen=features.vectors[0]
@@ -178,7 +178,7 @@ class Run:
             dataset = dataset.take(dataset.is_test)
         known = Classification(self.classes)
         truth = known.encode([dataset.classes[c] for c in dataset.labels])
-        features = self._embed(list(dataset.files), on_event)
+        features = self.embed(list(dataset.files), on_event)
         rows = np.array([i for i in range(len(dataset)) if i not in features.unreadable], int)
         if not len(rows):
             raise DataError("None of the images can be read.", "Check the files.")
@@ -204,7 +204,8 @@ class Run:
         """Render ``report.html`` and the figures afresh from the run's numbers."""
         return render(self.folder)
 
-    def _embed(self, files: list[Path], on_event: OnEvent) -> Features:
+    def embed(self, files: list[Path], on_event: OnEvent = ignore) -> Features:
+        """Embed files as the model does; what the cache holds is not computed again."""
         workers = worker_count()
         with FeatureStore(cache_folder()) as store:
             engine = self._engine(workers, on_event)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,16 @@ from headstart.events import OnEvent
 from headstart.features.engines import Engine, worker_count
 from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore, cache_folder
+from headstart.judge.calibration import false_alarms
+from headstart.judge.crossval import Task
 from headstart.prepare import Config, Prepared, note_unreadable
 from headstart.run import answer
-from headstart.transfer import FittedModel
+from headstart.transfer import Familiarity, FittedModel, Moments
+from headstart.transfer.familiar import KIND
+from headstart.transfer.heads import Head
 
+METHOD = "adapt"
+"""Of a model that was adapted."""
 UNKNOWN, UNLABELLED = -1, -2
 """Places of target labels that are of no source class, and of images without one."""
 
@@ -54,10 +60,15 @@ class Target:
 
 
 def embed_target(config: Config, engine: Engine, listed: Unlabelled, on_event: OnEvent) -> Target:
-    """Embed the target with the source's backbone; leave out what cannot be read."""
+    """Embed the target with the source's backbone."""
     workers = worker_count()
     with FeatureStore(cache_folder()) as store:
         features = extract(listed.files, [engine], store, workers=workers, on_event=on_event)
+    return read_target(config, listed, features)
+
+
+def read_target(config: Config, listed: Unlabelled, features: Features) -> Target:
+    """Leave out what could not be read, and say what was not taken for a label."""
     bad = dict(sorted(features.unreadable.items()))
     named = [(listed.refs[i], reason) for i, reason in bad.items()]
     found = note_unreadable(config, named, len(listed))
@@ -66,6 +77,33 @@ def embed_target(config: Config, engine: Engine, listed: Unlabelled, on_event: O
     if data.note:
         found.append(Finding("target", "info", data.note))
     return Target(data, features, rows, bad, tuple(found))
+
+
+def model_for(
+    goal: Target, model: FittedModel, head: Head, temperature: float
+) -> tuple[FittedModel, dict[str, Any]]:
+    """Give a model a head for the target, and a sense of what is familiar there.
+
+    Returns
+    -------
+    model : FittedModel
+    unfamiliar : dict
+        How often ordinary images of the target are called unfamiliar, as ``metrics.json`` has it.
+    """
+    X, K = goal.X, len(model.classes)
+    said = head.logits(X.astype(np.float64)).argmax(axis=1).astype(np.int64)
+    familiar = Familiarity.fit(X, said, K)
+    adapted = replace(
+        model,
+        method=METHOD,
+        head=head,
+        temperature=temperature,
+        familiar=familiar,
+        moments=Moments.fit(X, said, K),
+    )
+    folds = Task(said, K, None, False, 0).folds(np.arange(len(said)), 5, 7)
+    alarms = false_alarms(X, said, K, folds, workers=worker_count())
+    return adapted, {"kind": KIND, "threshold": familiar.threshold, **alarms.to_json()}
 
 
 def answers(listed: Unlabelled, goal: Target, model: FittedModel) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from headstart.adapt.outcome import Selection
+from headstart.adapt.sourcefree import Selected
 from headstart.errors import HeadstartError
 from headstart.transfer.logistic import Ints
 
@@ -38,13 +39,14 @@ class TargetLabels:
     def __repr__(self) -> str:
         return f"TargetLabels({len(self)} labels, sealed)"
 
-    def reveal(self, selection: Selection) -> Ints:
+    def reveal(self, selection: Selection | Selected) -> Ints:
         """Open them, now that nothing can be changed any more.
 
         Parameters
         ----------
-        selection : Selection
-            What :func:`~headstart.adapt.select.select` returned.
+        selection : Selection or Selected
+            What :func:`~headstart.adapt.select.select` returned, or
+            :func:`~headstart.adapt.sourcefree.select_source_free`.
 
         Returns
         -------
@@ -56,7 +58,7 @@ class TargetLabels:
         SealedError
             The choice has not been made.
         """
-        if not isinstance(selection, Selection):
+        if not isinstance(selection, Selection | Selected):
             raise SealedError(
                 "The labels of the target stay sealed until a method has been chosen: got "
                 f"{type(selection).__name__} instead of a finished Selection.",

@@ -11,7 +11,7 @@ for the target. Without source rows there is no check on held-out labels at all,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -351,6 +351,8 @@ class Tried:
         Of the classes among the answers.
     guards : tuple of str
         Why it was ruled out.
+    answers : ndarray of int64, shape (n,), or None
+        None where the method failed.
     """
 
     name: str
@@ -361,6 +363,7 @@ class Tried:
     changed: float | None = None
     shares: tuple[float, ...] = ()
     guards: tuple[str, ...] = ()
+    answers: Ints | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain types, by the names that the candidates of ``metrics.json`` have."""
@@ -517,11 +520,9 @@ def _scored(
             neighbour_agreement(near, said[rows]),
             float((said != plain).mean()),
             tuple(np.bincount(said, minlength=domain.n_classes) / len(said)),
+            answers=said,
         )
-        guards = _guards(found, tried[0], domain) if tried else ()
-        tried.append(
-            Tried(*words, found.clusters, found.neighbours, found.changed, found.shares, guards)
-        )
+        tried.append(replace(found, guards=_guards(found, tried[0], domain) if tried else ()))
     return tuple(tried)
 
 

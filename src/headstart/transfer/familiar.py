@@ -29,6 +29,9 @@ model needs 256 bytes per feature for them."""
 ENOUGH = 1000
 """Rows learned from; more would cost time and not move a covariance of rank 64."""
 
+KIND = "Mahalanobis distance of the embedding, shared covariance"
+"""The score, in words."""
+
 CROSS_FITS = 5
 """Models that score the training rows for the threshold, each without its fold."""
 

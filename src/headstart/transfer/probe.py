@@ -130,6 +130,7 @@ def fit_probe(
     rows: Ints | None = None,
     balanced: bool = False,
     groups: Ints | None = None,
+    rivals: bool = True,
 ) -> tuple[FittedModel, Choice]:
     """Choose on the folds, refit on all rows, calibrate on the folds' held-out logits.
 
@@ -139,9 +140,11 @@ def fit_probe(
         The rows that the folds count in, where those are not all rows.
     groups : ndarray of int64, shape (n,), optional
         Rows that belong together, for what is called unfamiliar.
+    rivals : bool, default=True
+        Also try kNN and nearest class mean.
     """
     rows = np.arange(len(X)) if rows is None else rows
-    choice = choose_head(X[rows], y[rows], len(classes), folds, balanced=balanced)
+    choice = choose_head(X[rows], y[rows], len(classes), folds, balanced=balanced, rivals=rivals)
     head = choice.fit(X, y, len(classes), exact=True)
     familiar = Familiarity.fit(X, y, len(classes), groups=groups)
     moments = Moments.fit(X, y, len(classes))
