@@ -32,11 +32,11 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from headstart.adapt.align import NoAdaptation
-from headstart.adapt.domains import Domains
-from headstart.adapt.families import adapters_of
-from headstart.adapt.select import PLAIN, Selection, select
-from headstart.adapt.shift import find_shift
+from headstart.adaptation.align import NoAdaptation
+from headstart.adaptation.domains import Domains
+from headstart.adaptation.families import adapters_of
+from headstart.adaptation.select import PLAIN, Selection, select
+from headstart.adaptation.shift import find_shift
 from headstart.features.engines import worker_count
 from headstart.prepare import configure, prepare
 from headstart.transfer.probe import fit_probe

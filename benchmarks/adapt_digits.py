@@ -12,7 +12,7 @@ two pixels, turned and scaled a little. Two columns of accuracy: on the target i
 seen in training (without labels), and on others that never were. MNIST-M image i is drawn over
 MNIST test image i, so the source is the 4,000 that are not in it.
 
-The choices see no target label. "chosen" is the product's own (``headstart.adapt.select``), on the
+The choices see no target label. "chosen" is the product's own (``headstart.adaptation.select``), on the
 embeddings of the network that was trained on the source alone. "InfoMax" is what the literature
 would do: of the methods at most two points worse on held-out source rows than the best, the one
 whose calibrated answers carry most information. "oracle" is the best by the target's labels.
@@ -31,10 +31,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from headstart.adapt.domains import Domains
-from headstart.adapt.finetune import SCRATCH, SOURCE_ONLY, AdaptedNetwork, Target, adapt_network_of
-from headstart.adapt.scores import information
-from headstart.adapt.select import choose
+from headstart.adaptation.domains import Domains
+from headstart.adaptation.finetune import (
+    SCRATCH,
+    SOURCE_ONLY,
+    AdaptedNetwork,
+    Target,
+    adapt_network_of,
+)
+from headstart.adaptation.scores import information
+from headstart.adaptation.select import choose
 from headstart.backbones import Preprocessing
 from headstart.backbones.vision import VisionBackbone, wrap
 from headstart.transfer.finetune import Setting, probabilities, zero_head

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from headstart._version import __version__
 
 if TYPE_CHECKING:
+    from headstart.adapted import adapt
     from headstart.errors import (
         ArtifactError,
         BackboneError,
@@ -45,6 +46,7 @@ _HOME = {
     "Run": "run",
     "TransferClassifier": "estimators",
     "UnknownNameError": "errors",
+    "adapt": "adapted",
     "check": "job",
     "curve": "studies",
     "layers": "studies",
@@ -65,6 +67,7 @@ __all__ = [
     "TransferClassifier",
     "UnknownNameError",
     "__version__",
+    "adapt",
     "check",
     "curve",
     "layers",

@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.adapt.align import NoAdaptation
-from headstart.adapt.domains import Adapter, Domains
-from headstart.adapt.families import adapters_of
-from headstart.adapt.labelling import Labelled, learn, propose
-from headstart.adapt.priors import find_priors
-from headstart.adapt.sealed import TargetLabels
-from headstart.adapt.select import PLAIN, Selection, select
-from headstart.adapt.shift import Shift, find_shift
-from headstart.adapt.trials import Trial, hold_out
-from headstart.adapt.unknown import find_unknown
+from headstart.adaptation.align import NoAdaptation
+from headstart.adaptation.domains import Adapter, Domains
+from headstart.adaptation.families import adapters_of
+from headstart.adaptation.labelling import Labelled, learn, propose
+from headstart.adaptation.priors import find_priors
+from headstart.adaptation.sealed import TargetLabels
+from headstart.adaptation.select import PLAIN, Selection, select
+from headstart.adaptation.shift import Shift, find_shift
+from headstart.adaptation.trials import Trial, hold_out
+from headstart.adaptation.unknown import find_unknown
 from headstart.data.unlabelled import STANDS_FOR, open_unlabelled, read_weights
 from headstart.destination import destination, whole_folder
 from headstart.errors import DataError

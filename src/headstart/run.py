@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.adapt.testtime import adapt_to_inputs, check_kind
+from headstart.adaptation.testtime import adapt_to_inputs, check_kind
 from headstart.artifact import SavedModel, load_model
 from headstart.data.inputs import expand
 from headstart.data.sources import open_source
@@ -129,7 +129,7 @@ class Run:
             The column of paths of tables, and their encoding.
         adapt : {"bn", "tent", "statistics"}, optional
             Adapt to all inputs together before answering for any, where that looks safe; what
-            came of it is said by an event. See :func:`~headstart.adapt.testtime.adapt_to_inputs`.
+            came of it is said by an event. See :func:`~headstart.adaptation.testtime.adapt_to_inputs`.
             The stored model is not changed, and ``unfamiliar`` is as without it.
 
         Raises

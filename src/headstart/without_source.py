@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from headstart.adapt.sealed import TargetLabels
-from headstart.adapt.sourcefree import PLAIN, Selected, SourceFree, select_source_free
+from headstart.adaptation.sealed import TargetLabels
+from headstart.adaptation.sourcefree import PLAIN, Selected, SourceFree, select_source_free
 from headstart.artifact import MODEL_JSON, save_with_head
 from headstart.data.unlabelled import open_unlabelled
 from headstart.destination import destination, whole_folder

@@ -1,5 +1,0 @@
-"""Domain adaptation: labels in one domain (the source), images of another (the target).
-
-Every method is an :class:`~headstart.adapt.domains.Adapter`: from the features of two domains and
-the labels of the source to one head per domain. There is no place in it for labels of the target.
-"""

@@ -1,0 +1,316 @@
+"""Which adaptation, if any: chosen without one label of the target.
+
+Methods of adaptation often make things worse, and without labels nobody sees it. So "no
+adaptation" always takes part, and it wins unless scores of different kinds agree on another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from headstart.adaptation.domains import Adapter, Domains
+from headstart.adaptation.guards import guards, shares
+from headstart.adaptation.outcome import PLAIN, SCORES, Candidate, Evidence, Selection, Sure
+from headstart.adaptation.residual import residual_shift
+from headstart.adaptation.scores import (
+    agreement,
+    cluster_agreement,
+    clusterings,
+    committee,
+    neighbour_agreement,
+    neighbours,
+    ranks,
+    way_back,
+)
+from headstart.adaptation.standard import Shared
+from headstart.adaptation.trials import Trial, fit_whole, hold_out, try_out
+from headstart.errors import ConfigError, DataError
+from headstart.judge.crossval import in_threads
+from headstart.transfer.logistic import Floats, Ints
+
+Tick = Callable[[int, int], None]
+
+__all__ = ["PLAIN", "SCORES", "Candidate", "Choice", "Evidence", "Selection", "choose", "select"]
+
+NEEDED = 3
+"""Of the four scores must prefer an adaptation to none: with two, hardly more was gained (0.123
+instead of 0.120 on 74 pairs of domains) and one pair harmed; with four, 0.108."""
+
+ENOUGH = 2000
+"""Rows of either domain that the scores look at: enough to tell candidates apart, and they cost
+the square of it."""
+
+FEW = 20
+"""Target images below which nothing is adapted: the scores of so few are chance."""
+
+FEW_PER_CLASS = 10
+"""Target images per class below which no score may object, and the choice is hardly sure."""
+
+UNVERIFIED = "Selected without target labels; the accuracy on the target is not measured."
+"""Said with every choice."""
+
+
+def select(
+    domains: Domains,
+    adapters: Sequence[Adapter],
+    *,
+    shift_found: bool,
+    groups: Ints | None = None,
+    classes: Sequence[str] | None = None,
+    workers: int = 1,
+    tick: Tick = lambda done, total: None,
+) -> Selection:
+    """Try every method and choose one, or none.
+
+    Parameters
+    ----------
+    domains : Domains
+        Its ``target`` has no labels, and there is no other way in for them.
+    adapters : sequence of Adapter
+        The first is "no adaptation". Names differ.
+    shift_found : bool
+        Whether the two domains differ (:mod:`headstart.adaptation.shift`); if not, nothing is adapted.
+    groups : ndarray of int, shape (n_s,), optional
+        Source rows of one group are held out together.
+    classes : sequence of str, optional
+        Names of the classes, for the sentences of the guards.
+    workers : int
+        Threads that try methods.
+    tick : callable(done, total)
+        Called after every method.
+
+    Returns
+    -------
+    Selection
+
+    Raises
+    ------
+    ConfigError
+        The first adapter is not "no adaptation", or a name occurs twice.
+    DataError
+        "no adaptation" itself fails.
+
+    Notes
+    -----
+    Every method learns from four fifths of the source, and is ruled out if it costs much accuracy
+    on the last fifth, or answers few classes only (:mod:`headstart.adaptation.guards`). The others vote
+    on every target image, one vote a family; the method that agrees most with the vote is the
+    rival. It is taken if at least three of four scores of different kinds (``SCORES``) prefer it to
+    "no adaptation", none objects where there are few target images, and there is a shift in more
+    than how frequent the classes are (:mod:`headstart.adaptation.residual`). docs/measurements.md has
+    how often that helped and harmed.
+    """
+    _check(adapters)
+    learn, held = hold_out(domains.y, groups, seed=domains.seed)
+    part = domains.learning_from(learn)
+    at_held, held_y = domains.source[held], domains.y[held]
+    trials = in_threads(lambda a: try_out(a, part, at_held, held_y), adapters, workers, tick)
+    choice = choose(domains, trials, shift_found=shift_found, classes=classes)
+    return _finish(choice, domains, adapters)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The outcome before the winner is fitted on all of the source."""
+
+    candidates: tuple[Candidate, ...]
+    chosen: str
+    evidence: tuple[Evidence, ...]
+    sentence: str
+    sure: Sure
+
+
+def choose(
+    domains: Domains,
+    trials: Sequence[Trial],
+    *,
+    shift_found: bool,
+    classes: Sequence[str] | None = None,
+) -> Choice:
+    """Choose among trials; :func:`select` makes them, others may have been made elsewhere.
+
+    Parameters
+    ----------
+    domains : Domains
+        What the trials were fitted on; the scores look at its features.
+    trials : sequence of Trial
+        The first is "no adaptation", and it has not failed.
+    shift_found : bool
+    """
+    candidates = compare(domains, trials, classes)
+    plain = candidates[0]
+    rivals = [c for c in candidates[1:] if c.rank is not None]
+    if not rivals:
+        sentence = (
+            "Not adapted: every other method was ruled out."
+            if trials[1:]
+            else ("Not adapted: no other method took part.")
+        )
+        return _none(candidates, (), sentence, "hardly")
+    rival = min(rivals, key=lambda c: c.rank or 0.0)
+    evidence = tuple(
+        Evidence(score, plain.scores[score], rival.scores[score], rival.name) for score in SCORES
+    )
+    return _verdict(domains, candidates, rival, evidence, shift_found)
+
+
+def compare(
+    domains: Domains, trials: Sequence[Trial], classes: Sequence[str] | None = None
+) -> tuple[Candidate, ...]:
+    """Rule out by the guards, score the others, rank them by agreement with the committee."""
+    plain = trials[0]
+    if plain.failure:
+        raise DataError(
+            f"The source alone cannot be learned. {plain.failure}",
+            "Without a model of the source there is nothing to adapt; train on it first.",
+        )
+    prior = shares(domains.y, domains.n_classes)
+    ruled = [[] if t is plain else guards(t, plain, prior, classes) for t in trials]
+    running = [t for t, said in zip(trials, ruled, strict=True) if not said]
+    scored = score(domains, running)
+    order = ranks([s["committee"] for s in scored])
+    at = {t.name: i for i, t in enumerate(running)}
+    return tuple(
+        Candidate(
+            t,
+            scored[at[t.name]] if t.name in at else {},
+            float(order[at[t.name]]) if t.name in at else None,
+            tuple(said),
+            None if t.failure else float((t.answers != plain.answers).mean()),
+        )
+        for t, said in zip(trials, ruled, strict=True)
+    )
+
+
+def score(domains: Domains, trials: Sequence[Trial]) -> list[dict[str, float]]:
+    """Score answers by ``SCORES``, on at most ``ENOUGH`` rows of either domain."""
+    at_source, at_target = (_sample(X, domains.seed) for X in (domains.source, domains.target))
+    part = replace(domains.learning_from(at_source), target=domains.target[at_target])
+    space = Shared.fit(part)
+    near = neighbours(space.target)
+    clusters = clusterings(space.target, domains.n_classes, seed=domains.seed)
+    answers = [t.answers[at_target] for t in trials]
+    vote = committee(answers, voters(trials), domains.n_classes)
+
+    def scored(said: Ints) -> dict[str, float]:
+        back = way_back(space.target, said, space.source, part.y, part.n_classes, part.C)
+        return {
+            "committee": agreement(vote, said),
+            "way back": back,
+            "neighbours": neighbour_agreement(near, said),
+            "clusters": cluster_agreement(clusters, said),
+        }
+
+    return [scored(said) for said in answers]
+
+
+def voters(trials: Sequence[Trial]) -> list[str]:
+    """Say for whom each trial votes: "no adaptation" for itself, the others for their family.
+
+    Where they are all of one family each votes for itself: else "no adaptation" had half the votes.
+    """
+    families = {t.family for t in trials[1:]}
+    return [PLAIN, *(t.family if len(families) > 1 else t.name for t in trials[1:])]
+
+
+def _verdict(
+    domains: Domains,
+    candidates: tuple[Candidate, ...],
+    rival: Candidate,
+    evidence: tuple[Evidence, ...],
+    shift_found: bool,
+) -> Choice:
+    for_it = [e.score for e in evidence if e.prefers == "adaptation"]
+    tally = f"{len(for_it)} of {len(evidence)} scores prefer"
+    n = len(domains.target)
+    if not shift_found:
+        sentence = (
+            "Not adapted: the target's images cannot be told from the source's, so there is "
+            "nothing to mend."
+        )
+        return _none(candidates, evidence, sentence, "fairly")
+    if n < FEW:
+        sentence = (
+            f"Not adapted: {n} target images are too few to choose a method by; give at least "
+            f"{FEW}."
+        )
+        return _none(candidates, evidence, sentence, "not")
+    if not residual_shift(domains, candidates[0].trial).found:
+        sentence = (
+            "Not adapted: once the classes are made as frequent, the two domains cannot be told "
+            "apart. To align what differs only in how frequent the classes are would do harm."
+        )
+        return _none(candidates, evidence, sentence, "fairly")
+    against = [e.score for e in evidence if e.prefers == PLAIN]
+    enough = n >= FEW_PER_CLASS * domains.n_classes
+    if len(for_it) < NEEDED:
+        sentence = (
+            f"Not adapted: {tally} the best rival, {rival.name}, to no adaptation; {NEEDED} must."
+        )
+        return _none(candidates, evidence, sentence, "hardly")
+    if against and not enough:
+        sentence = (
+            f"Not adapted: {tally} the best rival, {rival.name}, to no adaptation, but with only "
+            f"{n} target images none may object ({', '.join(against)})."
+        )
+        return _none(candidates, evidence, sentence, "hardly")
+    sentence = (
+        f"Adapted by {rival.name}: {tally} it to no adaptation ({', '.join(for_it)}), and "
+        f"{100 * (rival.changed or 0):.0f} % of the target's answers change."
+    )
+    sure: Sure = "fairly" if enough and not against else "hardly"
+    return Choice(candidates, rival.name, evidence, f"{sentence} {UNVERIFIED}", sure)
+
+
+def _none(
+    candidates: tuple[Candidate, ...],
+    evidence: tuple[Evidence, ...],
+    sentence: str,
+    sure: Sure,
+) -> Choice:
+    return Choice(candidates, candidates[0].name, evidence, f"{sentence} {UNVERIFIED}", sure)
+
+
+def _finish(choice: Choice, domains: Domains, adapters: Sequence[Adapter]) -> Selection:
+    """Fit the winner, and "no adaptation", on all of the source."""
+    plain = adapters[0].fit(domains)
+    winner = next(a for a in adapters if a.name == choice.chosen)
+    adapted = plain if winner is adapters[0] else fit_whole(winner, domains)
+    if adapted is None:
+        failed = f"Not adapted: {winner.name} was chosen, but failed on the whole source."
+        choice = _none(choice.candidates, choice.evidence, failed, "hardly")
+    return Selection(
+        choice.candidates,
+        choice.chosen,
+        adapted or plain,
+        plain,
+        choice.evidence,
+        choice.sentence,
+        choice.sure,
+    )
+
+
+def _sample(X: Floats, seed: int) -> Ints:
+    """Draw at most ``ENOUGH`` rows of ``X`` (n, d); which ones does not depend on their order."""
+    rows = np.ascontiguousarray(X)
+    whole = np.dtype((np.void, rows.itemsize * rows.shape[1]))
+    order = np.argsort(rows.view(whole)[:, 0], kind="stable")
+    drawn = np.random.default_rng([seed, len(X)]).permutation(len(X))[:ENOUGH]
+    return np.asarray(order[np.sort(drawn)], np.int64)
+
+
+def _check(adapters: Sequence[Adapter]) -> None:
+    names = [a.name for a in adapters]
+    if not names or names[0] != PLAIN:
+        raise ConfigError(
+            f"The first method must be '{PLAIN}', got '{names[0] if names else 'nothing'}'.",
+            "Put NoAdaptation() first: every other is compared with it.",
+        )
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise ConfigError(
+            f"Methods of one name: {', '.join(twice)}.", "Give each its own name, or leave one out."
+        )
