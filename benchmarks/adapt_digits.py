@@ -12,7 +12,7 @@ two pixels, turned and scaled a little. Two columns of accuracy: on the target i
 seen in training (without labels), and on others that never were. MNIST-M image i is drawn over
 MNIST test image i, so the source is the 4,000 that are not in it.
 
-The choices see no target label. "chosen" is the product's own (``headstart.adaptation.select``), on the
+The choices see no target label. "chosen" is the product's own (``adaptation.select``), on the
 embeddings of the network that was trained on the source alone. "InfoMax" is what the literature
 would do: of the methods at most two points worse on held-out source rows than the best, the one
 whose calibrated answers carry most information. "oracle" is the best by the target's labels.

@@ -129,8 +129,8 @@ class Run:
             The column of paths of tables, and their encoding.
         adapt : {"bn", "tent", "statistics"}, optional
             Adapt to all inputs together before answering for any, where that looks safe; what
-            came of it is said by an event. See :func:`~headstart.adaptation.testtime.adapt_to_inputs`.
-            The stored model is not changed, and ``unfamiliar`` is as without it.
+            came of it is said by an event (see ``adaptation.testtime.adapt_to_inputs``). The stored
+            model is not changed, and ``unfamiliar`` is as without it.
 
         Raises
         ------

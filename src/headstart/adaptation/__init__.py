@@ -1,5 +1,5 @@
 """Domain adaptation: labels in one domain (the source), images of another (the target).
 
-Every method is an :class:`~headstart.adaptation.domains.Adapter`: from the features of two domains and
-the labels of the source to one head per domain. There is no place in it for labels of the target.
+Every method is an :class:`~headstart.adaptation.domains.Adapter`: from the features of two domains
+and the labels of the source to one head per domain. Labels of the target have no place in it.
 """

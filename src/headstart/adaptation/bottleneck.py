@@ -2,8 +2,8 @@
 
 Each domain is standardised by itself and both are rotated to shared axes; a bottleneck of one
 hidden layer and a linear head are trained on the source's labels and an objective of
-:mod:`headstart.adaptation.objectives`. Batch norm sees one domain at a time and is folded into the head
-of each domain with the statistics of all its rows, so that what is left is one
+the module ``objectives``. Batch norm sees one domain at a time and is folded into the head of each
+domain with the statistics of all its rows, so that what is left is one
 :class:`~headstart.transfer.heads.BottleneckHead` per domain.
 """
 

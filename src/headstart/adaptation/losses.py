@@ -1,8 +1,8 @@
 """What adaptation adds to the cross entropy of the source, one pure function a formula.
 
 Each takes tensors of one batch and returns a differentiable scalar; the multiplier is applied by
-the caller (:mod:`headstart.adaptation.objectives`, where the defaults stand). Distances are 0 for equal
-inputs and never negative.
+the caller (the module ``objectives``, where the defaults stand). Distances are 0 for equal inputs
+and never negative.
 """
 
 from __future__ import annotations

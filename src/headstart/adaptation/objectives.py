@@ -1,8 +1,8 @@
 """What each method of the deep family minimises besides the cross entropy of the source.
 
-An objective is a small module: a formula of :mod:`headstart.adaptation.losses` with its multiplier, and
+An objective is a small module: a formula of the module ``losses`` with its multiplier, and
 whatever it learns itself (a discriminator, a rival head). The network that is adapted does not know
-which one it is trained with, and :mod:`headstart.adaptation.loop` trains them all alike.
+which one it is trained with, and the module ``loop`` trains them all alike.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ RIDGE = 0.1
 FOLDS = 5
 
 STRETCH = 1.3
-"""On the interval's standard error: folds overlap (:func:`headstart.adaptation.shift.find_shift`)."""
+"""On the interval's standard error: folds overlap (see ``shift.find_shift``)."""
 
 
 @dataclass(frozen=True)

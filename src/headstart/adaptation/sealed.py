@@ -19,7 +19,7 @@ class SealedError(HeadstartError, RuntimeError):
 class TargetLabels:
     """Labels of the target, for the report only.
 
-    They open for a finished :class:`~headstart.adaptation.outcome.Selection` and for nothing else, so
+    They open for a finished choice and for nothing else, so
     that no choice can be made on them, not even by mistake.
 
     Parameters

@@ -72,7 +72,7 @@ def select(
     adapters : sequence of Adapter
         The first is "no adaptation". Names differ.
     shift_found : bool
-        Whether the two domains differ (:mod:`headstart.adaptation.shift`); if not, nothing is adapted.
+        Whether the two domains differ (see ``shift``); if not, nothing is adapted.
     groups : ndarray of int, shape (n_s,), optional
         Source rows of one group are held out together.
     classes : sequence of str, optional
@@ -96,11 +96,11 @@ def select(
     Notes
     -----
     Every method learns from four fifths of the source, and is ruled out if it costs much accuracy
-    on the last fifth, or answers few classes only (:mod:`headstart.adaptation.guards`). The others vote
+    on the last fifth, or answers few classes only (see ``guards``). The others vote
     on every target image, one vote a family; the method that agrees most with the vote is the
     rival. It is taken if at least three of four scores of different kinds (``SCORES``) prefer it to
     "no adaptation", none objects where there are few target images, and there is a shift in more
-    than how frequent the classes are (:mod:`headstart.adaptation.residual`). docs/measurements.md has
+    than how frequent the classes are (see ``residual``). docs/measurements.md has
     how often that helped and harmed.
     """
     _check(adapters)
