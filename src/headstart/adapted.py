@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from headstart.adaptation.align import NoAdaptation
 from headstart.adaptation.domains import Adapter, Domains
-from headstart.adaptation.families import adapters_of
+from headstart.adaptation.families import AUTO, adapters_of
 from headstart.adaptation.labelling import Labelled, learn, propose
 from headstart.adaptation.priors import find_priors
 from headstart.adaptation.sealed import TargetLabels
@@ -29,7 +29,7 @@ from headstart.adaptation.trials import Trial, hold_out
 from headstart.adaptation.unknown import find_unknown
 from headstart.data.unlabelled import STANDS_FOR, open_unlabelled, read_weights
 from headstart.destination import destination, whole_folder
-from headstart.errors import DataError
+from headstart.errors import ConfigError, DataError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import worker_count
 from headstart.features.store import cache_folder
@@ -37,12 +37,11 @@ from headstart.job import Judged, fit, judge_model, timed, write_run
 from headstart.judge.crossval import Outcome, calibrated, in_threads
 from headstart.judge.estimate import Plan, plan
 from headstart.kept import Kept
-from headstart.prepare import Config, Prepared, configure, prepare
+from headstart.prepare import Prepared, configure, prepare
 from headstart.report import render
 from headstart.report.adaptation_pictures import collect_adaptation
 from headstart.run import Run, write_rows
 from headstart.targets import (
-    UNKNOWN,
     UNLABELLED,
     Target,
     answers,
@@ -119,6 +118,13 @@ def adapt(
             source, target, config,
             out=out, overwrite=overwrite, target_labels=target_labels, on_event=on_event,
         )  # fmt: skip
+    if networks and labelled is not None:
+        raise ConfigError(
+            "--networks and --labelled: labels choose among models on features, not networks.",
+            "Leave one of the two out.",
+        )
+    if label_budget is not None and label_budget < 1:
+        raise ConfigError(f"--label-budget {label_budget} asks for nothing.", "Try 30.")
     adapters = adapters_of(methods)
     folder = destination(config, out, overwrite, target=str(target))
     listed = open_unlabelled(
@@ -127,6 +133,7 @@ def adapt(
     told = labels_told(config, listed, target_labels, "--target-labels")
     few = labels_told(config, listed, labelled, "--labelled")
     prepared = prepare(config, baseline=True, on_event=on_event)
+    _refuse_strangers(few, prepared.dataset.classes)
     goal = embed_target(config, prepared.engine, listed, on_event)
     found = [*goal.findings, *shared_images(prepared, goal)]
     prepared = replace(prepared, dataset=prepared.dataset.noting(*found))
@@ -141,32 +148,45 @@ def adapt(
         domains = domains_of(prepared, goal, choice)
         on_event(Event("looking for a shift"))
         shift = find_shift(domains) if len(goal.data) > 1 else None
+        networked = None
+        if networks:
+            from headstart.adapted_networks import Networks, kept_network  # imports torch
+
+            named = None if methods == AUTO else adapters
+            networked = Networks.of(config, prepared, goal, named, on_event)
         selection = select(
             domains,
             (NoAdaptation(), *adapters),
             shift_found=shift is not None and shift.found,
             groups=prepared.training()[1].groups,
             classes=prepared.dataset.classes,
+            others=networked.trials if networked else None,
             workers=worker_count(),
             tick=partial(_tick, on_event, "adapting"),
         )
+        network = networked.whole(selection.chosen) if networked else None
         weights = read_weights(labelled, listed.files, encoding=config.encoding) if labelled else {}
         learned = _learn(domains, selection, few, weights, goal, prepared.dataset.classes)
     with timed(clock, "judge_s"):
         by_name = {a.name: a for a in adapters}
         # What learned from labels of the target is not judged on the source; the chosen method is.
         adapter = by_name.get(selection.chosen, NoAdaptation())
-        judged = judge_on_source(
-            config, prepared, domains, adapter, selection, model, choice, on_event
-        )
-        judged = for_target(judged, goal, selection, learned)
-        section = describe(prepared, goal, domains, selection, shift, judged.model, learned)
+        if network is not None:
+            kept, chosen = kept_network(network, selection, prepared, model.classes)
+        else:
+            kept, chosen = keep_adapted(prepared, domains, adapter, selection, model, on_event)
+        assert kept.model is not None
+        judged = judge_model(config, prepared, kept.model, choice, chosen, kept, None, on_event)
+        seen = goal if network is None else goal.embedded(network.target_features)
+        judged = for_target(judged, seen, selection, learned)
+        section = describe(prepared, seen, domains, selection, shift, judged.model, learned)
     if label_budget is not None:
-        section["proposals"] = proposals(domains, goal, judged.model, label_budget)
+        section["proposals"] = proposals(domains, seen, judged.model, label_budget)
     if told:
         sealed = TargetLabels(encode(told, goal, prepared.dataset.classes))
         trials = [c.trial for c in selection.candidates if not c.trial.failure]
-        own, plain = (m.predict_proba(goal.X).argmax(axis=1) for m in (judged.model, model))
+        own = judged.model.predict_proba(seen.X).argmax(axis=1)
+        plain = model.predict_proba(goal.X).argmax(axis=1)
         answered = {t.name: t.answers for t in trials}
         section |= compare_with_truth(sealed.reveal(selection), section, answered, own, plain)
 
@@ -178,7 +198,7 @@ def adapt(
             beside, judged, clock, start,
             sections={"adaptation": section}, pictures={"adaptation": shown},
         )  # fmt: skip
-        write_rows(answers(listed, goal, judged.model), beside / "target_predictions.csv")
+        write_rows(answers(listed, seen, judged.model), beside / "target_predictions.csv")
         if section["proposals"]:
             write_rows(_to_label(section["proposals"], files), beside / "to_label.csv")
         render(beside, name=folder.name)
@@ -194,23 +214,20 @@ def domains_of(prepared: Prepared, goal: Target, choice: Choice) -> Domains:
     )  # fmt: skip
 
 
-def judge_on_source(
-    config: Config,
+def keep_adapted(
     prepared: Prepared,
     domains: Domains,
     adapter: Adapter,
     selection: Selection,
     model: FittedModel,
-    choice: Choice,
     on_event: OnEvent,
-) -> Judged:
-    """Judge the chosen method on held-out images of the source."""
+) -> tuple[Kept, Plan]:
+    """Return what was chosen as it answers for the source, with its held-out answers there."""
     adapted = selection.chosen != PLAIN
     chosen = plan(prepared.task, prepared.dataset.is_test, costly=adapted)
     outcome, temperature = judge_adapter(adapter, domains, prepared, chosen, on_event)
     at_source = replace(model, head=selection.adapted.source, temperature=temperature)
-    kept = Kept([], selection.sentence, outcome, model=at_source)
-    return judge_model(config, prepared, at_source, choice, chosen, kept, None, on_event)
+    return Kept([], selection.sentence, outcome, model=at_source), chosen
 
 
 def for_target(
@@ -218,6 +235,8 @@ def for_target(
 ) -> Judged:
     """Give what was judged on the source the head for the target, and what is familiar there."""
     head = learned.head if learned is not None else selection.adapted.target
+    if judged.kept is not None and judged.kept.backbone is not None:
+        head = judged.model.head  # a network's, for its own embeddings
     name = learned.name if learned is not None else selection.chosen
     if name == PLAIN:
         return judged
@@ -270,9 +289,11 @@ def describe(
         "shift": _seen(domains, goal, selection, shift, model, prepared.training()[1].groups),
         "target_labels": None,
         "proposals": None,
-        "labelled": learned and learned.to_json(),
+        "labelled": None,
     }
     if learned is not None:
+        before = {name: section[name] for name in ("decision", "chosen", "sentence", "sure")}
+        section["labelled"] = {**learned.to_json(), "before": before}
         decision = "not adapted" if learned.name == PLAIN else "adapted"
         section |= {"decision": decision, "chosen": learned.name, "sentence": learned.sentence}
     return section
@@ -344,17 +365,20 @@ def _learn(
         return None
     codes = encode(few, goal, classes)
     rows = np.flatnonzero(codes != UNLABELLED)
-    strange = sorted({few[int(goal.kept[r])] for r in rows if codes[r] == UNKNOWN})
-    if strange:
-        raise DataError(
-            f"--labelled names classes that the source does not have: {', '.join(strange[:5])}.",
-            f"The source has {', '.join(classes)}. Correct them, or leave those rows empty.",
-        )
     ready = {selection.chosen: selection.adapted.target, PLAIN: selection.plain.target}
     places = goal.kept[rows].tolist()
     drawn = all(place in weights for place in places)
     stands_for = np.array([weights[place] for place in places]) if drawn else None
     return learn(domains, ready, rows, codes[rows], stands_for=stands_for)
+
+
+def _refuse_strangers(few: Mapping[int, str], classes: Sequence[str]) -> None:
+    strange = sorted(set(few.values()) - set(classes))
+    if strange:
+        raise DataError(
+            f"--labelled names classes that the source does not have: {', '.join(strange[:5])}.",
+            f"The source has {', '.join(classes)}. Correct them, or leave those rows empty.",
+        )
 
 
 def _to_label(

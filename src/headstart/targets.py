@@ -58,6 +58,10 @@ class Target:
         """Embeddings, (n_t, dim)."""
         return self.features.vectors[0]
 
+    def embedded(self, X: NDArray[np.float32]) -> Target:
+        """Return the same images with embeddings by another network."""
+        return replace(self, features=replace(self.features, vectors=[X]))
+
 
 def embed_target(config: Config, engine: Engine, listed: Unlabelled, on_event: OnEvent) -> Target:
     """Embed the target with the source's backbone."""

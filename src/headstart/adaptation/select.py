@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headstart.adaptation.domains import Adapter, Domains
 from headstart.adaptation.guards import guards, shares
@@ -32,6 +33,8 @@ from headstart.judge.crossval import in_threads
 from headstart.transfer.logistic import Floats, Ints
 
 Tick = Callable[[int, int], None]
+Rows = NDArray[np.int64]
+Others = Callable[[Rows, Rows], Sequence[Trial]]
 
 __all__ = ["PLAIN", "SCORES", "Candidate", "Choice", "Evidence", "Selection", "choose", "select"]
 
@@ -60,6 +63,7 @@ def select(
     shift_found: bool,
     groups: Ints | None = None,
     classes: Sequence[str] | None = None,
+    others: Others | None = None,
     workers: int = 1,
     tick: Tick = lambda done, total: None,
 ) -> Selection:
@@ -77,6 +81,10 @@ def select(
         Source rows of one group are held out together.
     classes : sequence of str, optional
         Names of the classes, for the sentences of the guards.
+    others : callable(learn, held), optional
+        Makes trials of methods that do not work on these features, given the source rows to learn
+        from and to answer for. Where one of them is chosen, ``adapted`` is "no adaptation": whoever
+        made the trial has the model.
     workers : int
         Threads that try methods.
     tick : callable(done, total)
@@ -108,6 +116,7 @@ def select(
     part = domains.learning_from(learn)
     at_held, held_y = domains.source[held], domains.y[held]
     trials = in_threads(lambda a: try_out(a, part, at_held, held_y), adapters, workers, tick)
+    trials += others(learn, held) if others else []
     choice = choose(domains, trials, shift_found=shift_found, classes=classes)
     return _finish(choice, domains, adapters)
 
@@ -277,10 +286,10 @@ def _none(
 def _finish(choice: Choice, domains: Domains, adapters: Sequence[Adapter]) -> Selection:
     """Fit the winner, and "no adaptation", on all of the source."""
     plain = adapters[0].fit(domains)
-    winner = next(a for a in adapters if a.name == choice.chosen)
-    adapted = plain if winner is adapters[0] else fit_whole(winner, domains)
+    winner = next((a for a in adapters[1:] if a.name == choice.chosen), None)
+    adapted = plain if winner is None else fit_whole(winner, domains)
     if adapted is None:
-        failed = f"Not adapted: {winner.name} was chosen, but failed on the whole source."
+        failed = f"Not adapted: {choice.chosen} was chosen, but failed on the whole source."
         choice = _none(choice.candidates, choice.evidence, failed, "hardly")
     return Selection(
         choice.candidates,

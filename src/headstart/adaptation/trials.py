@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headstart.adaptation.domains import Adapted, Adapter, Domains
 from headstart.data.splits import stratified_folds
@@ -66,7 +67,7 @@ class Trial:
 
 def hold_out(
     y: Ints, groups: Ints | None = None, *, parts: int = PARTS, seed: int = 0
-) -> tuple[Ints, Ints]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split source rows into those to learn from and those held out, classes in proportion.
 
     Parameters

@@ -16,8 +16,8 @@ Row = dict[str, Any]
 
 _CANDIDATE: Row = {
     "family": "", "summary": "", "reference": "", "source_accuracy": None,
-    "source_accuracy_ci95": None, "rehearsal_accuracy": None, "scores": {}, "rank": None,
-    "changed": None, "shares": {}, "guards": [], "chosen": False, "seconds": None,
+    "source_accuracy_ci95": None, "scores": {}, "rank": None, "changed": None,
+    "shares": {}, "guards": [], "chosen": False, "seconds": None,
     "target_accuracy": None, "target_accuracy_ci95": None,
 }  # fmt: skip
 _SHIFT: Row = {
@@ -28,12 +28,14 @@ _PRIOR: Row = {"sentence": "", "huge": False, "classes": []}
 _UNKNOWN: Row = {"sentence": "", "flagged": False, "share": None, "share_ci95": None,
                  "examples": []}  # fmt: skip
 _TRUTH: Row = {
-    "n": 0, "accuracy": None, "accuracy_ci95": None, "source_only_accuracy": None,
+    "n": 0, "unknown": 0, "accuracy": None, "accuracy_ci95": None, "source_only_accuracy": None,
     "source_only_accuracy_ci95": None, "gain": None, "gain_ci95": None,
     "decision": "cannot tell", "sentence": "", "best": None,
 }  # fmt: skip
 _LABELLED: Row = {"n": 0, "sentence": "", "chosen": "", "accuracy": None, "accuracy_ci95": None,
-                  "candidates": []}  # fmt: skip
+                  "candidates": [], "before": None}  # fmt: skip
+SOURCE_FREE = "source-free"
+"""The family of all candidates where the source was a run folder."""
 
 
 @dataclass(frozen=True)
@@ -115,15 +117,31 @@ class Adaptation:
 
     @cached_property
     def candidates(self) -> list[Row]:
-        """Every way that was tried: "no adaptation", then by mean rank, the ruled out last."""
+        """Every way that was tried: "no adaptation", then by place, the ruled out last."""
         rows = [_CANDIDATE | _known(row) for row in self.found.get("candidates") or []]
         return sorted(rows, key=lambda r: (r["name"] != NONE, bool(r["guards"]), _place(r)))
 
     @cached_property
     def own(self) -> Row:
-        """The candidate that was chosen."""
-        rows = [row for row in self.candidates if row["chosen"] or row["name"] == self.chosen]
+        """The candidate that was chosen without labels; labels may have chosen another way."""
+        rows = [row for row in self.candidates if row["chosen"]]
+        rows += [row for row in self.candidates if row["name"] == self.chosen]
         return rows[0] if rows else _CANDIDATE | {"name": self.chosen}
+
+    @cached_property
+    def without_source(self) -> bool:
+        """Whether the source was a run folder: its model was there, its images were not."""
+        return {row["family"] for row in self.candidates} == {SOURCE_FREE}
+
+    @cached_property
+    def ranked(self) -> bool:
+        """Whether the candidates have places."""
+        return any(row["rank"] is not None for row in self.candidates)
+
+    @cached_property
+    def checked(self) -> bool:
+        """Whether the candidates were tried on held-out images of the source."""
+        return any(row["source_accuracy"] is not None for row in self.candidates)
 
     @cached_property
     def scores(self) -> list[str]:

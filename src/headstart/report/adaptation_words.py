@@ -14,11 +14,14 @@ BUDGET = 30
 
 SURE = {
     "fairly": "Fairly sure: most of the signs point the same way. Signs are no proof.",
-    "hardly": "Hardly sure: the signs agree only in part. Look at some answers yourself.",
+    "hardly": "Hardly sure: the signs are few, or agree only in part. Look at some answers "
+    "yourself.",
     "not": "Not sure: the signs do not agree, or there is too little to go by. "
     "Take the answers on the target as unchecked.",
 }
-UNMEASURED = "; the accuracy on the target is not measured"
+UNVERIFIED = "Selected without target labels"
+"""How the last sentence of every choice begins; labels that came later make it untrue."""
+DECIDED_NOTHING = "These labels decided nothing: the choice was made before they were read."
 
 
 def headline(a: Adaptation) -> str:
@@ -54,9 +57,22 @@ def tone(a: Adaptation) -> str:
 
 
 def reason(a: Adaptation) -> str:
-    """Return the sentence of the choice; labels that came later make one clause of it untrue."""
-    said = a.sentence.replace(UNMEASURED, "") if a.truth or a.labelled else a.sentence
-    return f"Before there were labels: {said}" if a.labelled and said else said
+    """Say why it was chosen, without the reminder that nothing was measured.
+
+    Examples
+    --------
+    >>> told = "Adapted by CORAL: 4 of 4 scores prefer it. Selected without target labels; ..."
+    >>> reason(Adaptation({"sentence": told}, {}))
+    'Adapted by CORAL: 4 of 4 scores prefer it.'
+    """
+    return _proven(a.sentence)
+
+
+def before(a: Adaptation) -> str:
+    """Say what was chosen before there were labels, and why; "" where that is not known."""
+    told = a.labelled["before"] if a.labelled else None
+    said = _proven(str((told or {}).get("sentence") or ""))
+    return f"Before there were labels: {said}" if said else ""
 
 
 def sure(a: Adaptation) -> str:
@@ -64,10 +80,16 @@ def sure(a: Adaptation) -> str:
     return SURE.get(a.sure, SURE["not"])
 
 
-def apart(shift: Mapping[str, Any]) -> str:
+def apart(shift: Mapping[str, Any], *, without_source: bool = False) -> str:
     """Say how well the domains can be told apart, as a game with pairs of images.
 
     In the shift's own sentence, where it has one.
+
+    Parameters
+    ----------
+    shift : mapping
+    without_source : bool
+        There was no image of the source to compare with.
 
     Examples
     --------
@@ -77,7 +99,8 @@ def apart(shift: Mapping[str, Any]) -> str:
     if shift["sentence"]:
         return str(shift["sentence"])
     if shift["auc"] is None:
-        return "How far source and target differ was not measured."
+        why = ": that takes images of the source, and a run keeps none" if without_source else ""
+        return f"How far source and target differ was not measured{why}."
     doubt = ""
     if shift["auc_ci95"]:
         low, high = (_of_100(v) for v in shift["auc_ci95"])
@@ -141,13 +164,27 @@ def score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
+def meaning(score: str) -> str:
+    """Say what a score measures; "" for one that is not known."""
+    from headstart.adaptation.outcome import SCORES
+
+    return SCORES.get(score, "")
+
+
+def allowance() -> str:
+    """Write how many points on the source a method may cost before it is ruled out."""
+    from headstart.adaptation.guards import SLACK
+
+    return f"{100 * SLACK:.0f}"
+
+
 def rank(value: float | None) -> str:
-    """Write a mean rank; 1 is the best.
+    """Write a place; 1 is the best, and who is level shares the mean of the places.
 
     Examples
     --------
-    >>> rank(1.0), rank(2.25), rank(None)
-    ('1', '2.2', '–')
+    >>> rank(1.0), rank(2.5), rank(None)
+    ('1', '2.5', '–')
     """
     return "–" if value is None else f"{value:.1f}".removesuffix(".0")
 
@@ -170,7 +207,25 @@ def truth(told: Mapping[str, Any]) -> str:
     said = str(told["sentence"])
     if not said and told["accuracy"] is not None:
         said = f"{told['accuracy']:.1%} of {count(told['n'], 'target image')} are named correctly."
-    return f"{said} These labels decided nothing: the choice was made before they were read."
+    return f"{said} {DECIDED_NOTHING}".lstrip()
+
+
+def witnesses(told: Mapping[str, Any]) -> str:
+    """Say of labels whose numbers stand beside: which no answer can meet, and when they came.
+
+    Examples
+    --------
+    >>> witnesses({"n": 30, "unknown": 0})
+    'These labels decided nothing: the choice was made before they were read.'
+    """
+    strange = told["unknown"]
+    if not strange:
+        return DECIDED_NOTHING
+    which = "is of a class" if strange == 1 else "are of classes"
+    return (
+        f"{strange} of the {count(told['n'], 'labelled image')} {which} that the source does not "
+        f"have: every answer there is wrong. {DECIDED_NOTHING}"
+    )
 
 
 def best(a: Adaptation) -> str:
@@ -178,7 +233,7 @@ def best(a: Adaptation) -> str:
     found = a.truth["best"] if a.truth else None
     if not found or found.get("accuracy") is None:
         return ""
-    if found["name"] == a.own["name"]:
+    if found["name"] == a.chosen:
         return "With hindsight no candidate would have been better."
     return (
         f"With hindsight the best candidate was {found['name']} ({found['accuracy']:.1%}). That "
@@ -187,7 +242,7 @@ def best(a: Adaptation) -> str:
 
 
 def command(a: Adaptation) -> str:
-    """Write the command that proposes images to label.
+    """Write the command that proposes images to label, or takes labels where it cannot propose.
 
     Examples
     --------
@@ -195,7 +250,8 @@ def command(a: Adaptation) -> str:
     "headstart adapt photos 'new ones' --label-budget 30"
     """
     ends = (shlex.quote(str(domain["name"])) for domain in (a.source, a.target))
-    return f"headstart adapt {' '.join(ends)} --label-budget {BUDGET}"
+    more = "--target-labels LABELS.csv" if a.without_source else f"--label-budget {BUDGET}"
+    return f"headstart adapt {' '.join(ends)} {more}"
 
 
 def adaptation_lines(adaptation: Mapping[str, Any]) -> list[str]:
@@ -209,17 +265,18 @@ def adaptation_lines(adaptation: Mapping[str, Any]) -> list[str]:
     Returns
     -------
     list of str
-        The decision, the reason, the evidence, the shift, what is suspicious, and what to do
-        next; one plain sentence or two each.
+        The decision with its reason, what labels say or else how sure it is, the shift, what is
+        suspicious, and what to do next; one plain sentence or two each.
     """
     a = Adaptation(adaptation, {})
     # The sentence names what was chosen; the headline is needed where labels say more than that.
-    told = a.truth or a.labelled
-    lines = [reason(a)] if a.sentence and not told else [headline(a), reason(a)]
+    if a.labelled:
+        lines = [a.sentence or headline(a), before(a)]
+    elif a.truth:
+        lines = [headline(a), reason(a)]
+    else:
+        lines = [a.sentence or headline(a), sure(a)]
     lines += [truth(a.truth)] if a.truth else []
-    lines += [] if told else [sure(a)]
-    if a.evidence:
-        lines.append(preferred(a.evidence))
     if a.shift["auc"] is not None:
         lines.append(apart(a.shift))
     lines += _warnings(a)
@@ -232,15 +289,20 @@ def _warnings(a: Adaptation) -> list[str]:
 
 
 def _next(a: Adaptation) -> str:
-    if a.labelled:
-        return str(a.labelled["sentence"])
     if a.proposals:
-        return (
-            f"Next: label the {count(len(a.proposals), 'image')} that are proposed in the report."
-        )
-    if a.truth:
+        which = "image that is" if len(a.proposals) == 1 else "images that are"
+        return f"Next: label the {len(a.proposals)} {which} proposed in the report."
+    if a.truth or a.labelled:
         return ""
-    return f"Next: {BUDGET} labels of the target say more than any score. {command(a)}"
+    said = f"Next: {BUDGET} labels of the target say more than any score;"
+    if a.without_source:
+        return f"{said} --target-labels takes them."
+    return f"{said} with --label-budget {BUDGET} the same command proposes which images to label."
+
+
+def _proven(sentence: str) -> str:
+    """Leave out that the choice is unverified."""
+    return sentence.partition(UNVERIFIED)[0].rstrip()
 
 
 def _of_100(share: float) -> str:

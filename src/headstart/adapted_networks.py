@@ -1,0 +1,158 @@
+"""Networks that adapt within a run: ``adapt --networks``.
+
+The last blocks are trained on both domains at once, from cached activations. It takes minutes, so
+it has to be asked for; what comes of it competes with all that works on features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.adaptation.domains import Adapter
+from headstart.adaptation.finetune import (
+    METHODS,
+    PRETRAINED,
+    SOURCE_ONLY,
+    AdaptedNetwork,
+    Target,
+    adapt_network_of,
+)
+from headstart.adaptation.outcome import Selection
+from headstart.adaptation.trials import Trial, hold_out
+from headstart.choose.candidates import Candidate
+from headstart.choose.workshop import Workshop
+from headstart.errors import ConfigError
+from headstart.events import Event, OnEvent
+from headstart.features.engines import worker_count
+from headstart.features.store import cache_folder
+from headstart.judge.crossval import Outcome, Task, calibrated
+from headstart.judge.estimate import Plan
+from headstart.kept import Kept
+from headstart.prepare import Config, Prepared, resolve_device
+from headstart.targets import METHOD
+from headstart.targets import Target as Goal
+from headstart.transfer import FittedModel
+from headstart.transfer.finetune import Setting
+from headstart.transfer.recipe import defaults
+
+OFFERED = (SOURCE_ONLY, "MCC")
+"""Methods that compete unless others are named; adversarial ones moved a pretrained backbone little
+in so few steps (docs/measurements.md)."""
+LEAST = 2
+"""Images of a domain below which it has no statistics."""
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What is needed to train networks on the two domains of a run.
+
+    Attributes
+    ----------
+    rows : ndarray of int64
+        Training rows of the source.
+    y : ndarray of int64
+        Their classes.
+    setting : Setting
+        Of the source.
+    target : Target
+    methods : tuple of str
+    """
+
+    rows: Ints
+    y: Ints
+    setting: Setting
+    target: Target
+    methods: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        prepared: Prepared,
+        goal: Goal,
+        named: Sequence[Adapter] | None,
+        on_event: OnEvent,
+    ) -> Networks:
+        """Cache the activations of both domains.
+
+        Raises
+        ------
+        ConfigError
+            Methods are named, but none of them trains networks; or the target is too small.
+        """
+        methods: tuple[str, ...] = OFFERED
+        if named is not None:
+            methods = (SOURCE_ONLY, *(a.name for a in named if a.name in METHODS))
+            if len(methods) < 2:
+                raise ConfigError(
+                    f"--networks: {', '.join(a.name for a in named)} trains no network.",
+                    f"Those that do: {', '.join(METHODS[1:])}.",
+                )
+        if len(goal.data) < LEAST:
+            raise ConfigError(
+                f"--networks: {len(goal.data)} image of the target is too few to train on.",
+                "Leave out --networks, or give more images.",
+            )
+        recipe = replace(defaults("finetune"), epochs=PRETRAINED.epochs)
+        candidate = Candidate("networks of both domains", "finetune", recipe, 1)
+        task = prepared.task
+        nothing = Task(np.zeros(len(goal.data), np.int64), task.n_classes, None, False, config.seed)
+        source, other = (
+            Workshop(
+                files, features.hashes, features.vectors[0], of, prepared.ref, prepared.engine,
+                cache_folder(), worker_count(), resolve_device(config.device), on_event=on_event,
+            )
+            for files, features, of in (
+                (prepared.dataset.files, prepared.features, task),
+                (goal.data.files, goal.features, nothing),
+            )
+        )  # fmt: skip
+        plan, forecast = source.plan(candidate, [(len(task.y), 0)] * len(methods))
+        twice = 2 * forecast  # every step has a batch of each domain
+        on_event(Event("planning", message=f"Networks: about {twice:.0f} s.", level="note"))
+        setting = source.setting(candidate, plan)
+        target = Target(other.setting(candidate, plan).inputs, len(goal.data))
+        return cls(prepared.train, task.y[prepared.train], setting, target, methods)
+
+    def trials(self, learn: Ints, held: Ints) -> list[Trial]:
+        """Train every method on rows ``learn`` of the source and answer for those ``held`` out."""
+        rows, out = self.rows[learn], self.rows[held]
+        found = (
+            adapt_network_of(self.setting, self.target, method, rows, out)
+            for method in self.methods
+        )
+        return [network.trial(self.y[held]) for network in found]
+
+    def whole(self, name: str) -> AdaptedNetwork | None:
+        """Train a candidate on all of the source; None where it is no network."""
+        for method in self.methods:
+            if name == f"{method}, network":
+                nobody = self.rows[:0]
+                return adapt_network_of(self.setting, self.target, method, self.rows, nobody)
+        return None
+
+
+def kept_network(
+    network: AdaptedNetwork, selection: Selection, prepared: Prepared, classes: tuple[str, ...]
+) -> tuple[Kept, Plan]:
+    """Return a chosen network as a run keeps it, and where on the source it was scored.
+
+    Training it anew in every fold would take as long as many times; it is scored on the fifth of
+    the source that all candidates were tried on.
+    """
+    _, task = prepared.training()
+    learn, held = hold_out(task.y, task.groups, seed=task.seed)
+    train, trial = prepared.train, selection.winner.trial
+    folds = [(train[learn], train[held])]
+    chosen = Plan(f"held-out fifth of {len(train)} examples, used once", folds, 0)
+    outcome = Outcome(calibrated([trial.held], [train[held]], prepared.task.y), [0.0])
+    model = FittedModel(METHOD, network.tuned.head, trial.temperature, classes)
+    return Kept(
+        [], selection.sentence, outcome, model=model, backbone=network.tuned.backbone
+    ), chosen
