@@ -27,7 +27,8 @@ from safetensors.torch import save_file
 from conftest import draw_folder
 from headstart.backbones import available, resolve
 from headstart.cli import run
-from headstart.cli.commands import app, seconds
+from headstart.cli.adapting import app  # with every command
+from headstart.cli.commands import seconds
 from headstart.prepare import configure
 from headstart.report.training_words import reading
 

@@ -18,6 +18,8 @@ import pytest
 from PIL import Image
 
 from conftest import draw
+from headstart.adaptation.guards import SLACK
+from headstart.adaptation.outcome import SCORES
 from headstart.report import adaptation_charts, render
 from headstart.report import adaptation_words as said_as
 from headstart.report.adaptation_facts import Adaptation, ClassShare, read_adaptation
@@ -27,6 +29,7 @@ from headstart.report.facts import read
 from headstart.report.figures import draw as draw_figures
 from headstart.report.page import ADAPTATION as SECTIONS
 from headstart.report.page import compose, contents
+from headstart.report.trust_words import unfamiliar
 from test_report import CONTRAST, Page, browser, visit  # noqa: F401
 from test_report_study import OUTSIDE
 
@@ -57,15 +60,15 @@ def candidate(name: str, accuracy: float | None, **more: Any) -> dict[str, Any]:
 ADAPTED: dict[str, Any] = {
     "decision": "adapted",
     "chosen": NASTY,
-    "sentence": "CORAL was chosen: two scores agree; selected without target labels; the accuracy "
-    "on the target is not measured.",
+    "sentence": "Adapted by CORAL: 3 of 4 scores prefer it. Selected without target labels; the "
+    "accuracy on the target is not measured.",
     "sure": "hardly",
     "source": {"name": "photos", "n": 45},
     "target": {"name": "sketches & co", "n": 30, "note": "1 file could not be read."},
     "candidates": [
         candidate("no adaptation", 0.91, rank=3.0, changed=0.0),
         candidate("ruled", 0.81, rank=1.0, guards=["Accuracy on the source fell by 10 points."]),
-        candidate("second", 0.9, rank=2.25, rehearsal_accuracy=0.87),
+        candidate("second", 0.9, rank=2.5),
         candidate(NASTY, 0.92, rank=1.5, chosen=True, changed=0.42),
     ],
     "evidence": [
@@ -99,7 +102,8 @@ ADAPTED: dict[str, Any] = {
     "labelled": None,
 }  # fmt: skip
 TRUTH: dict[str, Any] = {
-    "n": 30, "accuracy": 0.8, "accuracy_ci95": [0.63, 0.9], "source_only_accuracy": 0.5,
+    "n": 30, "unknown": 0, "accuracy": 0.8, "accuracy_ci95": [0.63, 0.9],
+    "source_only_accuracy": 0.5,
     "source_only_accuracy_ci95": [0.33, 0.67], "gain": 0.3, "gain_ci95": [0.13, 0.47],
     "decision": "helps", "sentence": "With its labels: 80.0% right.",
     "best": {"name": "second", "accuracy": 0.9},
@@ -111,11 +115,14 @@ LABELLED: dict[str, Any] = {
         {"name": NASTY, "accuracy": 0.6, "accuracy_ci95": [0.42, 0.75], "chosen": False},
         {"name": "labels alone", "accuracy": 0.733, "accuracy_ci95": [0.56, 0.86], "chosen": True},
     ],
+    "before": {"chosen": NASTY, "sentence": ADAPTED["sentence"]},
 }  # fmt: skip
+BACK = ADAPTED | {"chosen": "labels alone", "sentence": LABELLED["sentence"], "labelled": LABELLED}
 STEPPED_ASIDE = ADAPTED | {
     "decision": "not adapted",
     "chosen": "no adaptation",
-    "sentence": "Not adapted: no shift was found.",
+    "sentence": "Not adapted: no shift was found. Selected without target labels; the accuracy on "
+    "the target is not measured.",
     "sure": "fairly",
     "candidates": [candidate("no adaptation", 0.91, chosen=True), candidate("CORAL", 0.9)],
 }
@@ -124,6 +131,20 @@ NOTHING: dict[str, Any] = {
     "source": {"name": "photos", "n": None}, "target": {"name": "b", "n": None, "note": None},
     "candidates": [], "evidence": [], "shift": None, "target_labels": None, "proposals": None,
     "labelled": None,
+}  # fmt: skip
+SOURCE_FREE = NOTHING | {
+    "decision": "adapted",
+    "chosen": "SHOT",
+    "sentence": "SHOT was chosen: its answers agree better with groups. Selected without target "
+    "labels and without source images; the accuracy on the target is not measured.",
+    "sure": "hardly",
+    "source": {"name": "photos", "n": 45},
+    "target": {"name": "b", "n": 30, "note": None},
+    "candidates": [
+        candidate(name, None, family="source-free", rank=None, seconds=None, chosen=name == "SHOT",
+                  scores={"clusters": 0.3125, "neighbours": 0.5}, changed=0.2)
+        for name in ("no adaptation", "SHOT")
+    ],
 }  # fmt: skip
 
 
@@ -225,18 +246,18 @@ def test_rows_find_their_pictures():
 @pytest.mark.parametrize(
     ("change", "headline", "tone"),
     [
-        ({"chosen": "CORAL", "sure": "fairly"}, "Adapted with CORAL.", "calm"),
-        ({"chosen": "CORAL"}, "Adapted with CORAL.", "unsure"),
+        ({"chosen": "CORAL", "sure": "fairly"}, "Adapted by CORAL.", "calm"),
+        ({"chosen": "CORAL"}, "Adapted by CORAL.", "unsure"),
         (STEPPED_ASIDE, "Not adapted: the model answers as it is.", "calm"),
         (NOTHING, "Not adapted: the model answers as it is.", "unsure"),
         ({"target_labels": TRUTH}, "Adapting helps: 30.0 points better.", "good"),
         ({"target_labels": TRUTH | {"decision": "hurts", "gain": -0.123}},
          "Adapting hurts: 12.3 points worse.", "bad"),
         ({"chosen": "CORAL", "target_labels": TRUTH | {"decision": "cannot tell"}},
-         "Adapted with CORAL; we cannot tell whether it helps.", "unsure"),
+         "Adapted by CORAL; we cannot tell whether it helps.", "unsure"),
         (STEPPED_ASIDE | {"target_labels": TRUTH}, "Not adapted: the model answers as it is.",
          "calm"),
-        ({"labelled": LABELLED}, "Chosen by 30 labels: labels alone.", "calm"),
+        (BACK, "Chosen by 30 labels: labels alone.", "calm"),
     ],
     ids=str,
 )  # fmt: skip
@@ -258,9 +279,70 @@ def test_an_auc_is_told_as_pairs_of_images(auc, ci95, expected):
     assert expected in said_as.apart({"auc": auc, "auc_ci95": ci95, "sentence": ""})
 
 
-def test_what_is_measured_later_is_no_longer_called_unmeasured():
-    assert said_as.reason(of()) == ADAPTED["sentence"]
-    assert said_as.reason(of(target_labels=TRUTH)).endswith("selected without target labels.")
+def test_the_reason_leaves_out_that_nothing_was_measured():
+    assert said_as.reason(of()) == "Adapted by CORAL: 3 of 4 scores prefer it."
+    assert said_as.reason(Adaptation(NOTHING, {})) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"chosen": "CORAL"}, "3 of 4 scores prefer it."),
+        ({"chosen": "CORAL", "target_labels": TRUTH}, "Adapted by CORAL: 3 of 4 scores prefer it."),
+        (STEPPED_ASIDE, "No shift was found."),
+        (SOURCE_FREE, "Its answers agree better with groups."),
+        (SOURCE_FREE | {"target_labels": TRUTH},
+         "SHOT was chosen: its answers agree better with groups."),
+        (BACK, LABELLED["sentence"]),
+    ],
+    ids=["adapted", "scored", "aside", "source-free", "source-free scored", "labels"],
+)  # fmt: skip
+def test_the_lead_does_not_repeat_the_headline(change, expected):
+    assert said_as.lead(of(**change)) == expected
+
+
+def test_what_was_chosen_before_there_were_labels_is_kept():
+    said = "Before there were labels: adapted by CORAL: 3 of 4 scores prefer it."
+    assert said_as.before(of(**BACK)) == said
+    assert said_as.before(of()) == said_as.before(of(labelled=LABELLED | {"before": None})) == ""
+    named = {"chosen": "CORAL", "sentence": "CORAL was chosen: it fits."}
+    told = said_as.before(of(labelled=LABELLED | {"before": named}))
+    assert told == "Before there were labels: CORAL was chosen: it fits."
+
+
+def test_labels_of_classes_unknown_to_the_source_are_counted():
+    assert said_as.witnesses(TRUTH) == said_as.DECIDED_NOTHING
+    one, more = (said_as.witnesses(TRUTH | {"unknown": n}) for n in (1, 4))
+    assert one.startswith("1 of the 30 labelled images is of a class that the source does not have")
+    assert more.startswith("4 of the 30 labelled images are of classes")
+
+
+def test_only_runs_as_sources_count_as_without_source():
+    assert Adaptation(SOURCE_FREE, {}).without_source
+    assert not of().without_source and not Adaptation(NOTHING, {}).without_source
+
+
+def test_no_more_labels_are_asked_for_than_there_are_images():
+    assert [said_as.budget(of(target={"name": "b", "n": n})) for n in (20, 300, None)] == [
+        20, 30, 30,
+    ]  # fmt: skip
+    assert [said_as.too_few(of(target={"name": "b", "n": n})) for n in (1, 19, 20, None)] == [
+        True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_the_guard_is_told_as_it_is():
+    assert said_as.allowance() == f"{100 * SLACK:.0f}"
+    assert said_as.meaning("clusters") == SCORES["clusters"] and said_as.meaning("else") == ""
+
+
+@pytest.mark.parametrize(
+    ("on_target", "expected"),
+    [(False, "held-out images of your own, 5.0%"), (True, "images of the target, each held out")],
+)
+def test_what_is_unfamiliar_is_scored_where_it_was_learned(on_target, expected):
+    found = {"false_alarm_rate": 0.05, "false_alarm_ci95": [0.02, 0.1]}
+    assert expected in unfamiliar(found, on_target=on_target)
 
 
 def test_the_best_in_hindsight_is_named_with_a_warning():
@@ -287,12 +369,9 @@ def test_the_terminal_gets_decision_evidence_and_next_step():
     lines = adaptation_lines(ADAPTED)
     assert lines[0] == ADAPTED["sentence"]
     assert any(line.startswith("Hardly sure") for line in lines)
-    assert (
-        "Of 2 scores, 1 prefers adaptation, 0 prefer no adaptation and 1 prefers neither." in lines
-    )
     assert any("97 of 100 pairs" in line for line in lines)
     assert {"Discs are far more frequent.", "Some images fit no class."} <= set(lines)
-    assert lines[-1].endswith("headstart adapt photos 'sketches & co' --label-budget 30")
+    assert lines[-1].startswith("Next: 30 labels") and "--label-budget 30" in lines[-1]
 
 
 def test_the_terminal_says_what_labels_showed():
@@ -300,13 +379,29 @@ def test_the_terminal_says_what_labels_showed():
     assert lines[0] == "Adapting helps: 30.0 points better."
     assert "With its labels: 80.0% right. These labels decided nothing" in "\n".join(lines)
     assert not any("sure" in line or "Next" in line for line in lines)
-    back = adaptation_lines(ADAPTED | {"labelled": LABELLED})
-    assert back[0] == "Chosen by 30 labels: labels alone."
-    assert back[1].startswith("Before there were labels: CORAL was chosen")
-    assert back[-1] == LABELLED["sentence"]
-    assert "not measured" not in " ".join(back)
+    back = adaptation_lines(BACK)
+    assert back[0] == LABELLED["sentence"]
+    assert back[1] == "Before there were labels: adapted by CORAL: 3 of 4 scores prefer it."
+    assert "sure" not in " ".join(back) and "not measured" not in " ".join(back)
+    assert " ".join(back).count(LABELLED["sentence"]) == 1
+    aside = adaptation_lines(STEPPED_ASIDE | {"target_labels": TRUTH})
+    assert aside[0] == "Not adapted: no shift was found."
     wanted = adaptation_lines(ADAPTED | {"proposals": [{"path": "a", "why": ""}] * 30})
     assert wanted[-1] == "Next: label the 30 images that are proposed in the report."
+    more = adaptation_lines(BACK | {"proposals": [{"path": "a", "why": ""}]})
+    assert more[-1] == "Next: label the 1 image that is proposed in the report."
+
+
+def test_the_terminal_does_not_propose_what_a_run_as_the_source_refuses():
+    lines = adaptation_lines(SOURCE_FREE)
+    assert lines[0] == SOURCE_FREE["sentence"] and "--target-labels" in lines[-1]
+    assert "--label-budget" not in " ".join(lines)
+    assert said_as.command(Adaptation(SOURCE_FREE, {})).endswith("--target-labels LABELS.csv")
+
+
+def test_of_a_target_of_few_images_more_are_asked_for():
+    one = STEPPED_ASIDE | {"target": {"name": "b", "n": 1}}
+    assert adaptation_lines(one)[-1].startswith("Next: give more images")
 
 
 def test_the_terminal_says_little_where_little_is_known():
@@ -438,13 +533,15 @@ def test_the_table_tells_why_a_candidate_was_ruled_out(source):
     text = said(part)
     assert "ruled ruled out 81.0% (75.0% to 85.0%) 1 30% – Accuracy on the source fell" in text
     assert f"{NASTY} chosen 92.0% (86.0% to 96.0%) 1.5 42% – –" in text
+    assert "clearly costs more than 30 points there is ruled out" in text and "Place : by how often" in text
+    assert "mean rank" not in text
     assert "no adaptation 91.0% (85.0% to 95.0%) 3 – – –" in text
     assert "Author 2020, Title, eq. 1" in text
 
 
 def test_the_scores_stand_behind_the_ranks(source):
     text = said(section(source, "candidates"))
-    assert "second 0.400 – 87.0% 0.5 s" in text and "ruled 0.400 – – 0.5 s" in text
+    assert "second 0.400 – 0.5 s" in text and "ruled 0.400 – 0.5 s" in text
 
 
 def test_the_evidence_is_a_row_a_score(source):
@@ -483,12 +580,31 @@ def test_proposals_are_shown_with_their_reason(copy, files):
 
 
 def test_labels_that_came_back_are_told(copy, files):
-    source = compose(read(adapted(copy, ADAPTED | {"labelled": LABELLED}, files), "run"))
-    top, part = (section(source, name) for name in ("adaptation", "next"))
+    source = compose(read(adapted(copy, BACK, files), "run"))
+    top, table, part = (section(source, name) for name in ("adaptation", "candidates", "next"))
     assert "estimated from your 30 labels 70.0%" in said(top)
     assert "52.0% to 83.0%" in said(top) and "not measured" not in said(top)
-    assert LABELLED["sentence"] in said(part) and "labels alone chosen 73.3%" in said(part)
-    assert "--label-budget" not in part
+    assert "Before there were labels: adapted by CORAL" in said(top)
+    assert said(source).count(LABELLED["sentence"]) == 1
+    assert f"{NASTY} chosen without labels" in said(table)
+    assert "They spoke before there were labels." in said(table)
+    assert "labels alone chosen 73.3%" in said(part) and "What did your labels say" in said(part)
+
+
+def test_a_run_as_the_source_leaves_no_holes(copy, files):
+    source = compose(read(adapted(copy, SOURCE_FREE, files), "run"))
+    top, table, shift, shares, after = (said(section(source, name)) for name in SECTIONS)
+    assert "Adapted by SHOT. Its answers agree better with groups." in top
+    assert "Selected without target labels and without source images." in top
+    assert "SHOT chosen 20% –" in table and "SHOT 0.312 0.500" in table
+    assert "on the source" not in table and "Place" not in table and "time" not in table
+    assert SCORES["clusters"] in table
+    assert "a run keeps none" in shift and "takes images of the source" in shares
+    assert "disc 50.0%" in shares and "95 % interval" not in shares
+    assert "--target-labels" in after and "--label-budget" not in after
+    assert "taken over from that run" in said(source)
+    told = compose(read(adapted(copy, SOURCE_FREE | {"target_labels": TRUTH}, files), "run"))
+    assert "<pre" not in section(told, "next")
 
 
 def test_words_of_the_files_stay_text(source):
@@ -521,7 +637,10 @@ def hollow(value: Any) -> Any:
         (ADAPTED | {"target_labels": TRUTH | {"gain": None, "gain_ci95": None}}, "63.0% to 90.0%"),
         (ADAPTED | {"target_labels": dict.fromkeys(TRUTH) | {"n": 3}}, "not measured"),
         (STEPPED_ASIDE | {"target_labels": TRUTH}, "with your 30 labels"),
-        (ADAPTED | {"labelled": {"n": 4, "sentence": None}}, "What would say more?"),
+        (ADAPTED | {"labelled": {"n": 4, "sentence": None}}, "what would say more?"),
+        (BACK | {"target_labels": TRUTH}, "labels alone: accuracy on the target 80.0%"),
+        (SOURCE_FREE, "Adapted by SHOT."),
+        (STEPPED_ASIDE | {"target": {"name": "b", "n": 1}}, "More images of the target"),
     ],
     ids=lambda v: v[:20] if isinstance(v, str) else None,
 )

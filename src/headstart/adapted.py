@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from headstart.adaptation.align import NoAdaptation
 from headstart.adaptation.domains import Adapter, Domains
@@ -144,7 +145,7 @@ def adapt(
     with timed(clock, "fit_s"):
         # kNN and class means, where they fit the source better, are lost on another domain.
         model, choice = fit(prepared, on_event, rivals=False)
-    with timed(clock, "adapt_s"):
+    with timed(clock, "adapt_s"), threadpool_limits(1):  # see judge.crossval.in_threads
         domains = domains_of(prepared, goal, choice)
         on_event(Event("looking for a shift"))
         shift = find_shift(domains) if len(goal.data) > 1 else None
@@ -167,7 +168,7 @@ def adapt(
         network = networked.whole(selection.chosen) if networked else None
         weights = read_weights(labelled, listed.files, encoding=config.encoding) if labelled else {}
         learned = _learn(domains, selection, few, weights, goal, prepared.dataset.classes)
-    with timed(clock, "judge_s"):
+    with timed(clock, "judge_s"), threadpool_limits(1):
         by_name = {a.name: a for a in adapters}
         # What learned from labels of the target is not judged on the source; the chosen method is.
         adapter = by_name.get(selection.chosen, NoAdaptation())

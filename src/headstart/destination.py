@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ def destination(
     *,
     study: str = "",
     target: str = "",
+    labels: Sequence[str | Path | None] = (),
 ) -> Path:
     """Decide the folder of a run (or study), and refuse now what could not be written later.
 
@@ -39,11 +40,13 @@ def destination(
         ``"rank"``, ``"layers"`` or ``"curve"``; a run otherwise.
     target : str
         Of an adaptation: the data it goes to.
+    labels : sequence of paths
+        What else is read; the table of proposals may have been filled in where it was written.
     """
     suffix = f"to-{_stem(target)}" if target else study
     folder = _default_folder(config, overwrite, suffix) if out is None else Path(out)
-    for data in filter(None, (config.data, target)):
-        _refuse_the_data(data, folder)
+    for data in filter(None, (config.data, target, *labels)):
+        _refuse_the_data(str(data), folder)
     if folder.exists() and not overwrite:
         raise ConfigError(
             f"The output {str(folder)!r} exists.", "Choose another --out, or pass --overwrite."

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from headstart.data.checks import find_copies
 from headstart.data.dataset import Finding
 from headstart.data.unlabelled import Unlabelled, read_labels
+from headstart.errors import DataError
 from headstart.events import OnEvent
 from headstart.features.engines import Engine, worker_count
 from headstart.features.extract import Features, extract
@@ -130,7 +131,18 @@ def labels_told(
 
 
 def encode(told: dict[int, str], goal: Target, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Turn labels by place into classes by row: ``UNKNOWN``, ``UNLABELLED`` or 0 to K - 1."""
+    """Turn labels by place into classes by row: ``UNKNOWN``, ``UNLABELLED`` or 0 to K - 1.
+
+    Raises
+    ------
+    DataError
+        All images that have a label are unreadable.
+    """
+    if told.keys().isdisjoint(goal.kept.tolist()):
+        raise DataError(
+            f"None of the {len(told)} labelled images of the target can be read.",
+            "Label some that can, or replace those files.",
+        )
     number = {name: c for c, name in enumerate(classes)}
     return np.array(
         [number.get(told[i], UNKNOWN) if i in told else UNLABELLED for i in goal.kept.tolist()],

@@ -77,16 +77,17 @@ def _sentence(told: Mapping[str, Any], decision: str) -> str:
     low, high = (f"{100 * end:+.1f}" for end in told["gain_ci95"])
     n, best = told["n"], told["best"]
     strangers = (
-        f" {told['unknown']} of them are of classes that the source does not have: no answer for "
-        "those is right."
+        f" Of classes that the source does not have: {told['unknown']} of {n}; no answer for those "
+        "is right."
         if told["unknown"]
         else ""
     )
+    images = "one labelled target image" if n == 1 else f"{n} labelled target images"
     if decision == "not adapted":
-        text = f"On {n} labelled target images the source's model is right {told['accuracy']:.1%}."
+        text = f"On {images} the source's model is right {told['accuracy']:.1%}."
     else:
         text = (
-            f"On {n} labelled target images the adapted model is right {told['accuracy']:.1%}, the "
+            f"On {images} the adapted model is right {told['accuracy']:.1%}, the "
             f"source's {told['source_only_accuracy']:.1%}: {100 * told['gain']:+.1f} points "
             f"(95 % interval {low} to {high})."
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from headstart.adaptation.sealed import TargetLabels
 from headstart.adaptation.sourcefree import PLAIN, Selected, SourceFree, select_source_free
@@ -70,7 +71,7 @@ def adapt_run(
             "Train it again with this version (method layers keeps nothing), or give the labelled "
             "images as SOURCE.",
         )
-    folder = destination(config, out, overwrite, target=str(target))
+    folder = destination(config, out, overwrite, target=str(target), labels=[target_labels])
     listed = open_unlabelled(
         target, x=config.x, encoding=config.encoding, cache_dir=cache_folder(), on_event=on_event
     )
@@ -78,16 +79,17 @@ def adapt_run(
     features = before.embed(list(listed.files), on_event)
     goal = read_target(config, listed, features)
     embedded = time.perf_counter()
-    selected = select_source_free(
-        SourceFree(
-            model.head, model.moments, goal.X.astype(np.float64), model.temperature, config.seed
-        ),
-        tick=partial(_tick, on_event),
-    )
-    adapted, unfamiliar = model, before.metrics["unfamiliar"]
-    if selected.name != PLAIN:
-        temperature = model.temperature if selected.head.kind == model.head.kind else 1.0
-        adapted, unfamiliar = model_for(goal, model, selected.head, temperature)
+    with threadpool_limits(1):  # see judge.crossval.in_threads
+        selected = select_source_free(
+            SourceFree(
+                model.head, model.moments, goal.X.astype(np.float64), model.temperature, config.seed
+            ),
+            tick=partial(_tick, on_event),
+        )
+        adapted, unfamiliar = model, before.metrics["unfamiliar"]
+        if selected.name != PLAIN:
+            temperature = model.temperature if selected.head.kind == model.head.kind else 1.0
+            adapted, unfamiliar = model_for(goal, model, selected.head, temperature)
     section = describe(before, goal, selected)
     if told:
         y = TargetLabels(encode(told, goal, model.classes)).reveal(selected)
@@ -147,12 +149,16 @@ def describe(before: Run, goal: Target, selected: Selected) -> dict[str, Any]:
 
 def refuse(**given: object) -> None:
     """Raise ``ConfigError`` for options that need the images of the source."""
-    named = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    named = [f"--{name.replace('_', '-')}" for name, value in given.items() if _is_given(value)]
     if named:
         raise ConfigError(
             f"{', '.join(named)}: a run folder as the source has no images to do that with.",
             "Leave it out, or give the labelled images themselves as SOURCE.",
         )
+
+
+def _is_given(value: object) -> bool:
+    return value is not None and value is not False  # a number 0 was given, if not wisely
 
 
 def _write(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from headstart.adaptation.domains import Adapter, Domains
 from headstart.adaptation.guards import guards, shares
@@ -117,8 +118,9 @@ def select(
     at_held, held_y = domains.source[held], domains.y[held]
     trials = in_threads(lambda a: try_out(a, part, at_held, held_y), adapters, workers, tick)
     trials += others(learn, held) if others else []
-    choice = choose(domains, trials, shift_found=shift_found, classes=classes)
-    return _finish(choice, domains, adapters)
+    with threadpool_limits(1):  # as all fitting: see judge.crossval.in_threads
+        choice = choose(domains, trials, shift_found=shift_found, classes=classes, workers=workers)
+        return _finish(choice, domains, adapters)
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def choose(
     *,
     shift_found: bool,
     classes: Sequence[str] | None = None,
+    workers: int = 1,
 ) -> Choice:
     """Choose among trials; :func:`select` makes them, others may have been made elsewhere.
 
@@ -149,7 +152,7 @@ def choose(
         The first is "no adaptation", and it has not failed.
     shift_found : bool
     """
-    candidates = compare(domains, trials, classes)
+    candidates = compare(domains, trials, classes, workers)
     plain = candidates[0]
     rivals = [c for c in candidates[1:] if c.rank is not None]
     if not rivals:
@@ -167,7 +170,10 @@ def choose(
 
 
 def compare(
-    domains: Domains, trials: Sequence[Trial], classes: Sequence[str] | None = None
+    domains: Domains,
+    trials: Sequence[Trial],
+    classes: Sequence[str] | None = None,
+    workers: int = 1,
 ) -> tuple[Candidate, ...]:
     """Rule out by the guards, score the others, rank them by agreement with the committee."""
     plain = trials[0]
@@ -179,7 +185,7 @@ def compare(
     prior = shares(domains.y, domains.n_classes)
     ruled = [[] if t is plain else guards(t, plain, prior, classes) for t in trials]
     running = [t for t, said in zip(trials, ruled, strict=True) if not said]
-    scored = score(domains, running)
+    scored = score(domains, running, workers)
     order = ranks([s["committee"] for s in scored])
     at = {t.name: i for i, t in enumerate(running)}
     return tuple(
@@ -194,7 +200,7 @@ def compare(
     )
 
 
-def score(domains: Domains, trials: Sequence[Trial]) -> list[dict[str, float]]:
+def score(domains: Domains, trials: Sequence[Trial], workers: int = 1) -> list[dict[str, float]]:
     """Score answers by ``SCORES``, on at most ``ENOUGH`` rows of either domain."""
     at_source, at_target = (_sample(X, domains.seed) for X in (domains.source, domains.target))
     part = replace(domains.learning_from(at_source), target=domains.target[at_target])
@@ -213,7 +219,7 @@ def score(domains: Domains, trials: Sequence[Trial]) -> list[dict[str, float]]:
             "clusters": cluster_agreement(clusters, said),
         }
 
-    return [scored(said) for said in answers]
+    return in_threads(scored, answers, workers)
 
 
 def voters(trials: Sequence[Trial]) -> list[str]:

@@ -59,13 +59,17 @@ def expand(
 
 def _paths_in(table: Path, x: str | None, encoding: str) -> list[str]:
     """Read the column of paths of a table: the one asked for, or named like it, or the first."""
-    cells = read_cells(table, encoding).cells
+    read = read_cells(table, encoding)
+    cells = read.cells
     if x is not None and x not in cells:
         raise DataError(
             f"{table.name} has no column {x!r}.", f"Its columns are {', '.join(cells)}."
         )
     known = (name for name in cells if name.lower() in PATH_COLUMNS)
-    return cells[x or next(known, next(iter(cells)))]
+    column = x or next(known, next(iter(cells)))
+    blank = [(n, "") for n, cell in zip(read.numbers, cells[column], strict=True) if not cell]
+    read.refuse(f"nothing in column {column!r}", blank, "Fill the cells, or delete those rows.")
+    return cells[column]
 
 
 def _is_image(path: Path, root: Path) -> bool:

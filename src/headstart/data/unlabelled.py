@@ -170,7 +170,10 @@ def read_weights(data: str | Path, files: Sequence[Path], *, encoding: str) -> d
 
 
 def _below(root: Path, name: str, shown: str) -> Unlabelled:
-    _, files = expand([root])
+    try:
+        _, files = expand([root])
+    except DataError as cause:  # which would name the folder an archive was unpacked to
+        raise DataError(f"There are no images below {shown!r}.", "Name another.") from cause
     refs = tuple(file.relative_to(root).as_posix() for file in files)
     folders = sorted({ref.split("/")[0] for ref in refs if "/" in ref})
     note = ""
@@ -206,7 +209,15 @@ def _filled_rows(path: Path, encoding: str, option: str) -> dict[str, str]:
             f"{option} {path.name}: column {label!r} is empty in all {len(names)} rows.",
             "Write the class of each image into it.",
         )
-    return {_place(file): said for file, said in filled if said}
+    found: dict[str, str] = {}
+    for (file, said), name in zip(filled, names, strict=True):
+        if said and found.setdefault(_place(file), said) != said:
+            raise DataError(
+                f"{option} {path.name}: {name!r} has two labels, {found[_place(file)]!r} and "
+                f"{said!r}.",
+                "Keep one of them.",
+            )
+    return found
 
 
 def _place(file: Path) -> str:

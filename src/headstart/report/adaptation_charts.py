@@ -79,7 +79,8 @@ def shares(row: ClassShare, most: float) -> Markup:
         parts.append(tag("rect", class_="fill of-source", width=wide(row.source), height=12, rx=3))
     now = row.answers if row.target is None else row.target
     if now is not None:
-        parts.append(tag("rect", class_="fill of-target", y=14, width=wide(now), height=12, rx=3))
+        where = {"y": 14, "height": 12} if row.source is not None else {"y": 0, "height": 26}
+        parts.append(tag("rect", class_="fill of-target", width=wide(now), rx=3, **where))
     if row.target_ci95:
         low, high = (wide(v) for v in row.target_ci95)
         ends = [(low, high, 20, 20), (low, low, 16, 24), (high, high, 16, 24)]

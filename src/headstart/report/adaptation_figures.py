@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart.report.adaptation_facts import Adaptation
+from headstart.report.adaptation_facts import Adaptation, Row
 from headstart.report.plates import OTHER, OWN, RIVAL, RULE, errors, percent, plain, plate
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ LONGEST = 30
 
 def draw_adaptation(a: Adaptation) -> Iterator[tuple[str, bytes]]:
     """Draw what there are numbers for, as ``(file name, content)``: each once PNG, once SVG."""
-    tall = len([c for c in a.candidates if c["source_accuracy"] is not None])
+    tall = len(_scored(a))
     wide = min(len([row for row in a.shares if row.source is not None]), LONGEST)
     points = a.shift["map"] or {}
     plans = [
@@ -68,7 +68,7 @@ def _shares(axes: Axes, a: Adaptation) -> None:
 
 def _candidates(axes: Axes, a: Adaptation) -> None:
     """Draw the accuracy of each candidate on the source and, with labels, on the target."""
-    rows = [c for c in a.candidates if c["source_accuracy"] is not None][::-1]
+    rows = _scored(a)[::-1]
     places = np.arange(len(rows))
     for key, said, colour, mark, up in (
         ("source_accuracy", "held-out source images", OWN, "o", 0.12),
@@ -91,8 +91,14 @@ def _candidates(axes: Axes, a: Adaptation) -> None:
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=2, frameon=False, fontsize=8)
 
 
+def _scored(a: Adaptation) -> list[Row]:
+    """List the candidates with an accuracy on either domain."""
+    keys = ("source_accuracy", "target_accuracy")
+    return [c for c in a.candidates if any(c[key] is not None for key in keys)]
+
+
 def _called(a: Adaptation, candidate: dict[str, object]) -> str:
     name = plain(str(candidate["name"]), 30)
     if candidate["name"] == a.own["name"]:
-        return f"{name} (chosen)"
+        return f"{name} (chosen without labels)" if a.labelled else f"{name} (chosen)"
     return f"{name} (ruled out)" if candidate["guards"] else name

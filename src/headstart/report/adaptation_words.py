@@ -11,6 +11,8 @@ from headstart.report.words import count
 
 BUDGET = 30
 """Labels to ask for: within the 20 to 50 that say more than any score without labels."""
+FEW = 20
+"""Target images below which to ask for more of them, as the choice itself does."""
 
 SURE = {
     "fairly": "Fairly sure: most of the signs point the same way. Signs are no proof.",
@@ -30,7 +32,7 @@ def headline(a: Adaptation) -> str:
     Examples
     --------
     >>> headline(Adaptation({"decision": "adapted", "chosen": "CORAL"}, {}))
-    'Adapted with CORAL.'
+    'Adapted by CORAL.'
     >>> headline(Adaptation({"decision": "not adapted", "chosen": "no adaptation"}, {}))
     'Not adapted: the model answers as it is.'
     """
@@ -40,9 +42,9 @@ def headline(a: Adaptation) -> str:
         return "Not adapted: the model answers as it is."
     gain = a.truth["gain"] if a.truth else None
     if a.truth is None or gain is None:
-        return f"Adapted with {a.chosen}."
+        return f"Adapted by {a.chosen}."
     if a.truth["decision"] == "cannot tell":
-        return f"Adapted with {a.chosen}; we cannot tell whether it helps."
+        return f"Adapted by {a.chosen}; we cannot tell whether it helps."
     side = "better" if gain > 0 else "worse"
     return f"Adapting {a.truth['decision']}: {100 * abs(gain):.1f} points {side}."
 
@@ -68,10 +70,31 @@ def reason(a: Adaptation) -> str:
     return _proven(a.sentence)
 
 
+def lead(a: Adaptation) -> str:
+    """Say why it was chosen, below a headline that says what.
+
+    Examples
+    --------
+    >>> told = "Not adapted: 2 of 4 scores prefer CORAL; 3 must. Selected without target labels."
+    >>> lead(Adaptation({"decision": "not adapted", "sentence": told}, {}))
+    '2 of 4 scores prefer CORAL; 3 must.'
+    """
+    said = reason(a)
+    if not headline(a).startswith(("Not adapted", "Adapted by")):
+        return said
+    for what in ("Not adapted", f"Adapted by {a.chosen}", f"{a.chosen} was chosen"):
+        if said.startswith(f"{what}: "):
+            rest = said.removeprefix(f"{what}: ")
+            return rest[:1].upper() + rest[1:]
+    return said
+
+
 def before(a: Adaptation) -> str:
     """Say what was chosen before there were labels, and why; "" where that is not known."""
     told = a.labelled["before"] if a.labelled else None
     said = _proven(str((told or {}).get("sentence") or ""))
+    if said.startswith(("Adapted", "Not adapted")):
+        said = said[:1].lower() + said[1:]
     return f"Before there were labels: {said}" if said else ""
 
 
@@ -241,6 +264,17 @@ def best(a: Adaptation) -> str:
     )
 
 
+def budget(a: Adaptation) -> int:
+    """Return how many labels to ask for: no more than there are images."""
+    return min(BUDGET, a.target["n"] or BUDGET)
+
+
+def too_few(a: Adaptation) -> bool:
+    """Whether the target has too few images to say anything by."""
+    n = a.target["n"]
+    return n is not None and n < FEW
+
+
 def command(a: Adaptation) -> str:
     """Write the command that proposes images to label, or takes labels where it cannot propose.
 
@@ -250,7 +284,7 @@ def command(a: Adaptation) -> str:
     "headstart adapt photos 'new ones' --label-budget 30"
     """
     ends = (shlex.quote(str(domain["name"])) for domain in (a.source, a.target))
-    more = "--target-labels LABELS.csv" if a.without_source else f"--label-budget {BUDGET}"
+    more = "--target-labels LABELS.csv" if a.without_source else f"--label-budget {budget(a)}"
     return f"headstart adapt {' '.join(ends)} {more}"
 
 
@@ -273,7 +307,7 @@ def adaptation_lines(adaptation: Mapping[str, Any]) -> list[str]:
     if a.labelled:
         lines = [a.sentence or headline(a), before(a)]
     elif a.truth:
-        lines = [headline(a), reason(a)]
+        lines = [headline(a) if a.adapted or not a.sentence else "", reason(a)]
     else:
         lines = [a.sentence or headline(a), sure(a)]
     lines += [truth(a.truth)] if a.truth else []
@@ -294,10 +328,12 @@ def _next(a: Adaptation) -> str:
         return f"Next: label the {len(a.proposals)} {which} proposed in the report."
     if a.truth or a.labelled:
         return ""
-    said = f"Next: {BUDGET} labels of the target say more than any score;"
+    if too_few(a):
+        return "Next: give more images of the target; so few say little."
+    said = f"Next: {budget(a)} labels of the target say more than any score;"
     if a.without_source:
         return f"{said} --target-labels takes them."
-    return f"{said} with --label-budget {BUDGET} the same command proposes which images to label."
+    return f"{said} with --label-budget {budget(a)} the same command proposes which images."
 
 
 def _proven(sentence: str) -> str:

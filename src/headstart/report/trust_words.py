@@ -65,12 +65,22 @@ def levels(curve: Sequence[dict[str, float]]) -> str:
     return f"Wrong among the answered: {', '.join(said)}." if said else ""
 
 
-def unfamiliar(found: dict[str, Any]) -> str:
-    """State the rate of false alarms of the mark for unfamiliar images."""
-    rate = found["false_alarm_rate"]
+def unfamiliar(found: dict[str, Any], *, on_target: bool = False) -> str:
+    """State the rate of false alarms of the mark for unfamiliar images.
+
+    Parameters
+    ----------
+    found : dict
+        ``metrics.json["unfamiliar"]``.
+    on_target : bool
+        The model was adapted: what is familiar was learned, and scored, on images of the target.
+    """
+    known, held = "the model learned from", "held-out images of your own"
+    if on_target:
+        known, held = "in the target", "images of the target, each held out in turn"
     return (
-        "An image that is unlike everything the model learned from is marked unfamiliar. False "
-        f"alarms: of held-out images of your own, {rate:.1%} were marked "
+        f"An image that is unlike everything {known} is marked "
+        f"unfamiliar. False alarms: of {held}, {found['false_alarm_rate']:.1%} were marked "
         f"({_interval(found['false_alarm_ci95'])})."
     )
 
