@@ -13,7 +13,8 @@ emoji are drawn in one style, the other half in the other, and the class is the 
 The main column is what ``select`` takes without target labels. "best" is what an oracle would have
 taken among the same candidates. With --skada, the same arrays go to that library's methods
 (pip install skada). With --time, the default family adapts that many drawn features to as many.
-With --permute, target labels are shuffled, to show that nothing depends on them.
+With --permute, target labels are shuffled, to show that nothing depends on them. The last column
+is what the model of the source alone becomes, without its images (``select_source_free``).
 """
 
 from __future__ import annotations
@@ -31,14 +32,17 @@ from pathlib import Path
 
 import numpy as np
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from headstart.adaptation.align import NoAdaptation
 from headstart.adaptation.domains import Domains
 from headstart.adaptation.families import adapters_of
 from headstart.adaptation.select import PLAIN, Selection, select
 from headstart.adaptation.shift import find_shift
+from headstart.adaptation.sourcefree import SourceFree, select_source_free
 from headstart.features.engines import worker_count
 from headstart.prepare import configure, prepare
+from headstart.transfer import FittedModel
 from headstart.transfer.probe import fit_probe
 
 HARM = 0.01
@@ -60,7 +64,7 @@ def main() -> None:
         clock(a.time)
         return
     rows, peers = [], []
-    print(f"{'source -> target':34s} none  chosen        gain  best", flush=True)
+    print(f"{'source -> target':34s} none  chosen        gain  best  source-free", flush=True)
     for name, Xs, ys, Xt, yt in pairs(a):
         row = judge(name, Xs, ys, Xt, yt, a)
         rows.append(row)
@@ -68,6 +72,7 @@ def main() -> None:
             peers.append(skada(Xs, ys, Xt, yt))
     summary("all pairs", rows)
     summary("PACS", [r for r in rows if r["name"].startswith("pacs")])
+    summary("source-free", rows, "free")
     each(rows)
     if peers:
         for method in peers[0]:
@@ -137,8 +142,11 @@ def judge(
 ) -> dict:
     """Let ``select`` choose; only then look at the target's labels."""
     start = time.perf_counter()
-    found = run_select(Xs, ys, Xt, a.seed)
+    found, model = run_select(Xs, ys, Xt, a.seed)
     seconds = time.perf_counter() - start
+    assert model.moments is not None
+    free = select_source_free(SourceFree(model.head, model.moments, Xt.astype(float)))
+    alone = free.head.logits(Xt.astype(float)).argmax(axis=1)
     if a.permute:
         yt = np.random.default_rng(a.seed).permutation(yt)
     accuracy = {
@@ -155,39 +163,45 @@ def judge(
         "best": best,
         "oracle": accuracy[best],
         "each": accuracy,
+        "free": float((alone == yt).mean()),
     }
     print(
         f"{name:34s} {row['none']:.3f} {row['accuracy']:.3f} {found.chosen:20s} "
-        f"{row['accuracy'] - row['none']:+.3f} {row['oracle']:.3f} {best:20s} {seconds:.1f} s",
+        f"{row['accuracy'] - row['none']:+.3f} {row['oracle']:.3f} {best:20s} "
+        f"{row['free']:.3f} {free.name:16s} {seconds:.1f} s",
         flush=True,
     )
     return row
 
 
-def run_select(Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, seed: int) -> Selection:
+def run_select(
+    Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, seed: int
+) -> tuple[Selection, FittedModel]:
     K = int(ys.max()) + 1
     rng = np.random.default_rng(seed)
     fold = np.arange(len(ys)) % 5
     order = rng.permutation(len(ys))
     order = order[np.argsort(ys[order], kind="stable")]
     folds = [(order[fold != f], order[fold == f]) for f in range(5)]
-    _, choice = fit_probe(Xs, ys, tuple(map(str, range(K))), folds, rivals=False)
+    with threadpool_limits(1):
+        model, choice = fit_probe(Xs, ys, tuple(map(str, range(K))), folds, rivals=False)
     domains = Domains(Xs.astype(float), ys, Xt.astype(float), K, C=choice.C, seed=seed)
     shift = find_shift(domains)
-    return select(
+    found = select(
         domains,
         (NoAdaptation(), *adapters_of("auto")),
         shift_found=shift.found,
         workers=worker_count(),
     )
+    return found, model
 
 
-def summary(name: str, rows: list[dict]) -> None:
+def summary(name: str, rows: list[dict], key: str = "accuracy") -> None:
     if not rows:
         return
-    gains = np.array([r["accuracy"] - r["none"] for r in rows])
+    gains = np.array([r[key] - r["none"] for r in rows])
     half = stats.t.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains))
-    none, chosen, best = (np.mean([r[k] for r in rows]) for k in ("none", "accuracy", "oracle"))
+    none, chosen, best = (np.mean([r[k] for r in rows]) for k in ("none", key, "oracle"))
     print(
         f"{name}: none {none:.3f}, chosen {chosen:.3f}, best {best:.3f}; mean gain "
         f"{gains.mean():+.3f} ({gains.mean() - half:+.3f} to {gains.mean() + half:+.3f}); "

@@ -7,12 +7,10 @@ import io
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -28,12 +26,11 @@ from headstart.adaptation.outcome import Selection
 from headstart.adaptation.sealed import TargetLabels
 from headstart.adaptation.sourcefree import Selected
 from headstart.cli import run as run_command
-from headstart.errors import ArtifactError, ConfigError, DataError
+from headstart.errors import ArtifactError
 
 HEADSTART = [sys.executable, "-c", "from headstart.cli import main; main()"]
 QUICK = ("--methods", "standardisation,CORAL")
 KINDS = ("stripes", "disc", "chequers")
-PER_CLASS = 12
 
 
 class Result:
@@ -133,25 +130,31 @@ def model_bytes(run: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """36 noisy pictures in class folders; do not write into it."""
-    folder = tmp_path_factory.mktemp("target") / "noisy"
-    return make_noisy(draw_folder(folder, PER_CLASS, seed=7))
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 pictures in three class folders; do not write into it."""
+    return draw_folder(tmp_path_factory.mktemp("source") / "plain", 8)
 
 
 @pytest.fixture(scope="module")
-def adapted(photos: Path, noisy: Path, tmp_path_factory: pytest.TempPathFactory) -> hs.Run:
-    """A run from ``photos`` to ``noisy``; do not write into it."""
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 noisy pictures in class folders; do not write into it."""
+    folder = tmp_path_factory.mktemp("target") / "noisy"
+    return make_noisy(draw_folder(folder, 10, seed=7))
+
+
+@pytest.fixture(scope="module")
+def adapted(plain: Path, noisy: Path, tmp_path_factory: pytest.TempPathFactory) -> hs.Run:
+    """A run from ``plain`` to ``noisy``; do not write into it."""
     out = tmp_path_factory.mktemp("runs") / "adapted"
-    return hs.adapt(photos, noisy, out=out, methods="standardisation,CORAL")
+    return hs.adapt(plain, noisy, out=out, methods="standardisation,CORAL")
 
 
 # ---- the journey -----------------------------------------------------------------------------
 
 
-def test_from_two_folders_to_predictions(headstart, photos: Path, noisy: Path, tmp_path) -> None:
+def test_from_two_folders_to_predictions(headstart, plain: Path, noisy: Path, tmp_path) -> None:
     """Default methods, and every file there."""
-    done = headstart("adapt", photos, noisy, "--out", "run", "--json")
+    done = headstart("adapt", plain, noisy, "--out", "run", "--json")
     assert done.status == 0, done.err
     metrics = json.loads(done.out)
     run, section = tmp_path / "run", metrics["adaptation"]
@@ -167,18 +170,18 @@ def test_from_two_folders_to_predictions(headstart, photos: Path, noisy: Path, t
     assert "without target labels" in section["sentence"]
     assert section["target"] == {
         "name": "noisy",
-        "n": 36,
+        "n": 30,
         "note": section["target"]["note"],
     }
     assert "were not read as labels" in section["target"]["note"]
-    assert section["source"]["n"] == 45
+    assert section["source"]["n"] == 24
     assert section["target_labels"] is section["proposals"] is section["labelled"] is None
     assert section["candidates"][0]["name"] == "no adaptation"
     assert [c["name"] for c in section["candidates"] if c["chosen"]] == [section["chosen"]]
     assert len(section["candidates"]) > 10
     assert all(c["target_accuracy"] is None for c in section["candidates"])
     assert section["shift"]["found"]
-    assert len(section["shift"]["map"]["target"]) == 36
+    assert len(section["shift"]["map"]["target"]) == 30
     right = [r["predicted"] == r["path"].split("/")[0] for r in rows_of(run / PREDICTIONS)]
     assert np.mean(right) > 0.8
 
@@ -187,16 +190,16 @@ PREDICTIONS = "target_predictions.csv"
 
 
 def test_the_estimate_is_of_the_source_and_the_model_says_what_it_is(
-    adapted: hs.Run, photos: Path
+    adapted: hs.Run, plain: Path
 ) -> None:
     metrics = adapted.metrics
     assert metrics["method"] == "adapt"
-    assert metrics["n"]["train"] == 45
+    assert metrics["n"]["train"] == 24
     assert metrics["estimate"]["accuracy"] > 0.9
     model = json.loads((adapted.folder / "model" / "model.json").read_text("utf-8"))
     assert model["method"] == "adapt"
     judged = rows_of(adapted.folder / "predictions.csv")
-    assert {Path(r["path"]).name for r in judged} == {p.name for p in images_below(photos)}
+    assert {Path(r["path"]).name for r in judged} == {p.name for p in images_below(plain)}
 
 
 def test_predict_answers_as_the_run_did(headstart, adapted: hs.Run, noisy: Path, tmp_path) -> None:
@@ -222,17 +225,17 @@ def test_the_report_renders_again(headstart, adapted: hs.Run, tmp_path: Path) ->
     assert headstart("report", "copy").status == 0
     page = (tmp_path / "copy" / "report.html").read_text("utf-8")
     assert 'id="adaptation"' in page
-    assert "the target's answers change" in page
+    assert "answers changed" in page
 
 
 def test_predict_adapts_further_to_its_inputs(headstart, adapted: hs.Run, noisy: Path) -> None:
     done = headstart("predict", adapted.folder, noisy, "--adapt", "statistics", "--out", "p.csv")
     assert done.status == 0, done.err
-    assert len(rows_of(Path("p.csv"))) == 36
+    assert len(rows_of(Path("p.csv"))) == 30
 
 
-def test_the_same_again_is_the_same(adapted: hs.Run, photos: Path, noisy: Path, tmp_path) -> None:
-    again = hs.adapt(photos, noisy, out=tmp_path / "again", methods="standardisation,CORAL")
+def test_the_same_again_is_the_same(adapted: hs.Run, plain: Path, noisy: Path, tmp_path) -> None:
+    again = hs.adapt(plain, noisy, out=tmp_path / "again", methods="standardisation,CORAL")
     assert model_bytes(again.folder) == model_bytes(adapted.folder)
     said, before = ((r.folder / PREDICTIONS).read_bytes() for r in (again, adapted))
     assert said == before
@@ -240,18 +243,18 @@ def test_the_same_again_is_the_same(adapted: hs.Run, photos: Path, noisy: Path, 
 
 
 def test_the_order_of_the_target_does_not_matter(
-    headstart, adapted: hs.Run, photos: Path, noisy: Path, tmp_path: Path
+    headstart, adapted: hs.Run, plain: Path, noisy: Path, tmp_path: Path
 ) -> None:
     """As a table in another order, with a column that looks like labels."""
     files = images_below(noisy)
     random.Random(5).shuffle(files)
     rows = [{"path": str(p), "label": "wrong" if i else "disc"} for i, p in enumerate(files)]
     table = write_table(tmp_path / "listed.csv", rows)
-    done = headstart("adapt", photos, table, "--out", "run", *QUICK)
+    done = headstart("adapt", plain, table, "--out", "run", *QUICK)
     assert done.status == 0, done.err
     assert "Column 'label' of listed.csv was not read" in done.err
     section = adapted_section(tmp_path / "run")
-    assert (section["target"]["name"], section["target"]["n"]) == ("listed", 36)
+    assert (section["target"]["name"], section["target"]["n"]) == ("listed", 30)
     before = adapted_section(adapted.folder)
     assert section["chosen"] == before["chosen"]
     assert section["sentence"] == before["sentence"]
@@ -263,14 +266,14 @@ def test_the_order_of_the_target_does_not_matter(
 
 
 def test_the_library_and_a_zip_give_the_same(
-    adapted: hs.Run, photos: Path, noisy: Path, tmp_path: Path
+    adapted: hs.Run, plain: Path, noisy: Path, tmp_path: Path
 ) -> None:
     with zipfile.ZipFile(tmp_path / "packed.zip", "w") as packed:
         for file in images_below(noisy):
             packed.write(file, file.relative_to(noisy).as_posix())
     heard = []
     run = hs.adapt(
-        photos, tmp_path / "packed.zip", out=tmp_path / "run", methods="CORAL,standardisation",
+        plain, tmp_path / "packed.zip", out=tmp_path / "run", methods="CORAL,standardisation",
         on_event=heard.append,
     )  # fmt: skip
     assert {"adapting", "looking for a shift", "judging the adaptation"} <= {e.stage for e in heard}
@@ -278,20 +281,20 @@ def test_the_library_and_a_zip_give_the_same(
     assert run.metrics["adaptation"]["target"]["name"] == "packed"
 
 
-def test_a_run_has_a_name_of_both(headstart, photos: Path, noisy: Path, tmp_path: Path) -> None:
+def test_a_run_has_a_name_of_both(headstart, plain: Path, noisy: Path, tmp_path: Path) -> None:
     """And several, a number."""
-    (tmp_path / "runs" / "photos-to-noisy").mkdir(parents=True)
-    assert headstart("adapt", photos, noisy, "--methods", "CORAL").status == 0
-    section = adapted_section(tmp_path / "runs" / "photos-to-noisy-2")
+    (tmp_path / "runs" / "plain-to-noisy").mkdir(parents=True)
+    assert headstart("adapt", plain, noisy, "--methods", "CORAL").status == 0
+    section = adapted_section(tmp_path / "runs" / "plain-to-noisy-2")
     assert [c["name"] for c in section["candidates"]] == ["no adaptation", "CORAL"]
 
 
 # ---- what the target may be ------------------------------------------------------------------
 
 
-def test_a_single_image(headstart, photos: Path, noisy: Path, tmp_path: Path) -> None:
+def test_a_single_image(headstart, plain: Path, noisy: Path, tmp_path: Path) -> None:
     image = images_below(noisy)[0]
-    done = headstart("adapt", photos, image, "--out", "run", *QUICK, "--target-labels", noisy)
+    done = headstart("adapt", plain, image, "--out", "run", *QUICK, "--target-labels", noisy)
     assert done.status == 0, done.err
     section = adapted_section(tmp_path / "run")
     assert section["decision"] == "not adapted"
@@ -303,7 +306,7 @@ def test_a_single_image(headstart, photos: Path, noisy: Path, tmp_path: Path) ->
 
 
 def test_unreadable_images_get_a_row_and_strict_refuses(
-    headstart, photos: Path, noisy: Path, tmp_path: Path
+    headstart, plain: Path, noisy: Path, tmp_path: Path
 ) -> None:
     """In folders within folders; one is damaged, one a table names and nobody has."""
     deep = tmp_path / "deep"
@@ -311,23 +314,23 @@ def test_unreadable_images_get_a_row_and_strict_refuses(
     (deep / "2024" / "bad.jpg").write_bytes(b"no picture")
     (deep / "notes.txt").write_text("not an image")
     (deep / ".hidden.jpg").write_bytes(b"hidden")
-    headstart("adapt", photos, "deep", "--out", "run", *QUICK, "--strict").refused(
-        "1 of 37 files cannot be read", "2024/bad.jpg", "without --strict"
+    headstart("adapt", plain, "deep", "--out", "run", *QUICK, "--strict").refused(
+        "1 of 31 files cannot be read", "2024/bad.jpg", "without --strict"
     )
     assert not (tmp_path / "run").exists()
     done = headstart(
-        "adapt", photos, "deep", "--out", "run", *QUICK, "--target-labels", "deep/2024/may"
+        "adapt", plain, "deep", "--out", "run", *QUICK, "--target-labels", "deep/2024/may"
     )
     assert done.status == 0, done.err
-    assert "1 of 37 files cannot be read" in done.err
+    assert "1 of 31 files cannot be read" in done.err
     rows = rows_of(tmp_path / "run" / PREDICTIONS)
-    assert len(rows) == 37
+    assert len(rows) == 31
     assert [r["path"] for r in rows if r["error"]] == ["2024/bad.jpg"]
     assert [r["predicted"] for r in rows if r["error"]] == [""]
     section = adapted_section(tmp_path / "run")
-    assert section["target"]["n"] == 36
+    assert section["target"]["n"] == 30
     # The labels still meet their images although a row is missing before them.
-    assert section["target_labels"]["n"] == 36
+    assert section["target_labels"]["n"] == 30
     assert section["target_labels"]["accuracy"] > 0.8
 
 
@@ -346,7 +349,7 @@ def test_unreadable_images_get_a_row_and_strict_refuses(
     ],
 )
 def test_targets_that_are_none(
-    headstart, photos: Path, noisy: Path, tmp_path: Path, target: str, words: tuple[str, ...]
+    headstart, plain: Path, noisy: Path, tmp_path: Path, target: str, words: tuple[str, ...]
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty.csv").write_text("path\n")
@@ -356,17 +359,17 @@ def test_targets_that_are_none(
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 cut short")
     with zipfile.ZipFile(tmp_path / "empty.zip", "w") as packed:
         packed.writestr("readme.txt", "nothing")
-    headstart("adapt", photos, target, "--out", "run", *QUICK).refused(*words)
+    headstart("adapt", plain, target, "--out", "run", *QUICK).refused(*words)
     assert not (tmp_path / "run").exists()
     assert nothing_left(tmp_path)
 
 
 def test_the_same_folder_twice_is_no_shift_and_all_copies(
-    headstart, photos: Path, tmp_path: Path
+    headstart, plain: Path, tmp_path: Path
 ) -> None:
-    done = headstart("adapt", photos, photos, "--out", "run", *QUICK)
+    done = headstart("adapt", plain, plain, "--out", "run", *QUICK)
     assert done.status == 0, done.err
-    assert "45 of 45 images of the target are copies of source images" in done.err
+    assert "24 of 24 images of the target are copies of source images" in done.err
     section = adapted_section(tmp_path / "run")
     assert section["decision"] == "not adapted"
     assert not section["shift"]["found"]
@@ -374,9 +377,9 @@ def test_the_same_folder_twice_is_no_shift_and_all_copies(
     assert model["method"] == "probe"
 
 
-def test_two_halves_of_one_set_are_no_shift(headstart, photos: Path, tmp_path: Path) -> None:
+def test_two_halves_of_one_set_are_no_shift(headstart, plain: Path, tmp_path: Path) -> None:
     draw_folder(tmp_path / "more", 12, seed=21)
-    done = headstart("adapt", photos, "more", "--out", "run", *QUICK, "--target-labels", "more")
+    done = headstart("adapt", plain, "more", "--out", "run", *QUICK, "--target-labels", "more")
     assert done.status == 0, done.err
     section = adapted_section(tmp_path / "run")
     assert (section["decision"], section["chosen"]) == ("not adapted", "no adaptation")
@@ -388,19 +391,19 @@ def test_two_halves_of_one_set_are_no_shift(headstart, photos: Path, tmp_path: P
 
 
 def test_a_target_of_one_class_and_of_one_class_more(
-    headstart, photos: Path, tmp_path: Path
+    headstart, plain: Path, tmp_path: Path
 ) -> None:
     """A huge shift of what is frequent is not aligned away; a class more is answered wrong."""
     draw_folder(tmp_path / "target", 24, classes=("stripes",), seed=8)
     (tmp_path / "target" / "blank").mkdir()
     for i in range(3):
         Image.new("RGB", (96, 96), (40 * i, 90, 90)).save(tmp_path / f"target/blank/{i}.png")
-    done = headstart("adapt", photos, "target", "--out", "run", *QUICK, "--target-labels", "target")
+    done = headstart("adapt", plain, "target", "--out", "run", *QUICK, "--target-labels", "target")
     assert done.status == 0, done.err
     section = adapted_section(tmp_path / "run")
     told = section["target_labels"]
     assert (told["n"], told["unknown"]) == (27, 3)
-    assert "3 of them are of classes that the source does not have" in told["sentence"]
+    assert "the source does not have: 3 of 27;" in told["sentence"]
     assert told["accuracy"] <= 24 / 27
     predicted = [r["predicted"] for r in rows_of(tmp_path / "run" / PREDICTIONS)]
     assert predicted.count("stripes") >= 22
@@ -412,24 +415,24 @@ def test_a_target_of_one_class_and_of_one_class_more(
 
 
 def test_folders_within_each_other_are_refused(
-    headstart, photos: Path, noisy: Path, tmp_path: Path
+    headstart, plain: Path, noisy: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(noisy, tmp_path / "t" / "noisy")
     for out in ("t/noisy", "t/noisy/run", "t"):
-        headstart("adapt", photos, "t/noisy", "--out", out, "--overwrite", *QUICK).refused(
+        headstart("adapt", plain, "t/noisy", "--out", out, "--overwrite", *QUICK).refused(
             "lie in one another", "elsewhere"
         )
-    headstart("adapt", "t/noisy", photos, "--out", "t/noisy/run", *QUICK).refused(
+    headstart("adapt", "t/noisy", plain, "--out", "t/noisy/run", *QUICK).refused(
         "lie in one another"
     )
-    assert len(images_below(tmp_path / "t" / "noisy")) == 36
+    assert len(images_below(tmp_path / "t" / "noisy")) == 30
 
 
-def test_an_output_that_exists(headstart, photos: Path, noisy: Path, tmp_path: Path) -> None:
+def test_an_output_that_exists(headstart, plain: Path, noisy: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
-    headstart("adapt", photos, noisy, "--out", "out", *QUICK).refused("exists", "--overwrite")
-    headstart("adapt", photos, noisy, "--out", "out", "--overwrite", *QUICK).refused(
+    headstart("adapt", plain, noisy, "--out", "out", *QUICK).refused("exists", "--overwrite")
+    headstart("adapt", plain, noisy, "--out", "out", "--overwrite", *QUICK).refused(
         "not a run folder"
     )
     assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
@@ -437,7 +440,7 @@ def test_an_output_that_exists(headstart, photos: Path, noisy: Path, tmp_path: P
 
 @pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_failure_while_writing_leaves_what_was_there(
-    headstart, adapted: hs.Run, photos: Path, noisy: Path, tmp_path: Path, monkeypatch, fault
+    headstart, adapted: hs.Run, plain: Path, noisy: Path, tmp_path: Path, monkeypatch, fault
 ) -> None:
     shutil.copytree(adapted.folder, tmp_path / "run")
 
@@ -445,7 +448,7 @@ def test_a_failure_while_writing_leaves_what_was_there(
         raise fault
 
     monkeypatch.setattr("headstart.adapted.render", fail)
-    done = headstart("adapt", photos, noisy, "--out", "run", "--overwrite", "--methods", "CORAL")
+    done = headstart("adapt", plain, noisy, "--out", "run", "--overwrite", "--methods", "CORAL")
     assert done.status == (2 if isinstance(fault, OSError) else 130)
     assert nothing_left(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
@@ -453,8 +456,8 @@ def test_a_failure_while_writing_leaves_what_was_there(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_stopped_in_the_middle_leaves_nothing(photos: Path, noisy: Path, tmp_path: Path) -> None:
-    command = [*HEADSTART, "adapt", str(photos), str(noisy), "--out", "run", *QUICK]
+def test_stopped_in_the_middle_leaves_nothing(plain: Path, noisy: Path, tmp_path: Path) -> None:
+    command = [*HEADSTART, "adapt", str(plain), str(noisy), "--out", "run", *QUICK]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
@@ -472,7 +475,7 @@ def test_stopped_in_the_middle_leaves_nothing(photos: Path, noisy: Path, tmp_pat
 
 
 def test_labels_are_opened_after_the_choice_and_change_nothing(
-    adapted: hs.Run, photos: Path, noisy: Path, tmp_path: Path, reveals: list[Any]
+    adapted: hs.Run, plain: Path, noisy: Path, tmp_path: Path, reveals: list[Any]
 ) -> None:
     """Right, permuted and partly unknown labels: one model, one answer, three scores."""
     files = images_below(noisy)
@@ -484,7 +487,7 @@ def test_labels_are_opened_after_the_choice_and_change_nothing(
     for kind, labels in {"right": names, "mixed": mixed, "strange": strange}.items():
         rows = [{"file": str(p), "class": c} for p, c in zip(files, labels, strict=False)]
         run = hs.adapt(
-            photos, noisy, out=tmp_path / kind, methods="standardisation,CORAL",
+            plain, noisy, out=tmp_path / kind, methods="standardisation,CORAL",
             target_labels=write_table(tmp_path / f"{kind}.csv", rows),
         )  # fmt: skip
         assert model_bytes(run.folder) == model_bytes(adapted.folder)
@@ -514,13 +517,13 @@ def test_labels_are_opened_after_the_choice_and_change_nothing(
 
 
 def test_without_a_choice_labels_stay_sealed(
-    headstart, photos: Path, noisy: Path, tmp_path: Path, monkeypatch, reveals: list[Any]
+    headstart, plain: Path, noisy: Path, tmp_path: Path, monkeypatch, reveals: list[Any]
 ) -> None:
     def fail(*args: object) -> None:
         raise ValueError("no")
 
     monkeypatch.setattr(NoAdaptation, "fit", fail)
-    done = headstart("adapt", photos, noisy, "--out", "run", *QUICK, "--target-labels", noisy)
+    done = headstart("adapt", plain, noisy, "--out", "run", *QUICK, "--target-labels", noisy)
     done.refused("cannot be learned")
     assert reveals == []
     assert not (tmp_path / "run").exists()
@@ -528,36 +531,36 @@ def test_without_a_choice_labels_stay_sealed(
 
 @pytest.mark.parametrize("option", ["--target-labels", "--labelled"])
 def test_labels_that_are_none(
-    headstart, photos: Path, noisy: Path, tmp_path: Path, option: str
+    headstart, plain: Path, noisy: Path, tmp_path: Path, option: str
 ) -> None:
     """All are refused before anything is fitted."""
     first, second = images_below(noisy)[:2]
-    (tmp_path / "other.csv").write_text(f"path,label\n{images_below(photos)[0]},disc\n")
+    (tmp_path / "other.csv").write_text(f"path,label\n{images_below(plain)[0]},disc\n")
     (tmp_path / "bare.csv").write_text(f"path,said\n{first},disc\n")
     (tmp_path / "blank.csv").write_text(f"path,label\n{first},\n{second},\n")
     (tmp_path / "twice.csv").write_text(f"path,label\n{first},disc\n{first},stripes\n")
     expected = {
-        "other.csv": ("labels none of the 36 images", "same files"),
+        "other.csv": ("labels none of the 30 images", "same files"),
         "bare.csv": ("bare.csv", "no column of labels", "path, said", "label"),
         "blank.csv": ("'label' is empty in all 2 rows", "Write the class"),
-        "twice.csv": ("twice.csv", "'disc' and 'stripes'", first.name),
+        "twice.csv": ("twice.csv", "two labels, 'disc' and 'stripes'", first.name),
         "missing.csv": ("missing.csv",),
-        str(photos): ("labels none of the 36 images",),
+        str(plain): ("labels none of the 30 images",),
     }
     for labels, words in expected.items():
-        done = headstart("adapt", photos, noisy, "--out", "run", *QUICK, option, labels)
+        done = headstart("adapt", plain, noisy, "--out", "run", *QUICK, option, labels)
         done.refused(*words)
         assert "adapting" not in done.err
     assert not (tmp_path / "run").exists()
 
 
 def test_labels_of_images_that_cannot_be_read(
-    headstart, photos: Path, noisy: Path, tmp_path: Path
+    headstart, plain: Path, noisy: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(noisy, tmp_path / "t")
     (tmp_path / "t" / "disc" / "bad.png").write_bytes(b"no picture")
     (tmp_path / "l.csv").write_text("path,label\nt/disc/bad.png,disc\n")
-    done = headstart("adapt", photos, "t", "--out", "run", *QUICK, "--target-labels", "l.csv")
+    done = headstart("adapt", plain, "t", "--out", "run", *QUICK, "--target-labels", "l.csv")
     done.refused("none of the 1 labelled images of the target can be read")
 
 
@@ -565,10 +568,10 @@ def test_labels_of_images_that_cannot_be_read(
 
 
 @pytest.fixture(scope="module")
-def proposed(photos: Path, noisy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def proposed(plain: Path, noisy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table of 12 proposals with empty labels; do not write into it."""
     out = tmp_path_factory.mktemp("runs") / "asking"
-    run = hs.adapt(photos, noisy, out=out, methods="standardisation,CORAL", label_budget=12)
+    run = hs.adapt(plain, noisy, out=out, methods="standardisation,CORAL", label_budget=12)
     assert len(run.metrics["adaptation"]["proposals"]) == 12
     return run.folder / "to_label.csv"
 
@@ -588,13 +591,13 @@ def test_proposals_are_a_table_to_fill_in(proposed: Path, noisy: Path) -> None:
     assert {row["label"] for row in rows} == {""}
     assert len({row["path"] for row in rows}) == 12
     assert {Path(row["path"]) for row in rows} <= {p.resolve() for p in images_below(noisy)}
-    assert sum(float(row["stands_for"]) for row in rows) == pytest.approx(36)
+    assert sum(float(row["stands_for"]) for row in rows) == pytest.approx(30)
     assert all(row["why"] for row in rows)
     assert {row["predicted"] for row in rows} <= set(KINDS)
 
 
 def test_labels_given_back_decide(
-    headstart, photos: Path, noisy: Path, proposed: Path, tmp_path: Path
+    headstart, plain: Path, noisy: Path, proposed: Path, tmp_path: Path
 ) -> None:
     """A filled table is a sample of the target; a partly filled one what somebody picked."""
     fill(proposed, tmp_path / "filled.csv")
@@ -602,7 +605,7 @@ def test_labels_given_back_decide(
     fill(proposed, tmp_path / "partly.csv", **dict.fromkeys(some))
     for name, n, drawn in (("filled", 12, True), ("partly", 8, False)):
         done = headstart(
-            "adapt", photos, noisy, "--out", name, *QUICK, "--labelled", f"{name}.csv",
+            "adapt", plain, noisy, "--out", name, *QUICK, "--labelled", f"{name}.csv",
             "--target-labels", noisy,
         )  # fmt: skip
         assert done.status == 0, done.err
@@ -621,66 +624,66 @@ def test_labels_given_back_decide(
 
 
 def test_labels_given_back_that_the_source_lacks(
-    headstart, photos: Path, noisy: Path, proposed: Path, tmp_path: Path
+    headstart, plain: Path, noisy: Path, proposed: Path, tmp_path: Path
 ) -> None:
     one = Path(rows_of(proposed)[0]["path"]).stem
     fill(proposed, tmp_path / "strange.csv", **{one: "unicorn"})
-    headstart("adapt", photos, noisy, "--out", "run", *QUICK, "--labelled", "strange.csv").refused(
+    headstart("adapt", plain, noisy, "--out", "run", *QUICK, "--labelled", "strange.csv").refused(
         "unicorn", "chequers, disc, stripes"
     )
-    headstart("adapt", photos, noisy, "--out", "run", *QUICK, "--labelled", proposed).refused(
+    headstart("adapt", plain, noisy, "--out", "run", *QUICK, "--labelled", proposed).refused(
         "is empty in all 12 rows"
     )
     everything = dict.fromkeys(Path(r["path"]).stem for r in rows_of(proposed)[1:])
     fill(proposed, tmp_path / "single.csv", **everything)
-    headstart("adapt", photos, noisy, "--out", "run", *QUICK, "--labelled", "single.csv").refused(
+    headstart("adapt", plain, noisy, "--out", "run", *QUICK, "--labelled", "single.csv").refused(
         "too few to choose by"
     )
     assert not (tmp_path / "run").exists()
 
 
 def test_labels_in_the_run_that_is_overwritten_are_not_lost(
-    headstart, adapted: hs.Run, photos: Path, noisy: Path, proposed: Path, tmp_path: Path
+    headstart, adapted: hs.Run, plain: Path, noisy: Path, proposed: Path, tmp_path: Path
 ) -> None:
     """The table may have been filled where it was written."""
     shutil.copytree(adapted.folder, tmp_path / "run")
     table = fill(proposed, tmp_path / "run" / "to_label.csv")
     for option in ("--labelled", "--target-labels"):
         headstart(
-            "adapt", photos, noisy, "--out", "run", "--overwrite", *QUICK, option, table
+            "adapt", plain, noisy, "--out", "run", "--overwrite", *QUICK, option, table
         ).refused("to_label.csv", "lie in one another")
     assert table.exists()
 
 
 @pytest.mark.parametrize("budget", [0, -3])
 def test_a_budget_of_nothing_is_refused_at_once(
-    headstart, adapted: hs.Run, photos: Path, noisy: Path, budget: int
+    headstart, adapted: hs.Run, plain: Path, noisy: Path, budget: int
 ) -> None:
-    for source in (photos, adapted.folder):
+    for source in (plain, adapted.folder):
         done = headstart("adapt", source, noisy, "--out", "run", "--label-budget", budget)
         done.refused("--label-budget")
         assert "embedding" not in done.err
 
 
-def test_a_budget_beyond_the_target(headstart, photos: Path, noisy: Path, tmp_path: Path) -> None:
+def test_a_budget_beyond_the_target(headstart, plain: Path, noisy: Path, tmp_path: Path) -> None:
     """And no method but one."""
     done = headstart(
-        "adapt", photos, noisy, "--out", "run", "--methods", "coral", "--label-budget", 1000
+        "adapt", plain, noisy, "--out", "run", "--methods", "coral", "--label-budget", 1000
     )
     assert done.status == 0, done.err
     assert "then add --labelled with that file" in done.err
     rows = rows_of(tmp_path / "run" / "to_label.csv")
-    assert len(rows) == 36
+    assert len(rows) == 30
     assert {float(r["stands_for"]) for r in rows} == {1.0}
 
 
 # ---- other mistakes --------------------------------------------------------------------------
 
 
-def test_methods_that_are_none(headstart, photos: Path, noisy: Path) -> None:
-    headstart("adapt", photos, noisy, "--methods", "COREL").refused("COREL", "CORAL")
-    headstart("adapt", photos, noisy, "--methods", "CORAL,nonsense").refused("nonsense")
-    headstart("adapt", photos, noisy, "--methods", ",").refused("--methods")
+def test_methods_that_are_none(headstart, plain: Path, noisy: Path) -> None:
+    headstart("adapt", plain, noisy, "--methods", "COREL").refused("COREL", "CORAL")
+    headstart("adapt", plain, noisy, "--methods", "CORAL,nonsense").refused("nonsense")
+    headstart("adapt", plain, noisy, "--methods", ",").refused("--methods")
 
 
 def test_sources_that_cannot_be_learned(headstart, noisy: Path, tmp_path: Path) -> None:
@@ -712,7 +715,7 @@ def test_from_a_run_without_its_images(
     assert metrics["estimate"] == before["estimate"]
     assert section["source"] == {"name": "photos", "n": 45}
     assert section["shift"] is None
-    assert section["target_labels"]["n"] == 36
+    assert section["target_labels"]["n"] == 30
     assert [c["name"] for c in section["candidates"] if c["chosen"]] == [section["chosen"]]
     assert [type(seen) for seen in reveals] == [Selected]
     assert metrics["method"] == ("adapt" if section["decision"] == "adapted" else "probe")
@@ -781,10 +784,10 @@ def test_a_run_that_keeps_too_little(
         hs.adapt(tmp_path / "old", noisy)
 
 
-def test_from_a_fine_tuned_run(photos: Path, noisy: Path, tmp_path: Path) -> None:
+def test_from_a_fine_tuned_run(plain: Path, noisy: Path, tmp_path: Path) -> None:
     """The target is seen by the network that was tuned."""
     tuned = hs.train(
-        photos, out=tmp_path / "tuned", method="finetune", epochs=1, unfreeze="3", size=64
+        plain, out=tmp_path / "tuned", method="finetune", epochs=1, unfreeze="3", size=64
     )
     run = hs.adapt(tuned.folder, noisy, out=tmp_path / "run", target_labels=noisy)
     section = run.metrics["adaptation"]

@@ -533,7 +533,10 @@ def test_the_table_tells_why_a_candidate_was_ruled_out(source):
     text = said(part)
     assert "ruled ruled out 81.0% (75.0% to 85.0%) 1 30% – Accuracy on the source fell" in text
     assert f"{NASTY} chosen 92.0% (86.0% to 96.0%) 1.5 42% – –" in text
-    assert "clearly costs more than 30 points there is ruled out" in text and "Place : by how often" in text
+    assert (
+        "clearly costs more than 30 points there is ruled out" in text
+        and "Place : by how often" in text
+    )
     assert "mean rank" not in text
     assert "no adaptation 91.0% (85.0% to 95.0%) 3 – – –" in text
     assert "Author 2020, Title, eq. 1" in text

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ from headstart.truth import compare_with_truth
 
 KEPT = ("predictions.csv", "history.csv", "split.json", "run.json", "label_issues.csv")
 """Files that speak of the source, taken over as they are."""
+DECIDED = ("backbone", "size", "balanced", "y", "groups", "groups_from")
+"""Options that speak of the training of the source."""
 
 
 def is_run(folder: str | Path) -> bool:
@@ -61,8 +64,11 @@ def adapt_run(
     ------
     ArtifactError
         The run cannot be read, or keeps too little of its training.
+    ConfigError
+        Options that the run has decided, or a folder that cannot be written.
     """
     start = time.perf_counter()
+    _refuse_ignored(config)
     before = Run(source)
     model = before.saved.model
     if model.moments is None:
@@ -101,7 +107,7 @@ def adapt_run(
         "method": adapted.method,
         "unfamiliar": unfamiliar,
         "adaptation": section,
-        "findings": [*before.metrics["findings"], *(vars(f) for f in goal.findings)],
+        "findings": [*_of_source(before), *(vars(f) for f in goal.findings)],
     }
     numbers["timing"] = {
         **before.metrics["timing"],
@@ -153,6 +159,23 @@ def refuse(**given: object) -> None:
     if named:
         raise ConfigError(
             f"{', '.join(named)}: a run folder as the source has no images to do that with.",
+            "Leave it out, or give the labelled images themselves as SOURCE.",
+        )
+
+
+def _of_source(before: Run) -> list[dict[str, Any]]:
+    """Return what was found in the source; not what an earlier adaptation said of its target."""
+    return [f for f in before.metrics["findings"] if f["kind"] != "target"]
+
+
+def _refuse_ignored(config: Config) -> None:
+    """Refuse what was decided when the run was trained; it would be passed over in silence."""
+    usual = {f.name: f.default for f in fields(Config)}
+    named = [name for name in DECIDED if getattr(config, name) != usual[name]]
+    if named:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in named)
+        raise ConfigError(
+            f"{flags}: a run folder as the source was trained already, so there is nothing to set.",
             "Leave it out, or give the labelled images themselves as SOURCE.",
         )
 

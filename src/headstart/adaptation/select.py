@@ -116,8 +116,9 @@ def select(
     learn, held = hold_out(domains.y, groups, seed=domains.seed)
     part = domains.learning_from(learn)
     at_held, held_y = domains.source[held], domains.y[held]
-    trials = in_threads(lambda a: try_out(a, part, at_held, held_y), adapters, workers, tick)
-    trials += others(learn, held) if others else []
+    tried = adapters if len(domains.target) >= FEW else adapters[:1]
+    trials = in_threads(lambda a: try_out(a, part, at_held, held_y), tried, workers, tick)
+    trials += others(learn, held) if others and len(tried) > 1 else []
     with threadpool_limits(1):  # as all fitting: see judge.crossval.in_threads
         choice = choose(domains, trials, shift_found=shift_found, classes=classes, workers=workers)
         return _finish(choice, domains, adapters)
@@ -155,6 +156,11 @@ def choose(
     candidates = compare(domains, trials, classes, workers)
     plain = candidates[0]
     rivals = [c for c in candidates[1:] if c.rank is not None]
+    n = len(domains.target)
+    if n < FEW:
+        images = "1 target image is" if n == 1 else f"{n} target images are"
+        sentence = f"Not adapted: {images} too few to choose a method by; give at least {FEW}."
+        return _none(candidates, (), sentence, "not")
     if not rivals:
         sentence = (
             "Not adapted: every other method was ruled out."
@@ -247,12 +253,6 @@ def _verdict(
             "nothing to mend."
         )
         return _none(candidates, evidence, sentence, "fairly")
-    if n < FEW:
-        sentence = (
-            f"Not adapted: {n} target images are too few to choose a method by; give at least "
-            f"{FEW}."
-        )
-        return _none(candidates, evidence, sentence, "not")
     if not residual_shift(domains, candidates[0].trial).found:
         sentence = (
             "Not adapted: once the classes are made as frequent, the two domains cannot be told "

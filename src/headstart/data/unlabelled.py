@@ -180,7 +180,7 @@ def _below(root: Path, name: str, shown: str) -> Unlabelled:
     if len(folders) > 1:
         listed = ", ".join(folders[:NAMED]) + (", ..." if len(folders) > NAMED else "")
         note = (
-            f"The folders of {shown} ({listed}) were not read as labels: the target counts as "
+            f"The folders of {name} ({listed}) were not read as labels: the target counts as "
             "unlabelled."
         )
     return Unlabelled(name, refs, tuple(files), note)
