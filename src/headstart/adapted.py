@@ -127,6 +127,14 @@ def adapt(
     if label_budget is not None and label_budget < 1:
         raise ConfigError(f"--label-budget {label_budget} asks for nothing.", "Try 30.")
     adapters = adapters_of(methods)
+    if networks:
+        from headstart.adapted_networks import (  # imports torch
+            Networks,
+            kept_network,
+            network_methods,
+        )
+
+        trained_by = network_methods(None if methods == AUTO else adapters)
     folder = destination(config, out, overwrite, target=str(target))
     listed = open_unlabelled(
         target, x=config.x, encoding=config.encoding, cache_dir=cache_folder(), on_event=on_event
@@ -151,10 +159,7 @@ def adapt(
         shift = find_shift(domains) if len(goal.data) > 1 else None
         networked = None
         if networks:
-            from headstart.adapted_networks import Networks, kept_network  # imports torch
-
-            named = None if methods == AUTO else adapters
-            networked = Networks.of(config, prepared, goal, named, on_event)
+            networked = Networks.of(config, prepared, goal, trained_by, on_event)
         selection = select(
             domains,
             (NoAdaptation(), *adapters),

@@ -48,6 +48,25 @@ LEAST = 2
 Ints = NDArray[np.int64]
 
 
+def network_methods(named: Sequence[Adapter] | None) -> tuple[str, ...]:
+    """Say which methods networks are trained by; ``named`` are those that the user asked for.
+
+    Raises
+    ------
+    ConfigError
+        None of them trains networks.
+    """
+    if named is None:
+        return OFFERED
+    methods = tuple(a.name for a in named if a.name in METHODS)
+    if not methods:
+        raise ConfigError(
+            f"--networks: {', '.join(a.name for a in named)} trains no network.",
+            f"Those that do: {', '.join(METHODS[1:])}.",
+        )
+    return (SOURCE_ONLY, *methods)
+
+
 @dataclass(frozen=True)
 class Networks:
     """What is needed to train networks on the two domains of a run.
@@ -76,7 +95,7 @@ class Networks:
         config: Config,
         prepared: Prepared,
         goal: Goal,
-        named: Sequence[Adapter] | None,
+        methods: tuple[str, ...],
         on_event: OnEvent,
     ) -> Networks:
         """Cache the activations of both domains.
@@ -84,16 +103,8 @@ class Networks:
         Raises
         ------
         ConfigError
-            Methods are named, but none of them trains networks; or the target is too small.
+            The target is too small.
         """
-        methods: tuple[str, ...] = OFFERED
-        if named is not None:
-            methods = (SOURCE_ONLY, *(a.name for a in named if a.name in METHODS))
-            if len(methods) < 2:
-                raise ConfigError(
-                    f"--networks: {', '.join(a.name for a in named)} trains no network.",
-                    f"Those that do: {', '.join(METHODS[1:])}.",
-                )
         if len(goal.data) < LEAST:
             raise ConfigError(
                 f"--networks: {len(goal.data)} image of the target is too few to train on.",
