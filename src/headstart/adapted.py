@@ -53,6 +53,7 @@ from headstart.targets import (
     shared_images,
 )
 from headstart.transfer import FittedModel
+from headstart.transfer.heads import Head
 from headstart.transfer.logistic import softmax
 from headstart.transfer.probe import Choice, fit_temperature
 from headstart.truth import compare_with_truth
@@ -174,13 +175,14 @@ def adapt(
         weights = read_weights(labelled, listed.files, encoding=config.encoding) if labelled else {}
         learned = _learn(domains, selection, few, weights, goal, prepared.dataset.classes)
     with timed(clock, "judge_s"), threadpool_limits(1):
-        by_name = {a.name: a for a in adapters}
-        # What learned from labels of the target is not judged on the source; the chosen method is.
-        adapter = by_name.get(selection.chosen, NoAdaptation())
+        # What learned from labels of the target is not judged on the source: the plain model is.
+        own = learned is None or learned.name == selection.chosen
+        adapter = next((a for a in adapters if own and a.name == selection.chosen), NoAdaptation())
         if network is not None:
             kept, chosen = kept_network(network, selection, prepared, model.classes)
         else:
-            kept, chosen = keep_adapted(prepared, domains, adapter, selection, model, on_event)
+            head = (selection.adapted if own else selection.plain).source
+            kept, chosen = keep_adapted(prepared, domains, adapter, head, model, on_event)
         assert kept.model is not None
         judged = judge_model(config, prepared, kept.model, choice, chosen, kept, None, on_event)
         seen = goal if network is None else goal.embedded(network.target_features)
@@ -191,10 +193,10 @@ def adapt(
     if told:
         sealed = TargetLabels(encode(told, goal, prepared.dataset.classes))
         trials = [c.trial for c in selection.candidates if not c.trial.failure]
-        own = judged.model.predict_proba(seen.X).argmax(axis=1)
+        said = judged.model.predict_proba(seen.X).argmax(axis=1)
         plain = model.predict_proba(goal.X).argmax(axis=1)
         answered = {t.name: t.answers for t in trials}
-        section |= compare_with_truth(sealed.reveal(selection), section, answered, own, plain)
+        section |= compare_with_truth(sealed.reveal(selection), section, answered, said, plain)
 
     with whole_folder(folder) as beside:
         on_event(Event("writing the run folder"))
@@ -224,16 +226,16 @@ def keep_adapted(
     prepared: Prepared,
     domains: Domains,
     adapter: Adapter,
-    selection: Selection,
+    head: Head,
     model: FittedModel,
     on_event: OnEvent,
 ) -> tuple[Kept, Plan]:
-    """Return what was chosen as it answers for the source, with its held-out answers there."""
-    adapted = selection.chosen != PLAIN
-    chosen = plan(prepared.task, prepared.dataset.is_test, costly=adapted)
+    """Return a method with its ``head`` for the source, and its held-out answers there."""
+    costly = adapter.name != PLAIN
+    chosen = plan(prepared.task, prepared.dataset.is_test, costly=costly)
     outcome, temperature = judge_adapter(adapter, domains, prepared, chosen, on_event)
-    at_source = replace(model, head=selection.adapted.source, temperature=temperature)
-    return Kept([], selection.sentence, outcome, model=at_source), chosen
+    at_source = replace(model, head=head, temperature=temperature)
+    return Kept([], "", outcome, model=at_source), chosen
 
 
 def for_target(
