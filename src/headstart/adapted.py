@@ -113,9 +113,18 @@ def adapt(
         Before anything is written.
     """
     start = time.perf_counter()
+    asked = {
+        "target": _name(target),
+        "methods": methods,
+        "networks": networks,
+        "target_labels": _name(target_labels),
+        "label_budget": label_budget,
+        "labelled": _name(labelled),
+    }
     config = configure(source, {**options, "method": "probe"})
     if is_run(source):
-        refuse(networks=networks, label_budget=label_budget, labelled=labelled)
+        named = None if methods.strip() == AUTO else methods
+        refuse(methods=named, networks=networks, label_budget=label_budget, labelled=labelled)
         return adapt_run(
             source, target, config,
             out=out, overwrite=overwrite, target_labels=target_labels, on_event=on_event,
@@ -136,7 +145,8 @@ def adapt(
         )
 
         trained_by = network_methods(None if methods == AUTO else adapters)
-    folder = destination(config, out, overwrite, target=str(target))
+    labels = (target_labels, labelled)
+    folder = destination(config, out, overwrite, target=str(target), labels=labels)
     listed = open_unlabelled(
         target, x=config.x, encoding=config.encoding, cache_dir=cache_folder(), on_event=on_event
     )
@@ -205,6 +215,7 @@ def adapt(
         write_run(
             beside, judged, clock, start,
             sections={"adaptation": section}, pictures={"adaptation": shown},
+            asked={"adaptation": asked},
         )  # fmt: skip
         write_rows(answers(listed, seen, judged.model), beside / "target_predictions.csv")
         if section["proposals"]:
@@ -397,6 +408,11 @@ def _to_label(
         {"path": str(files[p["path"]].resolve()), "label": "", **{k: p[k] for k in PROPOSED}}
         for p in proposed
     ]
+
+
+def _name(data: str | Path | None) -> str | None:
+    """Return the last part of a path: what stands before may hold a user's name."""
+    return None if data is None else Path(data).name
 
 
 def _tick(on_event: OnEvent, stage: str, done: int, total: int) -> None:

@@ -188,6 +188,7 @@ def write_run(
     *,
     sections: Mapping[str, Any] = MappingProxyType({}),
     pictures: Mapping[str, Any] = MappingProxyType({}),
+    asked: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Write everything of a run but its report.
 
@@ -195,8 +196,8 @@ def write_run(
     ----------
     clock, start
         Seconds of each part, and ``time.perf_counter()`` at the beginning.
-    sections, pictures
-        What else goes into metrics.json and pictures.json.
+    sections, pictures, asked
+        What else goes into metrics.json, pictures.json and run.json.
     """
     prepared, judgement, kept = judged.prepared, judged.judgement, judged.kept
     doubts, picked = judged.doubts, judged.picked
@@ -205,7 +206,7 @@ def write_run(
     curves = kept.curves if kept else []
     write_history(folder / "history.csv", judged.choice, clock["fit_s"], curves)
     write_json(folder / "split.json", split(prepared, judgement))
-    write_json(folder / "run.json", record(judged.config, prepared))
+    write_json(folder / "run.json", {**record(judged.config, prepared), **asked})
     write_issues(folder / "label_issues.csv", doubts.label_issues)
     shown = collect(
         prepared.dataset,

@@ -9,6 +9,7 @@ from headstart.adaptation.prototypes import T3A, Prototypes
 from headstart.adaptation.pseudo import LabelPropagation, SelfTraining
 from headstart.adaptation.transport import OptimalTransport
 from headstart.adaptation.weighting import ImportanceWeighting
+from headstart.errors import ConfigError, UnknownNameError
 from headstart.registry import unknown_name
 
 AUTO = "auto"
@@ -39,6 +40,8 @@ def adapters_of(methods: str) -> tuple[Adapter, ...]:
     ------
     UnknownNameError
         No such method.
+    ConfigError
+        No name at all.
     """
     if methods.strip() == AUTO:
         return tuple(a for a in ADAPTERS if a.name not in UNASKED)
@@ -46,5 +49,11 @@ def adapters_of(methods: str) -> tuple[Adapter, ...]:
     names = dict.fromkeys(name.strip() for name in methods.split(",") if name.strip())
     for name in names:
         if name.lower() not in known:
-            raise unknown_name("adaptation method", name, [a.name for a in ADAPTERS])
-    return tuple(known[name.lower()] for name in names)
+            every = [a.name for a in ADAPTERS]
+            near = unknown_name("adaptation method", name, every)
+            raise UnknownNameError(near.message, near.hint or f"There are {', '.join(every)}.")
+    asked = {name.lower() for name in names}
+    if not asked:
+        raise ConfigError(f"--methods {methods!r} names nothing.", "Name one, or leave it out.")
+    # In the order of ADAPTERS, not of the user: the first of two that are equally good is taken.
+    return tuple(adapter for adapter in ADAPTERS if adapter.name.lower() in asked)

@@ -302,7 +302,8 @@ def learn(
 def _check(domains: Domains, rows: Ints, labels: Ints) -> None:
     if len(rows) < 2:
         raise DataError(
-            f"{len(rows)} labelled target images are too few to choose by.",
+            f"{len(rows)} labelled image{'' if len(rows) == 1 else 's'} of the target: too few to "
+            "choose by.",
             "Label two or more; ten are a good start.",
         )
     if len(np.unique(rows)) < len(rows):

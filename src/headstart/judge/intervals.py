@@ -20,7 +20,8 @@ def wilson(right: float, n: int, level: float = 0.95) -> Interval:
     p = right / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    low, high = max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    return 0.0 if right == 0 else low, 1.0 if right == n else high  # rounding leaves 2e-17
 
 
 def corrected_t(
