@@ -43,7 +43,9 @@ def test_a_network_that_is_chosen_is_saved_and_predicts_the_same(
     )  # fmt: skip
     assert run.metrics["method"] == "adapt"
     assert run.metrics["adaptation"]["chosen"] == NETWORK
-    assert run.metrics["estimate"]["protocol"] == "held-out fifth of 45 examples, used once"
+    assert run.metrics["estimate"]["protocol"] == (
+        "held-out fifth of 45 examples, on which all candidates were tried"
+    )
     assert (run.folder / "model" / "backbone.safetensors").is_file()
     with (run.folder / "target_predictions.csv").open(encoding="utf-8") as lines:
         written = list(csv.DictReader(lines))

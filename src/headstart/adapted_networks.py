@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.adaptation.domains import Adapter
+from headstart.adaptation.families import ADAPTERS
 from headstart.adaptation.finetune import (
     METHODS,
     PRETRAINED,
@@ -62,7 +63,7 @@ def network_methods(named: Sequence[Adapter] | None) -> tuple[str, ...]:
     if not methods:
         raise ConfigError(
             f"--networks: {', '.join(a.name for a in named)} trains no network.",
-            f"Those that do: {', '.join(METHODS[1:])}.",
+            f"Those that do: {', '.join(a.name for a in ADAPTERS if a.name in METHODS)}.",
         )
     return (SOURCE_ONLY, *methods)
 
@@ -161,7 +162,8 @@ def kept_network(
     learn, held = hold_out(task.y, task.groups, seed=task.seed)
     train, trial = prepared.train, selection.winner.trial
     folds = [(train[learn], train[held])]
-    chosen = Plan(f"held-out fifth of {len(train)} examples, used once", folds, 0)
+    name = f"held-out fifth of {len(train)} examples, on which all candidates were tried"
+    chosen = Plan(name, folds, 0)
     outcome = Outcome(calibrated([trial.held], [train[held]], prepared.task.y), [0.0])
     model = FittedModel(METHOD, network.tuned.head, trial.temperature, classes)
     return Kept(

@@ -188,6 +188,7 @@ def record(config: Config, prepared: Prepared) -> dict[str, Any]:
         "numpy",
         "openvino",
         "pillow",
+        "pot",
         "scikit-learn",
         "scipy",
         "timm",

@@ -104,6 +104,7 @@ def model_for(
         head=head,
         temperature=temperature,
         familiar=familiar,
+        abstain=None,  # a promise measured on the source does not hold here
         moments=Moments.fit(X, said, K),
     )
     folds = Task(said, K, None, False, 0).folds(np.arange(len(said)), 5, 7)
@@ -126,7 +127,13 @@ def labels_told(
     if data is None:
         return {}
     return read_labels(
-        data, listed.files, option=option, encoding=config.encoding, cache_dir=cache_folder()
+        data,
+        listed.files,
+        option=option,
+        x=config.x,
+        y=config.y,
+        encoding=config.encoding,
+        cache_dir=cache_folder(),
     )
 
 

@@ -9,6 +9,7 @@ domain with the statistics of all its rows, so that what is left is one
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.adaptation.domains import Adapted, Domains
-from headstart.adaptation.standard import Shared, Standard, sorted_rows
+from headstart.adaptation.standard import AXES, Shared, Standard
 from headstart.transfer.heads import BottleneckHead
 from headstart.transfer.logistic import Floats, row_weights, softmax
 
@@ -193,10 +194,7 @@ class _Task:
     @classmethod
     def of(cls, domains: Domains) -> _Task:
         """Prepare two domains; the order of the target leaves no trace."""
-        ordered = sorted_rows(domains.target)
-        shared = Shared.fit(
-            Domains(domains.source, domains.y, ordered, domains.n_classes, seed=domains.seed)
-        )
+        shared = Shared.fit(domains, AXES)
         both = np.concatenate([shared.source, shared.target])
         size = max(float(np.sqrt(np.square(both).mean())), 1e-12)
         source, target = (np.asarray(Z / size, np.float32) for Z in (shared.source, shared.target))
@@ -278,17 +276,29 @@ def _schedule(
     return Schedule(epochs=epochs, steps=each, batch_size=batch_size, lr=lr, smoothing=smoothing)
 
 
+_LOCK = threading.Lock()
+_INSIDE: list[int] = []
+"""Torch's own number of threads, once for every fit that is under way."""
+
+
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep torch on one thread: operations this small only wait for each other on more."""
+    """Keep torch on one thread: operations this small only wait for each other on more.
+
+    Several fits may be under way; the last to end puts back what the first found.
+    """
     import torch
 
-    own = torch.get_num_threads()
-    torch.set_num_threads(1)
+    with _LOCK:
+        _INSIDE.append(_INSIDE[0] if _INSIDE else torch.get_num_threads())
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(own)
+        with _LOCK:
+            own = _INSIDE.pop()
+            if not _INSIDE:
+                torch.set_num_threads(own)
 
 
 _SPECS = (

@@ -27,7 +27,7 @@ from headstart.adaptation.scores import (
     ranks,
     way_back,
 )
-from headstart.adaptation.standard import Shared
+from headstart.adaptation.standard import AXES, Shared
 from headstart.adaptation.trials import Trial, fit_whole, hold_out, try_out
 from headstart.errors import ConfigError, DataError
 from headstart.judge.crossval import in_threads
@@ -117,6 +117,8 @@ def select(
     part = domains.learning_from(learn)
     at_held, held_y = domains.source[held], domains.y[held]
     tried = adapters if len(domains.target) >= FEW else adapters[:1]
+    if len(tried) > 1:
+        Shared.fit(part, AXES)  # once, before all threads ask for it
     trials = in_threads(lambda a: try_out(a, part, at_held, held_y), tried, workers, tick)
     trials += others(learn, held) if others and len(tried) > 1 else []
     with threadpool_limits(1):  # as all fitting: see judge.crossval.in_threads
@@ -247,12 +249,13 @@ def _verdict(
     for_it = [e.score for e in evidence if e.prefers == "adaptation"]
     tally = f"{len(for_it)} of {len(evidence)} scores prefer"
     n = len(domains.target)
+    enough = n >= FEW_PER_CLASS * domains.n_classes
     if not shift_found:
         sentence = (
             "Not adapted: the target's images cannot be told from the source's, so there is "
             "nothing to mend."
         )
-        return _none(candidates, evidence, sentence, "fairly")
+        return _none(candidates, evidence, sentence, "fairly" if enough else "hardly")
     if not residual_shift(domains, candidates[0].trial).found:
         sentence = (
             "Not adapted: once the classes are made as frequent, the two domains cannot be told "
@@ -260,7 +263,6 @@ def _verdict(
         )
         return _none(candidates, evidence, sentence, "fairly")
     against = [e.score for e in evidence if e.prefers == PLAIN]
-    enough = n >= FEW_PER_CLASS * domains.n_classes
     if len(for_it) < NEEDED:
         sentence = (
             f"Not adapted: {tally} the best rival, {rival.name}, to no adaptation; {NEEDED} must."

@@ -437,7 +437,8 @@ def select_source_free(
     shift = _changed(plain, domain)
     reason = ""
     if len(domain.target) < FEW:
-        reason = f"There are {len(domain.target)} target images: too few to adapt to."
+        n = len(domain.target)
+        reason = f"{n} image{'' if n == 1 else 's'} of the target: too few to adapt to."
     elif max(tried[0].shares) >= ONE_CLASS and _rare_in_training(tried[0].shares, domain):
         reason = "Nearly all target images look like one class: nothing can be adapted to it alone."
     elif shift < SHIFTED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from headstart.transfer.logistic import Floats, Ints
 
 ENOUGH = 1500
 """Rows of a domain that are coupled: a plan has the product of the two numbers in entries."""
+
+FARTHEST = 25.0
+"""Medians of the squared distance: beyond, the kernel of an outlier is zero in floating point."""
 
 ROUNDS = 5
 """Linearisations of the class penalty; POT's own loop, which cannot be told to be silent, does
@@ -72,10 +76,13 @@ def barycentres(S: Floats, y: Ints, T: Floats, entropy: float, classes: float) -
     -------
     ndarray of shape (n_s, r), float64
     """
+    for backend in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW"):  # else imported wherever installed
+        os.environ.setdefault(f"POT_BACKEND_DISABLE_{backend}", "1")
     import ot
 
     cost = ot.dist(S, T)  # squared distances (n_s, n_t)
     cost /= max(float(np.median(cost)), 1e-12)
+    cost = np.minimum(cost, FARTHEST)
     even = np.full(len(S), 1 / len(S)), np.full(len(T), 1 / len(T))
     member = np.eye(int(y.max()) + 1)[y]  # (n_s, K)
     penalty = np.zeros(cost.shape)

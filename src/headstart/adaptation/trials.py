@@ -90,7 +90,7 @@ def hold_out(
     for k in np.unique(y):
         rows = np.flatnonzero(y == k)
         if (fold[rows] == 0).all():  # nothing of it would be learned
-            fold[rows] = 1
+            fold[rows if together is None else np.isin(together, together[rows])] = 1
     return np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
 
 

@@ -29,6 +29,8 @@ NEIGHBOURS = 5
 MILD = 0.75
 """AUC of the domain classifier up to which strangeness says something: beyond it images of known
 classes look strange as well, and no score told them from unknown ones (see Notes)."""
+LEAST = 25
+"""Held-out source images below which their spread is not known well enough."""
 SHOWN = 12
 
 
@@ -130,10 +132,12 @@ def find_unknown(
     bound; Sun et al. (2022), "Out-of-distribution detection with deep nearest neighbors",
     arXiv:2204.06507, the distance; Katz et al. (1978), Biometrics 34, the interval.
     """
+    if shift.auc > MILD or len(held_proba) < LEAST:
+        return Unknown(False, 0.0, (0.0, 1.0), np.zeros(len(domains.target)))
     score = strangeness(domains, held_proba, target_proba, held)
     share, interval = novel_share(*score)
     ranks = rankdata(score[1]) / len(score[1])
-    return Unknown(shift.auc <= MILD, share, interval, np.asarray(ranks, np.float64))
+    return Unknown(True, share, interval, np.asarray(ranks, np.float64))
 
 
 def strangeness(

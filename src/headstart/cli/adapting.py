@@ -62,7 +62,7 @@ def adapt(
         typer.Option(
             metavar="A,B,...",
             help="Which methods compete with no adaptation, e.g. CORAL,prototypes; auto: all that "
-            "work on features, in seconds.",
+            "work on features but two, in seconds.",
         ),
     ] = "auto",
     networks: Annotated[

@@ -99,7 +99,14 @@ def open_unlabelled(
 
 
 def read_labels(
-    data: str | Path, files: Sequence[Path], *, option: str, encoding: str, cache_dir: Path
+    data: str | Path,
+    files: Sequence[Path],
+    *,
+    option: str,
+    x: str | None = None,
+    y: str | None = None,
+    encoding: str,
+    cache_dir: Path,
 ) -> dict[int, str]:
     """Find labels for images of the target, in any source that labels the same files.
 
@@ -112,6 +119,8 @@ def read_labels(
         Those of the target.
     option : str
         Which option named it, for messages.
+    x, y : str, optional
+        Columns of paths and labels, where a table has columns of these names.
     encoding : str
         Of a table.
     cache_dir : Path
@@ -129,7 +138,7 @@ def read_labels(
     """
     path = Path(data).expanduser()
     if path.is_file() and is_table(path):
-        found = _filled_rows(path, encoding, option)
+        found = _filled_rows(path, x, y, encoding, option)
     else:
         dataset = open_source(data, encoding=encoding, cache_dir=cache_dir)
         said = [dataset.classes[c] for c in dataset.labels]
@@ -193,16 +202,19 @@ def _column_note(path: Path, encoding: str) -> str:
     return f"Column {columns[0]!r} of {path.name} was not read: the target counts as unlabelled."
 
 
-def _filled_rows(path: Path, encoding: str, option: str) -> dict[str, str]:
+def _filled_rows(
+    path: Path, x: str | None, y: str | None, encoding: str, option: str
+) -> dict[str, str]:
     """Read path and label of the rows that have a label."""
     cells = read_cells(path, encoding).cells
-    label = next((name for name in cells if name.lower() in LABEL_COLUMNS), None)
+    known = (name for name in cells if name.lower() in LABEL_COLUMNS)
+    label = y if y in cells else next(known, None)
     if label is None:
         raise ConfigError(
             f"{option} {path.name} has no column of labels; its columns are {', '.join(cells)}.",
             "Call one of them label.",
         )
-    names, files = expand([path], None, encoding)
+    names, files = expand([path], x if x in cells else None, encoding)
     filled = [(f, said.strip()) for f, said in zip(files, cells[label], strict=True)]
     if not any(said for _, said in filled):
         raise DataError(

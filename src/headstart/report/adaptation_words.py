@@ -23,7 +23,7 @@ SURE = {
 }
 UNVERIFIED = "Selected without target labels"
 """How the last sentence of every choice begins; labels that came later make it untrue."""
-DECIDED_NOTHING = "These labels decided nothing: the choice was made before they were read."
+DECIDED_NOTHING = "These labels decided nothing: the choice was made before they were looked at."
 
 
 def headline(a: Adaptation) -> str:
@@ -239,7 +239,7 @@ def witnesses(told: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> witnesses({"n": 30, "unknown": 0})
-    'These labels decided nothing: the choice was made before they were read.'
+    'These labels decided nothing: the choice was made before they were looked at.'
     """
     strange = told["unknown"]
     if not strange:
