@@ -196,7 +196,7 @@ def test_few_images_are_left_alone(source: tuple[LinearHead, Moments]) -> None:
     X, _ = groups(19, 2)
     found = select_source_free(SourceFree(*source, elsewhere(X)))
     assert found.name == PLAIN
-    assert "19 target images: too few" in found.sentence
+    assert "19 images of the target: too few" in found.sentence
 
 
 @dataclass(frozen=True)
