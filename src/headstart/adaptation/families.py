@@ -49,9 +49,9 @@ def adapters_of(methods: str) -> tuple[Adapter, ...]:
     names = dict.fromkeys(name.strip() for name in methods.split(",") if name.strip())
     for name in names:
         if name.lower() not in known:
-            near = unknown_name("adaptation method", name.lower(), known)
-            every = ", ".join(a.name for a in ADAPTERS)
-            raise UnknownNameError(near.message, near.hint or f"There are {every}.")
+            every = [a.name for a in ADAPTERS]
+            near = unknown_name("adaptation method", name, every)
+            raise UnknownNameError(near.message, near.hint or f"There are {', '.join(every)}.")
     asked = {name.lower() for name in names}
     if not asked:
         raise ConfigError(f"--methods {methods!r} names nothing.", "Name one, or leave it out.")
