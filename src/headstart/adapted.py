@@ -21,13 +21,11 @@ from threadpoolctl import threadpool_limits
 from headstart.adaptation.align import NoAdaptation
 from headstart.adaptation.domains import Adapter, Domains
 from headstart.adaptation.families import AUTO, adapters_of
-from headstart.adaptation.labelling import Labelled, learn, propose
-from headstart.adaptation.priors import find_priors
+from headstart.adaptation.labelling import Labelled, learn
 from headstart.adaptation.sealed import TargetLabels
 from headstart.adaptation.select import PLAIN, Selection, select
-from headstart.adaptation.shift import Shift, find_shift
-from headstart.adaptation.trials import Trial, hold_out
-from headstart.adaptation.unknown import find_unknown
+from headstart.adaptation.shift import find_shift
+from headstart.adapted_section import describe, proposals
 from headstart.data.unlabelled import STANDS_FOR, open_unlabelled, read_weights
 from headstart.destination import destination, whole_folder
 from headstart.errors import ConfigError, DataError
@@ -53,8 +51,6 @@ from headstart.targets import (
     shared_images,
 )
 from headstart.transfer import FittedModel
-from headstart.transfer.heads import Head
-from headstart.transfer.logistic import softmax
 from headstart.transfer.probe import Choice, fit_temperature
 from headstart.truth import compare_with_truth
 from headstart.without_source import adapt_run, is_run, refuse
@@ -181,18 +177,14 @@ def adapt(
             workers=worker_count(),
             tick=partial(_tick, on_event, "adapting"),
         )
-        network = networked.whole(selection.chosen) if networked else None
         weights = read_weights(labelled, listed.files, encoding=config.encoding) if labelled else {}
         learned = _learn(domains, selection, few, weights, goal, prepared.dataset.classes)
+        network = networked.whole(selection.chosen) if networked else None
     with timed(clock, "judge_s"), threadpool_limits(1):
-        # What learned from labels of the target is not judged on the source: the plain model is.
-        own = learned is None or learned.name == selection.chosen
-        adapter = next((a for a in adapters if own and a.name == selection.chosen), NoAdaptation())
         if network is not None:
             kept, chosen = kept_network(network, selection, prepared, model.classes)
         else:
-            head = (selection.adapted if own else selection.plain).source
-            kept, chosen = keep_adapted(prepared, domains, adapter, head, model, on_event)
+            kept, chosen = keep(prepared, domains, adapters, selection, learned, model, on_event)
         assert kept.model is not None
         judged = judge_model(config, prepared, kept.model, choice, chosen, kept, None, on_event)
         seen = goal if network is None else goal.embedded(network.target_features)
@@ -203,9 +195,9 @@ def adapt(
     if told:
         sealed = TargetLabels(encode(told, goal, prepared.dataset.classes))
         trials = [c.trial for c in selection.candidates if not c.trial.failure]
+        answered = {t.name: t.answers for t in trials}
         said = judged.model.predict_proba(seen.X).argmax(axis=1)
         plain = model.predict_proba(goal.X).argmax(axis=1)
-        answered = {t.name: t.answers for t in trials}
         section |= compare_with_truth(sealed.reveal(selection), section, answered, said, plain)
 
     with whole_folder(folder) as beside:
@@ -233,15 +225,22 @@ def domains_of(prepared: Prepared, goal: Target, choice: Choice) -> Domains:
     )  # fmt: skip
 
 
-def keep_adapted(
+def keep(
     prepared: Prepared,
     domains: Domains,
-    adapter: Adapter,
-    head: Head,
+    adapters: Sequence[Adapter],
+    selection: Selection,
+    learned: Labelled | None,
     model: FittedModel,
     on_event: OnEvent,
 ) -> tuple[Kept, Plan]:
-    """Return a method with its ``head`` for the source, and its held-out answers there."""
+    """Return what was chosen as it answers for the source, with its held-out answers there.
+
+    What learned from labels of the target is not judged on the source: the plain model is.
+    """
+    own = learned is None or learned.name == selection.chosen
+    adapter = next((a for a in adapters if own and a.name == selection.chosen), NoAdaptation())
+    head = (selection.adapted if own else selection.plain).source
     costly = adapter.name != PLAIN
     chosen = plan(prepared.task, prepared.dataset.is_test, costly=costly)
     outcome, temperature = judge_adapter(adapter, domains, prepared, chosen, on_event)
@@ -289,86 +288,6 @@ def judge_adapter(
     held = [rows for _, rows in chosen.folds]
     outcome = Outcome(calibrated(logits, held, y), [0.0] * len(held))
     return outcome, fit_temperature(np.concatenate(logits), y[np.concatenate(held)])
-
-
-def describe(
-    prepared: Prepared,
-    goal: Target,
-    domains: Domains,
-    selection: Selection,
-    shift: Shift | None,
-    model: FittedModel,
-    learned: Labelled | None,
-) -> dict[str, Any]:
-    """Return the section ``adaptation`` of metrics.json, but for what labels of the target say."""
-    section = {
-        **selection.to_json(prepared.dataset.classes),
-        "source": {"name": prepared.dataset.name, "n": len(domains.source)},
-        "target": {"name": goal.data.name, "n": len(goal.data), "note": goal.data.note},
-        "shift": _seen(domains, goal, selection, shift, model, prepared.training()[1].groups),
-        "target_labels": None,
-        "proposals": None,
-        "labelled": None,
-    }
-    if learned is not None:
-        before = {name: section[name] for name in ("decision", "chosen", "sentence", "sure")}
-        section["labelled"] = {**learned.to_json(), "before": before}
-        decision = "not adapted" if learned.name == PLAIN else "adapted"
-        section |= {"decision": decision, "chosen": learned.name, "sentence": learned.sentence}
-    return section
-
-
-def proposals(
-    domains: Domains, goal: Target, model: FittedModel, budget: int
-) -> list[dict[str, Any]]:
-    """Say which images of the target to label."""
-    proba = model.predict_proba(goal.X)
-    said = proba.argmax(axis=1)
-    found = propose(domains, proba, budget)
-    return [p.to_json(goal.data.refs, said, model.classes) for p in found]
-
-
-def _seen(
-    domains: Domains,
-    goal: Target,
-    selection: Selection,
-    shift: Shift | None,
-    model: FittedModel,
-    groups: NDArray[np.int64] | None,
-) -> dict[str, Any]:
-    """Describe how the domains differ; of a single image nothing can be said."""
-    if shift is None:
-        text = "Whether a single image is of another kind cannot be told."
-        return {
-            "auc": None,
-            "auc_ci95": None,
-            "found": False,
-            "sentence": text,
-            "prior": None,
-            "least_like": [],
-            "unknown": None,
-            "map": {"source": [], "target": []},
-        }
-    said = model.predict_proba(goal.X).argmax(axis=1)
-    plain, winner = selection.candidates[0].trial, selection.winner.trial
-    priors = find_priors(
-        domains.y, winner.held_y, believed(winner, winner.held), believed(winner, winner.target),
-        seed=domains.seed,
-    )  # fmt: skip
-    _, held = hold_out(domains.y, groups, seed=domains.seed)  # as for the trials
-    unknown = find_unknown(
-        domains, shift, believed(plain, plain.held), believed(plain, plain.target), held=held
-    )
-    return {
-        **shift.to_json(goal.data.refs, domains.y, said, model.classes),
-        "prior": priors.to_json(model.classes),
-        "unknown": unknown.to_json(goal.data.refs),
-    }
-
-
-def believed(trial: Trial, logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Turn logits of a trial into beliefs, calibrated on held-out source rows."""
-    return np.asarray(softmax(logits / trial.temperature), np.float64)
 
 
 def _learn(
