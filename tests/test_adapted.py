@@ -654,6 +654,18 @@ def test_labels_given_back_decide(
         low, high = labelled["accuracy_ci95"]
         assert 0 <= low <= labelled["accuracy"] <= high + 1e-9
         assert section["target_labels"]["accuracy"] > 0.8
+        assert section["target_labels"]["n"] == 30 - n  # never scored on what it learned from
+
+
+def test_no_score_on_what_was_learned_from(
+    headstart, plain: Path, noisy: Path, proposed: Path, tmp_path: Path
+) -> None:
+    fill(proposed, tmp_path / "filled.csv")
+    headstart(
+        "adapt", plain, noisy, "--out", "run", *QUICK, "--labelled", "filled.csv",
+        "--target-labels", "filled.csv",
+    ).refused("no image but those that --labelled learns from")  # fmt: skip
+    assert not (tmp_path / "run").exists()
 
 
 def test_labels_given_back_that_the_source_lacks(

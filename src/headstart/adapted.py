@@ -148,6 +148,13 @@ def adapt(
     )
     told = labels_told(config, listed, target_labels, "--target-labels")
     few = labels_told(config, listed, labelled, "--labelled")
+    told = {place: label for place, label in told.items() if place not in few}
+    if target_labels is not None and not told:
+        raise ConfigError(
+            "--target-labels names no image but those that --labelled learns from: a score on "
+            "them would flatter.",
+            "Give labels of other images, or leave --target-labels out.",
+        )
     prepared = prepare(config, baseline=True, on_event=on_event)
     _refuse_strangers(few, prepared.dataset.classes)
     goal = embed_target(config, prepared.engine, listed, on_event)
