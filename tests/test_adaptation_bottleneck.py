@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.adaptation.bottleneck import DEEP, SourceFree, nearest_centre
+from headstart.adaptation.bottleneck import DEEP, Shot, nearest_centre
 from headstart.adaptation.domains import Domains
 from headstart.adaptation.loop import Schedule, Side, _deal, adapt_network
 from headstart.adaptation.objectives import HiddenLayer, SourceOnly
@@ -84,7 +84,7 @@ def test_more_features_than_images_features_that_say_nothing_and_an_absent_class
     constant[:, 3] = 1.0
     y = np.where(domains.y == 2, 1, domains.y)
     odd = replace(domains, source=constant, y=y, balanced=True)
-    for adapter in (DEEP[0], SourceFree()):
+    for adapter in (DEEP[0], Shot()):
         done = replace(adapter, steps=4).fit(odd)
         assert np.isfinite(done.target.logits(odd.target)).all()
 

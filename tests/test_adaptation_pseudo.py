@@ -5,7 +5,7 @@ import pytest
 
 from headstart.adaptation.align import Standardisation
 from headstart.adaptation.domains import Domains
-from headstart.adaptation.prototypes import T3A, Prototypes, soft_centroids, support_means, unit
+from headstart.adaptation.prototypes import T3A, Prototypes, soft_centroids, support_means
 from headstart.adaptation.pseudo import (
     LabelPropagation,
     SelfTraining,
@@ -13,6 +13,7 @@ from headstart.adaptation.pseudo import (
     similarity_graph,
     surest,
 )
+from headstart.transfer.moments import unit
 
 
 def test_the_surest_share_of_every_class():

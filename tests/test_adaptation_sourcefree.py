@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from headstart.adaptation.outcome import PLAIN
 from headstart.adaptation.sourcefree import (
     ADAPTERS,
-    PLAIN,
     T3A,
     Prototypes,
     Shot,

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from headstart.adaptation.outcome import PLAIN
 from headstart.adaptation.sealed import TargetLabels
-from headstart.adaptation.sourcefree import PLAIN, Selected, SourceFree, select_source_free
+from headstart.adaptation.sourcefree import Selected, SourceFree, select_source_free
 from headstart.artifact import MODEL_JSON, save_with_head
 from headstart.data.unlabelled import open_unlabelled
 from headstart.destination import destination, whole_folder

@@ -83,7 +83,7 @@ class Bottleneck:
 
 
 @dataclass(frozen=True)
-class SourceFree:
+class Shot:
     """SHOT: a source classifier whose head is kept, and a bottleneck that fits the target to it.
 
     The centres of the labels that the target gives itself are taken in the embedding, which is
@@ -363,8 +363,8 @@ _TUNED: dict[str, dict[str, float]] = {
 of DAN and JAN 1 and 10, of Deep CORAL 100 and 1000 (at 1 it does nothing), of AFN its own 0.05 and
 0.3. Smaller batches for the two slowest."""
 
-DEEP: tuple[Bottleneck | SourceFree, ...] = (
+DEEP: tuple[Bottleneck | Shot, ...] = (
     *(Bottleneck(*spec, **_TUNED.get(spec[0], {})) for spec in _SPECS),  # type: ignore[arg-type]
-    SourceFree(),
+    Shot(),
 )
 """The adapters of the deep family."""

@@ -146,7 +146,7 @@ def _draws(group: Ints, budget: int) -> list[tuple[Ints, int]]:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Way:
     """One way to answer for the target, checked on the labels.
 
     Attributes
@@ -181,7 +181,7 @@ class Labelled:
     drawn : bool
         Whether the images were drawn by :func:`propose`; otherwise the estimate holds for images
         like those that were labelled.
-    trials : list of Trial
+    trials : list of Way
         Every way that was tried.
     """
 
@@ -191,7 +191,7 @@ class Labelled:
     accuracy: float
     accuracy_ci95: Interval
     drawn: bool
-    trials: list[Trial]
+    trials: list[Way]
 
     @property
     def sentence(self) -> str:
@@ -295,7 +295,7 @@ def learn(
         name = _best(right, weight, np.arange(len(rows)))
         head = ready[name] if name in ready else _fitted(domains, shared, name, rows, labels)
     accuracy, interval = _share(np.concatenate(held), weight[order])
-    trials = [Trial(n, *_share(right[n], weight)) for n in names]
+    trials = [Way(n, *_share(right[n], weight)) for n in names]
     return Labelled(name, head, len(rows), accuracy, interval, stands_for is not None, trials)
 
 

@@ -11,9 +11,7 @@ from headstart.adaptation.linear import fit_source
 from headstart.adaptation.standard import AXES, Shared, Standard, sorted_rows
 from headstart.transfer.heads import CosineHead
 from headstart.transfer.logistic import Floats, softmax
-
-SHARPNESS = 20.0
-"""Logits per unit of cosine: a temperature of 0.05."""
+from headstart.transfer.moments import SHARPNESS, unit
 
 CLUSTER_AXES = 64
 """Widest shared axes that are clustered: on twelve pairs of styles 0.80 of the target were right,
@@ -120,11 +118,6 @@ def support_means(Z: Floats, belief: Floats, own: Floats, supports: int) -> Floa
         rows = np.flatnonzero(answer == c)
         means[c] += Z[rows[np.argsort(entropy[rows], kind="stable")[:supports]]].sum(axis=0)
     return unit(means)
-
-
-def unit(X: Floats) -> Floats:
-    """Scale rows to unit length."""
-    return X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-12)
 
 
 def _cosine(shared: Shared, directions: Floats) -> Adapted:

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from headstart.adaptation.outcome import PLAIN
 from headstart.adaptation.scores import (
     cluster_agreement,
     clusterings,
@@ -30,7 +31,7 @@ from headstart.transfer.moments import ROUNDS, SHARPNESS, Moments, group, unit
 
 Tick = Callable[[int, int], None]
 
-PLAIN, MILD = "no adaptation", "standardisation"
+MILD = "standardisation"
 
 
 @dataclass(frozen=True)

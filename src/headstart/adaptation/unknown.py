@@ -16,9 +16,11 @@ from scipy.stats import norm, rankdata
 from sklearn.neighbors import NearestNeighbors
 
 from headstart.adaptation.domains import Domains
+from headstart.adaptation.scores import entropy
 from headstart.adaptation.shift import Shift
 from headstart.adaptation.standard import Standard
 from headstart.judge.intervals import Interval
+from headstart.transfer.moments import unit
 
 Floats = NDArray[np.float64]
 Beliefs = NDArray[np.floating]
@@ -148,9 +150,10 @@ def strangeness(
 ) -> tuple[Floats, Floats]:
     """Score held-out source rows, ``(m,)``, and the target's, ``(n_t,)``; see ``find_unknown``."""
     own, other = _distances(domains)
+    parts: list[tuple[NDArray[np.floating], NDArray[np.floating]]]
     parts = [(own if held is None else own[held], other)]
     if len(held_proba) == len(parts[0][0]):
-        parts.append((_entropy(held_proba), _entropy(target_proba)))
+        parts.append((entropy(held_proba), entropy(target_proba)))
     known, asked = np.zeros(len(parts[0][0])), np.zeros(len(other))
     for source, target in parts:
         spread = max(float(source.std()), 1e-12)
@@ -189,17 +192,9 @@ def novel_share(source: Floats, target: Floats) -> tuple[float, Interval]:
 def _distances(domains: Domains) -> tuple[Floats, Floats]:
     """Mean distance to the nearest source rows: of the source's others, and of the target."""
     standard = Standard.fit(domains.source)
-    S, T = (_unit(standard(side)) for side in (domains.source, domains.target))
+    S, T = (unit(standard(side)) for side in (domains.source, domains.target))
     k = min(NEIGHBOURS, len(S) - 1)
     near = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(S)
     own, _ = near.kneighbors()  # without themselves
     other, _ = near.kneighbors(T)
     return own.mean(axis=1), other.mean(axis=1)
-
-
-def _entropy(proba: Beliefs) -> Floats:
-    return -(proba * np.log(np.maximum(proba, 1e-12))).sum(axis=1)
-
-
-def _unit(X: NDArray[np.floating]) -> Floats:
-    return np.asarray(X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-12))
