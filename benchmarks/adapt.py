@@ -40,7 +40,7 @@ from headstart.adaptation.families import adapters_of
 from headstart.adaptation.select import PLAIN, Selection, select
 from headstart.adaptation.shift import find_shift
 from headstart.adaptation.sourcefree import SourceFree, select_source_free
-from headstart.features.engines import worker_count
+from headstart.machine import worker_count
 from headstart.prepare import configure, prepare
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import fit_probe

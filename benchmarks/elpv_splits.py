@@ -19,8 +19,7 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from headstart.choose.candidates import Candidate
 from headstart.choose.workshop import Workshop
 from headstart.data.splits import block_folds, pairs
-from headstart.features.engines import worker_count
-from headstart.features.store import cache_folder
+from headstart.machine import cache_folder, worker_count
 from headstart.prepare import configure, prepare
 from headstart.transfer.finetune import fit
 

@@ -25,9 +25,10 @@ from PIL import Image
 from torchvision import transforms
 
 from headstart.backbones import resolve
-from headstart.features.engines import Kitchen, cosine, worker_count
+from headstart.features.engines import Kitchen, cosine
 from headstart.features.extract import extract
-from headstart.features.store import FeatureStore, cache_folder
+from headstart.features.store import FeatureStore
+from headstart.machine import cache_folder, worker_count
 
 
 def make_photos(source: Path, folder: Path, n: int) -> list[Path]:

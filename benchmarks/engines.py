@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 
 from headstart.backbones import resolve
-from headstart.features.engines import CPU_ENGINES, Bench, Kitchen, cosine, worker_count
+from headstart.features.engines import CPU_ENGINES, Bench, Kitchen, cosine
 from headstart.features.extract import extract
-from headstart.features.store import FeatureStore, cache_folder
+from headstart.features.store import FeatureStore
+from headstart.machine import cache_folder, worker_count
 
 
 def main() -> None:

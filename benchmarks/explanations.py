@@ -19,10 +19,11 @@ from PIL import Image
 
 from headstart.backbones import DEFAULT, resolve
 from headstart.data.sources import open_source
-from headstart.features.engines import Kitchen, worker_count
+from headstart.features.engines import Kitchen
 from headstart.features.extract import extract
-from headstart.features.store import FeatureStore, cache_folder
+from headstart.features.store import FeatureStore
 from headstart.judge import explain as ex
+from headstart.machine import cache_folder, worker_count
 from headstart.transfer import FittedModel
 from headstart.transfer.heads import HEADS, LinearHead
 from headstart.transfer.logistic import softmax

@@ -19,7 +19,7 @@ import torch
 
 from headstart.backbones import resolve
 from headstart.backbones.cutting import Prefix, cut_before, suffix, unfrozen
-from headstart.features.engines import worker_count
+from headstart.machine import worker_count
 from headstart.transfer.checkpoint import Forgetful
 from headstart.transfer.finetune import zero_head
 from headstart.transfer.loop import Loop

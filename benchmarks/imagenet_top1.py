@@ -15,9 +15,10 @@ from pathlib import Path
 import torch
 
 from headstart.backbones import resolve
-from headstart.features.engines import Kitchen, worker_count
+from headstart.features.engines import Kitchen
 from headstart.features.extract import extract
-from headstart.features.store import FeatureStore, cache_folder
+from headstart.features.store import FeatureStore
+from headstart.machine import cache_folder, worker_count
 
 
 def main() -> None:

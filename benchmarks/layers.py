@@ -16,11 +16,12 @@ import numpy as np
 from headstart.backbones import resolve
 from headstart.backbones.stages import Stages, StagesRef, macs
 from headstart.choose.layers import study
-from headstart.features.engines import Kitchen, worker_count
+from headstart.features.engines import Kitchen
 from headstart.features.extract import extract
-from headstart.features.store import FeatureStore, cache_folder
+from headstart.features.store import FeatureStore
 from headstart.judge.crossval import Task
 from headstart.judge.estimate import Plan, plan
+from headstart.machine import cache_folder, worker_count
 from headstart.prepare import Config, prepare
 
 

@@ -23,11 +23,11 @@ from threadpoolctl import threadpool_limits
 
 from headstart.choose.rank import Entrant, pick_by_fold, rank
 from headstart.data.splits import stratified_folds
-from headstart.features.engines import worker_count
 from headstart.features.speed import seconds_per_1000
 from headstart.judge.baselines import HOG, RANDOM_NETWORK, pixel_baselines
 from headstart.judge.crossval import Task
 from headstart.judge.estimate import plan
+from headstart.machine import worker_count
 from headstart.prepare import configure, prepare
 from headstart.transfer.probe import fit_probe
 

@@ -17,11 +17,11 @@ from torch import nn
 import headstart as hs
 from headstart.adaptation.batchnorm import batch_norms, embed, entropy_slope, estimate, sharpen
 from headstart.adaptation.testtime import KINDS, adapt_to_inputs, moved_class, only_class
-from headstart.artifact import save_model
 from headstart.backbones import resolve
 from headstart.cli import run as run_command
 from headstart.errors import ArtifactError, ConfigError
 from headstart.events import Event
+from headstart.folder.model import save_model
 from headstart.transfer import FittedModel, Moments
 from headstart.transfer.heads import CentroidHead, LinearHead
 from headstart.transfer.logistic import softmax

@@ -26,8 +26,8 @@ from headstart.adaptation.align import NoAdaptation
 from headstart.adaptation.outcome import Selection
 from headstart.adaptation.sealed import TargetLabels
 from headstart.adaptation.sourcefree import Selected
-from headstart.artifact import save_with_head
 from headstart.cli import run as run_command
+from headstart.folder.model import save_with_head
 from headstart.judge.estimate import plan
 
 HEADSTART = [sys.executable, "-c", "from headstart.cli import main; main()"]

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save_file
 
 import headstart as hs
-from headstart.artifact import _checksum, load_model
 from headstart.errors import ArtifactError
+from headstart.folder.model import _checksum, load_model
 
 
 @pytest.fixture

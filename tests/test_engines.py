@@ -26,9 +26,8 @@ from headstart.features.engines import (
     cosine,
     fastest,
     space,
-    worker_count,
 )
-from headstart.features.store import cache_folder
+from headstart.machine import cache_folder, worker_count
 
 DEFAULT = resolve("efficientnet-lite0")
 

@@ -16,7 +16,8 @@ from headstart.backbones import resolve
 from headstart.events import Event
 from headstart.features.engines import Engine, Kitchen, TorchEngine
 from headstart.features.extract import Features, extract
-from headstart.features.store import FeatureStore, cache_folder
+from headstart.features.store import FeatureStore
+from headstart.machine import cache_folder
 
 
 @pytest.fixture(scope="module")

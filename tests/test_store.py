@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from headstart.features.store import FeatureStore, cache_folder
+from headstart.features.store import FeatureStore
+from headstart.machine import cache_folder
 
 WRITER = """
 import sys

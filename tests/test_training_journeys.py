@@ -18,7 +18,7 @@ import pytest
 import headstart as hs
 from conftest import draw_folder
 from headstart.events import Event
-from headstart.features.store import cache_folder
+from headstart.machine import cache_folder
 
 SMALL = {"epochs": 2, "unfreeze": "3", "size": 64}
 

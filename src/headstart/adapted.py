@@ -27,19 +27,19 @@ from headstart.adaptation.select import PLAIN, Selection, select
 from headstart.adaptation.shift import find_shift
 from headstart.adapted_section import describe, proposals
 from headstart.data.unlabelled import STANDS_FOR, open_unlabelled, read_weights
-from headstart.destination import destination, whole_folder
 from headstart.errors import ConfigError, DataError
 from headstart.events import Event, OnEvent, ignore
-from headstart.features.engines import worker_count
-from headstart.features.store import cache_folder
+from headstart.folder.files import whole_folder, write_rows
+from headstart.folder.place import destination
 from headstart.job import Judged, fit, judge_model, timed, write_run
 from headstart.judge.crossval import Outcome, calibrated, in_threads
 from headstart.judge.estimate import Plan, plan
 from headstart.kept import Kept
+from headstart.machine import cache_folder, worker_count
 from headstart.prepare import Prepared, configure, prepare
 from headstart.report import render
 from headstart.report.adaptation_pictures import collect_adaptation
-from headstart.run import Run, write_rows
+from headstart.run import Run
 from headstart.targets import (
     UNLABELLED,
     Target,
@@ -142,7 +142,7 @@ def adapt(
 
         trained_by = network_methods(None if methods == AUTO else adapters)
     labels = (target_labels, labelled)
-    folder = destination(config, out, overwrite, target=str(target), labels=labels)
+    folder = destination(config.data, out, overwrite, target=str(target), labels=labels)
     listed = open_unlabelled(
         target, x=config.x, encoding=config.encoding, cache_dir=cache_folder(), on_event=on_event
     )

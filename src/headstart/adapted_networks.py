@@ -28,12 +28,11 @@ from headstart.choose.candidates import Candidate
 from headstart.choose.workshop import Workshop
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent
-from headstart.features.engines import worker_count
-from headstart.features.store import cache_folder
 from headstart.judge.crossval import Outcome, Task, calibrated
 from headstart.judge.estimate import Plan
 from headstart.kept import Kept
-from headstart.prepare import Config, Prepared, resolve_device
+from headstart.machine import cache_folder, resolve_device, worker_count
+from headstart.prepare import Config, Prepared
 from headstart.targets import METHOD
 from headstart.targets import Target as Goal
 from headstart.transfer import FittedModel

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from headstart.features.engines import worker_count
 from headstart.judge.abstention import Abstention, cross_fitted, transferred
 from headstart.judge.calibration import false_alarms
 from headstart.judge.crossval import judge_folds
 from headstart.judge.estimate import TRANSFER, Judgement
 from headstart.judge.label_issues import find_label_issues, gain_of_mending
 from headstart.kept import HeldOut, Kept
+from headstart.machine import worker_count
 from headstart.prepare import Config, Prepared
 from headstart.transfer import FittedModel
 from headstart.transfer.familiar import KIND

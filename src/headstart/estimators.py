@@ -16,9 +16,10 @@ from threadpoolctl import threadpool_limits
 from headstart.backbones import DEFAULT, IDENTITY, resolve
 from headstart.data.splits import pairs, stratified_folds
 from headstart.errors import DataError
-from headstart.features.engines import Kitchen, worker_count
+from headstart.features.engines import Kitchen
 from headstart.features.extract import extract
-from headstart.features.store import FeatureStore, cache_folder
+from headstart.features.store import FeatureStore
+from headstart.machine import cache_folder, worker_count
 from headstart.transfer.probe import fit_probe
 
 

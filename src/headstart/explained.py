@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 
 from headstart.errors import HeadstartError
-from headstart.features.engines import Kitchen, worker_count
-from headstart.features.store import cache_folder
+from headstart.features.engines import Kitchen
 from headstart.judge.estimate import Judgement
 from headstart.judge.explain import choose, explain, integrity, mapper, mapper_of, overlay
 from headstart.kept import Kept
+from headstart.machine import cache_folder, worker_count
 from headstart.prepare import Prepared
 from headstart.transfer import FittedModel
 

@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from headstart.data.dataset import Finding
-from headstart.destination import Unfinished, destination, whole_folder
 from headstart.doubts import Doubts, doubt
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.explained import explanations
-from headstart.features.engines import worker_count
+from headstart.findings import Finding
+from headstart.folder.files import whole_folder, write_json
+from headstart.folder.place import destination
+from headstart.folder.unfinished import Unfinished
 from headstart.judge.crossval import judge_folds
 from headstart.judge.curve import learning_curve
 from headstart.judge.estimate import TRANSFER, Judgement, Plan, assess, plan
 from headstart.judge.order import check_order
+from headstart.machine import worker_count
 from headstart.prepare import LAYERS, Config, Prepared, backbones_of, configure, prepare
 from headstart.record import (
     counts,
@@ -39,7 +41,6 @@ from headstart.record import (
     timing,
     write_history,
     write_issues,
-    write_json,
     write_model,
     write_predictions,
 )
@@ -98,7 +99,7 @@ def train(
     start = time.perf_counter()
     began = time.monotonic()
     config = configure(data, options)
-    folder = destination(config, out, overwrite)
+    folder = destination(config.data, out, overwrite)
     config, picked = choose_backbone(config, on_event)
     prepared = prepare(config, baseline=True, on_event=on_event)
     clock = {"embed_s": prepared.features.seconds, "prepare_s": prepared.backbone_seconds}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.dataset import Finding
 from headstart.features.engines import Engine
+from headstart.findings import Finding
 from headstart.judge.crossval import Outcome
 from headstart.transfer import FittedModel
 

@@ -11,10 +11,10 @@ from threadpoolctl import threadpool_limits
 from headstart.choose.candidates import PROBE, Candidate, Entry, record
 from headstart.choose.layers import judge_combination
 from headstart.events import Event, OnEvent
-from headstart.features.engines import worker_count
 from headstart.judge.crossval import judge_folds
 from headstart.judge.estimate import Plan
 from headstart.kept import HeldOut, Kept
+from headstart.machine import worker_count
 from headstart.prepare import LAYERS, Config, Prepared
 from headstart.studies import embed_stages
 from headstart.transfer import Familiarity, FittedModel

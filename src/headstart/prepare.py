@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.artifact import refuse_unsavable
 from headstart.backbones import DEFAULT, Ref, available, resolve
 from headstart.data.checks import (
     check_classes,
@@ -23,14 +21,17 @@ from headstart.data.checks import (
     find_copies,
     merge_groups,
 )
-from headstart.data.dataset import Dataset, Finding
+from headstart.data.dataset import Dataset
 from headstart.data.sources import open_source
 from headstart.errors import ConfigError, DataError
 from headstart.events import Event, OnEvent, ignore
-from headstart.features.engines import Engine, Kitchen, worker_count
+from headstart.features.engines import Engine, Kitchen
 from headstart.features.extract import Features, extract
-from headstart.features.store import FeatureStore, cache_folder
+from headstart.features.store import FeatureStore
+from headstart.findings import Finding
+from headstart.folder.model import refuse_unsavable
 from headstart.judge.crossval import Task
+from headstart.machine import cache_folder, resolve_device, worker_count
 from headstart.transfer.recipe import FROM_SCRATCH, Recipe, from_options
 from headstart.transfer.recipe import METHODS as TRAINING_METHODS
 from headstart.transfer.recipe import NAMES as RECIPE_NAMES
@@ -323,20 +324,3 @@ def note_unreadable(config: Config, unreadable: list[tuple[str, str]], n: int) -
 
 def _kept(groups: NDArray[np.str_] | None, keep: NDArray[np.bool_]) -> NDArray[np.str_] | None:
     return None if groups is None else groups[keep]
-
-
-def resolve_device(asked: str) -> str:
-    """Resolve ``auto`` without importing torch where no driver is installed."""
-    if asked == "cpu" or (asked == "auto" and not _has_driver()):
-        return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if asked == "cuda":
-        raise ConfigError("--device cuda: torch sees no CUDA device here.", "Use --device cpu.")
-    return "cpu"
-
-
-def _has_driver() -> bool:
-    return Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart._version import __version__
-from headstart.artifact import save_model
-from headstart.data.dataset import Finding
-from headstart.features.engines import describe, worker_count
+from headstart.features.engines import describe
 from headstart.features.extract import Features
+from headstart.findings import Finding
+from headstart.folder.model import save_model
 from headstart.judge.estimate import Judgement
+from headstart.machine import worker_count
 from headstart.prepare import Config, Prepared
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice
@@ -28,6 +29,7 @@ from headstart.transfer.probe import Choice
 if TYPE_CHECKING:
     from headstart.kept import Kept
     from headstart.transfer.parts import Point
+
 
 SCHEMA = 1
 
@@ -211,8 +213,3 @@ def record(config: Config, prepared: Prepared) -> dict[str, Any]:
         },
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write plain values, for people to read too."""
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", "utf-8")

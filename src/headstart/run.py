@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.adaptation.testtime import adapt_to_inputs, check_kind
-from headstart.artifact import SavedModel, load_model
 from headstart.data.inputs import expand
 from headstart.data.sources import open_source
 from headstart.errors import ArtifactError, DataError
 from headstart.events import Event, Level, OnEvent, ignore
-from headstart.features.engines import Engine, Kitchen, worker_count
+from headstart.features.engines import Engine, Kitchen
 from headstart.features.extract import Features, extract
-from headstart.features.store import FeatureStore, cache_folder
+from headstart.features.store import FeatureStore
+from headstart.folder.model import SavedModel, load_model
 from headstart.judge.estimate import scores
 from headstart.judge.intervals import wilson
+from headstart.machine import cache_folder, worker_count
 from headstart.report import render
 from headstart.tasks.classification import Classification
 from headstart.transfer import FittedModel
@@ -295,19 +295,6 @@ def _prediction(
         unfamiliar,
         abstained=None if least is None else bool(p[best] < least),
     )
-
-
-def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write rows of predictions as CSV or, for ``.jsonl``, as JSON lines; whole or not at all."""
-    beside = path.with_name(path.name + ".partial")
-    with beside.open("w", encoding="utf-8", newline="") as out:
-        if path.suffix.lower() in (".jsonl", ".ndjson"):
-            out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        else:
-            table = csv.DictWriter(out, rows[0] if rows else ["path"])
-            table.writeheader()
-            table.writerows(rows)
-    beside.replace(path)
 
 
 def _confusion(

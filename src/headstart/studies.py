@@ -16,20 +16,21 @@ import numpy as np
 
 from headstart.choose.rank import Entrant, Ranking, pick_by_fold
 from headstart.choose.rank import rank as rank_entrants
-from headstart.data.dataset import Finding
-from headstart.destination import destination, whole_folder
 from headstart.events import Event, OnEvent, ignore
-from headstart.features.engines import Engine, Kitchen, worker_count
+from headstart.features.engines import Engine, Kitchen
 from headstart.features.extract import Features, extract
 from headstart.features.speed import seconds_per_1000
-from headstart.features.store import FeatureStore, cache_folder
+from headstart.features.store import FeatureStore
+from headstart.findings import Finding
+from headstart.folder.files import whole_folder, write_json
+from headstart.folder.place import destination
 from headstart.judge.baselines import RANDOM_NETWORK, pixel_baselines
 from headstart.judge.crossval import Outcome
 from headstart.judge.curve import label_curve
 from headstart.judge.estimate import Plan, plan
 from headstart.kept import Kept
-from headstart.prepare import Config, Prepared, backbones_of, configure, prepare, resolve_device
-from headstart.record import write_json
+from headstart.machine import cache_folder, resolve_device, worker_count
+from headstart.prepare import Config, Prepared, backbones_of, configure, prepare
 from headstart.report.study import render_study
 
 PathLike = str | Path
@@ -69,7 +70,7 @@ def rank(
         Before anything is written.
     """
     config = configure(data, {**options, "backbone": backbones, "method": "probe"})
-    folder = destination(config, out, overwrite, study="rank")
+    folder = destination(config.data, out, overwrite, study="rank")
     prepared = prepare(config, baseline=False, several=True, on_event=on_event)
     ranking = _ranked(entrants(prepared, on_event), prepared, on_event)
     document = ranking.to_json(data=_name(config), classes=prepared.dataset.classes)
@@ -97,7 +98,7 @@ def layers(
     from headstart.choose.layers import study
 
     config = configure(data, {**options, "method": "probe"})
-    folder = destination(config, out, overwrite, study="layers")
+    folder = destination(config.data, out, overwrite, study="layers")
     prepared = prepare(config, baseline=True, on_event=on_event)
     _, features = embed_stages(prepared, config, on_event)
     stages, shares = Stages(prepared.ref.load()), macs(prepared.ref.load())
@@ -139,7 +140,7 @@ def curve(
         ``curve.json`` (docs/architecture.md), and ``folder``.
     """
     config = configure(data, {**options, "method": "probe"})
-    folder = destination(config, out, overwrite, study="curve")
+    folder = destination(config.data, out, overwrite, study="curve")
     prepared = prepare(config, baseline=True, on_event=on_event)
     X, task = prepared.training()
     found = label_curve(

@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.checks import find_copies
-from headstart.data.dataset import Finding
 from headstart.data.unlabelled import Unlabelled, read_labels
 from headstart.errors import DataError
 from headstart.events import OnEvent
-from headstart.features.engines import Engine, worker_count
+from headstart.features.engines import Engine
 from headstart.features.extract import Features, extract
-from headstart.features.store import FeatureStore, cache_folder
+from headstart.features.store import FeatureStore
+from headstart.findings import Finding
 from headstart.judge.calibration import false_alarms
 from headstart.judge.crossval import Task
+from headstart.machine import cache_folder, worker_count
 from headstart.prepare import Config, Prepared, note_unreadable
 from headstart.run import answer
 from headstart.transfer import Familiarity, FittedModel, Moments

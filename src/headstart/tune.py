@@ -26,15 +26,14 @@ from headstart.choose.candidates import (
 from headstart.choose.compete import STOPPED, Trial, explore, try_out
 from headstart.choose.plan import duration
 from headstart.choose.workshop import Workshop
-from headstart.data.dataset import Finding
 from headstart.errors import BackboneError
 from headstart.events import Event, OnEvent
-from headstart.features.engines import worker_count
-from headstart.features.store import cache_folder
+from headstart.findings import Finding
 from headstart.judge.crossval import Outcome, judge_folds
 from headstart.judge.estimate import SMALL, Plan
 from headstart.kept import HeldOut, Kept
-from headstart.prepare import Config, Prepared, resolve_device
+from headstart.machine import cache_folder, resolve_device, worker_count
+from headstart.prepare import Config, Prepared
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import ALPHAS, FINAL, Tuned, finish, fit, probabilities

@@ -20,17 +20,17 @@ from threadpoolctl import threadpool_limits
 from headstart.adaptation.outcome import PLAIN
 from headstart.adaptation.sealed import TargetLabels
 from headstart.adaptation.sourcefree import Selected, SourceFree, select_source_free
-from headstart.artifact import MODEL_JSON, save_with_head
 from headstart.data.unlabelled import open_unlabelled
-from headstart.destination import destination, whole_folder
 from headstart.errors import ArtifactError, ConfigError
 from headstart.events import Event, OnEvent
-from headstart.features.store import cache_folder
+from headstart.folder.files import whole_folder, write_json, write_rows
+from headstart.folder.model import MODEL_JSON, save_with_head
+from headstart.folder.place import destination
+from headstart.machine import cache_folder
 from headstart.prepare import Config
-from headstart.record import write_json
 from headstart.report import render
 from headstart.report.adaptation_pictures import collect_adaptation
-from headstart.run import Run, write_rows
+from headstart.run import Run
 from headstart.targets import Target, answers, encode, labels_told, model_for, read_target
 from headstart.transfer import FittedModel
 from headstart.truth import compare_with_truth
@@ -78,7 +78,7 @@ def adapt_run(
             "Train it again with this version (method layers keeps nothing), or give the labelled "
             "images as SOURCE.",
         )
-    folder = destination(config, out, overwrite, target=str(target), labels=[target_labels])
+    folder = destination(config.data, out, overwrite, target=str(target), labels=[target_labels])
     listed = open_unlabelled(
         target, x=config.x, encoding=config.encoding, cache_dir=cache_folder(), on_event=on_event
     )

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from headstart.errors import ArtifactError, ConfigError
 from headstart.events import Event, OnEvent, ignore
-from headstart.features.engines import worker_count
+from headstart.machine import worker_count
 from headstart.transfer import FittedModel
 from headstart.transfer.recipe import FROM_SCRATCH
 

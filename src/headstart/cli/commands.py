@@ -498,7 +498,8 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict images: one row per input, in order."""
-    from headstart.run import Run, write_rows
+    from headstart.folder.files import write_rows
+    from headstart.run import Run
 
     if out is not None and out.suffix.lower() not in (".csv", ".jsonl", ".ndjson"):
         raise ConfigError(f"--out {str(out)!r} is neither .csv nor .jsonl.", "Name it one of them.")
@@ -606,7 +607,8 @@ def cache(
     """Show or clear the cache of features, converted networks and unpacked data."""
     import shutil
 
-    from headstart.features.store import FeatureStore, cache_folder
+    from headstart.features.store import FeatureStore
+    from headstart.machine import cache_folder
 
     folder = cache_folder()
     if clear:

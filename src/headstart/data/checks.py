@@ -11,8 +11,9 @@ from scipy.fft import dctn
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from headstart.data.dataset import Dataset, Finding
+from headstart.data.dataset import Dataset
 from headstart.errors import DataError
+from headstart.findings import Finding
 
 NEAR_BITS = 6
 """pHash distance, of 64 bits, up to which two images may be copies (Zauner 2010 uses about 10 % of

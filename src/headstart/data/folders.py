@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.data import tables
-from headstart.data.dataset import Finding
 from headstart.data.formats import is_table
 from headstart.data.tables import TEST, TRAINING, VALIDATION, Columns, Rows
 from headstart.errors import DataError
+from headstart.findings import Finding
 from headstart.modalities.image import ImageModality
 
 LAYOUTS = (

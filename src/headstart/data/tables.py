@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from headstart.data.dataset import Finding
 from headstart.data.formats import Table, read_cells
 from headstart.errors import ConfigError, DataError
+from headstart.findings import Finding
 
 PATH_COLUMNS = (
     *("path", "file", "filename", "file_name", "filepath", "image", "image_path", "img", "id"),

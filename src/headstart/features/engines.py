@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]  # (B, H, W, 3)
 Vectors = NDArray[np.float32]  # (B, dim)
 Forward = Callable[[Pixels], Vectors]
-
 FORMAT = "2"
 """Part of every key: raise it when anything here changes the numbers."""
 PARITY = 0.999
@@ -51,14 +50,6 @@ PARITY = 0.999
 WORTH = 1.2
 """A reduced precision must be this much faster than the fastest float32 engine to be chosen."""
 CPU_ENGINES = ("openvino-float32", "openvino-bfloat16", "torch-float32", "torch-bfloat16")
-
-
-def worker_count() -> int:
-    """Cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        return os.cpu_count() or 1
 
 
 class Source(Protocol):

@@ -8,23 +8,14 @@ that cannot be used (full disk, no permission) is never a reason to stop: the ru
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 MAX_BYTES = 8 * 2**30
 """Bound on the file; the oldest entries go first. 8 GiB holds about 450,000 images."""
-
-
-def cache_folder() -> Path:
-    """``$HEADSTART_CACHE``, or the platform's cache folder."""
-    named = os.environ.get("HEADSTART_CACHE")
-    return Path(named).expanduser() if named else user_cache_path("headstart")
 
 
 @dataclass(frozen=True)

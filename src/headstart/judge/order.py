@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from headstart.data.dataset import Finding
 from headstart.data.splits import block_folds, pairs
+from headstart.findings import Finding
 from headstart.judge.crossval import Ints, Task, in_threads
 from headstart.judge.intervals import wilson
 from headstart.transfer.probe import Choice

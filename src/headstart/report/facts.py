@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from headstart.artifact import HEAD_FILE, MODEL_JSON
 from headstart.backbones import Card
 from headstart.errors import ArtifactError
+from headstart.folder.model import HEAD_FILE, MODEL_JSON
 from headstart.judge import metrics as scores
 from headstart.judge.intervals import Interval, wilson
 from headstart.report.adaptation_facts import Adaptation, read_adaptation

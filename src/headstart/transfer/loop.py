@@ -23,7 +23,8 @@ from torch.nn import functional as F
 from headstart.transfer.checkpoint import Keeper, State
 from headstart.transfer.crew import Crew, crew, out_of_memory, seeded
 from headstart.transfer.network import Network
-from headstart.transfer.parts import DivergedError, Inputs, Objective, OnPoint, Point, Rows, Trained
+from headstart.transfer.objective import Objective
+from headstart.transfer.parts import DivergedError, Inputs, OnPoint, Point, Rows, Trained
 from headstart.transfer.recipe import Recipe, pace
 
 Part = tuple[Tensor, Tensor]  # inputs and targets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,6 +15,13 @@ from headstart.errors import ConfigError
 from headstart.transfer import losses
 from headstart.transfer.network import Network
 from headstart.transfer.recipe import Recipe
+
+
+class Objective(Protocol):
+    """What is minimised: (features (B, D), logits (B, K), target (B,) or (B, K)) -> scalar."""
+
+    def __call__(self, network: Network, features: Tensor, logits: Tensor, y: Tensor, /) -> Tensor:
+        """Return the mean loss of a batch, penalties included."""
 
 
 @dataclass(frozen=True)

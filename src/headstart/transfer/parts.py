@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
-
-if TYPE_CHECKING:
-    from headstart.transfer.network import Network
 
 Rows = NDArray[np.int64]
 
@@ -24,13 +20,6 @@ class Inputs(Protocol):
 
     def varied(self, rows: Rows, rng: np.random.Generator) -> NDArray[np.generic]:
         """Return the rows as augmentation shows them this once."""
-
-
-class Objective(Protocol):
-    """What is minimised: (features (B, D), logits (B, K), target (B,) or (B, K)) -> scalar."""
-
-    def __call__(self, network: Network, features: Tensor, logits: Tensor, y: Tensor, /) -> Tensor:
-        """Return the mean loss of a batch, penalties included."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from headstart.backbones.stages import StagesRef
     from headstart.backbones.vision import VisionBackbone
 
+
 SCHEMA = 1
 REBUILT = ("timm", "torchvision")
 FAMILIAR = ("centroids", "basis", "discount")

@@ -1,0 +1,89 @@
+"""Where a run folder goes; what could not be written later is refused now."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from headstart.errors import ConfigError
+
+
+def destination(
+    data: str,
+    out: str | Path | None,
+    overwrite: bool,
+    *,
+    study: str = "",
+    target: str = "",
+    labels: Sequence[str | Path | None] = (),
+) -> Path:
+    """Decide the folder of a run (or study), and refuse now what could not be written later.
+
+    Parameters
+    ----------
+    data : str
+        What is read.
+    study : str
+        ``"rank"``, ``"layers"`` or ``"curve"``; a run otherwise.
+    target : str
+        Of an adaptation: the data it goes to.
+    labels : sequence of paths
+        What else is read; the table of proposals may have been filled in where it was written.
+    """
+    suffix = f"to-{_stem(target)}" if target else study
+    folder = _default_folder(data, overwrite, suffix) if out is None else Path(out)
+    for read in filter(None, (data, target, *labels)):
+        _refuse_the_data(str(read), folder)
+    if folder.exists() and not overwrite:
+        raise ConfigError(
+            f"The output {str(folder)!r} exists.", "Choose another --out, or pass --overwrite."
+        )
+    mark = Path(f"{study}.json") if study else Path("model", "model.json")
+    if folder.exists() and not (folder / mark).exists():
+        kind = f"the folder of a {study} study" if study else "a run folder"
+        raise ConfigError(
+            f"{str(folder)!r} is not {kind}, so --overwrite will not replace it.",
+            "Choose another --out.",
+        )
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder.parent):
+            pass
+    except OSError as cause:
+        raise ConfigError(
+            f"Cannot write to {str(folder.parent)!r}: {cause.strerror or cause}.",
+            "Choose another folder with --out.",
+        ) from cause
+    return folder
+
+
+def _default_folder(data: str, overwrite: bool, suffix: str) -> Path:
+    """``runs/NAME-SUFFIX``; unless it may be overwritten, with the first number that is free."""
+    stem = _stem(data)
+    stem = f"{stem}-{suffix}" if suffix else stem
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    folders = (Path("runs") / name for name in names)
+    return next(f for f in folders if overwrite or not f.exists())
+
+
+def _stem(data: str) -> str:
+    given = Path(data.removeprefix("builtin:")).resolve().name
+    return given.partition(".")[0] or "run"
+
+
+def _refuse_the_data(data: str, folder: Path) -> None:
+    """Refuse a run folder that is, holds or lies in the data: it would mix or lose the data."""
+    source, target = Path(data).resolve(), folder.resolve()
+    if not source.exists():
+        return
+    if (
+        target == source
+        or target in source.parents
+        or (source.is_dir() and source in target.parents)
+    ):
+        raise ConfigError(
+            f"The output {str(folder)!r} and the data {data!r} lie in one another.",
+            "Choose an --out elsewhere.",
+        )

@@ -1,0 +1,88 @@
+"""The folder of an interrupted run, from which ``--resume`` goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from headstart.errors import ConfigError
+from headstart.events import Event, OnEvent
+from headstart.folder.files import WRITING
+
+UNFINISHED = ".headstart-unfinished-"
+IDENTITY = "identity.json"
+
+
+class Unfinished:
+    """The folder beside a run folder to be, where checkpoints lie until that is written.
+
+    Parameters
+    ----------
+    run : Path
+        The run folder to be.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self.folder = run.with_name(f"{UNFINISHED}{run.name}")
+
+    def begin(self, identity: dict[str, Any], resume: bool, on_event: OnEvent) -> None:
+        """Start anew, or go on where an interrupted run of the same data and options stopped.
+
+        Raises
+        ------
+        ConfigError
+            ``resume`` with other data or options than the interrupted run had.
+        """
+        before = self._identity()
+        if before is not None and not resume:
+            text = "An interrupted run is discarded; with --resume it would have been continued."
+            on_event(Event("planning", message=text, level="note"))
+            self.clear()
+        if before is not None and resume:
+            self._compare(before, identity)
+            for half_written in self.run.parent.glob(f"{WRITING}{self.run.name}-*"):
+                shutil.rmtree(half_written, ignore_errors=True)
+        if before is None:
+            self.clear()  # whatever lies there, nobody knows what it is of
+        if before is None and resume:
+            text = "There is no interrupted training to resume; cached features are used as ever."
+            on_event(Event("planning", message=text, level="note"))
+        try:
+            self.folder.mkdir(exist_ok=True)
+            (self.folder / IDENTITY).write_text(json.dumps(identity, indent=1), "utf-8")
+        except OSError as cause:
+            raise ConfigError(
+                f"Cannot write checkpoints to {str(self.folder)!r}: {cause.strerror or cause}.",
+                "Free some space or choose another --out.",
+            ) from cause
+
+    def clear_if_empty(self) -> None:
+        """Remove it unless there is something to resume."""
+        if {p.name for p in self.folder.glob("*")} <= {IDENTITY}:
+            self.clear()
+
+    def clear(self) -> None:
+        """Remove it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _identity(self) -> dict[str, Any] | None:
+        try:
+            return dict(json.loads((self.folder / IDENTITY).read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+        apart = [
+            f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
+            for name in sorted(before.keys() | now.keys())
+            if before.get(name) != now.get(name)
+        ]
+        if apart:
+            raise ConfigError(
+                f"--resume: the interrupted run in {str(self.run)!r} was another one: "
+                f"{'; '.join(apart)}.",
+                "Give the same data and options, or leave out --resume to start anew.",
+            )
