@@ -41,7 +41,8 @@ from headstart.adaptation.select import PLAIN, Selection, select
 from headstart.adaptation.shift import find_shift
 from headstart.adaptation.sourcefree import SourceFree, select_source_free
 from headstart.machine import worker_count
-from headstart.prepare import configure, prepare
+from headstart.prepare.config import configure
+from headstart.prepare.source import prepare
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import fit_probe
 

@@ -20,7 +20,8 @@ from headstart.choose.candidates import Candidate
 from headstart.choose.workshop import Workshop
 from headstart.data.splits import block_folds, pairs
 from headstart.machine import cache_folder, worker_count
-from headstart.prepare import configure, prepare
+from headstart.prepare.config import configure
+from headstart.prepare.source import prepare
 from headstart.transfer.finetune import fit
 
 

@@ -32,7 +32,8 @@ from headstart.judge.crossval import Outcome, Task, best_of, judge_folds
 from headstart.judge.curve import label_curve
 from headstart.judge.estimate import TRANSFER, Judgement, Plan, assess, plan
 from headstart.judge.intervals import clopper_pearson
-from headstart.prepare import configure, prepare
+from headstart.prepare.config import configure
+from headstart.prepare.source import prepare
 
 Spaces = dict[str, np.ndarray]
 

@@ -22,7 +22,8 @@ from headstart.features.store import FeatureStore
 from headstart.judge.crossval import Task
 from headstart.judge.estimate import Plan, plan
 from headstart.machine import cache_folder, worker_count
-from headstart.prepare import Config, prepare
+from headstart.prepare.config import Config
+from headstart.prepare.source import prepare
 
 
 def folds_of(task: Task, is_test: np.ndarray, repeats: int) -> Plan:

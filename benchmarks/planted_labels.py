@@ -19,7 +19,8 @@ import numpy as np
 
 from headstart.judge.crossval import Task, judge_folds
 from headstart.judge.label_issues import find_label_issues, gain_of_mending
-from headstart.prepare import configure, prepare
+from headstart.prepare.config import configure
+from headstart.prepare.source import prepare
 from headstart.transfer.probe import choose_head
 
 FILTERS = (

@@ -28,7 +28,8 @@ from headstart.judge.baselines import HOG, RANDOM_NETWORK, pixel_baselines
 from headstart.judge.crossval import Task
 from headstart.judge.estimate import plan
 from headstart.machine import worker_count
-from headstart.prepare import configure, prepare
+from headstart.prepare.config import configure
+from headstart.prepare.source import prepare
 from headstart.transfer.probe import fit_probe
 
 BACKBONES = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")

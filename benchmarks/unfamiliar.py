@@ -18,7 +18,8 @@ from sklearn.metrics import roc_auc_score
 
 from headstart.data.splits import pairs, stratified_folds
 from headstart.judge.calibration import false_alarms
-from headstart.prepare import configure, prepare
+from headstart.prepare.config import configure
+from headstart.prepare.source import prepare
 from headstart.transfer.familiar import Familiarity
 
 

@@ -163,9 +163,10 @@ def unadapted(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> hs.Run:
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judge in five folds instead of fifty and draw no report, where neither is the matter."""
     monkeypatch.setattr(
-        "headstart.adapted.plan", lambda task, is_test, costly: plan(task, is_test, costly=True)
+        "headstart.jobs.adapt.adapt.plan",
+        lambda task, is_test, costly: plan(task, is_test, costly=True),
     )
-    monkeypatch.setattr("headstart.adapted.render", lambda *given, **named: None)
+    monkeypatch.setattr("headstart.jobs.adapt.adapt.render", lambda *given, **named: None)
 
 
 # ---- the journey -----------------------------------------------------------------------------
@@ -466,8 +467,8 @@ def test_an_output_that_exists(headstart, plain: Path, noisy: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("module", "fault", "status"),
     [
-        ("adapted", OSError(28, "No space left on device"), 2),
-        ("without_source", KeyboardInterrupt(), 130),
+        ("adapt", OSError(28, "No space left on device"), 2),
+        ("from_run", KeyboardInterrupt(), 130),
     ],
 )
 def test_a_failure_while_writing_leaves_what_was_there(
@@ -479,9 +480,9 @@ def test_a_failure_while_writing_leaves_what_was_there(
     def fail(*args: object, **kwargs: object) -> None:
         raise fault
 
-    monkeypatch.setattr(f"headstart.{module}.render", fail)
-    source = {"adapted": plain, "without_source": unadapted.folder}[module]
-    extra = QUICK if module == "adapted" else ()
+    monkeypatch.setattr(f"headstart.jobs.adapt.{module}.render", fail)
+    source = {"adapt": plain, "from_run": unadapted.folder}[module]
+    extra = QUICK if module == "adapt" else ()
     done = headstart("adapt", source, noisy, "--out", "run", "--overwrite", *extra)
     assert done.status == status, done.err
     assert [p.name for p in tmp_path.iterdir()] == ["run"]

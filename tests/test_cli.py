@@ -365,7 +365,7 @@ def test_labels_the_model_does_not_know(headstart, run_folder: Path, tmp_path: P
 
 
 def test_a_fault_of_ours_is_said_to_be_ours(headstart, photos: Path, monkeypatch) -> None:
-    from headstart import job
+    from headstart.jobs import train as job
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("what a pity")

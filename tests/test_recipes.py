@@ -29,7 +29,7 @@ from headstart.backbones import available, resolve
 from headstart.cli import run
 from headstart.cli.adapting import app  # with every command
 from headstart.cli.commands import seconds
-from headstart.prepare import configure
+from headstart.prepare.config import configure
 from headstart.report.training_words import reading
 
 DOCS = Path(__file__).parents[1] / "docs"

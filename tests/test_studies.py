@@ -260,7 +260,7 @@ def table(path: Path, rows: list[str]) -> Path:
 def test_layers_learn_nothing_from_a_test_set_that_comes_first(
     small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from headstart import layered
+    from headstart.methods import layers as layered
 
     photos = draw_folder(tmp_path / "photos", 10, seed=4)
     files = sorted(photos.rglob("*.*"), key=lambda p: p.stem[-1])

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from headstart._version import __version__
 
 if TYPE_CHECKING:
-    from headstart.adapted import adapt
     from headstart.errors import (
         ArtifactError,
         BackboneError,
@@ -29,10 +28,14 @@ if TYPE_CHECKING:
     )
     from headstart.estimators import TransferClassifier
     from headstart.events import Event
-    from headstart.job import check, train
+    from headstart.jobs.adapt.adapt import adapt
+    from headstart.jobs.check import check
+    from headstart.jobs.curve import curve
+    from headstart.jobs.layers import layers
+    from headstart.jobs.rank import rank
+    from headstart.jobs.train import train
     from headstart.run import Prediction, Run
     from headstart.run import Run as load
-    from headstart.studies import curve, layers, rank
 
 _HOME = {
     "ArtifactError": "errors",
@@ -46,12 +49,12 @@ _HOME = {
     "Run": "run",
     "TransferClassifier": "estimators",
     "UnknownNameError": "errors",
-    "adapt": "adapted",
-    "check": "job",
-    "curve": "studies",
-    "layers": "studies",
-    "rank": "studies",
-    "train": "job",
+    "adapt": "jobs.adapt.adapt",
+    "check": "jobs.check",
+    "curve": "jobs.curve",
+    "layers": "jobs.layers",
+    "rank": "jobs.rank",
+    "train": "jobs.train",
 }
 
 __all__ = [

@@ -119,7 +119,7 @@ def adapt(
     """
     options = dict(locals())  # every option, by the name that the library gives it too
     as_json = options.pop("as_json")
-    from headstart.adapted import adapt
+    from headstart.jobs.adapt.adapt import adapt
     from headstart.report.adaptation_words import adaptation_lines
 
     with Bars() as bars:

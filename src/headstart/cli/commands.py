@@ -249,7 +249,7 @@ def train(
 
 
 def _train(data: str, out: Path | None, overwrite: bool, as_json: bool, **options: Any) -> None:
-    from headstart.job import train
+    from headstart.jobs.train import train
 
     with Bars() as bars:
         run = train(data, out=out, overwrite=overwrite, on_event=bars, **options)
@@ -288,7 +288,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Look for what a score would hide: copies, damage, imbalance, order, too few images."""
-    from headstart.job import check
+    from headstart.jobs.check import check
 
     with Bars() as bars:
         found = check(
@@ -456,10 +456,10 @@ def curve(
 
 def _study(name: str, *, as_json: bool, **options: Any) -> dict[str, Any] | None:
     """Carry out a study; None where it was printed as JSON, else what is to be shown."""
-    from headstart import studies
+    import headstart as hs
 
     with Bars() as bars:
-        found: dict[str, Any] = getattr(studies, name)(on_event=bars, **options)
+        found: dict[str, Any] = getattr(hs, name)(on_event=bars, **options)
     if not as_json:
         return found
     print_data(json.dumps(found, ensure_ascii=False))

@@ -30,10 +30,11 @@ from headstart.errors import BackboneError
 from headstart.events import Event, OnEvent
 from headstart.findings import Finding
 from headstart.judge.crossval import Outcome, judge_folds
-from headstart.judge.estimate import SMALL, Plan
-from headstart.kept import HeldOut, Kept
+from headstart.judge.estimate import SMALL, Plan, plan
 from headstart.machine import cache_folder, resolve_device, worker_count
-from headstart.prepare import Config, Prepared
+from headstart.methods.kept import HeldOut, Kept
+from headstart.prepare.config import Config
+from headstart.prepare.source import Prepared
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import ALPHAS, FINAL, Tuned, finish, fit, probabilities
@@ -382,3 +383,16 @@ def _too_small(budget: float, least: float | None) -> Finding:
 def _accuracy(entry: Entry, held: list[Rows], y: NDArray[np.int64]) -> float:
     pairs = zip(entry.proba or [], held, strict=True)
     return float(np.mean(np.concatenate([p.argmax(1) == y[h] for p, h in pairs])))
+
+
+def train_networks(
+    config: Config, prepared: Prepared, chosen: Plan, folder: Path, began: float, on_event: OnEvent
+) -> tuple[Plan, Kept]:
+    """Train networks; return the folds of the estimate with what came of it.
+
+    The folds are dealt once where networks answer for them; where the probe is kept after all, it
+    is judged as thoroughly as ever.
+    """
+    costly = plan(prepared.task, prepared.dataset.is_test, costly=True)
+    kept = Tuning(config, prepared, costly, folder, began, on_event).run()
+    return (chosen if kept.outcome is None else costly), kept

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.jobs.adapt.target import UNKNOWN, UNLABELLED
 from headstart.judge.intervals import wilson
 from headstart.judge.verdict import from_test_set
-from headstart.targets import UNKNOWN, UNLABELLED
 
 Ints = NDArray[np.integer]
 

@@ -14,8 +14,8 @@ from headstart.adaptation.select import PLAIN, Selection
 from headstart.adaptation.shift import Shift
 from headstart.adaptation.trials import Trial, hold_out
 from headstart.adaptation.unknown import find_unknown
-from headstart.prepare import Prepared
-from headstart.targets import Target
+from headstart.prepare.source import Prepared
+from headstart.prepare.target import Target
 from headstart.transfer import FittedModel
 from headstart.transfer.logistic import softmax
 

@@ -16,9 +16,10 @@ from headstart.judge.calibration import false_alarms
 from headstart.judge.crossval import judge_folds
 from headstart.judge.estimate import TRANSFER, Judgement
 from headstart.judge.label_issues import find_label_issues, gain_of_mending
-from headstart.kept import HeldOut, Kept
 from headstart.machine import worker_count
-from headstart.prepare import Config, Prepared
+from headstart.methods.kept import HeldOut, Kept
+from headstart.prepare.config import Config
+from headstart.prepare.source import Prepared
 from headstart.transfer import FittedModel
 from headstart.transfer.familiar import KIND
 from headstart.transfer.probe import Choice

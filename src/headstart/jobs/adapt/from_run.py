@@ -26,14 +26,15 @@ from headstart.events import Event, OnEvent
 from headstart.folder.files import whole_folder, write_json, write_rows
 from headstart.folder.model import MODEL_JSON, save_with_head
 from headstart.folder.place import destination
+from headstart.jobs.adapt.target import answers, encode, labels_told, model_for
+from headstart.jobs.adapt.truth import compare_with_truth
 from headstart.machine import cache_folder
-from headstart.prepare import Config
+from headstart.prepare.config import Config
+from headstart.prepare.target import Target, read_target
 from headstart.report import render
 from headstart.report.adaptation_pictures import collect_adaptation
 from headstart.run import Run
-from headstart.targets import Target, answers, encode, labels_told, model_for, read_target
 from headstart.transfer import FittedModel
-from headstart.truth import compare_with_truth
 
 KEPT = ("predictions.csv", "history.csv", "split.json", "run.json", "label_issues.csv")
 """Files that speak of the source, taken over as they are."""
@@ -58,7 +59,7 @@ def adapt_run(
 ) -> Run:
     """Give the model of a finished run a head for images that look different.
 
-    Parameters are those of :func:`headstart.adapted.adapt`; of ``config`` count ``x``,
+    Parameters are those of :func:`headstart.jobs.adapt.adapt.adapt`; of ``config`` count ``x``,
     ``encoding``, ``strict`` and ``seed``.
 
     Raises

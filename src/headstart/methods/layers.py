@@ -10,13 +10,16 @@ from threadpoolctl import threadpool_limits
 
 from headstart.choose.candidates import PROBE, Candidate, Entry, record
 from headstart.choose.layers import judge_combination
-from headstart.events import Event, OnEvent
+from headstart.events import Event, OnEvent, ignore
+from headstart.features.engines import Engine, Kitchen
+from headstart.features.extract import Features, extract
+from headstart.features.store import FeatureStore
 from headstart.judge.crossval import judge_folds
 from headstart.judge.estimate import Plan
-from headstart.kept import HeldOut, Kept
-from headstart.machine import worker_count
-from headstart.prepare import LAYERS, Config, Prepared
-from headstart.studies import embed_stages
+from headstart.machine import cache_folder, resolve_device, worker_count
+from headstart.methods.kept import HeldOut, Kept
+from headstart.prepare.config import LAYERS, Config
+from headstart.prepare.source import Prepared
 from headstart.transfer import Familiarity, FittedModel
 from headstart.transfer.combine import fit_combination
 
@@ -62,3 +65,19 @@ def combine_layers(config: Config, prepared: Prepared, chosen: Plan, on_event: O
 
 def _tick(on_event: OnEvent, done: int, total: int) -> None:
     on_event(Event("combining the layers", done, total, "fits"))
+
+
+def embed_stages(
+    prepared: Prepared, config: Config, on_event: OnEvent = ignore
+) -> tuple[Engine, Features]:
+    """Embed a dataset by every stage of its backbone at once."""
+    from headstart.backbones.stages import StagesRef  # imports torch
+
+    workers = worker_count()
+    kitchen = Kitchen(cache_folder(), workers, on_event)
+    on_event(Event("preparing the layers"))
+    device = resolve_device(config.device)
+    engine = kitchen.engine(StagesRef(prepared.ref), device=device, name=prepared.engine.name)
+    with FeatureStore(cache_folder()) as store:
+        files = prepared.dataset.files
+        return engine, extract(files, [engine], store, workers=workers, on_event=on_event)

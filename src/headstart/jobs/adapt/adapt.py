@@ -25,35 +25,38 @@ from headstart.adaptation.labelling import Labelled, learn
 from headstart.adaptation.sealed import TargetLabels
 from headstart.adaptation.select import PLAIN, Selection, select
 from headstart.adaptation.shift import find_shift
-from headstart.adapted_section import describe, proposals
 from headstart.data.unlabelled import STANDS_FOR, open_unlabelled, read_weights
 from headstart.errors import ConfigError, DataError
 from headstart.events import Event, OnEvent, ignore
 from headstart.folder.files import whole_folder, write_rows
 from headstart.folder.place import destination
-from headstart.job import Judged, fit, judge_model, timed, write_run
-from headstart.judge.crossval import Outcome, calibrated, in_threads
-from headstart.judge.estimate import Plan, plan
-from headstart.kept import Kept
-from headstart.machine import cache_folder, worker_count
-from headstart.prepare import Prepared, configure, prepare
-from headstart.report import render
-from headstart.report.adaptation_pictures import collect_adaptation
-from headstart.run import Run
-from headstart.targets import (
+from headstart.jobs.adapt.from_run import adapt_run, is_run, refuse
+from headstart.jobs.adapt.section import describe, proposals
+from headstart.jobs.adapt.target import (
     UNLABELLED,
-    Target,
     answers,
-    embed_target,
     encode,
     labels_told,
     model_for,
     shared_images,
 )
+from headstart.jobs.adapt.truth import compare_with_truth
+from headstart.jobs.clock import timed
+from headstart.jobs.judged import Judged, judge_model
+from headstart.jobs.record import write_run
+from headstart.judge.crossval import Outcome, calibrated, in_threads
+from headstart.judge.estimate import Plan, plan
+from headstart.machine import cache_folder, worker_count
+from headstart.methods.kept import Kept
+from headstart.methods.probe import fit
+from headstart.prepare.config import configure
+from headstart.prepare.source import Prepared, prepare
+from headstart.prepare.target import Target, embed_target
+from headstart.report import render
+from headstart.report.adaptation_pictures import collect_adaptation
+from headstart.run import Run
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice, fit_temperature
-from headstart.truth import compare_with_truth
-from headstart.without_source import adapt_run, is_run, refuse
 
 PROPOSED = ("predicted", STANDS_FOR, "why")
 
@@ -134,11 +137,7 @@ def adapt(
         raise ConfigError(f"--label-budget {label_budget} asks for nothing.", "Try 30.")
     adapters = adapters_of(methods)
     if networks:
-        from headstart.adapted_networks import (  # imports torch
-            Networks,
-            kept_network,
-            network_methods,
-        )
+        from headstart.jobs.adapt.networks import Networks, kept_network, network_methods
 
         trained_by = network_methods(None if methods == AUTO else adapters)
     labels = (target_labels, labelled)

@@ -28,13 +28,14 @@ from headstart.choose.candidates import Candidate
 from headstart.choose.workshop import Workshop
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent
+from headstart.jobs.adapt.target import METHOD
 from headstart.judge.crossval import Outcome, Task, calibrated
 from headstart.judge.estimate import Plan
-from headstart.kept import Kept
 from headstart.machine import cache_folder, resolve_device, worker_count
-from headstart.prepare import Config, Prepared
-from headstart.targets import METHOD
-from headstart.targets import Target as Goal
+from headstart.methods.kept import Kept
+from headstart.prepare.config import Config
+from headstart.prepare.source import Prepared
+from headstart.prepare.target import Target as Goal
 from headstart.transfer import FittedModel
 from headstart.transfer.finetune import Setting
 from headstart.transfer.recipe import defaults
@@ -44,7 +45,6 @@ OFFERED = (SOURCE_ONLY, "MCC")
 in so few steps (docs/measurements.md)."""
 LEAST = 2
 """Images of a domain below which it has no statistics."""
-
 Ints = NDArray[np.int64]
 
 

@@ -1,9 +1,9 @@
-"""The target of an adaptation: images without labels, embedded beside a source."""
+"""Models and answers for the target of an adaptation; labels that may be shown for it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 from headstart.data.checks import find_copies
 from headstart.data.unlabelled import Unlabelled, read_labels
 from headstart.errors import DataError
-from headstart.events import OnEvent
-from headstart.features.engines import Engine
-from headstart.features.extract import Features, extract
-from headstart.features.store import FeatureStore
 from headstart.findings import Finding
 from headstart.judge.calibration import false_alarms
 from headstart.judge.crossval import Task
 from headstart.machine import cache_folder, worker_count
-from headstart.prepare import Config, Prepared, note_unreadable
+from headstart.prepare.config import Config
+from headstart.prepare.source import Prepared
+from headstart.prepare.target import Target
 from headstart.run import answer
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.familiar import KIND
@@ -31,58 +29,6 @@ METHOD = "adapt"
 """Of a model that was adapted."""
 UNKNOWN, UNLABELLED = -1, -2
 """Places of target labels that are of no source class, and of images without one."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """The target as adaptation sees it: readable images, their features, and no labels.
-
-    Attributes
-    ----------
-    data : Unlabelled
-    features : Features
-        In the same rows.
-    kept : ndarray of int64
-        Their places among all that were listed.
-    unreadable : dict of int to str
-        Place among those listed -> why it cannot be read.
-    findings : tuple of Finding
-    """
-
-    data: Unlabelled
-    features: Features
-    kept: NDArray[np.int64]
-    unreadable: dict[int, str]
-    findings: tuple[Finding, ...]
-
-    @property
-    def X(self) -> NDArray[np.float32]:
-        """Embeddings, (n_t, dim)."""
-        return self.features.vectors[0]
-
-    def embedded(self, X: NDArray[np.float32]) -> Target:
-        """Return the same images with embeddings by another network."""
-        return replace(self, features=replace(self.features, vectors=[X]))
-
-
-def embed_target(config: Config, engine: Engine, listed: Unlabelled, on_event: OnEvent) -> Target:
-    """Embed the target with the source's backbone."""
-    workers = worker_count()
-    with FeatureStore(cache_folder()) as store:
-        features = extract(listed.files, [engine], store, workers=workers, on_event=on_event)
-    return read_target(config, listed, features)
-
-
-def read_target(config: Config, listed: Unlabelled, features: Features) -> Target:
-    """Leave out what could not be read, and say what was not taken for a label."""
-    bad = dict(sorted(features.unreadable.items()))
-    named = [(listed.refs[i], reason) for i, reason in bad.items()]
-    found = note_unreadable(config, named, len(listed))
-    rows = np.array([i for i in range(len(listed)) if i not in bad], np.int64)
-    data, features = listed.take(rows.tolist()), features.take(rows)
-    if data.note:
-        found.append(Finding("target", "info", data.note))
-    return Target(data, features, rows, bad, tuple(found))
 
 
 def model_for(

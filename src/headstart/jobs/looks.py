@@ -11,9 +11,9 @@ from headstart.errors import HeadstartError
 from headstart.features.engines import Kitchen
 from headstart.judge.estimate import Judgement
 from headstart.judge.explain import choose, explain, integrity, mapper, mapper_of, overlay
-from headstart.kept import Kept
 from headstart.machine import cache_folder, worker_count
-from headstart.prepare import Prepared
+from headstart.methods.kept import Kept
+from headstart.prepare.source import Prepared
 from headstart.transfer import FittedModel
 
 

@@ -1,4 +1,4 @@
-"""What a run folder holds besides the model: numbers and tables, written down."""
+"""What a run folder holds besides its report: model, numbers and tables, written down."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import importlib.metadata
 import json
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,15 +21,19 @@ from headstart._version import __version__
 from headstart.features.engines import describe
 from headstart.features.extract import Features
 from headstart.findings import Finding
+from headstart.folder.files import write_json
 from headstart.folder.model import save_model
+from headstart.jobs.judged import Judged
 from headstart.judge.estimate import Judgement
 from headstart.machine import worker_count
-from headstart.prepare import Config, Prepared
+from headstart.prepare.config import Config
+from headstart.prepare.source import Prepared
+from headstart.report.pictures import collect
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice
 
 if TYPE_CHECKING:
-    from headstart.kept import Kept
+    from headstart.methods.kept import Kept
     from headstart.transfer.parts import Point
 
 
@@ -213,3 +219,55 @@ def record(config: Config, prepared: Prepared) -> dict[str, Any]:
         },
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def write_run(
+    folder: Path,
+    judged: Judged,
+    clock: dict[str, float],
+    start: float,
+    *,
+    sections: Mapping[str, Any] = MappingProxyType({}),
+    pictures: Mapping[str, Any] = MappingProxyType({}),
+    asked: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Write everything of a run but its report.
+
+    Parameters
+    ----------
+    clock, start
+        Seconds of each part, and ``time.perf_counter()`` at the beginning.
+    sections, pictures, asked
+        What else goes into metrics.json, pictures.json and run.json.
+    """
+    prepared, judgement, kept = judged.prepared, judged.judgement, judged.kept
+    doubts, picked = judged.doubts, judged.picked
+    write_model(folder / "model", prepared, judged.model, kept)
+    write_predictions(folder / "predictions.csv", prepared, judgement)
+    curves = kept.curves if kept else []
+    write_history(folder / "history.csv", judged.choice, clock["fit_s"], curves)
+    write_json(folder / "split.json", split(prepared, judgement))
+    write_json(folder / "run.json", {**record(judged.config, prepared), **asked})
+    write_issues(folder / "label_issues.csv", doubts.label_issues)
+    shown = collect(
+        prepared.dataset,
+        prepared.features,
+        judgement,
+        prepared.task,
+        label_issues=doubts.label_issues["rows"],
+        explanations=judged.shown,
+    )
+    write_json(folder / "pictures.json", {**shown, **pictures})
+    numbers = metrics(
+        judged.config, prepared, judgement, judged.choice, judged.findings, judged.curve, kept
+    )
+    numbers |= {
+        "abstention": doubts.abstention.to_json(),
+        "unfamiliar": doubts.unfamiliar,
+        "label_issues": doubts.label_issues,
+        "explanations": judged.tested,
+        "ranking": picked and picked.document(),
+        **sections,
+    }
+    numbers["timing"] = timing(start, clock, prepared.features)
+    write_json(folder / "metrics.json", numbers)

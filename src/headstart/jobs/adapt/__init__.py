@@ -1,0 +1,1 @@
+"""The command ``adapt``: from a labelled source to a target that looks different."""

@@ -1,0 +1,61 @@
+"""The command ``layers``: every layer of a backbone probed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from headstart.events import OnEvent, ignore
+from headstart.folder.place import destination
+from headstart.jobs.study import PathLike, data_name, ticker, write_study
+from headstart.judge.estimate import plan
+from headstart.machine import worker_count
+from headstart.methods.layers import embed_stages
+from headstart.prepare.config import configure
+from headstart.prepare.source import baseline_spaces, prepare
+
+
+def layers(
+    data: PathLike,
+    *,
+    out: PathLike | None = None,
+    overwrite: bool = False,
+    on_event: OnEvent = ignore,
+    **options: Any,
+) -> dict[str, Any]:
+    """Probe every stage of a backbone, and all of them combined.
+
+    Parameters and errors are those of :func:`rank`, with ``backbone`` for the one network.
+
+    Returns
+    -------
+    dict
+        ``layers.json`` (docs/architecture.md), and ``folder``.
+    """
+    from headstart.backbones.stages import Stages, macs  # imports torch
+    from headstart.choose.layers import study
+
+    config = configure(data, {**options, "method": "probe"})
+    folder = destination(config.data, out, overwrite, study="layers")
+    prepared = prepare(config, baseline=True, on_event=on_event)
+    _, features = embed_stages(prepared, config, on_event)
+    stages, shares = Stages(prepared.ref.load()), macs(prepared.ref.load())
+    rows, (_, task) = prepared.train, prepared.training()
+    found = study(
+        stages.names,
+        stages.dims,
+        features.vectors[0][rows],
+        task,
+        plan(task, np.zeros(len(rows), bool)),
+        [shares[name] for name in stages.names],
+        stages.shapes,
+        baselines={name: space[rows] for name, space in baseline_spaces(prepared).items()},
+        combine=True,
+        workers=worker_count(),
+        tick=ticker(on_event, "probing every layer"),
+    )
+    document = found.to_json(
+        data=data_name(config), classes=prepared.dataset.classes, backbone=prepared.engine.card.name
+    )
+    return write_study(folder, document, on_event)

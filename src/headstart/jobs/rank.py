@@ -1,0 +1,142 @@
+"""The command ``rank``: backbones compared on a dataset, with what each costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from headstart.choose.rank import Entrant, Ranking, pick_by_fold
+from headstart.choose.rank import rank as rank_entrants
+from headstart.events import Event, OnEvent, ignore
+from headstart.features.speed import seconds_per_1000
+from headstart.findings import Finding
+from headstart.folder.place import destination
+from headstart.jobs.study import PathLike, data_name, ticker, write_study
+from headstart.judge.crossval import Outcome
+from headstart.judge.estimate import Plan, plan
+from headstart.machine import worker_count
+from headstart.methods.kept import Kept
+from headstart.prepare.config import Config, backbones_of, configure
+from headstart.prepare.source import Prepared, prepare
+
+
+def rank(
+    data: PathLike,
+    *,
+    backbones: str = "auto",
+    out: PathLike | None = None,
+    overwrite: bool = False,
+    on_event: OnEvent = ignore,
+    **options: Any,
+) -> dict[str, Any]:
+    """Compare backbones on a dataset by the cross-validated probe, with what each costs.
+
+    Parameters
+    ----------
+    data : str or Path
+        As :func:`headstart.train` takes it.
+    backbones : str
+        Names with commas between them; ``"auto"``: all that are usable without a network.
+    out : path, optional
+        The folder to write; default ``runs/NAME-rank``, numbered if taken.
+    overwrite, on_event, **options
+        As :func:`headstart.train` takes them: ``size``, ``seed``, ``device``, ``groups``...
+
+    Returns
+    -------
+    dict
+        ``rank.json`` (docs/architecture.md), and ``folder``.
+
+    Raises
+    ------
+    DataError, ConfigError, UnknownNameError, BackboneError
+        Before anything is written.
+    """
+    config = configure(data, {**options, "backbone": backbones, "method": "probe"})
+    folder = destination(config.data, out, overwrite, study="rank")
+    prepared = prepare(config, baseline=False, several=True, on_event=on_event)
+    ranking = _ranked(entrants(prepared, on_event), prepared, on_event)
+    document = ranking.to_json(data=data_name(config), classes=prepared.dataset.classes)
+    return write_study(folder, document, on_event)
+
+
+@dataclass(frozen=True)
+class Picked:
+    """A backbone chosen among several, and what is needed to judge that choice honestly."""
+
+    config: Config
+    entrants: list[Entrant]
+    ranking: Ranking
+
+    def outcome(self, prepared: Prepared, chosen: Plan) -> Outcome | None:
+        """Judge "rank, then train": a backbone is picked anew inside every fold.
+
+        None where there is a test set, which had no say in the choice.
+        """
+        if prepared.dataset.is_test.any():
+            return None
+        return pick_by_fold(self.entrants, self.ranking.outcomes, prepared.task, chosen)[0]
+
+    def doubts(self, prepared: Prepared, kept: Kept | None) -> list[Finding]:
+        """Say what the estimate of a trained network leaves out."""
+        if kept is None or kept.outcome is None or prepared.dataset.is_test.any():
+            return []
+        text = (
+            "The backbone was chosen on these images, too, and the estimate of this method does "
+            "not count that choice: it may be a little too high. A test set would not mislead."
+        )
+        return [Finding("training", "info", text)]
+
+    def document(self) -> dict[str, Any]:
+        """Return the rank document without the names of classes."""
+        return self.ranking.to_json(data=data_name(self.config), classes=())
+
+
+def pick_backbone(config: Config, on_event: OnEvent = ignore) -> Picked:
+    """Rank the backbones of a configuration; return it with the recommended one alone."""
+    prepared = prepare(config, baseline=False, several=True, on_event=on_event)
+    known = entrants(prepared, on_event)
+    ranking = _ranked(known, prepared, on_event)
+    place = [entrant.name for entrant in known].index(ranking.recommended)
+    name = list(backbones_of(config))[place]  # as it was typed: a card does not know its folder
+    return Picked(replace(config, backbone=name), known, ranking)
+
+
+def entrants(prepared: Prepared, on_event: OnEvent = ignore) -> list[Entrant]:
+    """Make an entrant of every network that a dataset was embedded with; times each.
+
+    Training rows only: a test set has no say in the choice of a backbone.
+    """
+    files = prepared.dataset.files
+    found: list[Entrant] = []
+    for engine, X in zip(prepared.engines, prepared.features.vectors, strict=True):
+        on_event(Event("timing the backbones", len(found), len(prepared.engines), "networks"))
+        card = engine.card
+        seconds = seconds_per_1000(engine, files, worker_count())
+        size = card.preprocessing.size
+        megabytes = 4 * card.parameters / 1e6  # float32
+        found.append(
+            Entrant(
+                card.name,
+                X[prepared.train],
+                card.parameters,
+                megabytes,
+                seconds,
+                card.licence,
+                size,
+            )
+        )
+    return found
+
+
+def _ranked(known: list[Entrant], prepared: Prepared, on_event: OnEvent) -> Ranking:
+    _, task = prepared.training()
+    return rank_entrants(
+        known,
+        task,
+        plan(task, np.zeros(len(task.y), bool)),
+        workers=worker_count(),
+        tick=ticker(on_event, "comparing backbones"),
+    )

@@ -1,0 +1,39 @@
+"""What the studies share: their folder with its numbers as JSON, a page, the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from headstart.events import Event, OnEvent
+from headstart.folder.files import whole_folder, write_json
+from headstart.prepare.config import Config
+from headstart.report.study import render_study
+
+PathLike = str | Path
+SCHEMA = 1
+
+
+def write_study(folder: Path, document: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
+    """Write the folder of a study: its numbers, its page and figures; whole or not at all."""
+    on_event(Event("writing the study"))
+    with whole_folder(folder) as beside:
+        write_json(beside / f"{document['study']}.json", document)
+        render_study(beside)
+    return {**document, "folder": str(folder)}
+
+
+def data_name(config: Config) -> str:
+    """Return what the user would call the data."""
+    return Path(config.data).name.removeprefix("builtin:")
+
+
+def ticker(on_event: OnEvent, stage: str) -> Callable[[int, int], None]:
+    """Return what turns (done, total) fits of a stage into events."""
+    return partial(_tick, on_event, stage)
+
+
+def _tick(on_event: OnEvent, stage: str, done: int, total: int) -> None:
+    on_event(Event(stage, done, total, "fits"))

@@ -1,0 +1,26 @@
+"""The probe: a head on frozen features, chosen by cross-validation."""
+
+from __future__ import annotations
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from headstart.events import Event, OnEvent, ignore
+from headstart.prepare.source import Prepared
+from headstart.transfer import FittedModel
+from headstart.transfer.probe import Choice, fit_probe
+
+
+def fit(
+    prepared: Prepared, on_event: OnEvent = ignore, *, rivals: bool = True
+) -> tuple[FittedModel, Choice]:
+    """Fit the probe on all training rows; its choices are made by cross-validation."""
+    on_event(Event("fitting the head"))
+    X, task = prepared.training()
+    rows, folds = task.choosing(np.arange(len(X)), 4)
+    classes = prepared.dataset.classes
+    with threadpool_limits(1):  # as all fitting: see judge.crossval.in_threads
+        return fit_probe(
+            X, task.y, classes, folds,
+            rows=rows, balanced=task.balanced, groups=task.groups, rivals=rivals,
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Preparing: what a run works on, read, checked and embedded."""
