@@ -41,8 +41,8 @@ from headstart.adaptation.finetune import (
 )
 from headstart.adaptation.scores import information
 from headstart.adaptation.select import choose
-from headstart.backbones import Preprocessing
 from headstart.backbones.vision import VisionBackbone, wrap
+from headstart.modalities.image.look import Preprocessing
 from headstart.transfer.finetune import Setting, probabilities, zero_head
 from headstart.transfer.parts import Rows
 from headstart.transfer.probe import fit_temperature

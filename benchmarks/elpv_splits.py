@@ -18,10 +18,10 @@ from sklearn.model_selection import StratifiedShuffleSplit
 
 from headstart.choose.candidates import Candidate
 from headstart.choose.workshop import Workshop
-from headstart.data.splits import block_folds, pairs
 from headstart.machine import cache_folder, worker_count
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
+from headstart.tasks.splits import block_folds, pairs
 from headstart.transfer.finetune import fit
 
 

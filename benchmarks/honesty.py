@@ -27,13 +27,15 @@ import numpy as np
 from scipy.stats import t
 from threadpoolctl import threadpool_limits
 
-from headstart.judge.baselines import RANDOM_NETWORK, pixel_baselines
-from headstart.judge.crossval import Outcome, Task, best_of, judge_folds
+from headstart.judge.baselines import RANDOM_NETWORK
+from headstart.judge.crossval import Outcome, best_of, judge_folds
 from headstart.judge.curve import label_curve
 from headstart.judge.estimate import TRANSFER, Judgement, Plan, assess, plan
 from headstart.judge.intervals import clopper_pearson
+from headstart.modalities.image.baselines import pixel_baselines
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
+from headstart.tasks.labels import Task
 
 Spaces = dict[str, np.ndarray]
 

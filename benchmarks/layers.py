@@ -19,11 +19,11 @@ from headstart.choose.layers import study
 from headstart.features.engines import Kitchen
 from headstart.features.extract import extract
 from headstart.features.store import FeatureStore
-from headstart.judge.crossval import Task
 from headstart.judge.estimate import Plan, plan
 from headstart.machine import cache_folder, worker_count
 from headstart.prepare.config import Config
 from headstart.prepare.source import prepare
+from headstart.tasks.labels import Task
 
 
 def folds_of(task: Task, is_test: np.ndarray, repeats: int) -> Plan:

@@ -22,9 +22,10 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from headstart.data import checks
 from headstart.data.sources import open_source
-from headstart.features.extract import _thumb, extract
+from headstart.features.extract import extract
 from headstart.features.store import FeatureStore
-from headstart.modalities.image import ImageModality
+from headstart.modalities.image.digest import thumb as _thumb
+from headstart.modalities.image.read import ImageModality
 
 
 def encoded(image: Image.Image, form: str, **options: int) -> bytes:

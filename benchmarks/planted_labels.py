@@ -17,10 +17,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from headstart.judge.crossval import Task, judge_folds
+from headstart.judge.crossval import judge_folds
 from headstart.judge.label_issues import find_label_issues, gain_of_mending
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
+from headstart.tasks.labels import Task
 from headstart.transfer.probe import choose_head
 
 FILTERS = (

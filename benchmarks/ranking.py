@@ -22,14 +22,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from headstart.choose.rank import Entrant, pick_by_fold, rank
-from headstart.data.splits import stratified_folds
 from headstart.features.speed import seconds_per_1000
-from headstart.judge.baselines import HOG, RANDOM_NETWORK, pixel_baselines
-from headstart.judge.crossval import Task
+from headstart.judge.baselines import RANDOM_NETWORK
 from headstart.judge.estimate import plan
 from headstart.machine import worker_count
+from headstart.modalities.image.baselines import HOG, pixel_baselines
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
+from headstart.tasks.labels import Task
+from headstart.tasks.splits import stratified_folds
 from headstart.transfer.probe import fit_probe
 
 BACKBONES = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")

@@ -16,10 +16,10 @@ import numpy as np
 from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import roc_auc_score
 
-from headstart.data.splits import pairs, stratified_folds
 from headstart.judge.calibration import false_alarms
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
+from headstart.tasks.splits import pairs, stratified_folds
 from headstart.transfer.familiar import Familiarity
 
 

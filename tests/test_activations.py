@@ -11,15 +11,16 @@ import torch
 from torch import nn
 
 from conftest import draw_folder
-from headstart.backbones import Preprocessing, Ref
+from headstart.backbones import Ref
 from headstart.backbones.cutting import Prefix, suffix
 from headstart.backbones.vision import wrap
 from headstart.errors import ConfigError, DataError
 from headstart.features import activations
 from headstart.features.activations import activate, room
 from headstart.features.engines import TorchEngine
-from headstart.features.views import views
-from headstart.modalities.image import ImageModality
+from headstart.modalities.image.look import Preprocessing
+from headstart.modalities.image.read import ImageModality
+from headstart.modalities.image.views import views
 
 CUT = "layer3"
 N = 6

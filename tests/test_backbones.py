@@ -17,9 +17,10 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision.transforms import v2
 
-from headstart.backbones import Preprocessing, available, resolve
+from headstart.backbones import available, resolve
 from headstart.backbones.vision import VisionBackbone, count_parameters, hash_weights
 from headstart.errors import BackboneError, ConfigError, MissingExtraError, UnknownNameError
+from headstart.modalities.image.look import Preprocessing
 from headstart.testing import check_backbone
 
 TINY = "test_resnet"  # timm's own architecture for tests, 0.5 M parameters

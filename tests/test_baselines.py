@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headstart.judge.baselines import (
+from headstart.modalities.image.baselines import (
     HOG,
     PIXELS,
     colour_histogram,

@@ -15,16 +15,15 @@ from headstart.data.checks import (
     check_classes,
     check_copies,
     check_groups,
-    check_sizes,
     check_test_size,
-    find_copies,
     merge_groups,
-    perceptual_hash,
 )
 from headstart.data.dataset import Dataset
 from headstart.errors import DataError
-from headstart.features.extract import _thumb
-from headstart.modalities.image import ImageModality
+from headstart.modalities.image.copies import find_copies, perceptual_hash
+from headstart.modalities.image.digest import check_sizes
+from headstart.modalities.image.digest import thumb as _thumb
+from headstart.modalities.image.read import ImageModality
 
 # --- pictures -----------------------------------------------------------------------------------
 
@@ -347,11 +346,11 @@ def test_test_images_do_not_count_as_training():
 
 def test_small_images_are_reported_with_the_smallest():
     sizes = np.array([[224, 300], [111, 400], [400, 90], [112, 112]])
-    (finding,) = check_sizes(dataset([0, 0, 1, 1]), sizes, 224)
+    (finding,) = check_sizes(dataset([0, 0, 1, 1]).refs, sizes, 224)
     assert finding.severity == "info"
     assert "2 of 4 images are smaller than 112 pixels" in finding.message
     assert "2.png, 400x90" in finding.message
-    assert check_sizes(dataset([0, 0, 1, 1]), sizes, 180) == []
+    assert check_sizes(dataset([0, 0, 1, 1]).refs, sizes, 180) == []
 
 
 @pytest.mark.parametrize(("n", "reported"), [(0, False), (25, True), (99, True), (100, False)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from headstart.data.splits import pairs, stratified_folds
+from headstart.tasks.splits import pairs, stratified_folds
 from headstart.transfer import FittedModel
 from headstart.transfer.combine import FRACTIONS, choose_combination, fit_combination, relevance
 from headstart.transfer.heads import LinearHead

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from headstart.judge.crossval import Task
 from headstart.judge.curve import _nested_parts, label_curve
+from headstart.tasks.labels import Task
 
 
 @pytest.fixture(autouse=True)

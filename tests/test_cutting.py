@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.backbones import Preprocessing, Ref
+from headstart.backbones import Ref
 from headstart.backbones.cutting import (
     Prefix,
     PrefixRef,
@@ -19,6 +19,7 @@ from headstart.backbones.cutting import (
 from headstart.backbones.vision import wrap
 from headstart.choose.plan import make_plan
 from headstart.errors import BackboneError, ConfigError
+from headstart.modalities.image.look import Preprocessing
 from headstart.transfer.recipe import Recipe
 
 HALF = (0.5, 0.5, 0.5)

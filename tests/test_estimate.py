@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from headstart.judge.crossval import Task, judge_folds
+from headstart.judge.crossval import judge_folds
 from headstart.judge.curve import learning_curve
 from headstart.judge.estimate import judge, plan
 from headstart.judge.intervals import wilson
 from headstart.judge.metrics import log_loss
+from headstart.tasks.labels import Task
 from headstart.transfer.probe import Choice, choose_head
 
 

@@ -6,7 +6,9 @@ from PIL import Image
 
 from headstart.backbones import Ref
 from headstart.features.engines import Kitchen
-from headstart.judge.explain import choose, explain, integrity, mapper, mapper_of, overlay
+from headstart.judge.explain import choose, explain, integrity
+from headstart.judge.maps import mapper, mapper_of
+from headstart.modalities.image.show import overlay
 from headstart.transfer import FittedModel
 from headstart.transfer.heads import LinearHead
 

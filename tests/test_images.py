@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from headstart.modalities import UnreadableError
-from headstart.modalities.image import SUFFIXES, ImageModality, quiet, thumbnail_data_uri, to_rgb
+from headstart.modalities.image.read import SUFFIXES, ImageModality, quiet, to_rgb
+from headstart.modalities.image.show import thumbnail_data_uri
 
 ORIENTATION = 0x0112
 WHITE = (255, 255, 255)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from headstart.judge.crossval import Task, judge_folds
+from headstart.judge.crossval import judge_folds
 from headstart.judge.label_issues import LabelIssues, Mending, find_label_issues, gain_of_mending
+from headstart.tasks.labels import Task
 from headstart.transfer.probe import Choice
 
 CHOICE = Choice("logistic", 0.03, 0.0, 1.0, [])

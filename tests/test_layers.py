@@ -7,8 +7,9 @@ import pytest
 
 from headstart.choose.layers import Layers, judge_combination, study
 from headstart.judge.baselines import MAJORITY
-from headstart.judge.crossval import Outcome, Task, judge_folds
+from headstart.judge.crossval import Outcome, judge_folds
 from headstart.judge.estimate import Plan
+from headstart.tasks.labels import Task
 
 NAMES, DIMS = ("stem", "blocks.0", "blocks.1", "embedding"), (3, 4, 5, 4)
 DEPTH, SHAPES = (0.1, 0.4, 0.9, 1.0), ((3, 8, 8), (4, 4, 4), (5, 5), (4,))

@@ -8,8 +8,8 @@ from threadpoolctl import threadpool_limits
 
 from headstart.data.dataset import groups_from_pattern, places
 from headstart.errors import ConfigError
-from headstart.judge.crossval import Task
 from headstart.judge.order import CLEARLY, OrderCheck, check_order
+from headstart.tasks.labels import Task
 from headstart.transfer.probe import Choice
 
 PROBE = Choice("logistic", 0.1, 0.0, 1.0, [])

@@ -6,11 +6,11 @@ import torch
 from PIL import Image
 
 from conftest import draw_folder
-from headstart.backbones import Preprocessing
 from headstart.errors import DataError
-from headstart.features import pictures
-from headstart.features.pictures import Pictures
-from headstart.modalities.image import ImageModality
+from headstart.modalities.image import fresh as pictures
+from headstart.modalities.image.fresh import Pictures
+from headstart.modalities.image.look import Preprocessing
+from headstart.modalities.image.read import ImageModality
 from headstart.transfer.recipe import AUGMENTS
 
 HALF = (0.5, 0.5, 0.5)

@@ -20,7 +20,7 @@ from headstart.choose.plan import (
 )
 from headstart.errors import BackboneError, ConfigError
 from headstart.features.engines import TorchEngine
-from headstart.features.views import views
+from headstart.modalities.image.views import views
 from headstart.transfer.recipe import Recipe, defaults
 
 LITE0 = Ref("embedded", "efficientnet-lite0", seed=0, size=64)
@@ -201,8 +201,8 @@ def test_a_plan_in_one_line():
 def test_a_network_without_blocks_is_refused_by_the_plan_too():
     from torch import nn
 
-    from headstart.backbones import Preprocessing
     from headstart.backbones.vision import wrap
+    from headstart.modalities.image.look import Preprocessing
 
     class Bare(nn.Module):
         def forward(self, x):

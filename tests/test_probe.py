@@ -5,11 +5,11 @@ import pytest
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import recall_score
 
-from headstart.data.splits import pairs, stratified_folds
+from headstart.tasks.labels import ENOUGH
+from headstart.tasks.splits import pairs, stratified_folds
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.logistic import STRENGTHS, LogisticPath, softmax
 from headstart.transfer.probe import (
-    ENOUGH,
     Choice,
     Scored,
     _clearly_better,

@@ -10,8 +10,9 @@ from threadpoolctl import threadpool_limits
 from headstart.choose.rank import Entrant, pick_by_fold, rank, recommend
 from headstart.errors import ConfigError
 from headstart.judge.baselines import MAJORITY
-from headstart.judge.crossval import Task, judge_folds
+from headstart.judge.crossval import judge_folds
 from headstart.judge.estimate import assess, plan
+from headstart.tasks.labels import Task
 from headstart.transfer.probe import choose_head
 
 GOOD, FAIR, NOISE = "good", "fair", "noise"

@@ -5,10 +5,11 @@ import time
 import numpy as np
 import pytest
 
-from headstart.backbones import Card, Preprocessing
+from headstart.backbones import Card
 from headstart.errors import DataError
 from headstart.features import speed
 from headstart.features.speed import seconds_per_1000
+from headstart.modalities.image.look import Preprocessing
 
 LOOK = Preprocessing(32, 36, (0.5,) * 3, (0.5,) * 3)
 

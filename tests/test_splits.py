@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart.data.splits import block_folds, pairs, stratified_folds
+from headstart.tasks.splits import block_folds, pairs, stratified_folds
 
 K = st.integers(2, 8)
 SEEDS = st.integers(0, 2**32)

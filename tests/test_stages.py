@@ -9,11 +9,12 @@ import torch
 import torchvision
 from torch import nn
 
-from headstart.backbones import Preprocessing, Ref
+from headstart.backbones import Ref
 from headstart.backbones.stages import EMBEDDING, Stages, StagesRef, macs, pooled
 from headstart.backbones.vision import wrap
 from headstart.errors import BackboneError
 from headstart.features.engines import Bench, Kitchen, TorchEngine, cosine, space
+from headstart.modalities.image.look import Preprocessing
 
 HALF = (0.5, 0.5, 0.5)
 LITE0 = Ref("embedded", "efficientnet-lite0", seed=0, size=64)

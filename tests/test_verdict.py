@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from threadpoolctl import threadpool_limits
 
 from headstart.judge.baselines import MAJORITY
-from headstart.judge.crossval import Outcome, Task, best_of, judge_folds
+from headstart.judge.crossval import Outcome, best_of, judge_folds
 from headstart.judge.estimate import Plan, assess, compare, judge, plan
 from headstart.judge.holm import holm, holm_against_best
 from headstart.judge.verdict import (
@@ -19,6 +19,7 @@ from headstart.judge.verdict import (
     from_test_set,
     sign_flip,
 )
+from headstart.tasks.labels import Task
 
 
 @pytest.fixture(autouse=True)

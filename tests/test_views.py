@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from headstart.backbones import Preprocessing
 from headstart.errors import ConfigError
-from headstart.features.views import COUNTS, Kind, crop_box, views
+from headstart.modalities.image.look import Preprocessing
+from headstart.modalities.image.views import COUNTS, Kind, crop_box, views
 
 HALF = (0.5, 0.5, 0.5)
 LOOK = Preprocessing(24, 28, HALF, HALF)

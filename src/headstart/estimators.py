@@ -14,12 +14,12 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from threadpoolctl import threadpool_limits
 
 from headstart.backbones import DEFAULT, IDENTITY, resolve
-from headstart.data.splits import pairs, stratified_folds
 from headstart.errors import DataError
 from headstart.features.engines import Kitchen
 from headstart.features.extract import extract
 from headstart.features.store import FeatureStore
 from headstart.machine import cache_folder, worker_count
+from headstart.tasks.splits import pairs, stratified_folds
 from headstart.transfer.probe import fit_probe
 
 

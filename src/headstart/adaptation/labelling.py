@@ -19,9 +19,9 @@ from threadpoolctl import threadpool_limits
 from headstart.adaptation.domains import Domains
 from headstart.adaptation.linear import class_weights, fit_linear, one_hot
 from headstart.adaptation.standard import Shared, Standard
-from headstart.data.splits import pairs, stratified_folds
 from headstart.errors import ConfigError, DataError
 from headstart.judge.intervals import Interval, wilson
+from headstart.tasks.splits import pairs, stratified_folds
 from headstart.transfer.heads import Head, LinearHead
 
 Floats = NDArray[np.float64]

@@ -20,8 +20,8 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from headstart.adaptation.domains import Domains
-from headstart.data.splits import pairs, stratified_folds
 from headstart.judge.intervals import Interval
+from headstart.tasks.splits import pairs, stratified_folds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

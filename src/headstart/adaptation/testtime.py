@@ -274,7 +274,7 @@ class _NetworkWork:
         import torch
 
         from headstart.adaptation.batchnorm import batch_norms
-        from headstart.features.pictures import Pictures
+        from headstart.modalities.image.fresh import Pictures
 
         self.n, self.device, self.on_event = len(files), device, on_event
         self.done, self.total = 0, passes * self.n

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.adaptation.domains import Adapted, Adapter, Domains
-from headstart.data.splits import stratified_folds
+from headstart.tasks.splits import stratified_folds
 from headstart.transfer.logistic import Floats, Ints
 from headstart.transfer.probe import fit_temperature
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from headstart.adaptation.domains import Adapted, Domains
 from headstart.adaptation.standard import Standard, principal, sorted_rows
-from headstart.data.splits import pairs, stratified_folds
+from headstart.tasks.splits import pairs, stratified_folds
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.logistic import STRENGTHS, Floats, Ints, LogisticPath, fit_logistic
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.backbones import LISTING, Listing, Preprocessing, cannot_download
+from headstart.backbones import LISTING, Listing, cannot_download
+from headstart.modalities.image.look import Preprocessing
 from headstart.registry import unknown_name
 
 if TYPE_CHECKING:

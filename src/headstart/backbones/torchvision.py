@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.backbones import LISTING, Listing, Preprocessing, cannot_download
+from headstart.backbones import LISTING, Listing, cannot_download
 from headstart.errors import BackboneError
+from headstart.modalities.image.look import Preprocessing
 from headstart.registry import unknown_name
 
 if TYPE_CHECKING:

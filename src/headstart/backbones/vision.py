@@ -9,8 +9,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones import Card, Preprocessing
+from headstart.backbones import Card
 from headstart.errors import BackboneError
+from headstart.modalities.image.look import Preprocessing
 
 
 class VisionBackbone(nn.Module):

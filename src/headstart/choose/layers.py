@@ -19,11 +19,12 @@ from typing import Any, Literal
 import numpy as np
 
 from headstart.judge.baselines import MAJORITY
-from headstart.judge.crossval import Floats, Ints, Outcome, Task, best_of, in_threads, judge_folds
+from headstart.judge.crossval import Floats, Ints, Outcome, best_of, in_threads, judge_folds
 from headstart.judge.estimate import Plan, assess, compare
 from headstart.judge.holm import holm, holm_against_best
 from headstart.judge.intervals import Interval
 from headstart.judge.verdict import LEVEL, Comparison
+from headstart.tasks.labels import Task
 from headstart.transfer.combine import choose_combination
 from headstart.transfer.logistic import softmax
 

@@ -11,7 +11,7 @@ import numpy as np
 from headstart.backbones.cutting import Prefix, cut_before, legal_cuts, unfrozen
 from headstart.backbones.vision import VisionBackbone, count_parameters
 from headstart.features.engines import Engine
-from headstart.features.views import Views, views
+from headstart.modalities.image.views import Views, views
 from headstart.transfer.checkpoint import Forgetful
 from headstart.transfer.finetune import Setting, zero_head
 from headstart.transfer.loop import Loop

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from headstart.choose.scores import h_score, knn_accuracy, logme
 from headstart.errors import ConfigError
 from headstart.judge.baselines import MAJORITY
-from headstart.judge.crossval import Outcome, Task, in_threads, judge_folds, picked
+from headstart.judge.crossval import Outcome, in_threads, judge_folds, picked
 from headstart.judge.estimate import Plan, assess, compare
 from headstart.judge.holm import holm_against_best
 from headstart.judge.intervals import Interval
 from headstart.judge.verdict import LEVEL
-from headstart.transfer.probe import ENOUGH
+from headstart.tasks.labels import ENOUGH, Task
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]

@@ -17,8 +17,8 @@ from headstart.choose.plan import Cost, TrainingPlan, make_plan, measure, said
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.activations import Activations, activate, room
 from headstart.features.engines import Engine, Kitchen
-from headstart.features.pictures import Pictures
-from headstart.judge.crossval import Task
+from headstart.modalities.image.fresh import Pictures
+from headstart.tasks.labels import Task
 from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import Setting, zero_head
 from headstart.transfer.heads import LinearHead

@@ -17,7 +17,7 @@ from headstart.data.formats import is_table
 from headstart.data.tables import TEST, TRAINING, VALIDATION, Columns, Rows
 from headstart.errors import DataError
 from headstart.findings import Finding
-from headstart.modalities.image import ImageModality
+from headstart.modalities.image.read import ImageModality
 
 LAYOUTS = (
     "Give every class a folder of its own with its images in it, or write a CSV with the columns "

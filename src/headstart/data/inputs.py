@@ -9,7 +9,7 @@ from pathlib import Path
 from headstart.data.formats import is_table, read_cells
 from headstart.data.tables import PATH_COLUMNS
 from headstart.errors import DataError
-from headstart.modalities.image import ImageModality
+from headstart.modalities.image.read import ImageModality
 
 
 def expand(

@@ -22,8 +22,8 @@ from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Engine, Forward, space
 from headstart.features.threads import parallel
-from headstart.features.views import Views
-from headstart.modalities.image import read_again
+from headstart.modalities.image.read import read_again
+from headstart.modalities.image.views import Views
 
 MAX_BYTES = 8 * 2**30
 """Bound on all files together; those unused for longest go first."""

@@ -17,22 +17,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Engine, Forward, space
 from headstart.features.store import FeatureStore
 from headstart.features.threads import parallel
 from headstart.modalities import UnreadableError
-from headstart.modalities.image import ImageModality, Picture, reduction
+from headstart.modalities.image.digest import THUMB, THUMB_FROM, THUMB_KEY, pack, thumb, unpack
+from headstart.modalities.image.read import ImageModality, Picture, reduction
 
-THUMB = 64
-"""Side of the small copy kept of every image, pixels: what duplicates, pixel baselines and the
-report's map are made from, so that none of them decodes a file again."""
-THUMB_FROM = 224
-"""Size that an image is decoded for to make the small copy: that of the default backbone, so that
-one decoding serves both."""
-THUMB_KEY = f"thumb {THUMB} of {THUMB_FROM}"
 FLUSH_ITEMS, FLUSH_SECONDS = 64, 2.0
 
 
@@ -145,7 +138,7 @@ def extract(
             assert item.vectors is not None and item.thumb is not None
             thumbs[item.row], sizes[item.row] = item.thumb, item.size
             if item.new_thumb:
-                pending.append((f"{item.sha}:{THUMB_KEY}", _pack(item.size, item.thumb)))
+                pending.append((f"{item.sha}:{THUMB_KEY}", pack(item.size, item.thumb)))
             for k, vector in enumerate(item.vectors):
                 assert vector is not None
                 vectors[k][item.row] = vector
@@ -201,7 +194,7 @@ class _Reader:
     def _recall(self, item: _Read) -> None:
         known = self.store.get(f"{item.sha}:{THUMB_KEY}")
         if known is not None:
-            item.size, item.thumb = _unpack(known)
+            item.size, item.thumb = unpack(known)
         values = [self.store.get(f"{item.sha}:{s}") for s in self.spaces]
         item.vectors = [None if v is None else np.frombuffer(v, np.float32) for v in values]
 
@@ -218,7 +211,7 @@ class _Reader:
 
         if item.thumb is None:
             picture = read(THUMB_FROM)
-            item.size, item.thumb, item.new_thumb = picture.size, _thumb(picture), True
+            item.size, item.thumb, item.new_thumb = picture.size, thumb(picture), True
         item.pixels = [None] * len(self.engines)
         for k, engine in enumerate(self.engines):
             if item.vectors[k] is not None:
@@ -253,19 +246,3 @@ def _batched(items: Iterator[_Read], engines: Sequence[Engine]) -> Iterator[_Rea
                 assert item.vectors is not None
                 item.vectors[k] = vector
         yield from waiting
-
-
-def _thumb(picture: Picture) -> NDArray[np.uint8]:
-    image = picture.image
-    coarse = image.reduce(max(1, min(image.size) // (2 * THUMB)))  # four times faster, as good
-    return np.asarray(coarse.resize((THUMB, THUMB), Image.Resampling.BILINEAR))
-
-
-def _pack(size: tuple[int, int], thumb: NDArray[np.uint8]) -> bytes:
-    return np.array(size, np.uint32).tobytes() + thumb.tobytes()
-
-
-def _unpack(value: bytes) -> tuple[tuple[int, int], NDArray[np.uint8]]:
-    width, height = np.frombuffer(value, np.uint32, count=2)
-    thumb = np.frombuffer(value, np.uint8, offset=8).reshape(THUMB, THUMB, 3)
-    return (int(width), int(height)), thumb

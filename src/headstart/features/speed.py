@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from headstart.features.engines import Engine, Forward
 from headstart.features.threads import parallel
-from headstart.modalities.image import read_again
+from headstart.modalities.image.read import read_again
 
 SECONDS = 1.0
 """What a measurement may take once everything is warm; more would not change an order."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
 
 from headstart.features.engines import Forward
-from headstart.modalities.image import quiet
+from headstart.modalities.image.read import quiet
 
 Item = TypeVar("Item", covariant=True)
 

@@ -10,9 +10,11 @@ from PIL import Image
 from headstart.errors import HeadstartError
 from headstart.features.engines import Kitchen
 from headstart.judge.estimate import Judgement
-from headstart.judge.explain import choose, explain, integrity, mapper, mapper_of, overlay
+from headstart.judge.explain import choose, explain, integrity
+from headstart.judge.maps import mapper, mapper_of
 from headstart.machine import cache_folder, worker_count
 from headstart.methods.kept import Kept
+from headstart.modalities.image.show import overlay
 from headstart.prepare.source import Prepared
 from headstart.transfer import FittedModel
 

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.judge.crossval import Floats, Ints, Task, in_threads
+from headstart.judge.crossval import Floats, Ints, in_threads
 from headstart.judge.intervals import Interval, corrected_interval, wider, wilson
 from headstart.judge.power_law import LEAST_POINTS, PowerLaw, draws, fit_power_law, forecast
+from headstart.tasks.labels import Task
 from headstart.transfer.probe import Choice, choose_head
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from headstart.judge import metrics
 from headstart.judge.baselines import MAJORITY
 from headstart.judge.calibration import ece_interval
-from headstart.judge.crossval import Outcome, Task, best_of, judge_folds
+from headstart.judge.crossval import Outcome, best_of, judge_folds
 from headstart.judge.holm import holm
 from headstart.judge.intervals import Interval, corrected_interval, wider, wilson
 from headstart.judge.verdict import (
@@ -26,6 +26,7 @@ from headstart.judge.verdict import (
     from_answers,
     from_test_set,
 )
+from headstart.tasks.labels import Task
 
 SMALL, LARGE = 200, 20_000
 IMBALANCED = 1.5

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.judge.crossval import Task
 from headstart.judge.intervals import Interval, corrected_interval
+from headstart.tasks.labels import Task
 from headstart.transfer.logistic import softmax
 from headstart.transfer.probe import Choice
 

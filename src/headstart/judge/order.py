@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from headstart.data.splits import block_folds, pairs
 from headstart.findings import Finding
-from headstart.judge.crossval import Ints, Task, in_threads
+from headstart.judge.crossval import Ints, in_threads
 from headstart.judge.intervals import wilson
+from headstart.tasks.labels import Task
+from headstart.tasks.splits import block_folds, pairs
 from headstart.transfer.probe import Choice
 
 BLOCKS = 5

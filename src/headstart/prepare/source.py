@@ -14,9 +14,7 @@ from headstart.data.checks import (
     check_classes,
     check_copies,
     check_groups,
-    check_sizes,
     check_test_size,
-    find_copies,
     merge_groups,
 )
 from headstart.data.dataset import Dataset
@@ -28,10 +26,13 @@ from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore
 from headstart.findings import Finding
 from headstart.folder.model import refuse_unsavable
-from headstart.judge.baselines import RANDOM_NETWORK, pixel_baselines
-from headstart.judge.crossval import Task
+from headstart.judge.baselines import RANDOM_NETWORK
 from headstart.machine import cache_folder, resolve_device, worker_count
+from headstart.modalities.image.baselines import pixel_baselines
+from headstart.modalities.image.copies import find_copies
+from headstart.modalities.image.digest import check_sizes
 from headstart.prepare.config import Config, backbones_of
+from headstart.tasks.labels import Task
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def _checked(
     groups = merge_groups(copies.component[keep], _kept(dataset.groups, keep))
     dataset, features = dataset.take(keep), features.take(np.flatnonzero(keep))
     imbalance = check_classes(dataset)
-    sizes = check_sizes(dataset, features.sizes, engines[0].card.preprocessing.size)
+    sizes = check_sizes(dataset.refs, features.sizes, engines[0].card.preprocessing.size)
     dataset = dataset.noting(*found, *imbalance, *copy_findings, *sizes, *check_test_size(dataset))
     dataset = dataset.noting(*check_groups(dataset, groups))
     task = Task(

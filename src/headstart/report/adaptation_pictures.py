@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from headstart.modalities import UnreadableError
-from headstart.modalities.image import ImageModality, thumbnail_data_uri
+from headstart.modalities.image.read import ImageModality
+from headstart.modalities.image.show import thumbnail_data_uri
 
 SIDE = 160
 """Pixels of the longer side, as in the galleries of a run."""

@@ -15,13 +15,14 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from headstart.modalities import UnreadableError
-from headstart.modalities.image import ImageModality, thumbnail_data_uri
+from headstart.modalities.image.read import ImageModality
+from headstart.modalities.image.show import thumbnail_data_uri
 
 if TYPE_CHECKING:
     from headstart.data.dataset import Dataset
     from headstart.features.extract import Features
-    from headstart.judge.crossval import Task
     from headstart.judge.estimate import Judgement
+    from headstart.tasks.labels import Task
 
 SCHEMA = 1
 GALLERY, GALLERY_SIDE = 12, 160

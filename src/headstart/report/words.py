@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from headstart.backbones import Preprocessing
-from headstart.judge.baselines import HOG, MAJORITY, PIXELS, RANDOM_NETWORK
+from headstart.judge.baselines import MAJORITY, RANDOM_NETWORK
+from headstart.modalities.image.baselines import HOG, PIXELS
+from headstart.modalities.image.look import Preprocessing
 
 BASELINES = {
     HOG: "classic image features: colours and edge directions, nothing learned",

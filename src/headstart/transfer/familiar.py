@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from sklearn.covariance import ledoit_wolf_shrinkage
 
-from headstart.data.splits import pairs, stratified_folds
+from headstart.tasks.splits import pairs, stratified_folds
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]

@@ -14,23 +14,13 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from headstart.tasks.labels import ENOUGH
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.heads import CentroidHead, Head, LinearHead, NeighbourHead
-from headstart.transfer.logistic import (
-    STRENGTHS,
-    Floats,
-    Ints,
-    LogisticPath,
-    fit_logistic,
-    softmax,
-)
+from headstart.transfer.logistic import STRENGTHS, Floats, Ints, LogisticPath, fit_logistic, softmax
 
 Folds = Sequence[tuple[Ints, Ints]]
-
 RIVALS: tuple[type[CentroidHead] | type[NeighbourHead], ...] = (CentroidHead, NeighbourHead)
-ENOUGH = 4000
-"""Rows a choice is made on; more would only cost time and memory. kNN, which keeps its training
-set, is offered below this number."""
 
 
 @dataclass(frozen=True)

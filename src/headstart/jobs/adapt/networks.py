@@ -29,13 +29,14 @@ from headstart.choose.workshop import Workshop
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent
 from headstart.jobs.adapt.target import METHOD
-from headstart.judge.crossval import Outcome, Task, calibrated
+from headstart.judge.crossval import Outcome, calibrated
 from headstart.judge.estimate import Plan
 from headstart.machine import cache_folder, resolve_device, worker_count
 from headstart.methods.kept import Kept
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.prepare.target import Target as Goal
+from headstart.tasks.labels import Task
 from headstart.transfer import FittedModel
 from headstart.transfer.finetune import Setting
 from headstart.transfer.recipe import defaults

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.checks import find_copies
 from headstart.data.unlabelled import Unlabelled, read_labels
 from headstart.errors import DataError
 from headstart.findings import Finding
 from headstart.judge.calibration import false_alarms
-from headstart.judge.crossval import Task
 from headstart.machine import cache_folder, worker_count
+from headstart.modalities.image.copies import find_copies
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.prepare.target import Target
 from headstart.run import answer
+from headstart.tasks.labels import Task
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.familiar import KIND
 from headstart.transfer.heads import Head

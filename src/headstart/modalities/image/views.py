@@ -16,24 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from headstart.backbones import Preprocessing
 from headstart.errors import ConfigError
+from headstart.modalities.image.look import Preprocessing
 
 Kind = Literal["none", "mirror", "flips", "crops"]
-
 COUNTS: dict[Kind, int] = {"none": 1, "mirror": 2, "flips": 4, "crops": 4}
 """How many views each kind makes by default: all it has; of crops as many as of flips, a plain
 choice that quadruples the first pass."""
-
 AREA = (0.5, 1.0)
 """Share of the image a random crop shows. Milder than the 0.08 of training from scratch: few
 images leave no room for crops that miss the subject (plain choice)."""
-
 RATIO = (3 / 4, 4 / 3)
 """Width over height of a random crop, as in torchvision's RandomResizedCrop."""
-
 Box = tuple[float, float, float, float]
-
 _FLIPS = {  # in words, and the steps down and across the plain pixels
     "plain": ("plain", 1, 1),
     "mirror": ("mirrored", 1, -1),

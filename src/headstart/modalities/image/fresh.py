@@ -13,13 +13,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from headstart.backbones import Preprocessing
 from headstart.events import Event, OnEvent, ignore
-from headstart.features.views import AREA
-from headstart.modalities.image import quiet, read_again
+from headstart.modalities.image.look import Preprocessing
+from headstart.modalities.image.read import quiet, read_again
+from headstart.modalities.image.views import AREA
 
 if TYPE_CHECKING:
     from torchvision.transforms import v2
+
 
 MAX_BYTES = 2 * 2**30
 """Decoded images kept in memory; a set that is larger is read again every epoch."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -148,15 +147,6 @@ def to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", over.size, "white")
         return Image.alpha_composite(white, over).convert("RGB")
     return image.convert("RGB")
-
-
-def thumbnail_data_uri(image: Image.Image, side: int, quality: int = 80) -> str:
-    """Encode a small copy as a ``data:`` address that a self-contained page can show."""
-    small = image.copy()
-    small.thumbnail((side, side))
-    out = io.BytesIO()
-    small.save(out, "JPEG", quality=quality)
-    return "data:image/jpeg;base64," + b64encode(out.getvalue()).decode("ascii")
 
 
 def _turn(image: Image.Image, orientation: int) -> Image.Image:

@@ -1,0 +1,48 @@
+"""Copies: which examples are the same thing twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Which images are the same picture.
+
+    Attributes
+    ----------
+    component : ndarray of int, shape (n,)
+        Equal numbers for copies of one picture, mirrored and upside-down ones included, directly
+        or through others.
+    exact : ndarray of int, shape (n,)
+        Equal numbers for files with identical bytes.
+    upright : ndarray of int, shape (n,), or None
+        As ``component``, without those that are turned over; None where there are none.
+    """
+
+    component: NDArray[np.int64]
+    exact: NDArray[np.int64]
+    upright: NDArray[np.int64] | None = None
+
+    @property
+    def unturned(self) -> NDArray[np.int64]:
+        """Equal numbers for copies that are the same way up, as (n,)."""
+        return self.component if self.upright is None else self.upright
+
+    def clusters(self) -> list[NDArray[np.int64]]:
+        """Rows of every picture that occurs more than once."""
+        order = np.argsort(self.component, kind="stable")
+        ends = np.cumsum(np.unique(self.component, return_counts=True)[1])[:-1]
+        return [rows for rows in np.split(order, ends) if len(rows) > 1]
+
+
+def linked(links: list[NDArray[np.int64]], n: int) -> NDArray[np.int64]:
+    """Give equal numbers (n,) to what links, each (2, m), join."""
+    rows, columns = np.concatenate(links, axis=1)
+    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(n, n))
+    return connected_components(graph, directed=False)[1].astype(np.int64)

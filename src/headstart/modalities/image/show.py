@@ -1,0 +1,50 @@
+"""How an image is shown: small copies for a page, and maps laid over pictures."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def thumbnail_data_uri(image: Image.Image, side: int, quality: int = 80) -> str:
+    """Encode a small copy as a ``data:`` address that a self-contained page can show."""
+    small = image.copy()
+    small.thumbnail((side, side))
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=quality)
+    return "data:image/jpeg;base64," + b64encode(out.getvalue()).decode("ascii")
+
+
+def overlay(
+    image: Image.Image | NDArray[np.uint8], heat: NDArray[np.float32], side: int = 256
+) -> Image.Image:
+    """Lay a map over its image, in gray, so that only the map has colour.
+
+    Parameters
+    ----------
+    image : PIL image or uint8 (h, w, 3)
+        What the network saw.
+    heat : ndarray of shape (h, w), 0 to 1
+    side : int, pixels
+        The longer side of the result, at most.
+
+    Notes
+    -----
+    The colours are matplotlib's *inferno*: even to the eye, and its lightness alone tells low from
+    high, whatever colours a reader sees. What is not marked stays as it is, in gray.
+    """
+    from matplotlib import colormaps
+
+    picture = Image.fromarray(np.asarray(image))
+    picture.thumbnail((side, side))
+    weight = np.asarray(
+        Image.fromarray(np.asarray(heat, np.float32)).resize(picture.size, Image.Resampling.BICUBIC)
+    ).clip(0, 1)[..., None]
+    gray = np.asarray(picture.convert("L").convert("RGB"), np.float32)
+    colour = 255 * colormaps["inferno"](weight[..., 0])[..., :3]
+    mixed = gray + 0.7 * weight * (colour - gray)
+    return Image.fromarray(mixed.round().astype(np.uint8))
