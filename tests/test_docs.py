@@ -23,7 +23,7 @@ import headstart as hs
 from conftest import draw_folder
 from headstart import errors
 from headstart.backbones import PROVIDERS, resolve
-from headstart.cli.adapting import app  # with every command
+from headstart.cli import application
 from headstart.data.builtin import BUILTIN
 
 TOP = Path(__file__).parents[1]
@@ -55,7 +55,7 @@ def prose(page: Path) -> str:
 
 
 def commands() -> dict[str, Any]:
-    return typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    return typer.main.get_command(application()).commands  # type: ignore[attr-defined]
 
 
 def long_options(command: Any) -> set[str]:
@@ -87,13 +87,13 @@ def test_every_command_and_option_is_explained(name: str) -> None:
 
 
 def test_options_of_the_program_itself_are_explained() -> None:
-    own = long_options(typer.main.get_command(app)) | {"--help", "--debug"}
+    own = long_options(typer.main.get_command(application())) | {"--help", "--debug"}
     assert own <= set(re.findall(r"--[a-z][a-z-]*", text(USE)))
 
 
 def test_no_option_is_explained_that_is_not_there() -> None:
     there = {o for command in commands().values() for o in long_options(command)}
-    there |= long_options(typer.main.get_command(app)) | {"--help", "--debug"}
+    there |= long_options(typer.main.get_command(application())) | {"--help", "--debug"}
     for page in (README, CHINESE, USE, DOCS / "how_it_works.md"):
         typed = "\n".join(line for line in lines_typed(page) if line.startswith("headstart"))
         mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", prose(page) + typed))

@@ -46,7 +46,7 @@ def test_importing_changes_no_global_state() -> None:
         "    seeds = np.random.get_state()[1].tolist()\n"
         "    return environment, seeds, logging.root.level, list(logging.root.handlers)\n"
         "before = state()\n"
-        "import headstart.jobs.train, headstart.cli.commands\n"
+        "import headstart.jobs.train, headstart.cli.train\n"
         "assert before == state()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

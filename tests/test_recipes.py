@@ -26,9 +26,8 @@ from safetensors.torch import save_file
 
 from conftest import draw_folder
 from headstart.backbones import available, resolve
-from headstart.cli import run
-from headstart.cli.adapting import app  # with every command
-from headstart.cli.commands import seconds
+from headstart.cli import application, run
+from headstart.cli.options import seconds
 from headstart.prepare.config import configure
 from headstart.report.training_words import reading
 
@@ -322,7 +321,7 @@ def test_what_the_page_quotes_is_what_is_said(
 
 
 def test_every_option_that_is_mentioned_is_there() -> None:
-    command = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    command = typer.main.get_command(application()).commands  # type: ignore[attr-defined]
     there = {o for c in command.values() for p in c.params for o in (*p.opts, *p.secondary_opts)}
     for page in (ENGLISH, CHINESE):
         mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page.read_text("utf-8")))
@@ -333,7 +332,7 @@ def test_every_option_that_is_mentioned_is_there() -> None:
 def test_commands_of_the_page_are_accepted(line: str) -> None:
     """Parse each as the program would, and check the values as `train` does before it starts."""
     _, name, *words = shlex.split(line, comments=True)
-    command: click.Command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    command: click.Command = typer.main.get_command(application()).commands[name]  # type: ignore[attr-defined]
     with command.make_context(name, words) as context:
         given = dict(context.params)
     if name != "train":

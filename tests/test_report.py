@@ -28,7 +28,7 @@ from headstart.report.facts import FEW, class_row, most_frequent, read
 from headstart.report.figures import draw as draw_figures
 from headstart.report.figures import plain
 from headstart.report.page import compose, contents, snippets
-from headstart.report.pictures import lay_out, sample
+from headstart.report.shown import lay_out, sample
 from headstart.report.svg import tag, ticks
 
 NASTY = (

@@ -23,12 +23,12 @@ from headstart.adaptation.outcome import SCORES
 from headstart.report import adaptation_charts, render
 from headstart.report import adaptation_words as said_as
 from headstart.report.adaptation_facts import Adaptation, ClassShare, read_adaptation
-from headstart.report.adaptation_pictures import MOST, SIDE, collect_adaptation
 from headstart.report.adaptation_words import adaptation_lines
 from headstart.report.facts import read
 from headstart.report.figures import draw as draw_figures
 from headstart.report.page import ADAPTATION as SECTIONS
 from headstart.report.page import compose, contents
+from headstart.report.shown import MOST, SIDE, collect_adaptation
 from headstart.report.trust_words import unfamiliar
 from test_report import CONTRAST, Page, browser, visit  # noqa: F401
 from test_report_study import OUTSIDE

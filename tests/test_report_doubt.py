@@ -22,7 +22,7 @@ from headstart.report import render, trust_charts, trust_words, words
 from headstart.report.facts import read
 from headstart.report.figures import draw as draw_figures
 from headstart.report.page import SECTIONS, compose, contents
-from headstart.report.pictures import EXPLAINED, SUSPECTS, collect, data_uri
+from headstart.report.shown import EXPLAINED, SUSPECTS, collect, data_uri
 from test_report import CONTRAST, Page, browser, visit  # noqa: F401
 from test_report_study import OUTSIDE, RANK
 

@@ -261,5 +261,5 @@ def test_keys_are_equal_exactly_when_the_pixels_are():
 
 
 def test_views_do_not_need_torch():
-    code = "import sys, headstart.features.views; sys.exit('torch' in sys.modules)"
+    code = "import sys, headstart.modalities.image.views; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,10 +8,24 @@ from __future__ import annotations
 
 import sys
 import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from headstart.errors import HeadstartError
 
+if TYPE_CHECKING:
+    from typer import Typer
+
 STOPPED = 130
+COMMANDS = ("train", "adapt", "studies", "runs", "machine")
+"""Modules that declare commands, in the order in which help lists them."""
+
+
+def application() -> Typer:
+    """Return the application with every command in it."""
+    for name in COMMANDS:
+        import_module(f"headstart.cli.{name}")
+    return import_module("headstart.cli.app").app
 
 
 def main() -> None:
@@ -23,12 +37,10 @@ def main() -> None:
 
 def run(arguments: list[str], *, debug: bool = False) -> int:
     """Run one command; return the exit status."""
-    from headstart.cli import adapting  # noqa: F401 - declares its command
-    from headstart.cli.commands import app
     from headstart.cli.console import complain, say
 
     try:
-        app(arguments, prog_name="headstart")
+        application()(arguments, prog_name="headstart")
     except SystemExit as done:  # typer's way to return, for help and wrong options too
         if done.code == STOPPED:
             say("\nStopped. What was computed is cached: the same command goes on from there.")

@@ -27,7 +27,7 @@ def explanations(
     Returns
     -------
     list of dict
-        As ``report.pictures.collect`` takes them; none for networks without maps, and for models
+        As ``report.shown.collect`` takes them; none for networks without maps, and for models
         of several layers.
     dict or None
         The test of whether the maps mark what counts, as ``metrics.json`` has it.

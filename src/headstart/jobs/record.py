@@ -28,7 +28,7 @@ from headstart.judge.estimate import Judgement
 from headstart.machine import worker_count
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
-from headstart.report.pictures import collect
+from headstart.report.shown import collect
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice
 

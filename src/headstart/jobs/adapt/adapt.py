@@ -53,7 +53,7 @@ from headstart.prepare.config import configure
 from headstart.prepare.source import Prepared, prepare
 from headstart.prepare.target import Target, embed_target
 from headstart.report import render
-from headstart.report.adaptation_pictures import collect_adaptation
+from headstart.report.shown import collect_adaptation
 from headstart.run import Run
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice, fit_temperature

@@ -32,7 +32,7 @@ from headstart.machine import cache_folder
 from headstart.prepare.config import Config
 from headstart.prepare.target import Target, read_target
 from headstart.report import render
-from headstart.report.adaptation_pictures import collect_adaptation
+from headstart.report.shown import collect_adaptation
 from headstart.run import Run
 from headstart.transfer import FittedModel
 

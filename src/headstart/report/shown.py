@@ -6,7 +6,8 @@ with it: those it got most wrong, those it was least sure of, and a map of small
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from headstart.features.extract import Features
     from headstart.judge.estimate import Judgement
     from headstart.tasks.labels import Task
+
 
 SCHEMA = 1
 GALLERY, GALLERY_SIDE = 12, 160
@@ -240,3 +242,58 @@ def _within_unit(xy: NDArray[np.floating]) -> NDArray[np.float64]:
     low, extent = xy.min(axis=0), np.ptp(xy, axis=0)
     unit = (xy - low) / np.where(extent > 0, extent, 1)
     return np.where(extent > 0, unit, 0.5).astype(np.float64)
+
+
+SIDE = 160
+"""Pixels of the longer side, as in the galleries of a run."""
+MOST = {"least_like": 12, "unknown": 12, "proposals": 60}
+"""Pictures of each kind; about 6 kB each."""
+
+
+def collect_adaptation(
+    files: Mapping[str, Path], adaptation: Mapping[str, Any]
+) -> dict[str, list[dict[str, str]]]:
+    """Shrink the target images that the report of an adaptation shows.
+
+    Parameters
+    ----------
+    files : mapping
+        Where the target image lies that goes by a path in ``adaptation``.
+    adaptation : mapping
+        ``metrics.json["adaptation"]``.
+
+    Returns
+    -------
+    dict
+        ``least_like``, ``unknown`` and ``proposals``: lists of ``{path, image}``, in the order of
+        ``adaptation``, ``image`` a JPEG ``data:`` address. An image that is not in ``files``, has
+        gone or cannot be decoded is left out: the report then names it without a picture.
+    """
+    shift = adaptation.get("shift") or {}
+    wanted = {
+        "least_like": shift.get("least_like"),
+        "unknown": (shift.get("unknown") or {}).get("examples"),
+        "proposals": adaptation.get("proposals"),
+    }
+    return {part: _shots(files, rows or [], MOST[part]) for part, rows in wanted.items()}
+
+
+def _shots(
+    files: Mapping[str, Path], rows: Iterable[Mapping[str, Any]], most: int
+) -> list[dict[str, str]]:
+    found = []
+    for row in list(rows)[:most]:
+        path = str(row["path"])
+        image = _small(files[path]) if path in files else None
+        if image is not None:
+            found.append({"path": path, "image": image})
+    return found
+
+
+def _small(file: Path) -> str | None:
+    try:
+        return thumbnail_data_uri(
+            ImageModality().read(file.read_bytes(), short_side=SIDE).image, SIDE
+        )
+    except (OSError, UnreadableError):
+        return None

@@ -10,7 +10,9 @@ import typer
 from rich.markup import escape
 
 from headstart.backbones import DEFAULT
-from headstart.cli.commands import (
+from headstart.cli.app import app
+from headstart.cli.console import Bars, print_data, say
+from headstart.cli.options import (
     Balanced,
     Device,
     Encoding,
@@ -24,10 +26,8 @@ from headstart.cli.commands import (
     Strict,
     XColumn,
     YColumn,
-    app,
-    show_findings,
 )
-from headstart.cli.console import Bars, print_data, say
+from headstart.cli.train import show_findings
 
 Source = Annotated[
     str,

@@ -1,0 +1,117 @@
+"""The commands on a finished run: ``predict``, ``evaluate``, ``report``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from headstart.cli.app import app
+from headstart.cli.console import Bars, print_data, say
+from headstart.cli.options import Data, Encoding, Json, RunFolder, XColumn, YColumn
+from headstart.errors import ConfigError
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Images, folders, globs, tables.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write here (.csv or .jsonl) instead of stdout.")
+    ] = None,
+    x: XColumn = None,
+    encoding: Encoding = "utf-8",
+    adapt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help="Adapt to all inputs together before answering for any: bn (batch norm "
+            "statistics), tent (bn, and surer answers), statistics (of the embeddings). For many "
+            "inputs of all classes from elsewhere; undone where it looks unsafe.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Predict images: one row per input, in order."""
+    from headstart.folder.files import write_rows
+    from headstart.run import Run
+
+    if out is not None and out.suffix.lower() not in (".csv", ".jsonl", ".ndjson"):
+        raise ConfigError(f"--out {str(out)!r} is neither .csv nor .jsonl.", "Name it one of them.")
+    loaded = Run(run)
+    with Bars() as bars:
+        predictions = loaded.predict(inputs, x=x, encoding=encoding, adapt=adapt, on_event=bars)
+    bad = [p for p in predictions if p.error]
+    if bad:
+        say(
+            f"[yellow]![/] {len(bad)} of {len(predictions)} inputs cannot be read "
+            f"(first: {escape(bad[0].path)}: {escape(bad[0].error)})."
+        )
+    rows = loaded.rows(predictions)
+    if out is not None:
+        write_rows(rows, out)
+        say(f"{len(rows)} predictions are in {out}")
+    if as_json:
+        print_data(json.dumps({"predictions": rows}, ensure_ascii=False))
+    elif out is None:
+        _print_csv(rows)
+
+
+@app.command()
+def evaluate(
+    run: RunFolder,
+    data: Data,
+    x: XColumn = None,
+    y: YColumn = None,
+    encoding: Encoding = "utf-8",
+    as_json: Json = False,
+) -> None:
+    """Score a model on labelled data it has not seen."""
+    from headstart.run import Run
+
+    loaded = Run(run)
+    with Bars() as bars:
+        found = loaded.evaluate(data, x=x, y=y, encoding=encoding, on_event=bars)
+    if as_json:
+        print_data(json.dumps(found, ensure_ascii=False))
+        return
+    low, high = found["accuracy_ci95"]
+    say(
+        f"\nAccuracy {found['accuracy']:.1%} on {found['n']} images "
+        f"(95 % interval {low:.1%} to {high:.1%})."
+    )
+    say(
+        f"Balanced accuracy {found['balanced_accuracy']:.1%}, macro F1 {found['macro_f1']:.3f}, "
+        f"log loss {found['log_loss']:.3f}, calibration error {found['ece']:.3f}."
+    )
+    if found["seen_in_training"]:
+        say(
+            f"[yellow]![/] {found['seen_in_training']} of these images were trained on: this is "
+            "not how the model does on new ones."
+        )
+    if found["skipped"]:
+        say(f"[yellow]![/] {found['skipped']} files could not be read and were left out.")
+
+
+@app.command()
+def report(run: RunFolder) -> None:
+    """Render a run's report.html and figures afresh."""
+    from headstart.run import Run
+
+    print_data(str(Run(run).report()))
+
+
+def _print_csv(rows: list[dict[str, Any]]) -> None:
+    import csv
+    import io
+
+    out = io.StringIO()
+    table = csv.DictWriter(out, rows[0] if rows else ["path"], lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    print_data(out.getvalue().rstrip("\n"))

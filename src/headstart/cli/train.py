@@ -1,0 +1,252 @@
+"""The commands ``train``, ``demo`` and ``check``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from headstart.backbones import DEFAULT
+from headstart.cli.app import app
+from headstart.cli.console import Bars, err, print_data, say
+from headstart.cli.options import (
+    Abstain,
+    Augment,
+    Backbone,
+    Balanced,
+    Batchnorm,
+    BatchSize,
+    Budget,
+    Cache,
+    Clip,
+    Cutmix,
+    Data,
+    Device,
+    Ema,
+    Encoding,
+    Epochs,
+    FindLr,
+    Gradual,
+    Groups,
+    GroupsFrom,
+    HeadRate,
+    Json,
+    Keep,
+    LayerDecay,
+    Method,
+    Mixup,
+    OneBackbone,
+    Optimizer,
+    Patience,
+    Precision,
+    Rate,
+    Resume,
+    Schedule,
+    Seed,
+    Size,
+    Smoothing,
+    Strict,
+    Tune,
+    Unfreeze,
+    Views,
+    WeightDecay,
+    Wise,
+    XColumn,
+    YColumn,
+    seconds,
+)
+
+
+@app.command()
+def train(
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder to write. Default: runs/NAME, numbered.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace --out once the new run is complete.")
+    ] = False,
+    backbone: Backbone = DEFAULT,
+    method: Method = "auto",
+    size: Size = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    balanced: Balanced = False,
+    strict: Strict = False,
+    groups: Groups = None,
+    groups_from: GroupsFrom = None,
+    x: XColumn = None,
+    y: YColumn = None,
+    encoding: Encoding = "utf-8",
+    as_json: Json = False,
+    abstain: Abstain = None,
+    budget: Budget = None,
+    resume: Resume = False,
+    unfreeze: Unfreeze = None,
+    tune: Tune = None,
+    batchnorm: Batchnorm = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    optimizer: Optimizer = None,
+    lr: Rate = None,
+    head_lr: HeadRate = None,
+    weight_decay: WeightDecay = None,
+    schedule: Schedule = None,
+    layer_decay: LayerDecay = None,
+    gradual: Gradual = None,
+    label_smoothing: Smoothing = None,
+    mixup: Mixup = None,
+    cutmix: Cutmix = None,
+    ema: Ema = None,
+    clip: Clip = None,
+    patience: Patience = None,
+    keep: Keep = None,
+    wise: Wise = None,
+    precision: Precision = None,
+    find_lr: FindLr = None,
+    augment: Augment = None,
+    views: Views = None,
+    cache: Cache = None,
+) -> None:
+    """Train a model, estimate its score, say whether transfer helped, write a report.
+
+    For example: headstart train photos/    or    headstart train photos/ --budget 5m
+    or    headstart train labels.csv --groups patient --method finetune --unfreeze last-stage
+    """
+    options = dict(locals())  # every option, by the name that the library gives it too
+    options["budget"] = None if budget is None else seconds(budget)
+    _train(**options)
+
+
+def _train(data: str, out: Path | None, overwrite: bool, as_json: bool, **options: Any) -> None:
+    from headstart.jobs.train import train
+
+    with Bars() as bars:
+        run = train(data, out=out, overwrite=overwrite, on_event=bars, **options)
+    if as_json:
+        print_data(json.dumps({**run.metrics, "run": str(run.folder)}, ensure_ascii=False))
+    _summarise(run.metrics, run.folder)
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder to write. Default: runs/elpv, numbered.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train on 2,624 real photos of solar cells; nothing to download beyond the install.
+
+    The set shows why scores need care: cells of one module lie side by side in file order.
+    """
+    say("Which solar cells are defective? 2,624 electroluminescence photos (elpv-dataset).")
+    _train("builtin:elpv", out, False, as_json)
+
+
+@app.command()
+def check(
+    data: Data,
+    backbone: OneBackbone = DEFAULT,
+    seed: Seed = 0,
+    device: Device = "auto",
+    strict: Strict = False,
+    groups: Groups = None,
+    groups_from: GroupsFrom = None,
+    x: XColumn = None,
+    y: YColumn = None,
+    encoding: Encoding = "utf-8",
+    as_json: Json = False,
+) -> None:
+    """Look for what a score would hide: copies, damage, imbalance, order, too few images."""
+    from headstart.jobs.check import check
+
+    with Bars() as bars:
+        found = check(
+            data,
+            backbone=backbone,
+            seed=seed,
+            device=device,
+            strict=strict,
+            groups=groups,
+            groups_from=groups_from,
+            x=x,
+            y=y,
+            encoding=encoding,
+            on_event=bars,
+        )
+    if as_json:
+        print_data(json.dumps(found, ensure_ascii=False))
+        return
+    counts = found["n"]
+    say(f"\n{counts['train']} images to train on, {counts['test']} to test on:")
+    for name, count in counts["per_class"].items():
+        say(f"  {count:>6}  {escape(name)}")
+    show_findings(found["findings"])
+
+
+def _show_candidates(metrics: dict[str, Any]) -> None:
+    """Show what was tried and why one was kept."""
+    if len(metrics["candidates"]) < 2:
+        return
+    table = Table(box=None, header_style="bold")
+    for title in ("method", "accuracy", "seconds", ""):
+        table.add_column(title, no_wrap=title == "method")
+    for c in metrics["candidates"]:
+        accuracy = "" if c["accuracy"] is None else f"{c['accuracy']:.1%}"
+        took = "" if c["seconds"] is None else f"{c['seconds']:.0f}"
+        note = "kept" if c["chosen"] else c["reason"] or ""
+        table.add_row(escape(c["name"]), accuracy, took, escape(note))
+    say("")
+    err.print(table)
+    say(escape(metrics["choice"]["sentence"]))
+
+
+def _summarise(metrics: dict[str, Any], folder: Path) -> None:
+    estimate, n = metrics["estimate"], metrics["n"]
+    low, high = estimate["accuracy_ci95"]
+    show_findings(metrics["findings"])
+    _show_candidates(metrics)
+    say(
+        f"\n[bold]Accuracy {estimate['accuracy']:.1%}[/] (95 % interval {low:.1%} to {high:.1%}; "
+        f"{estimate['protocol']})."
+    )
+    if metrics["label_issues"]["rows"]:
+        sentence = metrics["label_issues"]["sentence"].partition(" In a trial")[0]
+        say(f"[yellow]![/] {escape(sentence)} See {folder / 'label_issues.csv'}.")
+    _say_when_it_abstains(metrics["abstention"])
+    colour = {"helps": "green", "hurts": "red"}.get(metrics["verdict"]["decision"], "yellow")
+    say(f"[bold {colour}]Verdict:[/] {escape(metrics['verdict']['sentence'])}")
+    timing = metrics["timing"]
+    say(
+        f"\n{n['train'] + n['test']} images, {timing['total_s']:.1f} s "
+        f"({timing['forward_examples']} forward passes, {timing['cache_hits']} from the cache)."
+    )
+    say(f"Report: {folder / 'report.html'}")
+    say(f"Predict: headstart predict {folder} IMAGES...")
+
+
+def _say_when_it_abstains(found: dict[str, Any]) -> None:
+    if found["wanted_error"] is None:
+        return
+    wanted = f"{found['wanted_error']:.1%} wrong answers"
+    if found["threshold"] is None:
+        say(f"[yellow]![/] No confidence is high enough to promise at most {wanted}.")
+        return
+    error = "" if found["error"] is None else f", of which {found['error']:.1%} were wrong"
+    say(
+        f"For at most {wanted} it is silent below a confidence of {found['threshold']:.0%}; of "
+        f"held-out images it answered {found['coverage']:.1%}{error}."
+    )
+
+
+def show_findings(findings: list[dict[str, Any]]) -> None:
+    """Print what the checks noticed, one line each."""
+    if findings:
+        say("")
+    for finding in findings:
+        mark = "[yellow]![/]" if finding["severity"] == "warning" else "[dim]·[/]"
+        say(f"{mark} {escape(finding['message'])}")
