@@ -46,9 +46,9 @@ def main() -> None:
     }
     config = configure("builtin:elpv", options)
     prepared = prepare(config, baseline=False)
-    dataset, task = prepared.dataset, prepared.task
+    dataset, labels = prepared.dataset, prepared.labels
     workshop = Workshop(
-        dataset.files, prepared.features.hashes, prepared.features.vectors[0], task, prepared.ref,
+        dataset.files, prepared.features.hashes, prepared.features.vectors[0], labels, prepared.ref,
         prepared.engine, cache_folder(), worker_count(), "cpu",
     )  # fmt: skip
     candidate = Candidate(f"finetune {a.unfreeze}", "finetune", config.recipe, 1)
@@ -56,11 +56,11 @@ def main() -> None:
     setting = workshop.setting(candidate, plan)
     print(f"n = {len(dataset)}, cut behind {plan.cut}, {plan.views.describe()}")
     done: dict[str, list[tuple[float, ...]]] = {}
-    for kind, train, test in splits(task.y, dataset.position, a.splits, a.blocks):
+    for kind, train, test in splits(labels.y, dataset.position, a.splits, a.blocks):
         start = time.perf_counter()
         probe = workshop.probe_head(train).logits(workshop.X[test]).argmax(axis=1)
         tuned = fit(setting, train, test, kind).logits[-1].argmax(axis=1)
-        scores = tuple(float((p == task.y[test]).mean()) for p in (probe, tuned))
+        scores = tuple(float((p == labels.y[test]).mean()) for p in (probe, tuned))
         done.setdefault(kind, []).append(scores)
         seconds = time.perf_counter() - start
         print(f"{kind}: {said(scores)} ({seconds:.0f} s)", flush=True)

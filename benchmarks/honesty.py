@@ -35,98 +35,98 @@ from headstart.judge.intervals import clopper_pearson
 from headstart.modalities.image.baselines import pixel_baselines
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 
 Spaces = dict[str, np.ndarray]
 
 
-def embed(folder: Path, nets: int) -> tuple[Spaces, list[np.ndarray], Task]:
+def embed(folder: Path, nets: int) -> tuple[Spaces, list[np.ndarray], Labels]:
     """Return the spaces of a run, vectors of random networks, and the task."""
     made = [prepare(configure(folder, {"seed": s}), baseline=True) for s in range(nets)]
     first = made[0].features
     spaces = {TRANSFER: first.vectors[0], **pixel_baselines(first.thumbs)}
-    return spaces, [m.features.vectors[1] for m in made], made[0].task
+    return spaces, [m.features.vectors[1] for m in made], made[0].labels
 
 
-def part(task: Task, n: int, rng: np.random.Generator) -> np.ndarray:
+def part(labels: Labels, n: int, rng: np.random.Generator) -> np.ndarray:
     """Draw n rows, the same number of every class."""
-    k = task.n_classes
-    rows = [rng.permutation(np.flatnonzero(task.y == c))[: -(-n // k)] for c in range(k)]
+    k = labels.n_classes
+    rows = [rng.permutation(np.flatnonzero(labels.y == c))[: -(-n // k)] for c in range(k)]
     return np.sort(np.concatenate(rows)[rng.permutation(sum(map(len, rows)))[:n]])
 
 
-def judged(spaces: Spaces, task: Task) -> tuple[Judgement, dict[str, Outcome], Plan]:
+def judged(spaces: Spaces, labels: Labels) -> tuple[Judgement, dict[str, Outcome], Plan]:
     """Judge as a run does."""
-    chosen = plan(task, np.zeros(len(task.y), bool))
-    outcomes = judge_folds(spaces, task, chosen.folds, workers=1)
+    chosen = plan(labels, np.zeros(len(labels.y), bool))
+    outcomes = judge_folds(spaces, labels, chosen.folds, workers=1)
     baselines = {name: o for name, o in outcomes.items() if name != TRANSFER}
-    return assess(outcomes[TRANSFER], baselines, task, chosen), outcomes, chosen
+    return assess(outcomes[TRANSFER], baselines, labels, chosen), outcomes, chosen
 
 
-def right(outcome: Outcome, task: Task, chosen: Plan) -> list[np.ndarray]:
+def right(outcome: Outcome, labels: Labels, chosen: Plan) -> list[np.ndarray]:
     """Which held-out rows are right, fold by fold."""
     pairs = zip(outcome.proba, chosen.folds, strict=True)
-    return [p.argmax(axis=1) == task.y[held] for p, (_, held) in pairs]
+    return [p.argmax(axis=1) == labels.y[held] for p, (_, held) in pairs]
 
 
-def naive(outcomes: dict[str, Outcome], task: Task, chosen: Plan) -> bool:
+def naive(outcomes: dict[str, Outcome], labels: Labels, chosen: Plan) -> bool:
     """Whether the t-test over the folds, as if they were independent, claims a difference."""
     best, _ = best_of(outcomes, [name for name in outcomes if name != TRANSFER])
-    own, other = (right(o, task, chosen) for o in (outcomes[TRANSFER], best))
+    own, other = (right(o, labels, chosen) for o in (outcomes[TRANSFER], best))
     d = np.array([a.mean() - b.mean() for a, b in zip(own, other, strict=True)])
     se = d.std(ddof=1) / np.sqrt(len(d))
     return bool(abs(d.mean()) > t.ppf(0.975, len(d) - 1) * se)
 
 
 def permuted(a: argparse.Namespace) -> Callable[[int], dict]:
-    spaces, nets, task = embed(a.folder, 1)
+    spaces, nets, labels = embed(a.folder, 1)
 
     def once(seed: int) -> dict:
         rng = np.random.default_rng([seed, 1])
-        rows = part(task, a.n, rng)
-        y = rng.permutation(task.y[rows])
+        rows = part(labels, a.n, rng)
+        y = rng.permutation(labels.y[rows])
         own = {name: X[rows] for name, X in {**spaces, RANDOM_NETWORK: nets[0]}.items()}
-        return facts(own, Task(y, task.n_classes, None, False, seed), 1 / task.n_classes)
+        return facts(own, Labels(y, labels.n_classes, None, False, seed), 1 / labels.n_classes)
 
     return once
 
 
 def random(a: argparse.Namespace) -> Callable[[int], dict]:
     """Two nets are alike on average; which is better on these images, the rest of them tells."""
-    _, nets, task = embed(a.folder, a.nets)
+    _, nets, labels = embed(a.folder, a.nets)
 
     def pair(rng: np.random.Generator) -> Spaces:
         one, other = rng.permutation(a.nets)[:2]
         return {TRANSFER: nets[one], RANDOM_NETWORK: nets[other]}
 
-    return against_the_rest(a, task, pair)
+    return against_the_rest(a, labels, pair)
 
 
 def subsets(a: argparse.Namespace) -> Callable[[int], dict]:
-    spaces, nets, task = embed(a.folder, 1)
+    spaces, nets, labels = embed(a.folder, 1)
     everything = {**spaces, RANDOM_NETWORK: nets[0]}
-    return against_the_rest(a, task, lambda rng: everything)
+    return against_the_rest(a, labels, lambda rng: everything)
 
 
 def against_the_rest(
-    a: argparse.Namespace, task: Task, deal: Callable[[np.random.Generator], Spaces]
+    a: argparse.Namespace, labels: Labels, deal: Callable[[np.random.Generator], Spaces]
 ) -> Callable[[int], dict]:
     """Judge on some rows; the truth is how the same folds' models do on all others."""
 
     def once(seed: int) -> dict:
         rng = np.random.default_rng([seed, 3])
         everything = deal(rng)
-        rows = part(task, a.n, rng)
-        rest = np.setdiff1d(np.arange(len(task.y)), rows)
+        rows = part(labels, a.n, rng)
+        rest = np.setdiff1d(np.arange(len(labels.y)), rows)
         own = {name: X[rows] for name, X in everything.items()}
-        small = Task(task.y[rows], task.n_classes, None, False, seed)
+        small = Labels(labels.y[rows], labels.n_classes, None, False, seed)
         chosen = plan(small, np.zeros(a.n, bool))
         folds = [(rows[train], rest) for train, _ in chosen.folds[:5]]
-        outcomes = judge_folds(everything, replace(task, seed=seed), folds, workers=1)
+        outcomes = judge_folds(everything, replace(labels, seed=seed), folds, workers=1)
         baselines = [name for name in outcomes if name != TRANSFER]
         best, _ = best_of(outcomes, baselines)
         truth, against = (
-            float(np.mean([(p.argmax(1) == task.y[rest]).mean() for p in o.proba]))
+            float(np.mean([(p.argmax(1) == labels.y[rest]).mean() for p in o.proba]))
             for o in (outcomes[TRANSFER], best)
         )
         return facts(own, small, truth, truth - against)
@@ -145,21 +145,21 @@ def planted(a: argparse.Namespace) -> Callable[[int], dict]:
         for name, distance in ((TRANSFER, a.distance + shift), ("drawn", a.distance)):
             own[name] = rng.normal(size=(a.n, 5))
             own[name][:, 0] += distance * y
-        return {**facts(own, Task(y, 2, None, False, seed), None), "shift": float(shift)}
+        return {**facts(own, Labels(y, 2, None, False, seed), None), "shift": float(shift)}
 
     return once
 
 
 def ahead(a: argparse.Namespace) -> None:
     """Forecast from half of the labels; print each beside what all labels reach."""
-    spaces, nets, task = embed(a.folder, 1)
+    spaces, nets, labels = embed(a.folder, 1)
     X = spaces.pop(TRANSFER)
-    n, k = len(task.y), task.n_classes
-    plain = replace(task, groups=None)
+    n, k = len(labels.y), labels.n_classes
+    plain = replace(labels, groups=None)
     reached = label_curve(X, {}, plain)["points"][-1]
     for seed in range(a.replicates):
-        rows = part(task, n // 2, np.random.default_rng([seed, 6]))
-        small = Task(task.y[rows], k, None, False, seed)
+        rows = part(labels, n // 2, np.random.default_rng([seed, 6]))
+        small = Labels(labels.y[rows], k, None, False, seed)
         more = round(reached["n_train"] / k - len(rows) / k)
         own = {name: S[rows] for name, S in {**spaces, RANDOM_NETWORK: nets[0]}.items()}
         start = time.perf_counter()
@@ -177,9 +177,9 @@ def ahead(a: argparse.Namespace) -> None:
         print(json.dumps(line), flush=True)
 
 
-def facts(spaces: Spaces, task: Task, accuracy: float | None, gain: float = 0.0) -> dict:
+def facts(spaces: Spaces, labels: Labels, accuracy: float | None, gain: float = 0.0) -> dict:
     """Judge once; note what was claimed and whether the truth is inside."""
-    judgement, outcomes, chosen = judged(spaces, task)
+    judgement, outcomes, chosen = judged(spaces, labels)
     verdict, estimate = judgement.verdict, judgement.estimate
     assert verdict is not None
     wrong = (verdict.decision == "helps" and gain <= 0) or (
@@ -191,7 +191,7 @@ def facts(spaces: Spaces, task: Task, accuracy: float | None, gain: float = 0.0)
         "wrong": wrong,
         "wrong_rivals": any(r["decision"] != "cannot tell" for r in verdict.to_json()["rivals"]),
         "harmed": any(c["harmed"] for c in verdict.to_json()["per_class"]),
-        "naive": naive(outcomes, task, chosen),
+        "naive": naive(outcomes, labels, chosen),
         "covers": None if accuracy is None else low <= accuracy <= high,
         "covers_gain": verdict.gain_ci95[0] <= gain <= verdict.gain_ci95[1],
         "width": high - low,

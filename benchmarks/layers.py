@@ -23,14 +23,14 @@ from headstart.judge.estimate import Plan, plan
 from headstart.machine import cache_folder, worker_count
 from headstart.prepare.config import Config
 from headstart.prepare.source import prepare
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 
 
-def folds_of(task: Task, is_test: np.ndarray, repeats: int) -> Plan:
+def folds_of(labels: Labels, is_test: np.ndarray, repeats: int) -> Plan:
     if not repeats:
-        return plan(task, is_test)
-    rows = np.arange(len(task.y))
-    folds = [pair for r in range(repeats) for pair in task.folds(rows, 5, 0, r)]
+        return plan(labels, is_test)
+    rows = np.arange(len(labels.y))
+    folds = [pair for r in range(repeats) for pair in labels.folds(rows, 5, 0, r)]
     return Plan(f"nested stratified cross-validation, {repeats} x 5 folds", folds, repeats)
 
 
@@ -52,7 +52,7 @@ def main() -> None:
         prepared = prepare(
             Config(data, backbone=a.backbone, seed=a.seed, device="cpu"), baseline=False
         )
-        dataset, task = prepared.dataset, prepared.task
+        dataset, labels = prepared.dataset, prepared.labels
         start = time.perf_counter()
         engine = Kitchen(cache_folder(), workers).engine(StagesRef(ref), name=prepared.engine.name)
         with FeatureStore(cache_folder()) as store:
@@ -62,7 +62,7 @@ def main() -> None:
         apart = float(np.abs(own - plain).max() / np.abs(plain).max())
         start = time.perf_counter()
         found = study(
-            stages.names, stages.dims, X, task, folds_of(task, dataset.is_test, a.repeats),
+            stages.names, stages.dims, X, labels, folds_of(labels, dataset.is_test, a.repeats),
             [depth[name] for name in stages.names], stages.shapes,
             combine=not a.no_combination, workers=workers,
         )  # fmt: skip

@@ -21,7 +21,7 @@ from headstart.judge.crossval import judge_folds
 from headstart.judge.label_issues import find_label_issues, gain_of_mending
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 from headstart.transfer.probe import choose_head
 
 FILTERS = (
@@ -43,23 +43,23 @@ def main() -> None:
     a = ask.parse_args()
     for source in a.data:
         ready = prepare(configure(source, {}), baseline=False)
-        X, task = ready.features.vectors[0], ready.task
+        X, labels = ready.features.vectors[0], ready.labels
         found: dict[str, list] = {}
         for seed in range(a.seeds):
-            one(X, replace(task, seed=seed), a.share, found)
+            one(X, replace(labels, seed=seed), a.share, found)
         print(f"{source}: {len(X)} labels, {a.share:.0%} planted errors, {a.seeds} seeds")
         for name, rows in found.items():
             print(f"  {name:<52} mean {np.mean(rows, 0).round(3)} worst {np.min(rows, 0).round(3)}")
 
 
-def one(X, clean: Task, share: float, found: dict[str, list]) -> None:  # noqa: ANN001
+def one(X, clean: Labels, share: float, found: dict[str, list]) -> None:  # noqa: ANN001
     """Plant, look, and note what came out."""
     rng = np.random.default_rng([clean.seed, 77])
     planted = rng.choice(len(X), round(share * len(X)), replace=False)
     y = clean.y.copy()
     y[planted] = (y[planted] + rng.integers(1, clean.n_classes, len(planted))) % clean.n_classes
-    task = replace(clean, y=y)
-    proba = held_out(X, task)
+    labels = replace(clean, y=y)
+    proba = held_out(X, labels)
     given = proba[np.arange(len(y)), y]
     hits = np.isin(np.argsort(given, kind="stable"), planted).cumsum()
     for recall in (0.6, 0.8):
@@ -76,39 +76,39 @@ def one(X, clean: Task, share: float, found: dict[str, list]) -> None:  # noqa: 
     for name, rows in by_cleanlab(y, proba):
         note = [np.isin(rows, planted).mean(), np.isin(rows, planted).sum() / len(planted)]
         found.setdefault(f"cleanlab {name}: precision, recall", []).append([*note, len(rows)])
-    rows, folds = task.choosing(np.arange(len(y)), 1)
-    choice = choose_head(X[rows], y[rows], task.n_classes, folds)
+    rows, folds = labels.choosing(np.arange(len(y)), 1)
+    choice = choose_head(X[rows], y[rows], labels.n_classes, folds)
     for remedy in ("relabel", "leave out"):
-        mending = gain_of_mending(X, task, issues, choice, remedy=remedy)
+        mending = gain_of_mending(X, labels, issues, choice, remedy=remedy)
         if mending is not None:
-            note = [mending.gain, *mending.gain_ci95, true_gain(X, task, clean, choice, remedy)]
+            note = [mending.gain, *mending.gain_ci95, true_gain(X, labels, clean, choice, remedy)]
             found.setdefault(f"{remedy}: foretold gain, interval, true gain", []).append(note)
 
 
-def held_out(X, task: Task):  # noqa: ANN001, ANN201
+def held_out(X, labels: Labels):  # noqa: ANN001, ANN201
     """Predict every row once, by the usual nested cross-validation."""
-    folds = task.folds(np.arange(len(task.y)), 5, 0, 0)
-    proba = np.zeros((len(task.y), task.n_classes))
-    parts = judge_folds({"it": X}, task, folds, workers=2)["it"].proba
+    folds = labels.folds(np.arange(len(labels.y)), 5, 0, 0)
+    proba = np.zeros((len(labels.y), labels.n_classes))
+    parts = judge_folds({"it": X}, labels, folds, workers=2)["it"].proba
     for (_, held), part in zip(folds, parts, strict=True):
         proba[held] = part
     return proba
 
 
-def true_gain(X, task: Task, clean: Task, choice, remedy: str) -> float:  # noqa: ANN001
+def true_gain(X, labels: Labels, clean: Labels, choice, remedy: str) -> float:  # noqa: ANN001
     """Mend the training part of every fold, score all held-out rows against the true labels."""
     from headstart.judge.label_issues import FOLDS, STREAM, _suspects
 
     gains = []
-    for f, (train, held) in enumerate(task.folds(np.arange(len(task.y)), FOLDS, STREAM, 0)):
-        issues = _suspects(X, task, train, choice, f)
-        y, keep = task.y.copy(), np.ones(len(train), bool)
+    for f, (train, held) in enumerate(labels.folds(np.arange(len(labels.y)), FOLDS, STREAM, 0)):
+        issues = _suspects(X, labels, train, choice, f)
+        y, keep = labels.y.copy(), np.ones(len(train), bool)
         if remedy == "relabel":
             y[train[issues.rows]] = issues.suggested
         else:
             keep[issues.rows] = False
-        before = choice.fit(X[train], task.y[train], task.n_classes).logits(X[held])
-        after = choice.fit(X[train[keep]], y[train[keep]], task.n_classes).logits(X[held])
+        before = choice.fit(X[train], labels.y[train], labels.n_classes).logits(X[held])
+        after = choice.fit(X[train[keep]], y[train[keep]], labels.n_classes).logits(X[held])
         right = [(z.argmax(axis=1) == clean.y[held]).mean() for z in (before, after)]
         gains.append(right[1] - right[0])
     return float(np.mean(gains))

@@ -29,7 +29,7 @@ from headstart.machine import worker_count
 from headstart.modalities.image.baselines import HOG, pixel_baselines
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 from headstart.tasks.splits import stratified_folds
 from headstart.transfer.probe import fit_probe
 
@@ -46,10 +46,10 @@ def main() -> None:
     a = ask.parse_args()
     lost, random_won, runs = [], 0, 0
     for data in a.data:
-        entrants, task = enter(data)
+        entrants, labels = enter(data)
         if a.time:
-            clock(data, entrants, task, a.time)
-        found = [halves(entrants, task, seed) for seed in range(a.first, a.first + a.seeds)]
+            clock(data, entrants, labels, a.time)
+        found = [halves(entrants, labels, seed) for seed in range(a.first, a.first + a.seeds)]
         if not found:
             continue
         picks = [pick for pick, _ in found]
@@ -62,7 +62,7 @@ def main() -> None:
         random_won += picks.count(RANDOM_NETWORK)
         runs += len(picks)
         table = ", ".join(f"{n} {s:.3f}" for n, s in zip(names, scores.mean(axis=0), strict=True))
-        print(f"{Path(data).name}: n = {len(task.y)}, held-out accuracy {table}")
+        print(f"{Path(data).name}: n = {len(labels.y)}, held-out accuracy {table}")
         counts = {name: picks.count(name) for name in names if name in picks}
         print(f"    regret {100 * regret:.2f} points (floor {100 * floor:.2f}); picks {counts}")
     if lost:
@@ -72,9 +72,9 @@ def main() -> None:
         )
 
 
-def enter(data: str) -> tuple[list[Entrant], Task]:
+def enter(data: str) -> tuple[list[Entrant], Labels]:
     """Embed the data with everything that takes part."""
-    found, task, workers = [], None, worker_count()
+    found, labels, workers = [], None, worker_count()
     for name in BACKBONES:
         first = name == BACKBONES[0]
         prepared = prepare(configure(data, {"backbone": name}), baseline=first)
@@ -89,36 +89,36 @@ def enter(data: str) -> tuple[list[Entrant], Task]:
         )
         found.append(Entrant(name, features.vectors[0], *cost))
         if first:
-            task = prepared.task
+            labels = prepared.labels
             found.append(Entrant(RANDOM_NETWORK, features.vectors[1], *cost))
             described = pixel_baselines(features.thumbs)[HOG]
             found.append(Entrant(HOG, described, 0, 0.0, HISTOGRAM_SECONDS, "", 64))
-    assert task is not None
-    return found, task
+    assert labels is not None
+    return found, labels
 
 
-def halves(entrants: list[Entrant], task: Task, seed: int) -> tuple[str, dict[str, float]]:
+def halves(entrants: list[Entrant], labels: Labels, seed: int) -> tuple[str, dict[str, float]]:
     """Rank on one half; return the pick, and what each scores on the other half."""
-    fold = stratified_folds(task.y, task.groups, 2, np.random.default_rng(seed))
+    fold = stratified_folds(labels.y, labels.groups, 2, np.random.default_rng(seed))
     train, held = np.flatnonzero(fold == 0), np.flatnonzero(fold == 1)
-    some, own = subset(entrants, task, train, seed)
+    some, own = subset(entrants, labels, train, seed)
     ranking = rank(some, own, plan(own, np.zeros(len(train), bool)), workers=worker_count())
     rows, folds = own.choosing(np.arange(len(train)), 4)
-    classes = tuple(map(str, range(task.n_classes)))
+    classes = tuple(map(str, range(labels.n_classes)))
     scores = {}
     with threadpool_limits(1):
         for e in entrants:
             model, _ = fit_probe(e.X[train], own.y, classes, folds, rows=rows)
             answers = model.predict_proba(e.X[held]).argmax(axis=1)
-            scores[e.name] = float((answers == task.y[held]).mean())
+            scores[e.name] = float((answers == labels.y[held]).mean())
     print(f"  seed {seed}: {ranking.sentence}", flush=True)
     return ranking.recommended, scores
 
 
-def clock(data: str, entrants: list[Entrant], task: Task, n: int) -> None:
+def clock(data: str, entrants: list[Entrant], labels: Labels, n: int) -> None:
     """Time the ranking and the picks inside the folds on n examples."""
-    rows = np.sort(np.random.default_rng(0).permutation(len(task.y))[:n])
-    some, own = subset(entrants, task, rows, 0)
+    rows = np.sort(np.random.default_rng(0).permutation(len(labels.y))[:n])
+    some, own = subset(entrants, labels, rows, 0)
     chosen = plan(own, np.zeros(len(rows), bool))
     start, cpu = time.perf_counter(), time.process_time()
     ranking = rank(some, own, chosen, workers=worker_count())
@@ -131,11 +131,11 @@ def clock(data: str, entrants: list[Entrant], task: Task, n: int) -> None:
 
 
 def subset(
-    entrants: list[Entrant], task: Task, rows: np.ndarray, seed: int
-) -> tuple[list[Entrant], Task]:
+    entrants: list[Entrant], labels: Labels, rows: np.ndarray, seed: int
+) -> tuple[list[Entrant], Labels]:
     """Keep some rows of everything."""
-    groups = None if task.groups is None else task.groups[rows]
-    own = Task(task.y[rows], task.n_classes, groups, task.balanced, seed, task.grouped)
+    groups = None if labels.groups is None else labels.groups[rows]
+    own = Labels(labels.y[rows], labels.n_classes, groups, labels.balanced, seed, labels.grouped)
     some = [
         Entrant(e.name, e.X[rows], e.params, e.mb, e.seconds_per_1000, e.licence, e.size)
         for e in entrants

@@ -114,7 +114,7 @@ def name(source: str) -> str:
 def load(source: str):  # noqa: ANN201
     ready = prepare(configure(source, {}), baseline=False)
     X = ready.features.vectors[0].astype(np.float64)
-    return X, ready.task.y, ready.task.n_classes
+    return X, ready.labels.y, ready.labels.n_classes
 
 
 def compare(sets, fit):  # noqa: ANN001, ANN201

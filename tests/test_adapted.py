@@ -164,7 +164,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judge in five folds instead of fifty and draw no report, where neither is the matter."""
     monkeypatch.setattr(
         "headstart.jobs.adapt.adapt.plan",
-        lambda task, is_test, costly: plan(task, is_test, costly=True),
+        lambda labels, is_test, costly: plan(labels, is_test, costly=True),
     )
     monkeypatch.setattr("headstart.jobs.adapt.adapt.render", lambda *given, **named: None)
 

@@ -11,7 +11,7 @@ from headstart.judge.curve import learning_curve
 from headstart.judge.estimate import judge, plan
 from headstart.judge.intervals import wilson
 from headstart.judge.metrics import log_loss
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 from headstart.transfer.probe import Choice, choose_head
 
 
@@ -22,8 +22,8 @@ def one_core():
         yield
 
 
-def task(n, n_classes=2, groups=None, seed=0, balanced=False):
-    return Task(np.arange(n) % n_classes, n_classes, groups, balanced, seed)
+def labels(n, n_classes=2, groups=None, seed=0, balanced=False):
+    return Labels(np.arange(n) % n_classes, n_classes, groups, balanced, seed)
 
 
 def nothing(n):
@@ -42,7 +42,7 @@ def signal(y, dim=8, strength=1.0, seed=0):
     ("n", "repeats", "folds"), [(3, 10, 30), (60, 10, 50), (199, 10, 50), (200, 1, 5), (900, 1, 5)]
 )
 def test_cross_validation_by_size(n, repeats, folds):
-    chosen = plan(task(n), nothing(n))
+    chosen = plan(labels(n), nothing(n))
     assert (chosen.repeats, len(chosen.folds)) == (repeats, folds)
     k = folds // repeats
     for r in range(repeats):
@@ -56,13 +56,13 @@ def test_cross_validation_by_size(n, repeats, folds):
 
 
 def test_repeats_differ():
-    chosen = plan(task(60), nothing(60))
+    chosen = plan(labels(60), nothing(60))
     assert len({tuple(out) for _, out in chosen.folds}) == 50
 
 
 def test_a_given_test_set_is_used_once():
     is_test = np.arange(300) % 3 == 0
-    chosen = plan(task(300), is_test)
+    chosen = plan(labels(300), is_test)
     assert (chosen.repeats, len(chosen.folds)) == (0, 1)
     train, held = chosen.folds[0]
     assert np.array_equal(held, np.flatnonzero(is_test))
@@ -71,28 +71,28 @@ def test_a_given_test_set_is_used_once():
 
 
 def test_large_sets_hold_out_a_fifth_once():
-    chosen = plan(task(20_001), nothing(20_001))
+    chosen = plan(labels(20_001), nothing(20_001))
     assert (chosen.repeats, len(chosen.folds)) == (0, 1)
     train, held = chosen.folds[0]
     assert len(held) == pytest.approx(20_001 / 5, abs=1)
     assert np.array_equal(np.sort(np.concatenate([train, held])), np.arange(20_001))
-    assert len(plan(task(20_000), nothing(20_000)).folds) == 5
+    assert len(plan(labels(20_000), nothing(20_000)).folds) == 5
 
 
 @pytest.mark.parametrize("n", [60, 300])
 def test_groups_are_never_split(n):
     groups = np.arange(n) // 4
-    chosen = plan(replace(task(n, groups=groups), grouped=True), nothing(n))
+    chosen = plan(replace(labels(n, groups=groups), grouped=True), nothing(n))
     assert "grouped" in chosen.protocol
     # Groups that only link copies of one picture keep together too, without being announced.
-    assert "grouped" not in plan(task(n, groups=groups), nothing(n)).protocol
+    assert "grouped" not in plan(labels(n, groups=groups), nothing(n)).protocol
     for train, held in chosen.folds:
         assert not np.isin(groups[held], groups[train]).any()
 
 
 def test_the_seed_decides_the_folds():
     def folds(seed):
-        return [tuple(out) for _, out in plan(task(80, seed=seed), nothing(80)).folds]
+        return [tuple(out) for _, out in plan(labels(80, seed=seed), nothing(80)).folds]
 
     assert folds(1) == folds(1)
     assert folds(1) != folds(2)
@@ -102,7 +102,7 @@ def test_the_seed_decides_the_folds():
 
 
 def test_figures_of_a_test_set_are_those_of_its_predictions():
-    t = task(260)
+    t = labels(260)
     is_test = np.arange(260) >= 200
     X = signal(t.y)
     judgement = judge(X, {"pixels": signal(t.y, strength=0, seed=1)}, t, plan(t, is_test))
@@ -121,7 +121,7 @@ def test_figures_of_a_test_set_are_those_of_its_predictions():
 
 @pytest.mark.parametrize("n", [60, 240])
 def test_every_row_is_judged_by_a_model_that_never_saw_it(n):
-    t = task(n, 3)
+    t = labels(n, 3)
     X = signal(t.y)
     chosen = plan(t, nothing(n))
     judgement = judge(X, {}, t, chosen)
@@ -143,7 +143,7 @@ def test_every_row_is_judged_by_a_model_that_never_saw_it(n):
 
 def test_held_out_rows_reach_neither_scaler_nor_choice():
     """Poison half of a fold's held-out rows: what is said of the other half must not move."""
-    t = task(120)
+    t = labels(120)
     X = signal(t.y)
     chosen = plan(t, nothing(120))
     train, held = chosen.folds[0]
@@ -158,7 +158,7 @@ def test_held_out_rows_reach_neither_scaler_nor_choice():
 
 
 def test_same_seed_same_numbers_and_other_seed_other_numbers():
-    t = task(200)
+    t = labels(200)
     X, noise = signal(t.y, strength=0.4), signal(t.y, strength=0, seed=1)
 
     def run(seed):
@@ -176,7 +176,7 @@ def test_same_seed_same_numbers_and_other_seed_other_numbers():
 
 
 def test_threads_do_not_change_the_numbers():
-    t = task(420)
+    t = labels(420)
     X, noise = signal(t.y, strength=0.4), signal(t.y, strength=0, seed=1)
     chosen = plan(t, nothing(420))
     one, two = (judge(X, {"a": noise}, t, chosen, workers=w) for w in (1, 3))
@@ -185,7 +185,7 @@ def test_threads_do_not_change_the_numbers():
 
 
 def test_progress_counts_every_fit():
-    t = task(60)
+    t = labels(60)
     ticks: list[tuple[int, int]] = []
     spaces = {"a": signal(t.y), "b": signal(t.y)}
     folds = plan(t, nothing(60)).folds[:4]
@@ -196,7 +196,7 @@ def test_progress_counts_every_fit():
 def test_imbalanced_classes_are_compared_by_balanced_accuracy():
     rng = np.random.default_rng(0)
     y = (rng.random(240) < 0.15).astype(np.int64)
-    t = Task(y, 2, None, True, 0)
+    t = Labels(y, 2, None, True, 0)
     judgement = judge(signal(y), {"a": rng.normal(size=(240, 4))}, t, plan(t, nothing(240)))
     assert judgement.verdict.metric == "balanced_accuracy"
     assert judgement.verdict.decision == "helps"
@@ -213,7 +213,7 @@ def test_permuted_labels_are_at_chance_though_the_inner_choice_is_not():
     nested, inner = [], []
     for seed in range(6):
         X = rng.normal(size=(60, 300))
-        t = replace(task(60), y=rng.permutation(np.arange(60) % 2), seed=seed)
+        t = replace(labels(60), y=rng.permutation(np.arange(60) % 2), seed=seed)
         folds = plan(t, nothing(60)).folds[:5]
         outcome = judge_folds({"a": X}, t, folds, workers=1)["a"]
         nested += [
@@ -238,7 +238,7 @@ def planted(groups_of=4, n_groups=46, seed=0):
 
 def test_a_group_leak_looks_great_and_groups_reveal_it():
     X, y, groups = planted()
-    leaking, honest = Task(y, 2, None, False, 0), Task(y, 2, groups, False, 0)
+    leaking, honest = Labels(y, 2, None, False, 0), Labels(y, 2, groups, False, 0)
     none = nothing(len(y))
     great = judge(X, {}, leaking, plan(leaking, none)).estimate
     true = judge(X, {}, honest, plan(honest, none)).estimate
@@ -250,9 +250,9 @@ def test_a_group_leak_looks_great_and_groups_reveal_it():
 def test_inner_folds_keep_groups_too():
     """If the inner folds leaked, kNN would look perfect inside and be chosen."""
     X, y, groups = planted(seed=1)
-    folds = plan(Task(y, 2, groups, False, 0), nothing(len(y))).folds[:5]
-    inner = judge_folds({"a": X}, Task(y, 2, groups, False, 0), folds, workers=1)["a"].inner
-    leaking = judge_folds({"a": X}, Task(y, 2, None, False, 0), folds, workers=1)["a"].inner
+    folds = plan(Labels(y, 2, groups, False, 0), nothing(len(y))).folds[:5]
+    inner = judge_folds({"a": X}, Labels(y, 2, groups, False, 0), folds, workers=1)["a"].inner
+    leaking = judge_folds({"a": X}, Labels(y, 2, None, False, 0), folds, workers=1)["a"].inner
     assert np.mean(leaking) > 0.9
     assert np.mean(inner) < 0.7
 
@@ -261,7 +261,7 @@ def test_inner_folds_keep_groups_too():
 
 
 def test_learning_curve_rises_with_data():
-    t = task(300, 3)
+    t = labels(300, 3)
     X = signal(t.y, strength=0.6)
     points = learning_curve(X, t, Choice("logistic", 0.1, 0, 1, []))
     sizes = [p["n_train"] for p in points]
@@ -275,9 +275,9 @@ def test_learning_curve_rises_with_data():
 
 
 def test_learning_curve_skips_parts_too_small_and_keeps_groups():
-    t = task(30)
+    t = labels(30)
     points = learning_curve(signal(t.y), t, Choice("logistic", 0.1, 0, 1, []))
     assert [p["n_train"] for p in points] == [4, 10, 16, 24]  # a tenth would be one a class
     X, y, groups = planted()
-    grouped = learning_curve(X, Task(y, 2, groups, False, 0), Choice("kNN", 0, 0, 1, []))
+    grouped = learning_curve(X, Labels(y, 2, groups, False, 0), Choice("kNN", 0, 0, 1, []))
     assert grouped[-1]["accuracy"] < 0.65

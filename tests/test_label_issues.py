@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from headstart.judge.crossval import judge_folds
 from headstart.judge.label_issues import LabelIssues, Mending, find_label_issues, gain_of_mending
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 from headstart.transfer.probe import Choice
 
 CHOICE = Choice("logistic", 0.03, 0.0, 1.0, [])
@@ -32,11 +32,11 @@ def planted(n=240, n_classes=3, share=0.08, seed=0, spread=3.0):
     return X, truth, y, wrong
 
 
-def held_out(X, task):
-    folds = task.folds(np.arange(len(task.y)), 5, 0)
-    proba = np.zeros((len(task.y), task.n_classes))
+def held_out(X, labels):
+    folds = labels.folds(np.arange(len(labels.y)), 5, 0)
+    proba = np.zeros((len(labels.y), labels.n_classes))
     for (_, held), part in zip(
-        folds, judge_folds({"it": X}, task, folds, workers=1)["it"].proba, strict=True
+        folds, judge_folds({"it": X}, labels, folds, workers=1)["it"].proba, strict=True
     ):
         proba[held] = part
     return proba
@@ -72,7 +72,7 @@ def test_a_class_without_rows_is_not_suggested_by_its_absence():
 
 def test_the_order_of_the_rows_does_not_matter():
     X, _, y, _ = planted()
-    proba = held_out(X, Task(y, 3, None, False, 0))
+    proba = held_out(X, Labels(y, 3, None, False, 0))
     order = np.random.default_rng(1).permutation(len(y))
     one, other = find_label_issues(y, proba), find_label_issues(y[order], proba[order])
     assert order[other.rows].tolist() == one.rows.tolist()
@@ -80,7 +80,7 @@ def test_the_order_of_the_rows_does_not_matter():
 
 def test_planted_errors_are_found():
     X, truth, y, wrong = planted()
-    issues = find_label_issues(y, held_out(X, Task(y, 3, None, False, 0)))
+    issues = find_label_issues(y, held_out(X, Labels(y, 3, None, False, 0)))
     found = np.isin(issues.rows, wrong)
     assert found.mean() >= 0.8
     assert found.sum() / len(wrong) >= 0.7
@@ -92,9 +92,9 @@ def test_mending_errors_that_a_weak_penalty_follows():
     """Features to spare and hardly a penalty: every wrong label bends the fit."""
     X, _, y, _ = planted(n=240, share=0.15, spread=8.0)
     spare = np.random.default_rng(1).normal(size=(240, 60)).astype(np.float32)
-    X, task = np.concatenate([X, spare], axis=1), Task(y, 3, None, False, 0)
-    issues = find_label_issues(y, held_out(X, task))
-    mending = gain_of_mending(X, task, issues, replace(CHOICE, C=1.0))
+    X, labels = np.concatenate([X, spare], axis=1), Labels(y, 3, None, False, 0)
+    issues = find_label_issues(y, held_out(X, labels))
+    mending = gain_of_mending(X, labels, issues, replace(CHOICE, C=1.0))
     assert mending is not None
     assert mending.gain == pytest.approx(mending.after - mending.before)
     assert mending.gain_ci95[0] < mending.gain < mending.gain_ci95[1]
@@ -122,22 +122,22 @@ def test_suspects_are_found_without_the_held_out_labels():
     from headstart.judge import label_issues
 
     X, _, y, _ = planted()
-    task = Task(y, 3, None, False, 0)
-    train, held = task.folds(np.arange(len(y)), 5, 0)[0]
-    one = label_issues._suspects(X, task, train, CHOICE, 0)
+    labels = Labels(y, 3, None, False, 0)
+    train, held = labels.folds(np.arange(len(y)), 5, 0)[0]
+    one = label_issues._suspects(X, labels, train, CHOICE, 0)
     y = y.copy()
     y[held] = (y[held] + 1) % 3
-    other = label_issues._suspects(X, replace(task, y=y), train, CHOICE, 0)
+    other = label_issues._suspects(X, replace(labels, y=y), train, CHOICE, 0)
     assert one.rows.tolist() == other.rows.tolist()
     assert len(one)
 
 
 def test_leaving_out_and_changing_differ():
     X, _, y, _ = planted(share=0.2)
-    task = Task(y, 3, None, False, 0)
-    issues = find_label_issues(y, held_out(X, task))
-    one = gain_of_mending(X, task, issues, CHOICE)
-    other = gain_of_mending(X, task, issues, CHOICE, remedy="leave out")
+    labels = Labels(y, 3, None, False, 0)
+    issues = find_label_issues(y, held_out(X, labels))
+    one = gain_of_mending(X, labels, issues, CHOICE)
+    other = gain_of_mending(X, labels, issues, CHOICE, remedy="leave out")
     assert one and other
     assert (one.before, one.mended) == (other.before, other.mended)
     assert "leaving them out" in other.sentence
@@ -148,9 +148,9 @@ def test_agreement_in_every_row_still_leaves_doubt():
     X, _, y, _ = planted(n=90, share=0.0, spread=30.0)
     y = y.copy()
     y[0] = (y[0] + 1) % 3
-    task = Task(y, 3, None, False, 0)
+    labels = Labels(y, 3, None, False, 0)
     issues = LabelIssues(90, np.array([0]), np.array([0]), np.array([0.9]), np.array([0.1]))
-    mending = gain_of_mending(X, task, issues, CHOICE)
+    mending = gain_of_mending(X, labels, issues, CHOICE)
     assert mending is not None
     assert mending.gain == 0
     assert mending.gain_ci95 == pytest.approx((-3 / 89, 3 / 89))
@@ -161,4 +161,4 @@ def test_nothing_suspected_nothing_to_mend():
     X, _, y, _ = planted(n=60)
     none = np.zeros(0, np.int64)
     issues = LabelIssues(60, none, none, none.astype(float), none.astype(float))
-    assert gain_of_mending(X, Task(y, 3, None, False, 0), issues, CHOICE) is None
+    assert gain_of_mending(X, Labels(y, 3, None, False, 0), issues, CHOICE) is None

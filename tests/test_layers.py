@@ -9,7 +9,7 @@ from headstart.choose.layers import Layers, judge_combination, study
 from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import Outcome, judge_folds
 from headstart.judge.estimate import Plan
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 
 NAMES, DIMS = ("stem", "blocks.0", "blocks.1", "embedding"), (3, 4, 5, 4)
 DEPTH, SHAPES = (0.1, 0.4, 0.9, 1.0), ((3, 8, 8), (4, 4, 4), (5, 5), (4,))
@@ -29,12 +29,12 @@ def stages(strengths, n=100, seed=0, shared=False):
 
 
 def task_of(y, seed=0):
-    return Task(y.astype(np.int64), int(y.max()) + 1, None, False, seed)
+    return Labels(y.astype(np.int64), int(y.max()) + 1, None, False, seed)
 
 
-def repeated(task, repeats=2):
-    rows = np.arange(len(task.y))
-    folds = [pair for r in range(repeats) for pair in task.folds(rows, 5, 0, r)]
+def repeated(labels, repeats=2):
+    rows = np.arange(len(labels.y))
+    folds = [pair for r in range(repeats) for pair in labels.folds(rows, 5, 0, r)]
     return Plan("cv", folds, repeats)
 
 
@@ -48,8 +48,8 @@ test_set.__test__ = False
 
 def found(strengths, chosen=None, n=100, **options):
     X, y = stages(strengths, n)
-    task = task_of(y)
-    return study(NAMES, DIMS, X, task, chosen or repeated(task), DEPTH, SHAPES, **options)
+    labels = task_of(y)
+    return study(NAMES, DIMS, X, labels, chosen or repeated(labels), DEPTH, SHAPES, **options)
 
 
 # --- what is advised ----------------------------------------------------------------------------
@@ -95,10 +95,10 @@ def test_flat_where_nothing_is_known(fixed):
 
 def test_flat_where_colours_know_as_much():
     X, y = stages((1.0, 1.0, 3.0, 3.0))
-    task = task_of(y)
+    labels = task_of(y)
     colours = np.random.default_rng(9).normal(size=(100, 3)) + 5 * y[:, None]
     got = study(
-        NAMES, DIMS, X, task, repeated(task), DEPTH, SHAPES,
+        NAMES, DIMS, X, labels, repeated(labels), DEPTH, SHAPES,
         baselines={"colours": colours.astype(np.float32)},
     )  # fmt: skip
     assert got.kind == "flat"
@@ -110,8 +110,8 @@ def test_nothing_is_claimed_from_noise():
     ahead = 0
     for seed in range(8):
         X, y = stages((1.5, 1.5, 1.5, 1.5), 60, seed)
-        task = task_of(y, seed)
-        got = study(NAMES, DIMS, X, task, repeated(task, 1), DEPTH, SHAPES)
+        labels = task_of(y, seed)
+        got = study(NAMES, DIMS, X, labels, repeated(labels, 1), DEPTH, SHAPES)
         ahead += max(layer.accuracy for layer in got.layers) > got.layers[-1].accuracy
         assert got.kind != "earlier"
     assert ahead >= 4, "or the test shows nothing"
@@ -132,12 +132,12 @@ def test_nearly_as_good_is_said_only_where_the_whole_interval_is_near():
 
 def test_differences_are_those_of_the_same_answers():
     X, y = stages((0.5, 1.0, 2.0, 3.0))
-    task = task_of(y)
-    chosen = repeated(task)
-    got = study(NAMES, DIMS, X, task, chosen, DEPTH, SHAPES)
+    labels = task_of(y)
+    chosen = repeated(labels)
+    got = study(NAMES, DIMS, X, labels, chosen, DEPTH, SHAPES)
     ends = np.cumsum(DIMS)
     spaces = {n: X[:, e - d : e] for n, d, e in zip(NAMES, DIMS, ends, strict=True)}
-    outcomes = judge_folds(spaces, task, chosen.folds, workers=1)
+    outcomes = judge_folds(spaces, labels, chosen.folds, workers=1)
 
     def accuracy(name):
         pairs = zip(outcomes[name].proba, chosen.folds, strict=True)
@@ -197,8 +197,8 @@ def test_a_combination_wins_where_layers_know_different_things():
     n = 150
     X = rng.normal(size=(n, sum(DIMS))).astype(np.float32)
     y = (X[:, 0] + X[:, 3] + X[:, 12] > 0).astype(np.int64)
-    task = task_of(y)
-    got = study(NAMES, DIMS, X, task, repeated(task), DEPTH, SHAPES, combine=True)
+    labels = task_of(y)
+    got = study(NAMES, DIMS, X, labels, repeated(labels), DEPTH, SHAPES, combine=True)
     assert got.combined.accuracy > 0.85
     assert got.combined.gain_ci95[0] > 0
     assert "Combining layers is clearly better than the last layer alone" in got.advice
@@ -206,9 +206,9 @@ def test_a_combination_wins_where_layers_know_different_things():
 
 def test_the_combination_is_judged_on_the_folds_given():
     X, y = stages((1.0, 1.0, 1.0, 1.0), 80)
-    task = task_of(y)
-    folds = repeated(task, 1).folds
-    outcome = judge_combination(X, task, folds)
+    labels = task_of(y)
+    folds = repeated(labels, 1).folds
+    outcome = judge_combination(X, labels, folds)
     assert isinstance(outcome, Outcome)
     assert [p.shape for p in outcome.proba] == [(len(held), 2) for _, held in folds]
     for proba in outcome.proba:
@@ -218,10 +218,10 @@ def test_the_combination_is_judged_on_the_folds_given():
 
 def test_held_out_rows_have_no_say_in_their_own_answers():
     X, y = stages((1.0, 1.0, 1.0, 2.0), 80)
-    task = task_of(y)
-    folds = repeated(task, 1).folds[:1]
+    labels = task_of(y)
+    folds = repeated(labels, 1).folds[:1]
     held = folds[0][1]
-    before = judge_combination(X, task, folds).proba[0]
+    before = judge_combination(X, labels, folds).proba[0]
     turned = y.copy()
     turned[held] = 1 - turned[held]
     after = judge_combination(X, task_of(turned), folds).proba[0]

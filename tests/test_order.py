@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from headstart.data.dataset import groups_from_pattern, places
 from headstart.errors import ConfigError
 from headstart.judge.order import CLEARLY, OrderCheck, check_order
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 from headstart.transfer.probe import Choice
 
 PROBE = Choice("logistic", 0.1, 0.0, 1.0, [])
@@ -31,8 +31,8 @@ def objects(n_objects=24, views=10, seed=0):
 
 
 def check(X, y, position, groups=None, choice=PROBE):
-    task = Task(y, int(y.max()) + 1, groups, False, 0)
-    return check_order(X, position, task, choice)
+    labels = Labels(y, int(y.max()) + 1, groups, False, 0)
+    return check_order(X, position, labels, choice)
 
 
 def test_runs_of_the_same_object_are_found():

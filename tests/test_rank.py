@@ -12,7 +12,7 @@ from headstart.errors import ConfigError
 from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import judge_folds
 from headstart.judge.estimate import assess, plan
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 from headstart.transfer.probe import choose_head
 
 GOOD, FAIR, NOISE = "good", "fair", "noise"
@@ -36,7 +36,7 @@ def space(y, strength, seed, dim=6):
 
 def task_of(n, seed=0, groups=None, grouped=False):
     y = np.random.default_rng(seed).permutation(np.arange(n) % 2)
-    return Task(y, 2, groups, False, seed, grouped)
+    return Labels(y, 2, groups, False, seed, grouped)
 
 
 def three(y, seconds=(3.0, 2.0, 1.0)):
@@ -48,9 +48,9 @@ def three(y, seconds=(3.0, 2.0, 1.0)):
     ]
 
 
-def alone(outcome, ranking, task, chosen):
+def alone(outcome, ranking, labels, chosen):
     """Judge an outcome by itself."""
-    return assess(outcome, {MAJORITY: ranking.outcomes[MAJORITY]}, task, chosen)
+    return assess(outcome, {MAJORITY: ranking.outcomes[MAJORITY]}, labels, chosen)
 
 
 def is_test(n, share=0.0):
@@ -59,10 +59,10 @@ def is_test(n, share=0.0):
 
 @pytest.fixture(scope="module")
 def ranked():
-    task = task_of(210)
-    chosen = plan(task, is_test(210))
-    entrants = three(task.y)
-    return entrants, task, chosen, rank(entrants, task, chosen)
+    labels = task_of(210)
+    chosen = plan(labels, is_test(210))
+    entrants = three(labels.y)
+    return entrants, labels, chosen, rank(entrants, labels, chosen)
 
 
 # --- the rule -----------------------------------------------------------------------------------
@@ -137,10 +137,10 @@ def test_the_better_features_come_first_and_win(ranked):
 
 
 def test_numbers_are_those_of_a_judgement(ranked):
-    _, task, chosen, ranking = ranked
+    _, labels, chosen, ranking = ranked
     for place in ranking.places:
-        outcomes = judge_folds({"x": place.entrant.X}, task, chosen.folds, workers=1)
-        estimate = assess(outcomes.pop("x"), outcomes, task, chosen).estimate
+        outcomes = judge_folds({"x": place.entrant.X}, labels, chosen.folds, workers=1)
+        estimate = assess(outcomes.pop("x"), outcomes, labels, chosen).estimate
         assert place.accuracy == estimate["accuracy"]
         assert list(place.accuracy_ci95) == estimate["accuracy_ci95"]
         best = ranking.places[0].accuracy
@@ -151,10 +151,10 @@ def test_numbers_are_those_of_a_judgement(ranked):
 
 
 def test_copies_of_the_best_tie_and_cost_decides():
-    task = task_of(200)
-    good = space(task.y, 3.0, 0)
-    entrants = [entrant("slow", good, 9.0), entrant("fast", good, 2.0), three(task.y)[2]]
-    ranking = rank(entrants, task, plan(task, is_test(200)))
+    labels = task_of(200)
+    good = space(labels.y, 3.0, 0)
+    entrants = [entrant("slow", good, 9.0), entrant("fast", good, 2.0), three(labels.y)[2]]
+    ranking = rank(entrants, labels, plan(labels, is_test(200)))
     assert ranking.recommended == "fast"
     slow = next(p for p in ranking.places if p.entrant.name == "slow")
     assert slow.tie
@@ -165,25 +165,25 @@ def test_copies_of_the_best_tie_and_cost_decides():
 
 def test_noise_never_wins_however_small_the_data_or_cheap_the_noise():
     for seed in range(3):
-        task = task_of(24, seed)
+        labels = task_of(24, seed)
         entrants = [
-            entrant(GOOD, space(task.y, 3.0, seed), 50.0),
-            entrant(NOISE, space(task.y, 0.0, seed + 9), 0.1),
+            entrant(GOOD, space(labels.y, 3.0, seed), 50.0),
+            entrant(NOISE, space(labels.y, 0.0, seed + 9), 0.1),
         ]
-        assert rank(entrants, task, plan(task, is_test(24), costly=True)).recommended == GOOD
+        assert rank(entrants, labels, plan(labels, is_test(24), costly=True)).recommended == GOOD
 
 
 def test_a_test_set_is_compared_exactly_and_not_used_to_choose():
-    task = task_of(240)
+    labels = task_of(240)
     apart = is_test(240, 0.4)
-    chosen = plan(task, apart)
-    entrants = three(task.y)
-    ranking = rank(entrants, task, chosen)
+    chosen = plan(labels, apart)
+    entrants = three(labels.y)
+    ranking = rank(entrants, labels, chosen)
     assert ranking.n == 240
     assert [p.entrant.name for p in ranking.places] == [GOOD, FAIR, NOISE]
     assert not ranking.places[2].tie
     # With the test labels turned round the table turns round, the recommendation does not.
-    spoilt = replace(task, y=np.where(apart, 1 - task.y, task.y))
+    spoilt = replace(labels, y=np.where(apart, 1 - labels.y, labels.y))
     turned = rank(entrants, spoilt, chosen)
     assert turned.places[-1].entrant.name == GOOD
     assert turned.recommended == ranking.recommended == GOOD
@@ -205,67 +205,69 @@ def test_the_document_has_the_agreed_shape(ranked):
 
 
 def test_one_backbone_is_a_short_ranking():
-    task = task_of(200)
-    ranking = rank(three(task.y)[:1], task, plan(task, is_test(200)))
+    labels = task_of(200)
+    ranking = rank(three(labels.y)[:1], labels, plan(labels, is_test(200)))
     assert ranking.recommended == GOOD
     assert ranking.places[0].behind == 0
     assert "nothing to compare" in ranking.sentence
 
 
 def test_mistakes_are_named():
-    task = task_of(40)
-    chosen = plan(task, is_test(40))
+    labels = task_of(40)
+    chosen = plan(labels, is_test(40))
     with pytest.raises(ConfigError, match="no backbone"):
-        rank([], task, chosen)
+        rank([], labels, chosen)
     with pytest.raises(ConfigError, match="'good' takes part more than once"):
-        rank([three(task.y)[0]] * 2, task, chosen)
+        rank([three(labels.y)[0]] * 2, labels, chosen)
 
 
 # --- the pick inside every fold -----------------------------------------------------------------
 
 
 def test_inner_answers_are_those_of_the_chosen_head(ranked):
-    entrants, task, chosen, ranking = ranked
+    entrants, labels, chosen, ranking = ranked
     outcome = ranking.outcomes[GOOD]
     for f, (train, _) in enumerate(chosen.folds):
-        rows, inner = task.inside(train, f)
-        choice = choose_head(entrants[0].X[rows], task.y[rows], 2, inner)
+        rows, inner = labels.inside(train, f)
+        choice = choose_head(entrants[0].X[rows], labels.y[rows], 2, inner)
         assert np.array_equal(choice.right, outcome.right[f])
         assert choice.right.mean() == pytest.approx(outcome.inner[f]) == choice.accuracy
-        inside = task.inner_rows(train, f)
+        inside = labels.inner_rows(train, f)
         assert np.array_equal(np.sort(inside), train)  # every training row once, no other
         assert len(inside) == len(outcome.right[f])
 
 
 def test_each_fold_uses_what_it_picked(ranked):
-    entrants, task, chosen, ranking = ranked
-    outcome, picks = pick_by_fold(entrants, ranking.outcomes, task, chosen)
+    entrants, labels, chosen, ranking = ranked
+    outcome, picks = pick_by_fold(entrants, ranking.outcomes, labels, chosen)
     assert picks == [GOOD] * len(chosen.folds)
     for f, name in enumerate(picks):
         assert outcome.proba[f] is ranking.outcomes[name].proba[f]
         assert outcome.right[f] is ranking.outcomes[name].right[f]
-    assert alone(outcome, ranking, task, chosen).estimate["accuracy"] == ranking.places[0].accuracy
+    assert (
+        alone(outcome, ranking, labels, chosen).estimate["accuracy"] == ranking.places[0].accuracy
+    )
 
 
 def test_the_picks_do_not_look_at_the_rows_they_answer_for(ranked):
-    entrants, task, chosen, _ = ranked
+    entrants, labels, chosen, _ = ranked
     train, held = chosen.folds[0]
     once = replace(chosen, folds=[(train, held)], repeats=0)
-    y = task.y.copy()
+    y = labels.y.copy()
     y[held] = 1 - y[held]
-    for labels in (task.y, y):
-        own = replace(task, y=labels)
+    for said in (labels.y, y):
+        own = replace(labels, y=said)
         outcomes = judge_folds({e.name: e.X for e in entrants}, own, once.folds, workers=1)
         assert pick_by_fold(entrants, outcomes, own, once)[1] == [GOOD]
 
 
 def test_the_best_of_many_empty_spaces_is_still_at_chance():
     """Picked inside, the winner of twelve spaces of noise gains nothing; picked outside it does."""
-    task = task_of(200)
-    chosen = plan(task, is_test(200))
-    entrants = [entrant(f"noise {k}", space(task.y, 0.0, k, 5), 1.0 + k) for k in range(12)]
-    ranking = rank(entrants, task, chosen)
-    outcome, picks = pick_by_fold(entrants, ranking.outcomes, task, chosen)
+    labels = task_of(200)
+    chosen = plan(labels, is_test(200))
+    entrants = [entrant(f"noise {k}", space(labels.y, 0.0, k, 5), 1.0 + k) for k in range(12)]
+    ranking = rank(entrants, labels, chosen)
+    outcome, picks = pick_by_fold(entrants, ranking.outcomes, labels, chosen)
     assert ranking.places[0].accuracy > 0.53
-    assert abs(alone(outcome, ranking, task, chosen).estimate["accuracy"] - 0.5) < 0.06
+    assert abs(alone(outcome, ranking, labels, chosen).estimate["accuracy"] - 0.5) < 0.06
     assert len(set(picks)) > 1

@@ -302,14 +302,14 @@ def test_pictures_of_doubt_are_collected(photos):
     issues = [SUSPECT[0] | {"path": ref} for ref in ["gone.jpg", *dataset.refs]]
     image = picture(0, 0)
     pairs = [explanation(i) | {"image": image, "map": overlay(image)} for i in range(14)]
-    task = SimpleNamespace(seed=0)
-    kept = collect(dataset, features, judgement, task, label_issues=issues, explanations=pairs)
+    labels = SimpleNamespace(seed=0)
+    kept = collect(dataset, features, judgement, labels, label_issues=issues, explanations=pairs)
     assert [row["path"] for row in kept["label_issues"]] == dataset.refs[: SUSPECTS - 1]
     assert all(row["image"].startswith("data:image/jpeg") for row in kept["label_issues"])
     assert len(kept["explanations"]) == EXPLAINED
     assert all(pair["map"].startswith("data:image/jpeg") for pair in kept["explanations"])
     json.dumps(kept)
-    plain = collect(dataset, features, judgement, task)
+    plain = collect(dataset, features, judgement, labels)
     assert not {"label_issues", "explanations"} & set(plain)
 
 

@@ -275,9 +275,9 @@ def test_layers_learn_nothing_from_a_test_set_that_comes_first(
     used: list[np.ndarray] = []
     judge = layered.judge_combination
 
-    def spy(X, task, folds, **more):
+    def spy(X, labels, folds, **more):
         used.append(np.concatenate([train for train, _ in folds]))
-        return judge(X, task, folds, **more)
+        return judge(X, labels, folds, **more)
 
     monkeypatch.setattr(layered, "judge_combination", spy)
     options = {"method": "layers", "backbone": small, "size": 64, "abstain": 0.5}

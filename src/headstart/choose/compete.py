@@ -87,7 +87,7 @@ def try_out(
     trial = Trial(candidate, plan, workshop.setting(candidate, plan, forecast))
     for f, (train, held) in enumerate(folds):
         trial.fits.append(fit(trial.setting, train, held, f"fold {f + 1}"))
-    proba = _settle(trial, [held for _, held in folds], workshop.task.y)
+    proba = _settle(trial, [held for _, held in folds], workshop.labels.y)
     trial.seconds = time.perf_counter() - start
     trouble = next((fitted.trouble for fitted in trial.fits if fitted.trouble), "")
     status = "failed" if trouble else "tried"

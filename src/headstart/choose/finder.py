@@ -39,20 +39,28 @@ def find_rate(workshop: Workshop, candidate: Candidate, rows: Rows) -> dict[str,
     """
     plan, _ = workshop.plan(candidate, [])
     setting = workshop.setting(candidate, plan)
-    network, task = setting.network(rows), workshop.task
+    network, labels = setting.network(rows), workshop.labels
     goal = objective(
-        network, candidate.recipe, workshop.X[rows], task.y[rows], balanced=task.balanced
+        network, candidate.recipe, workshop.X[rows], labels.y[rows], balanced=labels.balanced
     )
     none = np.zeros(0, np.int64)
     loop = Loop(
-        network, setting.inputs, task.y, goal, candidate.recipe, rows, none, task.seed, Forgetful()
+        network,
+        setting.inputs,
+        labels.y,
+        goal,
+        candidate.recipe,
+        rows,
+        none,
+        labels.seed,
+        Forgetful(),
     )
     optimizer = network.optimizer(candidate.recipe)
-    rng = np.random.default_rng([task.seed, 8])
+    rng = np.random.default_rng([labels.seed, 8])
     lrs: list[float] = []
     losses: list[float] = []
     mean = 0.0
-    with seeded(network.device, task.seed):
+    with seeded(network.device, labels.seed):
         network.train_mode(len(plan.blocks))
         for step in range(STEPS):
             rate = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
@@ -60,7 +68,7 @@ def find_rate(workshop: Workshop, candidate: Candidate, rows: Rows) -> dict[str,
                 group["lr"] = rate
             batch = rng.choice(rows, min(candidate.recipe.batch_size, len(rows)), replace=False)
             x = network.place(setting.inputs.varied(batch, rng))
-            loss, _ = loop.step(x, network.place(task.y[batch]), optimizer)
+            loss, _ = loop.step(x, network.place(labels.y[batch]), optimizer)
             mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
             smooth = mean / (1 - SMOOTHING ** (step + 1))
             if not math.isfinite(smooth) or (losses and smooth > BROKEN * min(losses)):

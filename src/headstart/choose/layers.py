@@ -24,7 +24,7 @@ from headstart.judge.estimate import Plan, assess, compare
 from headstart.judge.holm import holm, holm_against_best
 from headstart.judge.intervals import Interval
 from headstart.judge.verdict import LEVEL, Comparison
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 from headstart.transfer.combine import choose_combination
 from headstart.transfer.logistic import softmax
 
@@ -151,7 +151,7 @@ def study(
     names: Sequence[str],
     dims: Sequence[int],
     X: Floats,
-    task: Task,
+    labels: Labels,
     chosen: Plan,
     depth: Sequence[float],
     shapes: Sequence[tuple[int, ...]],
@@ -169,7 +169,7 @@ def study(
         As ``headstart.backbones.stages.Stages`` has them: shallow to deep, the embedding last.
     X : ndarray of shape (n, sum(dims)), float32
         The stages side by side.
-    task : Task
+    labels : Labels
     chosen : Plan
         The folds; with a fixed test set the exact paired test replaces the t-test.
     depth : sequence of float
@@ -188,29 +188,29 @@ def study(
     total = jobs + combine * len(chosen.folds)
     outcomes = judge_folds(
         {**spaces, **(baselines or {})},
-        task,
+        labels,
         chosen.folds,
         workers=workers,
         tick=lambda done, _: tick(done, total),
     )
     without = {name: outcomes[name] for name in (MAJORITY, *(baselines or {}))}
     stages = [outcomes[name] for name in names]
-    layers = _layers(names, dims, stages, without[MAJORITY], task, chosen, depth, shapes)
+    layers = _layers(names, dims, stages, without[MAJORITY], labels, chosen, depth, shapes)
     combined = None
     if combine:
         combined = _combined(
-            names, dims, X, task, chosen, stages[-1], without[MAJORITY],
+            names, dims, X, labels, chosen, stages[-1], without[MAJORITY],
             workers, lambda done, _: tick(jobs + done, total),
         )  # fmt: skip
-    kind, advice = _advise(layers, stages, without, task, chosen)
+    kind, advice = _advise(layers, stages, without, labels, chosen)
     if combined is not None:
         advice += " " + _said(combined)
-    return Layers(chosen.protocol, len(task.y), kind, advice, layers, combined)
+    return Layers(chosen.protocol, len(labels.y), kind, advice, layers, combined)
 
 
 def judge_combination(
     X: Floats,
-    task: Task,
+    labels: Labels,
     folds: list[tuple[Ints, Ints]],
     *,
     workers: int = 1,
@@ -230,11 +230,11 @@ def judge_combination(
 
     def run(f: int) -> tuple[Floats, float]:
         train, held = folds[f]
-        rows, inner = task.choosing(train, 1, f)
+        rows, inner = labels.choosing(train, 1, f)
         choice = choose_combination(
-            X[rows], task.y[rows], task.n_classes, inner, balanced=task.balanced
+            X[rows], labels.y[rows], labels.n_classes, inner, balanced=labels.balanced
         )
-        head, _ = choice.fit(X[train], task.y[train], task.n_classes)
+        head, _ = choice.fit(X[train], labels.y[train], labels.n_classes)
         return softmax(head.logits(X[held]) / choice.temperature), choice.accuracy
 
     results = in_threads(run, range(len(folds)), workers, tick)
@@ -246,14 +246,14 @@ def _layers(
     dims: Sequence[int],
     stages: list[Outcome],
     majority: Outcome,
-    task: Task,
+    labels: Labels,
     chosen: Plan,
     depth: Sequence[float],
     shapes: Sequence[tuple[int, ...]],
 ) -> tuple[Layer, ...]:
-    scores = [_accuracy(outcome, majority, task, chosen) for outcome in stages]
+    scores = [_accuracy(outcome, majority, labels, chosen) for outcome in stages]
     best = max(range(len(stages)), key=lambda i: (scores[i][0], i))  # of equals the deepest
-    lost = [compare(stages[best], outcome, task, chosen, balanced=False) for outcome in stages]
+    lost = [compare(stages[best], outcome, labels, chosen, balanced=False) for outcome in stages]
     others = [i for i in range(len(stages)) if i != best]
     adjusted = dict(zip(others, holm_against_best([lost[i].p for i in others]), strict=True))
     return tuple(
@@ -277,47 +277,49 @@ def _advise(
     layers: tuple[Layer, ...],
     stages: list[Outcome],
     without: dict[str, Outcome],
-    task: Task,
+    labels: Labels,
     chosen: Plan,
 ) -> tuple[Kind, str]:
     floor, name = best_of(without, list(without))
-    if not _clearly_better(stages, floor, task, chosen):
-        return "flat", _flat(layers, name, task)
-    better = _clearly_better(stages[:-1], stages[-1], task, chosen)
+    if not _clearly_better(stages, floor, labels, chosen):
+        return "flat", _flat(layers, name, labels)
+    better = _clearly_better(stages[:-1], stages[-1], labels, chosen)
     if not better:
-        return "last", _last(layers, stages, task, chosen)
+        return "last", _last(layers, stages, labels, chosen)
     best = max(better, key=lambda i: layers[i].accuracy)
     return "earlier", _earlier(
-        layers, best, compare(stages[best], stages[-1], task, chosen, balanced=False)
+        layers, best, compare(stages[best], stages[-1], labels, chosen, balanced=False)
     )
 
 
 def _clearly_better(
-    stages: list[Outcome], reference: Outcome, task: Task, chosen: Plan
+    stages: list[Outcome], reference: Outcome, labels: Labels, chosen: Plan
 ) -> list[int]:
     """Which stages beat one that was fixed beforehand, Holm over the stages."""
-    found = [compare(outcome, reference, task, chosen, balanced=False) for outcome in stages]
+    found = [compare(outcome, reference, labels, chosen, balanced=False) for outcome in stages]
     adjusted = holm([d.p for d in found])
     return [i for i, d in enumerate(found) if d.gain > 0 and adjusted[i] < LEVEL]
 
 
-def _flat(layers: tuple[Layer, ...], name: str, task: Task) -> str:
+def _flat(layers: tuple[Layer, ...], name: str, labels: Labels) -> str:
     best = max(layers, key=lambda layer: layer.accuracy)
     return (
         f"No layer is clearly better than {name} (the best, {best.name}, has "
         f"{best.accuracy:.1%}): frozen features of this network do not serve this task, or "
-        f"{len(task.y)} examples are too few to tell. Train more of it (--method finetune "
+        f"{len(labels.y)} examples are too few to tell. Train more of it (--method finetune "
         "--unfreeze all), or choose another backbone (headstart rank)."
     )
 
 
-def _last(layers: tuple[Layer, ...], stages: list[Outcome], task: Task, chosen: Plan) -> str:
+def _last(layers: tuple[Layer, ...], stages: list[Outcome], labels: Labels, chosen: Plan) -> str:
     text = (
         f"No earlier layer is clearly better than the last ({layers[-1].accuracy:.1%}): use the "
         "probe (--method probe), and to go further fine-tune the last blocks (--method finetune)."
     )
     early = zip(layers, stages[:-1], strict=False)
-    lost = ((layer, compare(stages[-1], own, task, chosen, balanced=False)) for layer, own in early)
+    lost = (
+        (layer, compare(stages[-1], own, labels, chosen, balanced=False)) for layer, own in early
+    )
     near = next((layer for layer, loss in lost if loss.gain_ci95[1] <= NEAR), None)
     if near is not None and near.depth < 1:
         text += (
@@ -356,22 +358,22 @@ def _combined(
     names: Sequence[str],
     dims: Sequence[int],
     X: Floats,
-    task: Task,
+    labels: Labels,
     chosen: Plan,
     last: Outcome,
     majority: Outcome,
     workers: int,
     tick: Tick,
 ) -> Combined:
-    outcome = judge_combination(X, task, chosen.folds, workers=workers, tick=tick)
-    accuracy, interval = _accuracy(outcome, majority, task, chosen)
-    gain = compare(outcome, last, task, chosen, balanced=False)
+    outcome = judge_combination(X, labels, chosen.folds, workers=workers, tick=tick)
+    accuracy, interval = _accuracy(outcome, majority, labels, chosen)
+    gain = compare(outcome, last, labels, chosen, balanced=False)
     train = np.unique(np.concatenate([rows for rows, _ in chosen.folds]))
-    rows, inner = task.choosing(train, 1)
+    rows, inner = labels.choosing(train, 1)
     choice = choose_combination(
-        X[rows], task.y[rows], task.n_classes, inner, balanced=task.balanced
+        X[rows], labels.y[rows], labels.n_classes, inner, balanced=labels.balanced
     )
-    _, columns = choice.fit(X[train], task.y[train], task.n_classes)
+    _, columns = choice.fit(X[train], labels.y[train], labels.n_classes)
     layer = np.repeat(np.arange(len(names)), dims)[columns]
     counts = np.bincount(layer, minlength=len(names))
     return Combined(
@@ -387,9 +389,9 @@ def _combined(
 
 
 def _accuracy(
-    outcome: Outcome, majority: Outcome, task: Task, chosen: Plan
+    outcome: Outcome, majority: Outcome, labels: Labels, chosen: Plan
 ) -> tuple[float, Interval]:
-    estimate = assess(outcome, {MAJORITY: majority}, task, chosen).estimate
+    estimate = assess(outcome, {MAJORITY: majority}, labels, chosen).estimate
     low, high = estimate["accuracy_ci95"]
     return float(estimate["accuracy"]), (low, high)
 

@@ -25,7 +25,7 @@ from headstart.judge.estimate import Plan, assess, compare
 from headstart.judge.holm import holm_against_best
 from headstart.judge.intervals import Interval
 from headstart.judge.verdict import LEVEL
-from headstart.tasks.labels import ENOUGH, Task
+from headstart.tasks.labels import ENOUGH, Labels
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -170,7 +170,7 @@ class Ranking:
 
 def rank(
     entrants: Sequence[Entrant],
-    task: Task,
+    labels: Labels,
     chosen: Plan,
     *,
     workers: int = 1,
@@ -189,7 +189,7 @@ def rank(
     ----------
     entrants : sequence of Entrant
         Of the same n rows; their names differ.
-    task : Task
+    labels : Labels
     chosen : Plan
         From ``judge.estimate.plan``.
     workers : int, default=1
@@ -204,21 +204,21 @@ def rank(
     """
     _check(entrants)
     spaces = {entrant.name: entrant.X for entrant in entrants}
-    outcomes = judge_folds(spaces, task, chosen.folds, workers=workers, tick=tick)
-    places = _places(entrants, outcomes, task, chosen, workers)
-    pick, lost, error = _recommended(entrants, outcomes, task, chosen)
+    outcomes = judge_folds(spaces, labels, chosen.folds, workers=workers, tick=tick)
+    places = _places(entrants, outcomes, labels, chosen, workers)
+    pick, lost, error = _recommended(entrants, outcomes, labels, chosen)
     return Ranking(
         places,
         entrants[pick].name,
         _sentence(places, entrants[pick].name, lost, error, within=not chosen.repeats),
         chosen.protocol,
-        len(task.y),
+        len(labels.y),
         outcomes,
     )
 
 
 def pick_by_fold(
-    entrants: Sequence[Entrant], outcomes: dict[str, Outcome], task: Task, chosen: Plan
+    entrants: Sequence[Entrant], outcomes: dict[str, Outcome], labels: Labels, chosen: Plan
 ) -> tuple[Outcome, list[str]]:
     """Recommend anew in every fold, from what happened inside its training part alone.
 
@@ -237,7 +237,7 @@ def pick_by_fold(
         The backbone used in each fold.
     """
     picks = [
-        entrants[_pick_inside(entrants, outcomes, task, chosen, f)[0]].name
+        entrants[_pick_inside(entrants, outcomes, labels, chosen, f)[0]].name
         for f in range(len(chosen.folds))
     ]
     return picked(outcomes, picks), picks
@@ -301,65 +301,69 @@ def _check(entrants: Sequence[Entrant]) -> None:
 
 
 def _recommended(
-    entrants: Sequence[Entrant], outcomes: dict[str, Outcome], task: Task, chosen: Plan
+    entrants: Sequence[Entrant], outcomes: dict[str, Outcome], labels: Labels, chosen: Plan
 ) -> tuple[int, float, float]:
     if not chosen.repeats:
-        return _pick_inside(entrants, outcomes, task, chosen, 0)
+        return _pick_inside(entrants, outcomes, labels, chosen, 0)
     rows = np.unique(np.concatenate([held for _, held in chosen.folds]))
-    right = np.array([_right(outcomes[e.name], task, chosen) for e in entrants])
-    return _pick(entrants, right, rows, task)
+    right = np.array([_right(outcomes[e.name], labels, chosen) for e in entrants])
+    return _pick(entrants, right, rows, labels)
 
 
 def _pick_inside(
-    entrants: Sequence[Entrant], outcomes: dict[str, Outcome], task: Task, chosen: Plan, fold: int
+    entrants: Sequence[Entrant],
+    outcomes: dict[str, Outcome],
+    labels: Labels,
+    chosen: Plan,
+    fold: int,
 ) -> tuple[int, float, float]:
     """Recommend from the inner folds of a fold's training part."""
     right = np.array([outcomes[entrant.name].right[fold] for entrant in entrants])
-    return _pick(entrants, right, task.inner_rows(chosen.folds[fold][0], fold), task)
+    return _pick(entrants, right, labels.inner_rows(chosen.folds[fold][0], fold), labels)
 
 
 def _pick(
-    entrants: Sequence[Entrant], right: Floats, rows: Ints, task: Task
+    entrants: Sequence[Entrant], right: Floats, rows: Ints, labels: Labels
 ) -> tuple[int, float, float]:
-    grouped = task.grouped and task.groups is not None
-    groups = task.groups[rows] if grouped and task.groups is not None else rows
+    grouped = labels.grouped and labels.groups is not None
+    groups = labels.groups[rows] if grouped and labels.groups is not None else rows
     return recommend(
         right,
         [entrant.seconds_per_1000 for entrant in entrants],
-        lambda i: logme(entrants[i].X[rows], task.y[rows]),
+        lambda i: logme(entrants[i].X[rows], labels.y[rows]),
         groups,
     )
 
 
-def _right(outcome: Outcome, task: Task, chosen: Plan) -> Floats:
+def _right(outcome: Outcome, labels: Labels, chosen: Plan) -> Floats:
     """How often each held-out row, in row order, was right over the repeats; weighted if asked."""
     held = np.concatenate([rows for _, rows in chosen.folds])
-    hits = np.concatenate([p.argmax(axis=1) for p in outcome.proba]) == task.y[held]
+    hits = np.concatenate([p.argmax(axis=1) for p in outcome.proba]) == labels.y[held]
     rows, place, times = np.unique(held, return_inverse=True, return_counts=True)
     right = np.bincount(place, hits) / times
-    if task.balanced:
-        counts = np.bincount(task.y[rows], minlength=task.n_classes)
-        right = right * len(rows) / (np.count_nonzero(counts) * counts[task.y[rows]])
+    if labels.balanced:
+        counts = np.bincount(labels.y[rows], minlength=labels.n_classes)
+        right = right * len(rows) / (np.count_nonzero(counts) * counts[labels.y[rows]])
     return right
 
 
 def _places(
     entrants: Sequence[Entrant],
     outcomes: dict[str, Outcome],
-    task: Task,
+    labels: Labels,
     chosen: Plan,
     workers: int,
 ) -> tuple[Place, ...]:
     """Fill the table, best accuracy first; the cheaper first where accuracies are equal."""
     alone = {MAJORITY: outcomes[MAJORITY]}
-    judged = {e.name: assess(outcomes[e.name], alone, task, chosen).estimate for e in entrants}
+    judged = {e.name: assess(outcomes[e.name], alone, labels, chosen).estimate for e in entrants}
     order = sorted(entrants, key=lambda e: (-judged[e.name]["accuracy"], e.seconds_per_1000))
     best = outcomes[order[0].name]
-    compared = [compare(best, outcomes[e.name], task, chosen, balanced=False) for e in order[1:]]
+    compared = [compare(best, outcomes[e.name], labels, chosen, balanced=False) for e in order[1:]]
     p_holm = [1.0, *holm_against_best([c.p for c in compared])]
     behind = [(0.0, (0.0, 0.0)), *((c.gain, c.gain_ci95) for c in compared)]
-    rows = _scored_rows(task, chosen)
-    y, groups = task.y[rows], None if task.groups is None else task.groups[rows]
+    rows = _scored_rows(labels, chosen)
+    y, groups = labels.y[rows], None if labels.groups is None else labels.groups[rows]
 
     def scores(e: Entrant) -> tuple[float, float, float]:
         X = e.X[rows]
@@ -379,11 +383,11 @@ def _places(
     )
 
 
-def _scored_rows(task: Task, chosen: Plan) -> Ints:
+def _scored_rows(labels: Labels, chosen: Plan) -> Ints:
     """Rows to learn from, at most ``ENOUGH``: what the transferability scores look at."""
     rows = np.unique(np.concatenate([train for train, _ in chosen.folds]))
     if len(rows) > ENOUGH:
-        rows = np.sort(np.random.default_rng([task.seed, 5]).choice(rows, ENOUGH, replace=False))
+        rows = np.sort(np.random.default_rng([labels.seed, 5]).choice(rows, ENOUGH, replace=False))
     return rows
 
 

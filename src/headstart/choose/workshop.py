@@ -18,7 +18,7 @@ from headstart.events import Event, OnEvent, ignore
 from headstart.features.activations import Activations, activate, room
 from headstart.features.engines import Engine, Kitchen
 from headstart.modalities.image.fresh import Pictures
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import Setting, zero_head
 from headstart.transfer.heads import LinearHead
@@ -41,7 +41,7 @@ class Workshop:
     files, hashes : by row
     X : ndarray of shape (n, dim)
         Embeddings by the pretrained backbone.
-    task : Task
+    labels : Labels
     ref : Ref
     engine : Engine
         Of the whole backbone; its arithmetic runs the prefix too.
@@ -55,7 +55,7 @@ class Workshop:
     files: Sequence[Path]
     hashes: Sequence[str]
     X: NDArray[np.float32]
-    task: Task
+    labels: Labels
     ref: Ref
     engine: Engine
     cache: Path
@@ -71,10 +71,10 @@ class Workshop:
         """Return where a method starts: pretrained weights, or random ones; loaded once."""
         ref = self.ref
         if method == "scratch":
-            ref = replace(self.ref, seed=self.task.seed)
+            ref = replace(self.ref, seed=self.labels.seed)
         elif method == "small-cnn":
             size = self.ref.size or SMALL_SIZE
-            ref = replace(resolve(SMALL_CNN), seed=self.task.seed, size=size)
+            ref = replace(resolve(SMALL_CNN), seed=self.labels.seed, size=size)
         if ref not in self._backbones:
             self._backbones[ref] = ref.load()
         return self._backbones[ref]
@@ -82,7 +82,7 @@ class Workshop:
     def plan(self, candidate: Candidate, fits: list[tuple[int, int]]) -> tuple[TrainingPlan, float]:
         """TrainingPlan a candidate and forecast its seconds, from costs measured here."""
         backbone, recipe = self.backbone_of(candidate.method), candidate.recipe
-        plan = make_plan(backbone, recipe, len(self.files), room(self.cache), self.task.seed)
+        plan = make_plan(backbone, recipe, len(self.files), room(self.cache), self.labels.seed)
         cost: Cost = measure(backbone, plan, recipe, self.engine, self.workers, self.device)
         return plan, cost.forecast(plan, recipe, fits)
 
@@ -106,11 +106,11 @@ class Workshop:
             plan.cut,
             self._inputs(candidate, plan, backbone),
             np.zeros((0, dim), np.float32) if scratch else self.X,
-            self.task.y,
-            self.task.n_classes,
-            (lambda rows: zero_head(dim, self.task.n_classes)) if scratch else self.probe_head,
-            self.task.balanced,
-            self.task.seed,
+            self.labels.y,
+            self.labels.n_classes,
+            (lambda rows: zero_head(dim, self.labels.n_classes)) if scratch else self.probe_head,
+            self.labels.balanced,
+            self.labels.seed,
             self.device,
             self.workers,
             self.checkpoints,
@@ -126,8 +126,8 @@ class Workshop:
         known = self._heads.get(rows.tobytes())
         if known is not None:
             return known
-        few, inner = self.task.choosing(rows, 5, len(rows))
-        y, k, balanced = self.task.y, self.task.n_classes, self.task.balanced
+        few, inner = self.labels.choosing(rows, 5, len(rows))
+        y, k, balanced = self.labels.y, self.labels.n_classes, self.labels.balanced
         choice = choose_head(self.X[few], y[few], k, inner, balanced=balanced, rivals=False)
         fitted = fit_logistic(self.X[rows], y[rows], k, choice.C, balanced=balanced, exact=True)
         self._heads[rows.tobytes()] = head = LinearHead(*fitted)

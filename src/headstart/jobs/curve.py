@@ -33,11 +33,11 @@ def curve(
     config = configure(data, {**options, "method": "probe"})
     folder = destination(config.data, out, overwrite, study="curve")
     prepared = prepare(config, baseline=True, on_event=on_event)
-    X, task = prepared.training()
+    X, labels = prepared.training()
     found = label_curve(
         X,
         {name: space[prepared.train] for name, space in baseline_spaces(prepared).items()},
-        task,
+        labels,
         workers=worker_count(),
         tick=ticker(on_event, "fitting on parts of the labels"),
     )

@@ -57,11 +57,11 @@ def _held_out(prepared: Prepared, judgement: Judgement, kept: Kept | None) -> He
         return HeldOut(judgement.rows, judgement.proba, judgement.fold)
     if kept is not None and kept.held_out is not None:
         return kept.held_out
-    task, rows = prepared.task, prepared.train
-    folds = task.folds(rows, 5, 6)
+    labels, rows = prepared.labels, prepared.train
+    folds = labels.folds(rows, 5, 6)
     folds = [(rows[a], rows[b]) for a, b in folds]
     spaces = {TRANSFER: prepared.features.vectors[0]}
-    outcome = judge_folds(spaces, task, folds, workers=worker_count())[TRANSFER]
+    outcome = judge_folds(spaces, labels, folds, workers=worker_count())[TRANSFER]
     return HeldOut.of(outcome.proba, [held for _, held in folds])
 
 
@@ -69,8 +69,8 @@ def _abstention(
     config: Config, prepared: Prepared, judgement: Judgement, known: HeldOut
 ) -> Abstention:
     """Learn the threshold on training rows; measure it on the rows of the estimate."""
-    y, wanted = prepared.task.y, config.abstain
-    groups = prepared.task.groups if prepared.task.grouped else None
+    y, wanted = prepared.labels.y, config.abstain
+    groups = prepared.labels.groups if prepared.labels.grouped else None
     of = (lambda rows: None) if groups is None else groups.__getitem__
     if known.rows is judgement.rows or wanted is None:
         rows, proba, fold = judgement.rows, judgement.proba, judgement.fold
@@ -90,14 +90,14 @@ def _unfamiliar(
     """
     if model.familiar is None:
         return None
-    task, rows, X = prepared.task, prepared.train, prepared.features.vectors[0]
+    labels, rows, X = prepared.labels, prepared.train, prepared.features.vectors[0]
     if kept is not None and kept.features is not None and kept.trained is not None:
         rows = kept.trained
-        X = np.zeros((len(task.y), kept.features.shape[1]), np.float32)
+        X = np.zeros((len(labels.y), kept.features.shape[1]), np.float32)
         X[rows] = kept.features
-    folds = [(rows[a], rows[b]) for a, b in task.folds(rows, 5, 7)]
+    folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, 7)]
     alarms = false_alarms(
-        X, task.y, task.n_classes, folds, groups=task.groups, workers=worker_count()
+        X, labels.y, labels.n_classes, folds, groups=labels.groups, workers=worker_count()
     )
     return {"kind": KIND, "threshold": model.familiar.threshold, **alarms.to_json()}
 
@@ -106,13 +106,13 @@ def _label_issues(
     prepared: Prepared, judgement: Judgement, known: HeldOut, choice: Choice
 ) -> dict[str, Any]:
     """List labels that held-out answers contradict; try what mending them would bring."""
-    task, refs, classes = prepared.task, prepared.dataset.refs, prepared.dataset.classes
+    labels, refs, classes = prepared.labels, prepared.dataset.refs, prepared.dataset.classes
     rows, proba = known.rows, known.proba
     if known.rows is not judgement.rows:  # the test set's labels may be wrong, too
         rows = np.concatenate([rows, judgement.rows])
         proba = np.concatenate([proba, judgement.proba])
-    found = find_label_issues(task.y[rows], proba)
-    majority = float(np.bincount(task.y[rows]).max() / len(rows))
+    found = find_label_issues(labels.y[rows], proba)
+    majority = float(np.bincount(labels.y[rows]).max() / len(rows))
     low, _ = judgement.estimate["accuracy_ci95"]
     if low <= majority:  # a model that guesses contradicts labels, too
         return _nothing_said(found.checked)
@@ -127,7 +127,7 @@ def _label_issues(
         "rows": [
             {
                 "path": refs[rows[i]],
-                "label": classes[task.y[rows[i]]],
+                "label": classes[labels.y[rows[i]]],
                 "suggested": classes[suggested],
                 "confidence": float(confidence),
                 "given": float(given),

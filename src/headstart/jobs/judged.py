@@ -79,7 +79,7 @@ def estimate(
 
     Where the backbone was picked, the estimate is that of picking one anew in every fold.
     """
-    features, task, classes = prepared.features, prepared.task, prepared.dataset.classes
+    features, labels, classes = prepared.features, prepared.labels, prepared.dataset.classes
     own = kept.outcome if kept else None
     spaces = baseline_spaces(prepared)
     if own is None and picked is not None:
@@ -87,15 +87,16 @@ def estimate(
     if own is None:
         spaces[TRANSFER] = features.vectors[0]
     outcomes = judge_folds(
-        spaces, task, chosen.folds, workers=worker_count(), tick=partial(_tick, on_event)
+        spaces, labels, chosen.folds, workers=worker_count(), tick=partial(_tick, on_event)
     )
     own = own or outcomes.pop(TRANSFER)
     baselines = {**outcomes, **(kept.baselines if kept else {})}
-    judgement = assess(own, baselines, task, chosen, classes=classes)
+    judgement = assess(own, baselines, labels, chosen, classes=classes)
     if kept is not None and kept.probe is not None:
         # Nothing was transferred into this model; the verdict is still about transfer.
         return replace(
-            judgement, verdict=assess(kept.probe, baselines, task, chosen, classes=classes).verdict
+            judgement,
+            verdict=assess(kept.probe, baselines, labels, chosen, classes=classes).verdict,
         )
     return judgement
 
@@ -105,9 +106,9 @@ def order_findings(prepared: Prepared, choice: Choice, on_event: OnEvent = ignor
     if prepared.dataset.groups is not None:
         return []
     on_event(Event("checking the order of files"))
-    X, task = prepared.training()
+    X, labels = prepared.training()
     position = prepared.dataset.position[prepared.train]
-    return [check_order(X, position, task, choice, workers=worker_count()).finding()]
+    return [check_order(X, position, labels, choice, workers=worker_count()).finding()]
 
 
 def _tick(on_event: OnEvent, done: int, total: int) -> None:

@@ -41,13 +41,13 @@ def layers(
     prepared = prepare(config, baseline=True, on_event=on_event)
     _, features = embed_stages(prepared, config, on_event)
     stages, shares = Stages(prepared.ref.load()), macs(prepared.ref.load())
-    rows, (_, task) = prepared.train, prepared.training()
+    rows, (_, labels) = prepared.train, prepared.training()
     found = study(
         stages.names,
         stages.dims,
         features.vectors[0][rows],
-        task,
-        plan(task, np.zeros(len(rows), bool)),
+        labels,
+        plan(labels, np.zeros(len(rows), bool)),
         [shares[name] for name in stages.names],
         stages.shapes,
         baselines={name: space[rows] for name, space in baseline_spaces(prepared).items()},

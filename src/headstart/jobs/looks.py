@@ -40,7 +40,7 @@ def explanations(
         network = mapper(prepared.ref, prepared.engine, Kitchen(cache_folder(), worker_count()))
     if network is None:
         return [], None
-    dataset, y = prepared.dataset, prepared.task.y[judgement.rows]
+    dataset, y = prepared.dataset, prepared.labels.y[judgement.rows]
     picks = choose(judgement.proba, y)
     rows = [int(judgement.rows[i]) for i, _ in picks]
     said = judgement.proba.argmax(axis=1)
@@ -48,7 +48,7 @@ def explanations(
         found = explain(
             dataset.files, rows, model, network, targets=[int(said[i]) for i, _ in picks]
         )
-        tested = integrity(found, model, network, prepared.task.seed)
+        tested = integrity(found, model, network, prepared.labels.seed)
     except HeadstartError:  # a file that went away meanwhile: no reason to lose the run
         return [], None
     place = dict(zip(rows, picks, strict=True))

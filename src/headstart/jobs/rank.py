@@ -77,7 +77,7 @@ class Picked:
         """
         if prepared.dataset.is_test.any():
             return None
-        return pick_by_fold(self.entrants, self.ranking.outcomes, prepared.task, chosen)[0]
+        return pick_by_fold(self.entrants, self.ranking.outcomes, prepared.labels, chosen)[0]
 
     def doubts(self, prepared: Prepared, kept: Kept | None) -> list[Finding]:
         """Say what the estimate of a trained network leaves out."""
@@ -132,11 +132,11 @@ def entrants(prepared: Prepared, on_event: OnEvent = ignore) -> list[Entrant]:
 
 
 def _ranked(known: list[Entrant], prepared: Prepared, on_event: OnEvent) -> Ranking:
-    _, task = prepared.training()
+    _, labels = prepared.training()
     return rank_entrants(
         known,
-        task,
-        plan(task, np.zeros(len(task.y), bool)),
+        labels,
+        plan(labels, np.zeros(len(labels.y), bool)),
         workers=worker_count(),
         tick=ticker(on_event, "comparing backbones"),
     )

@@ -148,7 +148,7 @@ def split(prepared: Prepared, judgement: Judgement) -> dict[str, Any]:
     """Say which image went where."""
     dataset, hashes = prepared.dataset, prepared.features.hashes
     fold = {int(r): int(f) for r, f in zip(judgement.rows, judgement.fold, strict=True)}
-    groups = prepared.task.groups
+    groups = prepared.labels.groups
     return {
         "protocol": judgement.protocol,
         "examples": [
@@ -181,7 +181,7 @@ def identity(config: Config, prepared: Prepared) -> dict[str, Any]:
     """Say what a run is the run of: options and data, flat, to be compared on ``--resume``."""
     digest = hashlib.sha256()
     for row, sha in enumerate(prepared.features.hashes):
-        said = f"{sha} {prepared.task.y[row]} {prepared.dataset.is_test[row]}\n"
+        said = f"{sha} {prepared.labels.y[row]} {prepared.dataset.is_test[row]}\n"
         digest.update(said.encode())
     flat = {**asdict(config), **asdict(config.recipe), "version": __version__}
     flat.pop("recipe")
@@ -253,7 +253,7 @@ def write_run(
         prepared.dataset,
         prepared.features,
         judgement,
-        prepared.task,
+        prepared.labels,
         label_issues=doubts.label_issues["rows"],
         explanations=judged.shown,
     )

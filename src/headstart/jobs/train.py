@@ -79,7 +79,7 @@ def train(
 
     with timed(clock, "fit_s"):
         model, choice = fit(prepared, on_event)
-    chosen, kept = plan(prepared.task, prepared.dataset.is_test), None
+    chosen, kept = plan(prepared.labels, prepared.dataset.is_test), None
     unfinished = Unfinished(folder)
     if config.method == LAYERS:
         from headstart.methods.layers import combine_layers

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from headstart.judge.baselines import MAJORITY
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 from headstart.transfer.logistic import softmax
 from headstart.transfer.probe import choose_head, fit_temperature
 
@@ -34,7 +34,7 @@ class Outcome:
         The accuracy inside the training part that the choice was made by.
     right : list of ndarray of shape (n_inner,)
         Row by row what ``inner`` is the mean of: 1 where the chosen head was right about an inner
-        held-out row, times the row's weight. The rows (``Task.inner_rows``) depend on the fold
+        held-out row, times the row's weight. The rows (``Labels.inner_rows``) depend on the fold
         alone, so outcomes of one ``judge_folds`` are paired. Empty where no head was chosen.
     """
 
@@ -45,7 +45,7 @@ class Outcome:
 
 def judge_folds(
     spaces: dict[str, Floats],
-    task: Task,
+    labels: Labels,
     folds: list[tuple[Ints, Ints]],
     *,
     workers: int,
@@ -56,7 +56,7 @@ def judge_folds(
     Parameters
     ----------
     spaces : dict of str to ndarray of shape (n, dim)
-    task : Task
+    labels : Labels
     folds : list of (train rows, held-out rows)
         May cover the rows several times (repeats) or only once (a fixed test set).
     tick : callable
@@ -66,14 +66,14 @@ def judge_folds(
 
     def run(job: tuple[str, int]) -> _Fold:
         name, f = job
-        return _one_fold(spaces[name], task, *folds[f], f)
+        return _one_fold(spaces[name], labels, *folds[f], f)
 
-    results = in_threads(run, jobs, workers if len(task.y) >= 400 else 1, tick)
+    results = in_threads(run, jobs, workers if len(labels.y) >= 400 else 1, tick)
     outcomes = {
         name: _outcome([r for (n, _), r in zip(jobs, results, strict=True) if n == name])
         for name in spaces
     }
-    outcomes[MAJORITY] = _majority(task, folds)
+    outcomes[MAJORITY] = _majority(labels, folds)
     return outcomes
 
 
@@ -100,18 +100,18 @@ _Fold = tuple[Floats, float, Floats]
 """Of one fold: held-out probabilities, inner accuracy, which inner rows were right."""
 
 
-def _one_fold(X: Floats, task: Task, train: Ints, held: Ints, fold: int) -> _Fold:
-    rows, inner = task.inside(train, fold)
-    choice = choose_head(X[rows], task.y[rows], task.n_classes, inner, balanced=task.balanced)
-    head = choice.fit(X[train], task.y[train], task.n_classes)
+def _one_fold(X: Floats, labels: Labels, train: Ints, held: Ints, fold: int) -> _Fold:
+    rows, inner = labels.inside(train, fold)
+    choice = choose_head(X[rows], labels.y[rows], labels.n_classes, inner, balanced=labels.balanced)
+    head = choice.fit(X[train], labels.y[train], labels.n_classes)
     proba = softmax(head.logits(X[held]) / choice.temperature)
     return proba, choice.accuracy, choice.right
 
 
-def _majority(task: Task, folds: list[tuple[Ints, Ints]]) -> Outcome:
+def _majority(labels: Labels, folds: list[tuple[Ints, Ints]]) -> Outcome:
     proba, inner = [], []
     for train, held in folds:
-        shares = np.bincount(task.y[train], minlength=task.n_classes) / len(train)
+        shares = np.bincount(labels.y[train], minlength=labels.n_classes) / len(train)
         proba.append(np.tile(shares, (len(held), 1)))
         inner.append(float(shares.max()))
     return Outcome(proba, inner)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from headstart.judge.crossval import Floats, Ints, in_threads
 from headstart.judge.intervals import Interval, corrected_interval, wider, wilson
 from headstart.judge.power_law import LEAST_POINTS, PowerLaw, draws, fit_power_law, forecast
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 from headstart.transfer.probe import Choice, choose_head
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
@@ -36,7 +36,7 @@ plainest head is used (nearest class mean) and the first baseline, and the law i
 
 
 def learning_curve(
-    X: NDArray[np.floating], task: Task, choice: Choice, *, workers: int = 1
+    X: NDArray[np.floating], labels: Labels, choice: Choice, *, workers: int = 1
 ) -> list[dict[str, Any]]:
     """Fit the chosen head on growing parts of each training fold; score on the held-out part.
 
@@ -46,16 +46,16 @@ def learning_curve(
         ``n_train`` (mean), ``accuracy`` and ``accuracy_ci95`` per point; points whose part cannot
         hold two images of every class are left out.
     """
-    rng = np.random.default_rng([task.seed, 3])
-    rows = np.sort(rng.permutation(len(task.y))[:MAX_ROWS])
-    folds = [(rows[a], rows[b]) for a, b in task.folds(rows, 5, 3)]
+    rng = np.random.default_rng([labels.seed, 3])
+    rows = np.sort(rng.permutation(len(labels.y))[:MAX_ROWS])
+    folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, 3)]
     points = []
     for share in SHARES:
-        parts = [_part(task.y, train, share, rng) for train, _ in folds]
-        if min(np.bincount(task.y[p], minlength=task.n_classes).min() for p in parts) < 2:
+        parts = [_part(labels.y, train, share, rng) for train, _ in folds]
+        if min(np.bincount(labels.y[p], minlength=labels.n_classes).min() for p in parts) < 2:
             continue
         jobs = [(part, held) for part, (_, held) in zip(parts, folds, strict=True)]
-        scores = in_threads(partial(_score, X, task, choice), jobs, workers)
+        scores = in_threads(partial(_score, X, labels, choice), jobs, workers)
         mean = float(np.mean(scores))
         interval = wider(
             corrected_interval(np.array(scores), 1 / 4), wilson(mean * len(rows), len(rows))
@@ -70,10 +70,12 @@ def learning_curve(
     return points
 
 
-def _score(X: NDArray[np.floating], task: Task, choice: Choice, job: tuple[Ints, Ints]) -> float:
+def _score(
+    X: NDArray[np.floating], labels: Labels, choice: Choice, job: tuple[Ints, Ints]
+) -> float:
     part, held = job
-    head = choice.fit(X[part], task.y[part], task.n_classes)
-    return float(np.mean(head.logits(X[held]).argmax(axis=1) == task.y[held]))
+    head = choice.fit(X[part], labels.y[part], labels.n_classes)
+    return float(np.mean(head.logits(X[held]).argmax(axis=1) == labels.y[held]))
 
 
 def _part(
@@ -90,7 +92,7 @@ def _part(
 def label_curve(
     X: Floats,
     baseline_spaces: dict[str, Floats],
-    task: Task,
+    labels: Labels,
     choice: Choice | None = None,
     *,
     more: int = MORE,
@@ -125,8 +127,8 @@ def label_curve(
     """
     spaces = {TRANSFER: X, **baseline_spaces}
     if repeats is None:
-        repeats = REPEATS_FEW if len(task.y) < FEW else REPEATS
-    parts = _nested_parts(task, repeats)
+        repeats = REPEATS_FEW if len(labels.y) < FEW else REPEATS
+    parts = _nested_parts(labels, repeats)
     repeats = len(parts)  # fewer where there are few groups to deal
     alone = choice if choice is not None else Choice("centroid", 0.0, 0.0, 1.0, [])
     jobs = [
@@ -136,7 +138,7 @@ def label_curve(
     def run(job: tuple[int, int, str]) -> tuple[float, float]:
         r, p, name = job
         rows, held = parts[r][0][p], parts[r][1]
-        return _chosen_inside(spaces[name], task, rows, held, alone, (r, p))
+        return _chosen_inside(spaces[name], labels, rows, held, alone, (r, p))
 
     jobs.sort(key=lambda job: -len(parts[job[0]][0][job[1]]))  # the long ones first
     results = dict(zip(jobs, in_threads(run, jobs, workers, tick), strict=True))
@@ -146,7 +148,7 @@ def label_curve(
         for name in spaces
     }  # (repeats, points, [held-out accuracy, inner accuracy])
     best, names = _best_baseline({n: s for n, s in score.items() if n != TRANSFER})
-    return _told(task, parts, score[TRANSFER][..., 0], best, names, more)
+    return _told(labels, parts, score[TRANSFER][..., 0], best, names, more)
 
 
 TRANSFER = "transfer"
@@ -154,46 +156,46 @@ Parts = tuple[list[Ints], Ints]
 """Of one repeat: training rows of each point, held-out rows."""
 
 
-def _nested_parts(task: Task, repeats: int) -> list[Parts]:
+def _nested_parts(labels: Labels, repeats: int) -> list[Parts]:
     """Deal the parts: the same numbers per class in every repeat, the whole set last."""
-    every = np.arange(len(task.y))
+    every = np.arange(len(labels.y))
     folds = [
-        pair for deal in range(-(-repeats // FOLDS)) for pair in task.folds(every, FOLDS, 7, deal)
+        pair for deal in range(-(-repeats // FOLDS)) for pair in labels.folds(every, FOLDS, 7, deal)
     ][:repeats]
-    counts = [np.bincount(task.y[train], minlength=task.n_classes) for train, _ in folds]
+    counts = [np.bincount(labels.y[train], minlength=labels.n_classes) for train, _ in folds]
     # A point is worth its time where it is clearly less than everything.
-    most = 0.8 * min(len(train) for train, _ in folds) / task.n_classes
+    most = 0.8 * min(len(train) for train, _ in folds) / labels.n_classes
     sizes = [m for m in PER_CLASS if m <= min(most, min(int(c.max()) for c in counts))]
     made = []
     for r, (train, held) in enumerate(folds):
-        order = _order(task, train, np.random.default_rng([task.seed, 8, r]))
+        order = _order(labels, train, np.random.default_rng([labels.seed, 8, r]))
         own = [np.sort(np.concatenate([rows[:m] for rows in order])) for m in sizes]
         made.append(([*own, train], held))
     return made
 
 
-def _order(task: Task, train: Ints, rng: np.random.Generator) -> list[Ints]:
+def _order(labels: Labels, train: Ints, rng: np.random.Generator) -> list[Ints]:
     """Rows of each class in the order they are labelled: at random, where given, group by group."""
     rows = rng.permutation(train)
-    if task.grouped and task.groups is not None:
-        turn = rng.permutation(int(task.groups.max()) + 1)
-        rows = rows[np.argsort(turn[task.groups[rows]], kind="stable")]
-    return [rows[task.y[rows] == c] for c in range(task.n_classes)]
+    if labels.grouped and labels.groups is not None:
+        turn = rng.permutation(int(labels.groups.max()) + 1)
+        rows = rows[np.argsort(turn[labels.groups[rows]], kind="stable")]
+    return [rows[labels.y[rows] == c] for c in range(labels.n_classes)]
 
 
 def _chosen_inside(
-    X: Floats, task: Task, rows: Ints, held: Ints, alone: Choice, stream: tuple[int, int]
+    X: Floats, labels: Labels, rows: Ints, held: Ints, alone: Choice, stream: tuple[int, int]
 ) -> tuple[float, float]:
     """Choose, fit and score one part: accuracy on the held-out rows, and inside."""
-    y = task.y[rows]
+    y = labels.y[rows]
     inner = alone
     if np.bincount(y).max() >= ENOUGH_LABELS:
-        few, folds = task.choosing(rows, 9, *stream)
+        few, folds = labels.choosing(rows, 9, *stream)
         inner = choose_head(
-            X[few], task.y[few], task.n_classes, folds, balanced=task.balanced, rivals=False
+            X[few], labels.y[few], labels.n_classes, folds, balanced=labels.balanced, rivals=False
         )
-    head = inner.fit(X[rows], y, task.n_classes)
-    right = head.logits(X[held]).argmax(axis=1) == task.y[held]
+    head = inner.fit(X[rows], y, labels.n_classes)
+    right = head.logits(X[held]).argmax(axis=1) == labels.y[held]
     return float(right.mean()), inner.accuracy
 
 
@@ -210,7 +212,7 @@ def _best_baseline(score: dict[str, Floats]) -> tuple[Floats | None, list[str]]:
 
 
 def _told(
-    task: Task,
+    labels: Labels,
     parts: list[Parts],
     transfer: Floats,
     baseline: Floats | None,
@@ -219,10 +221,10 @@ def _told(
 ) -> dict[str, Any]:
     """Put the scores (repeats, points) of both into words and numbers."""
     train = np.array([[len(rows) for rows in own] for own, _ in parts]).mean(axis=0)
-    per_class = train / task.n_classes
+    per_class = train / labels.n_classes
     held = np.concatenate([out for _, out in parts])
-    grouped = task.grouped and task.groups is not None
-    n_held = len(np.unique(task.groups[held] if grouped and task.groups is not None else held))
+    grouped = labels.grouped and labels.groups is not None
+    n_held = len(np.unique(labels.groups[held] if grouped and labels.groups is not None else held))
     sides = {TRANSFER: transfer, **({} if baseline is None else {"baseline": baseline})}
     points = []
     for p in range(len(train)):
@@ -234,7 +236,7 @@ def _told(
         point["baseline_name"] = names[p] if names else None
         points.append(point)
     usable = per_class >= ENOUGH_LABELS
-    chance = 1 - 1 / task.n_classes
+    chance = 1 - 1 / labels.n_classes
     fits: dict[str, PowerLaw | None] = {TRANSFER: None, "baseline": None}
     ahead = None
     if usable.sum() >= LEAST_POINTS:
@@ -244,8 +246,8 @@ def _told(
         }
         for side, (n, errors, sigma) in known.items():
             fits[side] = fit_power_law(n, errors.mean(axis=0), sigma, chance)
-        at = len(task.y) / task.n_classes + more
-        ahead = _forecast(known, chance, at, more, task.seed)
+        at = len(labels.y) / labels.n_classes + more
+        ahead = _forecast(known, chance, at, more, labels.seed)
     return {
         "protocol": f"{len(parts)} repeats, each holding out a fifth"
         + (" of the groups" if grouped else ""),

@@ -26,7 +26,7 @@ from headstart.judge.verdict import (
     from_answers,
     from_test_set,
 )
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 
 SMALL, LARGE = 200, 20_000
 IMBALANCED = 1.5
@@ -84,7 +84,7 @@ class Plan:
     repeats: int
 
 
-def plan(task: Task, is_test: NDArray[np.bool_], *, costly: bool = False) -> Plan:
+def plan(labels: Labels, is_test: NDArray[np.bool_], *, costly: bool = False) -> Plan:
     """Choose the protocol: the given test set once; else cross-validation by size.
 
     ``costly`` methods, that train a network in every fold, deal small sets once instead of ten
@@ -93,13 +93,13 @@ def plan(task: Task, is_test: NDArray[np.bool_], *, costly: bool = False) -> Pla
     train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
     if len(test):
         return Plan(f"test set of {len(test)} examples, used once", [(train, test)], 0)
-    n, grouped = len(train), "grouped " if task.grouped else ""
+    n, grouped = len(train), "grouped " if labels.grouped else ""
     if n > LARGE:
-        folds = task.folds(train, 5, 0, 0)[:1]
+        folds = labels.folds(train, 5, 0, 0)[:1]
         return Plan(f"{grouped}held-out fifth of {n} examples, used once", folds, 0)
     repeats = 10 if n < SMALL and not costly else 1
     k = min(5, n)
-    folds = [pair for r in range(repeats) for pair in task.folds(train, k, 0, r)]
+    folds = [pair for r in range(repeats) for pair in labels.folds(train, k, 0, r)]
     k = len(folds) // repeats  # fewer where there are fewer groups
     times = f"{repeats} x " if repeats > 1 else ""
     name = f"nested {grouped}stratified cross-validation, {times}{k} folds"
@@ -112,7 +112,7 @@ TRANSFER = "transfer"
 def judge(
     features: Floats,
     baselines: dict[str, Floats],
-    task: Task,
+    labels: Labels,
     chosen: Plan,
     *,
     classes: Sequence[str] | None = None,
@@ -131,14 +131,14 @@ def judge(
         Their names, for the verdict; numbers where none are given.
     """
     spaces = {TRANSFER: features, **baselines}
-    outcomes = judge_folds(spaces, task, chosen.folds, workers=workers, tick=tick)
-    return assess(outcomes.pop(TRANSFER), outcomes, task, chosen, classes)
+    outcomes = judge_folds(spaces, labels, chosen.folds, workers=workers, tick=tick)
+    return assess(outcomes.pop(TRANSFER), outcomes, labels, chosen, classes)
 
 
 def assess(
     transfer: Outcome,
     baselines: dict[str, Outcome],
-    task: Task,
+    labels: Labels,
     chosen: Plan,
     classes: Sequence[str] | None = None,
 ) -> Judgement:
@@ -158,17 +158,17 @@ def assess(
     rivals = [
         {"name": n, "accuracy": a, "accuracy_ci95": list(ci)}
         for n in names
-        for a, ci in [_accuracy(baselines[n], task, chosen)]
+        for a, ci in [_accuracy(baselines[n], labels, chosen)]
     ]
     verdict = None
     if names != [MAJORITY]:
-        verdict = _verdict(transfer, baselines, task, chosen, classes)
+        verdict = _verdict(transfer, baselines, labels, chosen, classes)
     return Judgement(
         chosen.protocol,
         rows,
         proba,
         fold,
-        _estimate(transfer, task, chosen),
+        _estimate(transfer, labels, chosen),
         sorted(rivals, key=lambda b: -float(b["accuracy"])),
         verdict,
     )
@@ -186,22 +186,22 @@ def scores(y: Ints, proba: Floats) -> dict[str, float]:
     }
 
 
-def _pooled(outcome: Outcome, task: Task, chosen: Plan, part: slice) -> tuple[Ints, Floats]:
+def _pooled(outcome: Outcome, labels: Labels, chosen: Plan, part: slice) -> tuple[Ints, Floats]:
     """Labels and probabilities of all held-out rows of some folds."""
     rows = np.concatenate([held for _, held in chosen.folds[part]])
-    return task.y[rows], np.concatenate(outcome.proba[part])
+    return labels.y[rows], np.concatenate(outcome.proba[part])
 
 
-def _estimate(outcome: Outcome, task: Task, chosen: Plan) -> dict[str, Any]:
-    accuracy, interval = _accuracy(outcome, task, chosen)
+def _estimate(outcome: Outcome, labels: Labels, chosen: Plan) -> dict[str, Any]:
+    accuracy, interval = _accuracy(outcome, labels, chosen)
     k = len(chosen.folds) // max(chosen.repeats, 1)
     repeats = [slice(r, r + k) for r in range(0, len(chosen.folds), k)]
-    found = [scores(*_pooled(outcome, task, chosen, r)) for r in repeats]
+    found = [scores(*_pooled(outcome, labels, chosen, r)) for r in repeats]
     ends = []
     for r in repeats:
         rows = np.concatenate([held for _, held in chosen.folds[r]])
-        together = task.groups[rows] if task.grouped and task.groups is not None else None
-        ends.append(ece_interval(*_pooled(outcome, task, chosen, r), groups=together))
+        together = labels.groups[rows] if labels.grouped and labels.groups is not None else None
+        ends.append(ece_interval(*_pooled(outcome, labels, chosen, r), groups=together))
     return {
         "protocol": chosen.protocol,
         **{name: float(np.mean([s[name] for s in found])) for name in found[0]},
@@ -211,20 +211,20 @@ def _estimate(outcome: Outcome, task: Task, chosen: Plan) -> dict[str, Any]:
     }
 
 
-def _accuracy(outcome: Outcome, task: Task, chosen: Plan) -> tuple[float, Interval]:
+def _accuracy(outcome: Outcome, labels: Labels, chosen: Plan) -> tuple[float, Interval]:
     """Accuracy over all held-out rows (and repeats), with an interval that is never too short.
 
     Cross-validation: the wider of Wilson's interval, as if the n predictions came from one model,
     and the corrected t-interval over folds, which also knows that training sets differ.
     """
-    per_fold = _fold_scores(outcome, task, chosen, metrics.accuracy)
+    per_fold = _fold_scores(outcome, labels, chosen, metrics.accuracy)
     sizes = np.array([len(held) for _, held in chosen.folds])
     accuracy = float((per_fold * sizes).sum() / sizes.sum())
     n = int(sizes.sum() / max(chosen.repeats, 1))
-    if task.grouped and task.groups is not None:
+    if labels.grouped and labels.groups is not None:
         # Rows of one group are right or wrong together: count groups, which is on the safe side.
         held = np.unique(np.concatenate([rows for _, rows in chosen.folds]))
-        n = len(np.unique(task.groups[held]))
+        n = len(np.unique(labels.groups[held]))
     interval = wilson(accuracy * n, n)
     if chosen.repeats:
         interval = wider(interval, corrected_interval(per_fold, _test_share(chosen)))
@@ -234,25 +234,25 @@ def _accuracy(outcome: Outcome, task: Task, chosen: Plan) -> tuple[float, Interv
 def _verdict(
     transfer: Outcome,
     baselines: dict[str, Outcome],
-    task: Task,
+    labels: Labels,
     chosen: Plan,
     classes: Sequence[str] | None,
 ) -> Verdict:
     """Judge against the best an honest person would have picked; each baseline and class beside."""
     best, name = best_of(baselines, list(baselines))
-    names = classes if classes is not None else [str(c) for c in range(task.n_classes)]
+    names = classes if classes is not None else [str(c) for c in range(labels.n_classes)]
     return Verdict.of(
-        compare(transfer, best, task, chosen),
+        compare(transfer, best, labels, chosen),
         name,
-        _rivals(transfer, baselines, task, chosen),
-        _per_class(transfer, best, task, chosen, names),
+        _rivals(transfer, baselines, labels, chosen),
+        _per_class(transfer, best, labels, chosen, names),
     )
 
 
 def compare(
     transfer: Outcome,
     baseline: Outcome,
-    task: Task,
+    labels: Labels,
     chosen: Plan,
     *,
     balanced: bool | None = None,
@@ -264,21 +264,21 @@ def compare(
     balanced : bool, optional
         Whether to compare balanced accuracy; by default, where classes are unequal.
     """
-    y = task.y[_rows(chosen)]
+    y = labels.y[_rows(chosen)]
     counts = np.bincount(y)
     if balanced is None:
         balanced = bool(counts.max() > IMBALANCED * counts[counts > 0].min())
     weight = 1 / (np.count_nonzero(counts) * counts[y]) if balanced else None
     own, other = (_answers(o, chosen) == y for o in (transfer, baseline))
-    return _paired(own, other, task, chosen, weight)
+    return _paired(own, other, labels, chosen, weight)
 
 
 def _paired(
-    own: Bools, other: Bools, task: Task, chosen: Plan, weight: Floats | None
+    own: Bools, other: Bools, labels: Labels, chosen: Plan, weight: Floats | None
 ) -> Comparison:
     """Compare what is right, (repeats, n_held) each."""
-    grouped = task.grouped and task.groups is not None
-    groups = task.groups[_rows(chosen)] if grouped and task.groups is not None else None
+    grouped = labels.grouped and labels.groups is not None
+    groups = labels.groups[_rows(chosen)] if grouped and labels.groups is not None else None
     if not chosen.repeats:
         return from_test_set(own[0], other[0], weight=weight, groups=groups)
     k = len(chosen.folds) // chosen.repeats
@@ -304,10 +304,10 @@ def _answers(outcome: Outcome, chosen: Plan) -> Ints:
 
 
 def _rivals(
-    transfer: Outcome, baselines: dict[str, Outcome], task: Task, chosen: Plan
+    transfer: Outcome, baselines: dict[str, Outcome], labels: Labels, chosen: Plan
 ) -> tuple[Rival, ...]:
     """Compare with every baseline; the decisions know how many there were."""
-    compared = {name: compare(transfer, o, task, chosen) for name, o in baselines.items()}
+    compared = {name: compare(transfer, o, labels, chosen) for name, o in baselines.items()}
     adjusted = holm([c.p for c in compared.values()])
     return tuple(
         Rival(name, c.gain, c.gain_ci95, c.p, p, decide(c.gain, p))
@@ -316,7 +316,7 @@ def _rivals(
 
 
 def _per_class(
-    transfer: Outcome, baseline: Outcome, task: Task, chosen: Plan, names: Sequence[str]
+    transfer: Outcome, baseline: Outcome, labels: Labels, chosen: Plan, names: Sequence[str]
 ) -> tuple[ClassGain, ...]:
     """Compare how well each class is told from all others.
 
@@ -324,14 +324,14 @@ def _per_class(
     who merely names a class less often finds less of it, and errs less elsewhere. Of classes that
     cannot be told at all, a fifth seemed harmed by the share found (docs/measurements.md).
     """
-    y = task.y[_rows(chosen)]
+    y = labels.y[_rows(chosen)]
     own, other = _answers(transfer, chosen), _answers(baseline, chosen)
-    counts = np.bincount(y, minlength=task.n_classes)
+    counts = np.bincount(y, minlength=labels.n_classes)
     found: dict[int, Comparison] = {}
     for c in np.unique(y):
         of = y == c
         weight = np.where(of, 0.5 / of.sum(), 0.5 / max((~of).sum(), 1))
-        found[int(c)] = _paired((own == c) == of, (other == c) == of, task, chosen, weight)
+        found[int(c)] = _paired((own == c) == of, (other == c) == of, labels, chosen, weight)
     tested = [c for c in found if counts[c] >= MAY_TELL]
     adjusted = dict(zip(tested, holm([found[c].p for c in tested]), strict=True))
     return tuple(
@@ -347,11 +347,11 @@ def _per_class(
 
 
 def _fold_scores(
-    outcome: Outcome, task: Task, chosen: Plan, score: Callable[[Ints, Ints], float]
+    outcome: Outcome, labels: Labels, chosen: Plan, score: Callable[[Ints, Ints], float]
 ) -> Floats:
     return np.array(
         [
-            score(task.y[held], p.argmax(axis=1))
+            score(labels.y[held], p.argmax(axis=1))
             for p, (_, held) in zip(outcome.proba, chosen.folds, strict=True)
         ]
     )

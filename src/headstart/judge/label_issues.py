@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.judge.intervals import Interval, corrected_interval
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 from headstart.transfer.logistic import softmax
 from headstart.transfer.probe import Choice
 
@@ -154,7 +154,7 @@ class Mending:
 
 def gain_of_mending(
     X: Floats,
-    task: Task,
+    labels: Labels,
     issues: LabelIssues,
     choice: Choice,
     *,
@@ -171,7 +171,7 @@ def gain_of_mending(
     Parameters
     ----------
     X : ndarray of shape (n, dim)
-    task : Task
+    labels : Labels
         Labels, groups, seed of the same rows.
     issues : LabelIssues
         Of the same rows.
@@ -198,14 +198,14 @@ def gain_of_mending(
     ----------
     Nadeau & Bengio (2003), Machine Learning 52, eq. 9, for the interval.
     """
-    sound = np.ones(len(task.y), bool)
+    sound = np.ones(len(labels.y), bool)
     sound[issues.rows] = False
     if not len(issues) or sound.sum() < FEWEST:
         return None
-    every = np.arange(len(task.y))
-    folds = [pair for r in range(repeats) for pair in task.folds(every, FOLDS, STREAM, r)]
+    every = np.arange(len(labels.y))
+    folds = [pair for r in range(repeats) for pair in labels.folds(every, FOLDS, STREAM, r)]
     trials = [
-        _trial(X, task, train, held[sound[held]], choice, remedy, stream=f)
+        _trial(X, labels, train, held[sound[held]], choice, remedy, stream=f)
         for f, (train, held) in enumerate(folds)
         if sound[held].any()
     ]
@@ -221,25 +221,32 @@ def gain_of_mending(
 
 
 def _trial(
-    X: Floats, task: Task, train: Ints, held: Ints, choice: Choice, remedy: Remedy, *, stream: int
+    X: Floats,
+    labels: Labels,
+    train: Ints,
+    held: Ints,
+    choice: Choice,
+    remedy: Remedy,
+    *,
+    stream: int,
 ) -> tuple[float, float, int]:
     """Return accuracy on ``held`` before and after mending ``train``, and how much was mended."""
-    found = _suspects(X, task, train, choice, stream)
-    y, keep = task.y.copy(), np.ones(len(train), bool)
+    found = _suspects(X, labels, train, choice, stream)
+    y, keep = labels.y.copy(), np.ones(len(train), bool)
     if remedy == "relabel":
         y[train[found.rows]] = found.suggested
     else:
         keep[found.rows] = False
-    before = choice.fit(X[train], task.y[train], task.n_classes).logits(X[held])
-    after = choice.fit(X[train[keep]], y[train[keep]], task.n_classes).logits(X[held])
-    right = [float((z.argmax(axis=1) == task.y[held]).mean()) for z in (before, after)]
+    before = choice.fit(X[train], labels.y[train], labels.n_classes).logits(X[held])
+    after = choice.fit(X[train[keep]], y[train[keep]], labels.n_classes).logits(X[held])
+    right = [float((z.argmax(axis=1) == labels.y[held]).mean()) for z in (before, after)]
     return right[0], right[1], len(found)
 
 
-def _suspects(X: Floats, task: Task, rows: Ints, choice: Choice, stream: int) -> LabelIssues:
+def _suspects(X: Floats, labels: Labels, rows: Ints, choice: Choice, stream: int) -> LabelIssues:
     """Find suspects among some rows by cross-validation within them."""
-    proba = np.zeros((len(rows), task.n_classes))
-    for train, held in task.folds(rows, FOLDS, STREAM, 1, stream):
-        head = choice.fit(X[rows[train]], task.y[rows[train]], task.n_classes)
+    proba = np.zeros((len(rows), labels.n_classes))
+    for train, held in labels.folds(rows, FOLDS, STREAM, 1, stream):
+        head = choice.fit(X[rows[train]], labels.y[rows[train]], labels.n_classes)
         proba[held] = softmax(head.logits(X[rows[held]]) / choice.temperature)
-    return find_label_issues(task.y[rows], proba)
+    return find_label_issues(labels.y[rows], proba)

@@ -30,35 +30,35 @@ def combine_layers(config: Config, prepared: Prepared, chosen: Plan, on_event: O
     It was asked for, so it is kept whatever the probe scores; both scores are told.
     """
     engine, features = embed_stages(prepared, config, on_event)
-    X, task, rows = features.vectors[0], prepared.task, prepared.train
+    X, labels, rows = features.vectors[0], prepared.labels, prepared.train
     tick = partial(_tick, on_event)
     mark = time.monotonic()
-    outcome = judge_combination(X, task, chosen.folds, workers=worker_count(), tick=tick)
+    outcome = judge_combination(X, labels, chosen.folds, workers=worker_count(), tick=tick)
     seconds = time.monotonic() - mark
-    few, inner = task.choosing(rows, 4)
+    few, inner = labels.choosing(rows, 4)
     with threadpool_limits(1):
         found = fit_combination(
-            X[rows], task.y[rows], task.n_classes, inner,
-            rows=np.searchsorted(rows, few), balanced=task.balanced,
+            X[rows], labels.y[rows], labels.n_classes, inner,
+            rows=np.searchsorted(rows, few), balanced=labels.balanced,
         )  # fmt: skip
     own = prepared.features.vectors[0]
-    groups = None if task.groups is None else task.groups[rows]
-    familiar = Familiarity.fit(own[rows], task.y[rows], task.n_classes, groups=groups)
+    groups = None if labels.groups is None else labels.groups[rows]
+    familiar = Familiarity.fit(own[rows], labels.y[rows], labels.n_classes, groups=groups)
     model = FittedModel(LAYERS, found.head, found.temperature, prepared.dataset.classes, familiar)
     once = len(chosen.folds) // max(chosen.repeats, 1)
     held = [h for _, h in chosen.folds[:once]]
-    probe = judge_folds({PROBE: own}, task, chosen.folds[:once], workers=worker_count())[PROBE]
+    probe = judge_folds({PROBE: own}, labels, chosen.folds[:once], workers=worker_count())[PROBE]
     entries = [
         Entry(Candidate(PROBE, PROBE, config.recipe, 0), 0.0, None, list(probe.proba)),
         Entry(
             Candidate(LAYERS, LAYERS, config.recipe, 0), None, seconds, list(outcome.proba[:once])
         ),
     ]
-    lines = [record(e, held, task.y, e.candidate.name == LAYERS) for e in entries]
+    lines = [record(e, held, labels.y, e.candidate.name == LAYERS) for e in entries]
     kept = Kept(lines, f"{LAYERS} was asked for.", outcome, model=model, engine=engine)
     if prepared.dataset.is_test.any():
-        folds = [(rows[a], rows[b]) for a, b in task.folds(rows, 5, 6)]
-        answers = judge_combination(X, task, folds, workers=worker_count(), tick=tick)
+        folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, 6)]
+        answers = judge_combination(X, labels, folds, workers=worker_count(), tick=tick)
         kept.held_out = HeldOut.of(answers.proba, [h for _, h in folds])
     return kept
 

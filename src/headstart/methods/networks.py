@@ -76,7 +76,12 @@ class Tuning:
         began: float,
         on_event: OnEvent,
     ) -> None:
-        self.config, self.task, self.chosen, self.on_event = config, prepared.task, chosen, on_event
+        self.config, self.labels, self.chosen, self.on_event = (
+            config,
+            prepared.labels,
+            chosen,
+            on_event,
+        )
         self.auto = config.method == "auto"
         self.classes = prepared.dataset.classes
         self.train: Rows = chosen.folds[0][0] if self.one_test else prepared.train
@@ -88,7 +93,7 @@ class Tuning:
             prepared.dataset.files,
             prepared.features.hashes,
             prepared.features.vectors[0],
-            prepared.task,
+            prepared.labels,
             prepared.ref,
             prepared.engine,
             cache_folder(),
@@ -99,7 +104,7 @@ class Tuning:
         )
         mark = time.monotonic()
         spaces = {PROBE: self.workshop.X}
-        tried = judge_folds(spaces, self.task, self.folds, workers=self.workshop.workers)[PROBE]
+        tried = judge_folds(spaces, self.labels, self.folds, workers=self.workshop.workers)[PROBE]
         seconds = time.monotonic() - mark
         # What is still to come after the search: baselines, order check, curve, report.
         reserve = 5 + 8 * seconds
@@ -131,12 +136,12 @@ class Tuning:
         else:  # what was asked for is kept
             place, tried, sentence = 0, entries, f"{entries[0].candidate.name} was asked for."
         winner = tried[place]
-        lines = [record(e, self.held, self.task.y, e is winner) for e in (self.probe, *entries)]
+        lines = [record(e, self.held, self.labels.y, e is winner) for e in (self.probe, *entries)]
         kept = Kept(lines, sentence, findings=self._findings(entries))
         trial = next((t for t in trials if t.candidate is winner.candidate), None)
         picks = [place] * len(self.folds)
         if self.auto and not self.one_test and len(tried) > 1:
-            picks = picks_by_fold(tried, self.held, self.task.y)
+            picks = picks_by_fold(tried, self.held, self.labels.y)
         if trial is not None:
             self._train_on_everything(kept, trial)
             kept.probe = self._probe_outcome() if trial.from_scratch else None
@@ -151,9 +156,9 @@ class Tuning:
 
     def _auto(self) -> tuple[list[Trial], list[Entry]]:
         """Search under the budget; what cannot be planned for is not offered."""
-        per_class = len(self.train) / self.task.n_classes
+        per_class = len(self.train) / self.labels.n_classes
         perfect = all(
-            (p.argmax(1) == self.task.y[h]).all()
+            (p.argmax(1) == self.labels.y[h]).all()
             for p, h in zip(self.probe.proba or [], self.held, strict=True)
         )
         self.short = not perfect and self.deadline - time.monotonic() < LEAST_SECONDS
@@ -189,9 +194,9 @@ class Tuning:
 
     def _choose(self, tried: list[Entry]) -> tuple[int, str]:
         """Pick by the one-standard-error rule, and say why in a sentence."""
-        place, short, error = shallowest(tried, self.held, self.task.y)
+        place, short, error = shallowest(tried, self.held, self.labels.y)
         winner = tried[place].candidate
-        scores = {e.candidate.name: _accuracy(e, self.held, self.task.y) for e in tried}
+        scores = {e.candidate.name: _accuracy(e, self.held, self.labels.y) for e in tried}
         best = max(scores, key=lambda name: scores[name])
         if len(tried) == 1:
             return place, "Only the probe was tried."
@@ -220,10 +225,10 @@ class Tuning:
             *trial.curves(),
             *((f"{trial.setting.name} / {FINAL}", p) for p in fitted.history),
         ]
-        y = self.task.y[self.train]
-        groups = None if self.task.groups is None else self.task.groups[self.train]
-        familiar = Familiarity.fit(tuned.features, y, self.task.n_classes, groups=groups)
-        moments = Moments.fit(tuned.features, y, self.task.n_classes)
+        y = self.labels.y[self.train]
+        groups = None if self.labels.groups is None else self.labels.groups[self.train]
+        familiar = Familiarity.fit(tuned.features, y, self.labels.n_classes, groups=groups)
+        moments = Moments.fit(tuned.features, y, self.labels.n_classes)
         kept.model = FittedModel(
             trial.candidate.method,
             tuned.head,
@@ -311,7 +316,7 @@ class Tuning:
                 return
             scored = entry.proba or []
             hits = [
-                float((p.argmax(1) == self.task.y[h]).mean())
+                float((p.argmax(1) == self.labels.y[h]).mean())
                 for p, (_, h) in zip(scored, folds, strict=True)
             ]
             if self.one_test:
@@ -349,14 +354,14 @@ class Tuning:
         if not self.one_test:
             return Outcome(self.probe.proba or [], [0.0] * len(self.folds))
         spaces = {PROBE: self.workshop.X}
-        return judge_folds(spaces, self.task, self.chosen.folds, workers=1)[PROBE]
+        return judge_folds(spaces, self.labels, self.chosen.folds, workers=1)[PROBE]
 
     def _folds(self) -> Folds:
         """Deal the rows methods are compared on: those of the estimate, or inside its training."""
         if not self.one_test:
             return list(self.chosen.folds)
         k = CHOOSING_FOLDS if self.auto else 5
-        folds = [(self.train[a], self.train[b]) for a, b in self.task.folds(self.train, k, 6)]
+        folds = [(self.train[a], self.train[b]) for a, b in self.labels.folds(self.train, k, 6)]
         return folds if self.auto else folds[:1]
 
     def _final_sizes(self, _: Candidate) -> list[tuple[int, int]]:
@@ -393,6 +398,6 @@ def train_networks(
     The folds are dealt once where networks answer for them; where the probe is kept after all, it
     is judged as thoroughly as ever.
     """
-    costly = plan(prepared.task, prepared.dataset.is_test, costly=True)
+    costly = plan(prepared.labels, prepared.dataset.is_test, costly=True)
     kept = Tuning(config, prepared, costly, folder, began, on_event).run()
     return (chosen if kept.outcome is None else costly), kept

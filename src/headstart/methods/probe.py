@@ -16,11 +16,11 @@ def fit(
 ) -> tuple[FittedModel, Choice]:
     """Fit the probe on all training rows; its choices are made by cross-validation."""
     on_event(Event("fitting the head"))
-    X, task = prepared.training()
-    rows, folds = task.choosing(np.arange(len(X)), 4)
+    X, labels = prepared.training()
+    rows, folds = labels.choosing(np.arange(len(X)), 4)
     classes = prepared.dataset.classes
     with threadpool_limits(1):  # as all fitting: see judge.crossval.in_threads
         return fit_probe(
-            X, task.y, classes, folds,
-            rows=rows, balanced=task.balanced, groups=task.groups, rivals=rivals,
+            X, labels.y, classes, folds,
+            rows=rows, balanced=labels.balanced, groups=labels.groups, rivals=rivals,
         )  # fmt: skip

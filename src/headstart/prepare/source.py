@@ -32,7 +32,7 @@ from headstart.modalities.image.baselines import pixel_baselines
 from headstart.modalities.image.copies import find_copies
 from headstart.modalities.image.digest import check_sizes
 from headstart.prepare.config import Config, backbones_of
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Prepared:
     left_out: list[tuple[str, str]]
     ref: Ref
     engines: list[Engine]
-    task: Task
+    labels: Labels
     backbone_seconds: float
 
     @property
@@ -76,11 +76,11 @@ class Prepared:
         """Rows that may be learned from."""
         return np.flatnonzero(~self.dataset.is_test)
 
-    def training(self) -> tuple[NDArray[np.float32], Task]:
-        """Return the pretrained vectors and the task of the training rows alone."""
-        rows, task = self.train, self.task
-        groups = None if task.groups is None else task.groups[rows]
-        return self.features.vectors[0][rows], replace(task, y=task.y[rows], groups=groups)
+    def training(self) -> tuple[NDArray[np.float32], Labels]:
+        """Return the pretrained vectors and the labels of the training rows alone."""
+        rows, labels = self.train, self.labels
+        groups = None if labels.groups is None else labels.groups[rows]
+        return self.features.vectors[0][rows], replace(labels, y=labels.y[rows], groups=groups)
 
 
 def prepare(
@@ -158,7 +158,7 @@ def _checked(
     sizes = check_sizes(dataset.refs, features.sizes, engines[0].card.preprocessing.size)
     dataset = dataset.noting(*found, *imbalance, *copy_findings, *sizes, *check_test_size(dataset))
     dataset = dataset.noting(*check_groups(dataset, groups))
-    task = Task(
+    labels = Labels(
         dataset.labels,
         len(dataset.classes),
         groups,
@@ -167,7 +167,7 @@ def _checked(
         grouped=dataset.groups is not None,
     )
     return Prepared(
-        dataset, features, len(unreadable), left_out, ref, engines, task, backbone_seconds
+        dataset, features, len(unreadable), left_out, ref, engines, labels, backbone_seconds
     )
 
 

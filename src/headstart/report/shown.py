@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from headstart.data.dataset import Dataset
     from headstart.features.extract import Features
     from headstart.judge.estimate import Judgement
-    from headstart.tasks.labels import Task
+    from headstart.tasks.labels import Labels
 
 
 SCHEMA = 1
@@ -43,7 +43,7 @@ def collect(
     dataset: Dataset,
     features: Features,
     judgement: Judgement,
-    task: Task,
+    labels: Labels,
     *,
     label_issues: Sequence[Mapping[str, Any]] | None = None,
     explanations: Sequence[Mapping[str, Any]] | None = None,
@@ -52,7 +52,7 @@ def collect(
 
     Parameters
     ----------
-    dataset, features, judgement, task
+    dataset, features, judgement, labels
         What the run was judged on; rows of all four correspond.
     label_issues : sequence of mapping, optional
         As in metrics.json, the most suspicious first: ``path, label, suggested, confidence,
@@ -74,7 +74,7 @@ def collect(
     found = {
         "schema": SCHEMA,
         "gallery": _gallery(dataset, features, judgement),
-        "map": _map(dataset, features, judgement, task.seed),
+        "map": _map(dataset, features, judgement, labels.seed),
     }
     if label_issues is not None:
         found["label_issues"] = _suspects(dataset, features, label_issues)

@@ -14,7 +14,7 @@ INNER_FOLDS, INNER_FOLDS_LARGE, LARGE = 5, 3, 1000
 
 
 @dataclass(frozen=True)
-class Task:
+class Labels:
     """Labels and what must stay together: all that folds depend on.
 
     Attributes

@@ -224,10 +224,10 @@ def adapt(
 
 def domains_of(prepared: Prepared, goal: Target, choice: Choice) -> Domains:
     """Put the training rows of the source beside the target."""
-    X, task = prepared.training()
+    X, labels = prepared.training()
     return Domains(
-        X.astype(np.float64), task.y, goal.X.astype(np.float64), task.n_classes,
-        choice.C, task.balanced, task.seed,
+        X.astype(np.float64), labels.y, goal.X.astype(np.float64), labels.n_classes,
+        choice.C, labels.balanced, labels.seed,
     )  # fmt: skip
 
 
@@ -248,7 +248,7 @@ def keep(
     adapter = next((a for a in adapters if own and a.name == selection.chosen), NoAdaptation())
     head = (selection.adapted if own else selection.plain).source
     costly = adapter.name != PLAIN
-    chosen = plan(prepared.task, prepared.dataset.is_test, costly=costly)
+    chosen = plan(prepared.labels, prepared.dataset.is_test, costly=costly)
     outcome, temperature = judge_adapter(adapter, domains, prepared, chosen, on_event)
     at_source = replace(model, head=head, temperature=temperature)
     return Kept([], "", outcome, model=at_source), chosen
@@ -282,7 +282,7 @@ def judge_adapter(
     temperature : float
         Of the held-out logits.
     """
-    X, y = prepared.features.vectors[0].astype(np.float64), prepared.task.y
+    X, y = prepared.features.vectors[0].astype(np.float64), prepared.labels.y
 
     def run(fold: tuple[NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.floating]:
         train, held = fold

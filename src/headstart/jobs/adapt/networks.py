@@ -36,7 +36,7 @@ from headstart.methods.kept import Kept
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.prepare.target import Target as Goal
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 from headstart.transfer import FittedModel
 from headstart.transfer.finetune import Setting
 from headstart.transfer.recipe import defaults
@@ -113,24 +113,26 @@ class Networks:
             )
         recipe = replace(defaults("finetune"), epochs=PRETRAINED.epochs)
         candidate = Candidate("networks of both domains", "finetune", recipe, 1)
-        task = prepared.task
-        nothing = Task(np.zeros(len(goal.data), np.int64), task.n_classes, None, False, config.seed)
+        labels = prepared.labels
+        nothing = Labels(
+            np.zeros(len(goal.data), np.int64), labels.n_classes, None, False, config.seed
+        )
         source, other = (
             Workshop(
                 files, features.hashes, features.vectors[0], of, prepared.ref, prepared.engine,
                 cache_folder(), worker_count(), resolve_device(config.device), on_event=on_event,
             )
             for files, features, of in (
-                (prepared.dataset.files, prepared.features, task),
+                (prepared.dataset.files, prepared.features, labels),
                 (goal.data.files, goal.features, nothing),
             )
         )  # fmt: skip
-        plan, forecast = source.plan(candidate, [(len(task.y), 0)] * len(methods))
+        plan, forecast = source.plan(candidate, [(len(labels.y), 0)] * len(methods))
         twice = 2 * forecast  # every step has a batch of each domain
         on_event(Event("planning", message=f"Networks: about {twice:.0f} s.", level="note"))
         setting = source.setting(candidate, plan)
         target = Target(other.setting(candidate, plan).inputs, len(goal.data))
-        return cls(prepared.train, task.y[prepared.train], setting, target, methods)
+        return cls(prepared.train, labels.y[prepared.train], setting, target, methods)
 
     def trials(self, learn: Ints, held: Ints) -> list[Trial]:
         """Train every method on rows ``learn`` of the source and answer for those ``held`` out."""
@@ -158,13 +160,13 @@ def kept_network(
     Training it anew in every fold would take as long as many times; it is scored on the fifth of
     the source that all candidates were tried on.
     """
-    _, task = prepared.training()
-    learn, held = hold_out(task.y, task.groups, seed=task.seed)
+    _, labels = prepared.training()
+    learn, held = hold_out(labels.y, labels.groups, seed=labels.seed)
     train, trial = prepared.train, selection.winner.trial
     folds = [(train[learn], train[held])]
     name = f"held-out fifth of {len(train)} examples, on which all candidates were tried"
     chosen = Plan(name, folds, 0)
-    outcome = Outcome(calibrated([trial.held], [train[held]], prepared.task.y), [0.0])
+    outcome = Outcome(calibrated([trial.held], [train[held]], prepared.labels.y), [0.0])
     model = FittedModel(METHOD, network.tuned.head, trial.temperature, classes)
     return Kept(
         [], selection.sentence, outcome, model=model, backbone=network.tuned.backbone

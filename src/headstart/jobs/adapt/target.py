@@ -20,7 +20,7 @@ from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.prepare.target import Target
 from headstart.run import answer
-from headstart.tasks.labels import Task
+from headstart.tasks.labels import Labels
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.familiar import KIND
 from headstart.transfer.heads import Head
@@ -54,7 +54,7 @@ def model_for(
         abstain=None,  # a promise measured on the source does not hold here
         moments=Moments.fit(X, said, K),
     )
-    folds = Task(said, K, None, False, 0).folds(np.arange(len(said)), 5, 7)
+    folds = Labels(said, K, None, False, 0).folds(np.arange(len(said)), 5, 7)
     alarms = false_alarms(X, said, K, folds, workers=worker_count())
     return adapted, {"kind": KIND, "threshold": familiar.threshold, **alarms.to_json()}
 
