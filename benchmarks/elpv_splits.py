@@ -48,8 +48,8 @@ def main() -> None:
     prepared = prepare(config, baseline=False)
     dataset, labels = prepared.dataset, prepared.labels
     workshop = Workshop(
-        dataset.files, prepared.features.hashes, prepared.features.vectors[0], labels, prepared.ref,
-        prepared.engine, cache_folder(), worker_count(), "cpu",
+        dataset.examples, prepared.features.hashes, prepared.features.vectors[0], labels,
+        prepared.ref, prepared.engine, cache_folder(), worker_count(), "cpu",
     )  # fmt: skip
     candidate = Candidate(f"finetune {a.unfreeze}", "finetune", config.recipe, 1)
     plan, _ = workshop.plan(candidate, [])

@@ -25,10 +25,14 @@ from PIL import Image
 from torchvision import transforms
 
 from headstart.backbones import resolve
+from headstart.data.items import Examples
 from headstart.features.engines import Kitchen, cosine
 from headstart.features.extract import extract
 from headstart.features.store import FeatureStore
 from headstart.machine import cache_folder, worker_count
+from headstart.modalities import modality
+
+IMAGE = modality("image")
 
 
 def make_photos(source: Path, folder: Path, n: int) -> list[Path]:
@@ -104,9 +108,11 @@ def main() -> None:
         files = make_photos(a.photos, Path(work), a.images)
         few = files[: a.plain_images]
 
+        examples = Examples.of_files(files, IMAGE)
+
         def ours(number: int) -> np.ndarray:
             with FeatureStore(Path(work) / f"cache-{number}") as store:
-                return extract(files, [engine], store, workers=workers).vectors[0]
+                return extract(examples, [engine], store, workers=workers).vectors[0]
 
         alike = float(cosine(ours(-1)[:64], plain_loop(net, files[:64])).min())  # warms up both
         for number in range(a.rounds):

@@ -12,10 +12,14 @@ import time
 from pathlib import Path
 
 from headstart.backbones import resolve
+from headstart.data.items import Examples
 from headstart.features.engines import CPU_ENGINES, Bench, Kitchen, cosine
 from headstart.features.extract import extract
 from headstart.features.store import FeatureStore
 from headstart.machine import cache_folder, worker_count
+from headstart.modalities import modality
+
+IMAGE = modality("image")
 
 
 def main() -> None:
@@ -28,13 +32,14 @@ def main() -> None:
     for folder in a.folders:
         everything = sorted(p for p in folder.rglob("*") if p.is_file())
         files = everything[:: max(1, len(everything) // a.images)][: a.images]
+        examples = Examples.of_files(files, IMAGE)
         vectors, rates = {}, {}
         for name in sorted(CPU_ENGINES, key=lambda n: n != "torch-float32"):
             with tempfile.TemporaryDirectory() as work, FeatureStore(Path(work)) as store:
                 engine = bench.make(name)
-                extract(files[:4], [engine], store, workers=workers)  # warm-up
+                extract(examples.take(range(4)), [engine], store, workers=workers)  # warm-up
                 start = time.perf_counter()
-                vectors[name] = extract(files, [engine], store, workers=workers).vectors[0]
+                vectors[name] = extract(examples, [engine], store, workers=workers).vectors[0]
                 rates[name] = (len(files) - 4) / (time.perf_counter() - start)
         reference = vectors["torch-float32"]
         for name in CPU_ENGINES:

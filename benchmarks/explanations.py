@@ -86,7 +86,7 @@ def main() -> None:
     for source in a.data:
         dataset = open_source(source, cache_dir=cache)
         with FeatureStore(cache) as store:
-            X = extract(dataset.files, [engine], store, workers=worker_count()).vectors[0]
+            X = extract(dataset.examples, [engine], store, workers=worker_count()).vectors[0]
         order = np.random.default_rng(0).permutation(len(X))
         train, held = np.split(order, [len(order) // 2])
         for kind in a.heads:
@@ -98,8 +98,8 @@ def main() -> None:
             for name, slope in SLOPES.items():
                 ex._log_odds_slope = slope
                 start = time.perf_counter()
-                found = ex.explain(dataset.files, picks, model, network)
-                figures = ex.integrity(found, model, network)
+                found = ex.explain(dataset.examples, picks, model, network)
+                figures = ex.integrity(found, model, network, dataset.modality)
                 seconds = time.perf_counter() - start
                 assert figures is not None
                 print(

@@ -51,7 +51,7 @@ def main() -> None:
     blocks = unfrozen(backbone, a.unfreeze)
     cut = cut_before(backbone, blocks[0])
     assert cut is not None, "this network cannot be cut there"
-    n, side = BATCH * STEPS, backbone.card.preprocessing.size
+    n, side = BATCH * STEPS, backbone.card.look.size
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (n, side, side, 3), np.uint8)
     maps = rng.standard_normal((n, *Prefix(backbone, cut).shape), np.float32)

@@ -32,7 +32,7 @@ from headstart.judge.crossval import Outcome, best_of, judge_folds
 from headstart.judge.curve import label_curve
 from headstart.judge.estimate import TRANSFER, Judgement, Plan, assess, plan
 from headstart.judge.intervals import clopper_pearson
-from headstart.modalities.image.baselines import pixel_baselines
+from headstart.modalities.image.baselines import RIVALS
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
 from headstart.tasks.labels import Labels
@@ -44,7 +44,10 @@ def embed(folder: Path, nets: int) -> tuple[Spaces, list[np.ndarray], Labels]:
     """Return the spaces of a run, vectors of random networks, and the task."""
     made = [prepare(configure(folder, {"seed": s}), baseline=True) for s in range(nets)]
     first = made[0].features
-    spaces = {TRANSFER: first.vectors[0], **pixel_baselines(first.thumbs)}
+    spaces = {
+        TRANSFER: first.vectors[0],
+        **{n: r.describe(first.digests) for n, r in RIVALS.items()},
+    }
     return spaces, [m.features.vectors[1] for m in made], made[0].labels
 
 

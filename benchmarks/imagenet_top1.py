@@ -15,10 +15,14 @@ from pathlib import Path
 import torch
 
 from headstart.backbones import resolve
+from headstart.data.items import Examples
 from headstart.features.engines import Kitchen
 from headstart.features.extract import extract
 from headstart.features.store import FeatureStore
 from headstart.machine import cache_folder, worker_count
+from headstart.modalities import modality
+
+IMAGE = modality("image")
 
 
 def main() -> None:
@@ -31,7 +35,8 @@ def main() -> None:
     ref = resolve(a.backbone)
     engine = Kitchen(cache_folder(), worker_count()).engine(ref)
     with FeatureStore(cache_folder()) as store:
-        vectors = extract(files, [engine], store, workers=worker_count()).vectors[0]
+        examples = Examples.of_files(files, IMAGE)
+        vectors = extract(examples, [engine], store, workers=worker_count()).vectors[0]
     head = ref.load().source_head
     with torch.inference_mode():
         predicted = head(torch.from_numpy(vectors)).argmax(dim=1)

@@ -56,7 +56,7 @@ def main() -> None:
         start = time.perf_counter()
         engine = Kitchen(cache_folder(), workers).engine(StagesRef(ref), name=prepared.engine.name)
         with FeatureStore(cache_folder()) as store:
-            X = extract(dataset.files, [engine], store, workers=workers).vectors[0]
+            X = extract(dataset.examples, [engine], store, workers=workers).vectors[0]
         embedded = time.perf_counter() - start
         own, plain = X[:, -stages.dims[-1] :], prepared.features.vectors[0]
         apart = float(np.abs(own - plain).max() / np.abs(plain).max())

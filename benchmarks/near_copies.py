@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from headstart.data import checks
 from headstart.data.sources import open_source
 from headstart.features.extract import extract
 from headstart.features.store import FeatureStore
-from headstart.modalities.image.digest import thumb as _thumb
-from headstart.modalities.image.read import ImageModality
+from headstart.modalities.image import ImageModality
+from headstart.modalities.image import copies as checks
+from headstart.modalities.image.digest import digest
 
 
 def encoded(image: Image.Image, form: str, **options: int) -> bytes:
@@ -86,9 +86,9 @@ def main() -> None:
         for source in a.data:
             dataset = open_source(source, cache_dir=Path(work))
             with FeatureStore(Path(work)) as store:
-                features = extract(dataset.files, [], store, workers=2)
+                features = extract(dataset.examples, [], store, workers=2)
             start = time.perf_counter()
-            copies = checks.find_copies(features.hashes, features.thumbs)
+            copies = checks.find_copies(features.hashes, features.digests)
             seconds, claimed = time.perf_counter() - start, copies.clusters()
             flagged = sum(len(rows) for rows in claimed)
             print(
@@ -98,11 +98,11 @@ def main() -> None:
             for rows in claimed:
                 over = len(np.unique(copies.unturned[rows])) > 1
                 print("   ", " = ".join(dataset.refs[i] for i in rows), "(turned)" * over)
-                drawn.append(np.hstack([features.thumbs[i] for i in (*rows[:2],)]))
-            print("    planted:", planted(features, dataset.files, a.planted, rng))
+                drawn.append(np.hstack([features.digests[i].thumb for i in (*rows[:2],)]))
+            print("    planted:", planted(features, dataset.examples.items.files, a.planted, rng))
             rows = rng.choice(len(dataset), min(a.images, len(dataset)), replace=False)
             for name, copy in COPIES.items():
-                found[name] += steps(features, dataset.files, rows, copy)
+                found[name] += steps(features, dataset.examples.items.files, rows, copy)
     if a.sheet and drawn:
         sheet(drawn).save(a.sheet)
     for name, made in found.items():
@@ -130,10 +130,10 @@ def planted(features, files, n, rng) -> str:  # noqa: ANN001
         PLANTED[kind](Image.open(files[i]).convert("RGB"))
         for i, kind in zip(rows, kinds, strict=True)
     ]
-    new = np.stack([_thumb(ImageModality().read(data)) for data in pictures])
+    new = [digest(ImageModality().read(data)) for data in pictures]
     hashes = [*features.hashes, *(f"planted {i}" for i in rows)]
-    before = checks.find_copies(features.hashes, features.thumbs)
-    after = checks.find_copies(hashes, np.concatenate([features.thumbs, new]))
+    before = checks.find_copies(features.hashes, features.digests)
+    after = checks.find_copies(hashes, [*features.digests, *new])
     caught = after.component[rows] == after.component[len(files) :]
     missed = [
         f"{kind} {files[i].name}" for i, kind, c in zip(rows, kinds, caught, strict=True) if not c
@@ -150,8 +150,8 @@ def planted(features, files, n, rng) -> str:  # noqa: ANN001
 def steps(features, files, rows, copy) -> list[tuple[bool, bool, bool]]:  # noqa: ANN001
     """Say of each copied row whether its copy is near by hash, by correlation, and found."""
     pictures = [copy(Image.open(files[i]).convert("RGB")) for i in rows]
-    new = np.stack([_thumb(ImageModality().read(data)) for data in pictures])
-    gray = checks._gray(np.concatenate([features.thumbs[rows], new]), np.arange(2 * len(rows)))
+    new = [digest(ImageModality().read(data)) for data in pictures]
+    gray = checks._gray([*(features.digests[i] for i in rows), *new], np.arange(2 * len(rows)))
     old, made = np.split(gray, 2)
     near, sure = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
     for down, across in checks.TURNS:
@@ -162,7 +162,7 @@ def steps(features, files, rows, copy) -> list[tuple[bool, bool, bool]]:  # noqa
         near |= close
         sure |= close & (np.array(alike) >= checks.NEAR_CORRELATION)
     copies = checks.find_copies(
-        [*features.hashes, *(f"copy {i}" for i in rows)], np.concatenate([features.thumbs, new])
+        [*features.hashes, *(f"copy {i}" for i in rows)], [*features.digests, *new]
     )
     same = copies.component[rows] == copies.component[len(features.hashes) :]
     return list(zip(near, sure, same, strict=True))

@@ -26,7 +26,7 @@ from headstart.features.speed import seconds_per_1000
 from headstart.judge.baselines import RANDOM_NETWORK
 from headstart.judge.estimate import plan
 from headstart.machine import worker_count
-from headstart.modalities.image.baselines import HOG, pixel_baselines
+from headstart.modalities.image.baselines import HOG, RIVALS
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
 from headstart.tasks.labels import Labels
@@ -79,19 +79,19 @@ def enter(data: str) -> tuple[list[Entrant], Labels]:
         first = name == BACKBONES[0]
         prepared = prepare(configure(data, {"backbone": name}), baseline=first)
         card, features = prepared.engine.card, prepared.features
-        files = prepared.dataset.files[:200]
+        examples = prepared.dataset.examples.take(range(200))
         cost = (
             card.parameters,
             4e-6 * card.parameters,
-            seconds_per_1000(prepared.engine, files, workers),
+            seconds_per_1000(prepared.engine, examples, workers),
             card.licence,
-            card.preprocessing.size,
+            card.look.size,
         )
         found.append(Entrant(name, features.vectors[0], *cost))
         if first:
             labels = prepared.labels
             found.append(Entrant(RANDOM_NETWORK, features.vectors[1], *cost))
-            described = pixel_baselines(features.thumbs)[HOG]
+            described = RIVALS[HOG].describe(features.digests)
             found.append(Entrant(HOG, described, 0, 0.0, HISTOGRAM_SECONDS, "", 64))
     assert labels is not None
     return found, labels

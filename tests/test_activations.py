@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from conftest import draw_folder
+from given import images
 from headstart.backbones import Ref
 from headstart.backbones.cutting import Prefix, suffix
 from headstart.backbones.vision import wrap
@@ -19,7 +20,7 @@ from headstart.features import activations
 from headstart.features.activations import activate, room
 from headstart.features.engines import TorchEngine
 from headstart.modalities.image.look import Preprocessing
-from headstart.modalities.image.read import ImageModality
+from headstart.modalities.image.read import decode
 from headstart.modalities.image.views import views
 
 CUT = "layer3"
@@ -40,7 +41,7 @@ def hashes(files):
 
 @pytest.fixture(scope="module")
 def backbone():
-    return Ref("timm", "test_resnet", seed=0, size=64).load()
+    return Ref("timm", "test_resnet", seed=0).at(size=64).load()
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def run(files, hashes, backbone, tmp_path):
         engine.batch_size = batch
         told = {"files": files, "hashes": hashes, "folder": tmp_path, "workers": 2, **other}
         return activate(
-            told.pop("files"), told.pop("hashes"), engine, prefix.shape,
+            images(told.pop("files")), told.pop("hashes"), engine, prefix.shape,
             views(kind, count, seed), told.pop("folder"), **told,
         )  # fmt: skip
 
@@ -74,11 +75,11 @@ def test_every_view_of_every_image_once(run, files, hashes, backbone, batch):
     assert (found.forwards, found.views) == (N * 4, 4)
     assert found.maps.shape == (N, 4, *Prefix(backbone, CUT).shape)
     assert found.maps.dtype == np.float16
-    look, prefix, kind = backbone.card.preprocessing, Prefix(backbone, CUT), views("crops")
+    look, prefix, kind = backbone.card.look, Prefix(backbone, CUT), views("crops")
     for row, (file, mark) in enumerate(zip(files, hashes, strict=True)):
-        image = ImageModality().read(file.read_bytes(), short_side=look.resize).image
-        seen = np.stack([kind(image, look, mark, v) for v in range(4)])
-        np.testing.assert_array_equal(seen[0], look(image))
+        x = decode(file.read_bytes(), look.resize)
+        seen = np.stack([kind(x, look, mark, v) for v in range(4)])
+        np.testing.assert_array_equal(seen[0], look(x))
         with torch.inference_mode():
             wanted = prefix(torch.from_numpy(seen)).numpy().reshape(found.maps[row].shape)
         np.testing.assert_allclose(found.maps[row], wanted, rtol=2**-10, atol=1e-4)
@@ -94,10 +95,10 @@ def test_a_second_time_nothing_is_computed(run):
 
 def test_the_suffix_makes_embeddings_of_them(run, files, backbone):
     found = run(kind="none")
-    look = backbone.card.preprocessing
-    images = [ImageModality().read(f.read_bytes(), short_side=look.resize).image for f in files]
+    look = backbone.card.look
+    pictures = [decode(f.read_bytes(), look.resize).image for f in files]
     with torch.inference_mode():
-        wanted = backbone(torch.from_numpy(np.stack([look(i) for i in images])))
+        wanted = backbone(torch.from_numpy(np.stack([look.pixels(i) for i in pictures])))
         got = suffix(backbone, CUT)(torch.from_numpy(found.plain(np.arange(N))))
     assert float((got - wanted).abs().max()) < 2e-3 * float(wanted.abs().max())
 
@@ -160,8 +161,8 @@ def test_a_truncated_file_is_made_anew(run, tmp_path, name):
 
 
 def test_whatever_they_depend_on_has_a_file_of_its_own(run, files, hashes, tmp_path):
-    small = Ref("timm", "test_resnet", seed=0, size=32).load()
-    other = Ref("timm", "test_resnet", seed=1, size=64).load()
+    small = Ref("timm", "test_resnet", seed=0).at(size=32).load()
+    other = Ref("timm", "test_resnet", seed=1).at(size=64).load()
     run(kind="crops")
     for n, changed in enumerate(
         [

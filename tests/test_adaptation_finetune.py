@@ -42,7 +42,7 @@ class Arrays:
 
 @pytest.fixture(scope="module")
 def backbone():
-    return Ref("timm", "test_resnet", seed=0, size=32).load()
+    return Ref("timm", "test_resnet", seed=0).at(size=32).load()
 
 
 @pytest.fixture(scope="module")

@@ -249,7 +249,7 @@ def make_run(folder: Path, photos: Path, architecture: str) -> hs.Run:
     if architecture == "test_resnet":
         ref = replace(ref, size=64)  # faster
     backbone, files = ref.load(), sorted(photos.rglob("*.*"))
-    pixels = np.stack([backbone.card.preprocessing(Image.open(f).convert("RGB")) for f in files])
+    pixels = np.stack([backbone.card.look(Image.open(f).convert("RGB")) for f in files])
     with torch.inference_mode():
         X = backbone(torch.from_numpy(pixels)).numpy()
     classes = tuple(sorted({f.parent.name for f in files}))

@@ -60,7 +60,7 @@ def torch_home() -> str:
 
 
 def pixels(backbone: VisionBackbone, n: int = 2) -> torch.Tensor:
-    side = backbone.card.preprocessing.size
+    side = backbone.card.look.size
     return torch.randint(0, 256, (n, side, side, 3), dtype=torch.uint8)
 
 
@@ -70,7 +70,7 @@ def test_embedded_meets_the_contract_and_keeps_its_source_head() -> None:
     card = backbone.card
     assert (card.dim, card.name) == (1280, "embedded:efficientnet-lite0")
     assert card.licence == "Apache-2.0"
-    assert card.preprocessing == Preprocessing(224, 256, (0.5,) * 3, (0.5,) * 3, "bicubic")
+    assert card.look == Preprocessing(224, 256, (0.5,) * 3, (0.5,) * 3, "bicubic")
     assert backbone.source_head is not None
     with torch.inference_mode():
         assert backbone.source_head(backbone(pixels(backbone))).shape == (2, 1000)
@@ -114,7 +114,7 @@ def test_torchvision_loads_from_torchs_cache(torch_home: str) -> None:
     backbone = resolve(f"torchvision:{torch_home}").load()
     check_backbone(backbone)
     weights = torchvision.models.get_model_weights(torch_home).DEFAULT
-    assert backbone.card.preprocessing.mean == tuple(weights.transforms().mean)
+    assert backbone.card.look.mean == tuple(weights.transforms().mean)
     assert backbone.card.source == weights.url
 
 
@@ -228,7 +228,7 @@ def test_preprocessing_is_resize_then_centre_crop(width: int, height: int, seed:
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (7, 7, 3), np.uint8))
     image = coarse.resize((width, height), Image.Resampling.BICUBIC)
-    ours = Preprocessing(56, 64, (0.5,) * 3, (0.5,) * 3, "bilinear")(image)
+    ours = Preprocessing(56, 64, (0.5,) * 3, (0.5,) * 3, "bilinear").pixels(image)
     reference = v2.Compose([v2.Resize(64, v2.InterpolationMode.BILINEAR), v2.CenterCrop(56)])(image)
     difference = np.abs(ours.astype(int) - np.asarray(reference).astype(int))
     assert ours.shape == (56, 56, 3)

@@ -7,11 +7,12 @@ from PIL import Image
 from headstart.modalities.image.baselines import (
     HOG,
     PIXELS,
+    RIVALS,
     colour_histogram,
     hog,
-    pixel_baselines,
     small_pixels,
 )
+from headstart.modalities.image.digest import Digest
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +97,12 @@ def test_small_pixels_are_pillows_box_filter(thumbs):
 
 
 def test_the_two_spaces(thumbs):
-    spaces = pixel_baselines(thumbs)
+    digests = [Digest((64, 64), t) for t in thumbs]
+    spaces = {name: rival.describe(digests) for name, rival in RIVALS.items()}
     assert {name: x.shape for name, x in spaces.items()} == {HOG: (3, 216 + 1764), PIXELS: (3, 768)}
     for x in spaces.values():
         assert x.dtype == np.float32
         assert np.isfinite(x).all()
-    one_by_one = [pixel_baselines(t[None]) for t in thumbs]
     for name, x in spaces.items():
-        assert np.array_equal(x, np.concatenate([one[name] for one in one_by_one]))
+        one_by_one = [RIVALS[name].describe([d]) for d in digests]
+        assert np.array_equal(x, np.concatenate(one_by_one))

@@ -90,7 +90,7 @@ def test_elpv(load):
     assert np.bincount(dataset.labels).tolist() == [821, 1803]
     assert dataset.refs[0] == "images/cell0001.png"
     assert named(dataset)[:4] == ["defective"] * 3 + ["functional"]
-    assert all(file.is_file() for file in dataset.files)
+    assert all(file.is_file() for file in dataset.examples.items.files)
     assert dataset.groups is None
     assert not dataset.is_test.any()
     assert dataset.findings == ()
@@ -117,7 +117,7 @@ def test_eurosat(load, raw, tmp_path):
     assert dataset.name == "eurosat"
     assert named(dataset) == ["Forest"] * 3 + ["River"] * 3
     # The photographs stay where they are; only an index is written.
-    assert dataset.files[0].resolve() == folder / "Forest/Forest_0.jpg"
+    assert dataset.examples.items.files[0].resolve() == folder / "Forest/Forest_0.jpg"
     assert dataset.refs[0] == "Forest/Forest_0.jpg"
     assert not list((tmp_path / "datasets/eurosat/images").rglob("*.png"))
     assert not dataset.is_test.any()
@@ -193,7 +193,7 @@ def test_usps(load, raw, tmp_path, monkeypatch):
     assert named(dataset) == ["0", "9", "1", "9"]
     assert dataset.is_test.tolist() == [False, False, False, True]
     assert dataset.refs == ("0/000000.png", "0/000001.png", "0/000002.png", "1/000000.png")
-    with Image.open(dataset.files[0]) as image:
+    with Image.open(dataset.examples.items.files[0]) as image:
         pixels = np.asarray(image)
     assert pixels.shape == (16, 16)
     assert np.abs(pixels.ravel() - np.arange(256.0)).max() <= 1
@@ -214,7 +214,7 @@ def test_pets(load, raw):
     dataset = load("pets")
     assert dataset.classes == ("Abyssinian", "Basset Hound")
     assert dataset.is_test.tolist() == [False] * 4 + [True] * 2
-    with Image.open(dataset.files[-1]) as image:
+    with Image.open(dataset.examples.items.files[-1]) as image:
         assert (image.format, image.size) == ("PNG", (8, 6))
 
 
@@ -240,7 +240,7 @@ def test_stl10_by_its_checksums(load, raw, monkeypatch):
     monkeypatch.setattr(STL10, "test_list", [[n, sums[n]] for n in list(content)[3:]])
     dataset = load("stl10")
     assert named(dataset) == ["airplane", "bird", "bird"]
-    with Image.open(dataset.files[1]) as image:
+    with Image.open(dataset.examples.items.files[1]) as image:
         stored = np.asarray(image)
     expected = pictures.reshape(2, 3, 96, 96)[1].transpose(2, 1, 0)  # the format is column-major
     np.testing.assert_array_equal(stored, expected)

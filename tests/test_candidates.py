@@ -22,12 +22,12 @@ from headstart.judge.intervals import wilson
 from headstart.transfer.recipe import Recipe, defaults
 
 NETWORKS = [
-    Ref("embedded", "efficientnet-lite0", seed=0, size=64),
-    Ref("timm", "test_resnet", seed=0, size=64),
-    Ref("timm", "test_efficientnet", seed=0, size=64),
+    Ref("embedded", "efficientnet-lite0", seed=0).at(size=64),
+    Ref("timm", "test_resnet", seed=0).at(size=64),
+    Ref("timm", "test_efficientnet", seed=0).at(size=64),
     Ref("timm", "test_vit", seed=0),
-    Ref("torchvision", "resnet18", seed=0, size=64),
-    Ref("torchvision", "mobilenet_v3_small", seed=0, size=64),
+    Ref("torchvision", "resnet18", seed=0).at(size=64),
+    Ref("torchvision", "mobilenet_v3_small", seed=0).at(size=64),
 ]
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from headstart.data import checks
+from given import images
 from headstart.data.checks import (
     check_classes,
     check_copies,
@@ -20,10 +19,11 @@ from headstart.data.checks import (
 )
 from headstart.data.dataset import Dataset
 from headstart.errors import DataError
+from headstart.modalities.copies import Copies
+from headstart.modalities.image import ImageModality
+from headstart.modalities.image import copies as checks
 from headstart.modalities.image.copies import find_copies, perceptual_hash
-from headstart.modalities.image.digest import check_sizes
-from headstart.modalities.image.digest import thumb as _thumb
-from headstart.modalities.image.read import ImageModality
+from headstart.modalities.image.digest import Digest, check_sizes, digest
 
 # --- pictures -----------------------------------------------------------------------------------
 
@@ -86,8 +86,8 @@ COPIES = {
 
 def copies_of(files):
     """What the check says of the bytes of some image files."""
-    thumbs = np.stack([_thumb(ImageModality().read(data)) for data in files])
-    return find_copies([hashlib.sha256(data).hexdigest() for data in files], thumbs)
+    digests = [digest(ImageModality().read(data)) for data in files]
+    return find_copies([hashlib.sha256(data).hexdigest() for data in files], digests)
 
 
 def dataset(labels, is_test=None, groups=None, classes=None):
@@ -95,8 +95,7 @@ def dataset(labels, is_test=None, groups=None, classes=None):
     n = len(labels)
     return Dataset(
         name="drawn",
-        refs=tuple(f"{i}.png" for i in range(n)),
-        files=tuple(Path(f"{i}.png") for i in range(n)),
+        examples=images([f"{i}.png" for i in range(n)]),
         labels=labels,
         classes=classes or tuple("abcdef"[: labels.max() + 1]),
         is_test=np.zeros(n, bool) if is_test is None else np.array(is_test, bool),
@@ -138,7 +137,7 @@ def test_different_pictures_are_no_copies(scenes):
 
 def test_pictures_of_one_layout_are_no_copies(cells):
     """Solar cells, X-rays: correlated over 0.98 as whole images, each with defects of its own."""
-    thumbs = np.stack([_thumb(ImageModality().read(data)) for data in cells]).astype(float)
+    thumbs = np.stack([digest(ImageModality().read(data)).thumb for data in cells]).astype(float)
     flat = thumbs.mean(axis=3).reshape(60, -1)
     alike = np.corrcoef(flat)[np.triu_indices(60, 1)]
     assert np.quantile(alike, 0.9) > checks.NEAR_CORRELATION  # or this test could not fail
@@ -176,9 +175,9 @@ def test_faint_structure_is_no_likeness():
 
 def test_thousands_of_exact_copies_are_compared_once():
     """All pairs of 3,000 files would be 4.5 million comparisons of 4,096 pixels: 74 GB."""
-    thumb = _thumb(ImageModality().read(png(scene(0))))
-    other = _thumb(ImageModality().read(png(scene(1))))
-    copies = find_copies(["a"] * 2999 + ["b"], np.stack([thumb] * 2999 + [other]))
+    thumb = digest(ImageModality().read(png(scene(0))))
+    other = digest(ImageModality().read(png(scene(1))))
+    copies = find_copies(["a"] * 2999 + ["b"], [thumb] * 2999 + [other])
     assert [len(rows) for rows in copies.clusters()] == [2999]
 
 
@@ -213,7 +212,7 @@ def test_many_pictures_of_one_hash_hide_no_copy(n):
         frames[n - 10 + k] = frames[k] + rng.normal(0, 1, (64, 64, 1)).round()
     thumbs = frames.clip(0, 255).astype(np.uint8)
     assert len(np.unique(perceptual_hash(thumbs.mean(axis=3, dtype=np.float32)))) < 0.9 * n
-    copies = find_copies([str(k) for k in range(n)], thumbs)
+    copies = find_copies([str(k) for k in range(n)], [Digest((64, 64), t) for t in thumbs])
     assert np.array_equal(copies.component[:10], copies.component[-10:])
     # Things that move by a pixel, or have the colour of what they hide, are few.
     assert len(np.unique(copies.component)) > 0.85 * (n - 10)
@@ -250,7 +249,7 @@ def test_perceptual_hash_ignores_brightness_and_knows_structure():
 
 def test_a_training_copy_of_a_test_image_is_left_out_and_named():
     data = dataset([0, 0, 1, 1, 0, 1], [0, 0, 0, 0, 1, 1])
-    copies = checks.Copies(np.array([7, 1, 2, 3, 7, 5]), np.array([0, 1, 2, 3, 0, 5]))
+    copies = Copies(np.array([7, 1, 2, 3, 7, 5]), np.array([0, 1, 2, 3, 0, 5]))
     keep, findings = check_copies(data, copies)
     assert keep.tolist() == [False, True, True, True, True, True]
     (finding,) = findings
@@ -264,7 +263,7 @@ def test_a_training_copy_of_a_test_image_is_left_out_and_named():
 
 def test_copies_within_training_stay_and_are_counted():
     data = dataset([0, 0, 0, 1, 1, 1])
-    copies = checks.Copies(np.array([0, 0, 0, 3, 4, 4]), np.array([0, 0, 1, 2, 3, 4]))
+    copies = Copies(np.array([0, 0, 0, 3, 4, 4]), np.array([0, 0, 1, 2, 3, 4]))
     keep, findings = check_copies(data, copies)
     assert keep.all()
     (finding,) = findings
@@ -280,7 +279,7 @@ def test_copies_within_training_stay_and_are_counted():
 
 def test_copies_with_different_labels_are_named_with_them():
     data = dataset([0, 1, 1, 0, 1])
-    copies = checks.Copies(np.array([0, 0, 2, 3, 4]), np.arange(5))
+    copies = Copies(np.array([0, 0, 2, 3, 4]), np.arange(5))
     _, findings = check_copies(data, copies)
     conflict = next(f for f in findings if f.kind == "conflicts")
     assert conflict.severity == "warning"
@@ -289,7 +288,7 @@ def test_copies_with_different_labels_are_named_with_them():
 
 
 def test_no_copies_no_findings():
-    keep, findings = check_copies(dataset([0, 1, 0, 1]), checks.Copies(np.arange(4), np.arange(4)))
+    keep, findings = check_copies(dataset([0, 1, 0, 1]), Copies(np.arange(4), np.arange(4)))
     assert keep.all()
     assert findings == []
 
@@ -345,7 +344,8 @@ def test_test_images_do_not_count_as_training():
 
 
 def test_small_images_are_reported_with_the_smallest():
-    sizes = np.array([[224, 300], [111, 400], [400, 90], [112, 112]])
+    thumb = np.zeros((64, 64, 3), np.uint8)
+    sizes = [Digest(s, thumb) for s in ((224, 300), (111, 400), (400, 90), (112, 112))]
     (finding,) = check_sizes(dataset([0, 0, 1, 1]).refs, sizes, 224)
     assert finding.severity == "info"
     assert "2 of 4 images are smaller than 112 pixels" in finding.message

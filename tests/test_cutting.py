@@ -24,14 +24,14 @@ from headstart.transfer.recipe import Recipe
 
 HALF = (0.5, 0.5, 0.5)
 LITE0 = Ref("embedded", "efficientnet-lite0", seed=0)
-RESNET = Ref("timm", "test_resnet", seed=0, size=64)
+RESNET = Ref("timm", "test_resnet", seed=0).at(size=64)
 NETWORKS = [
-    Ref("embedded", "efficientnet-lite0", seed=0, size=64),
+    Ref("embedded", "efficientnet-lite0", seed=0).at(size=64),
     RESNET,
-    Ref("timm", "test_efficientnet", seed=0, size=64),
-    Ref("timm", "test_convnext", seed=0, size=64),
-    Ref("torchvision", "mobilenet_v3_small", seed=0, size=64),
-    Ref("torchvision", "resnet18", seed=0, size=64),
+    Ref("timm", "test_efficientnet", seed=0).at(size=64),
+    Ref("timm", "test_convnext", seed=0).at(size=64),
+    Ref("torchvision", "mobilenet_v3_small", seed=0).at(size=64),
+    Ref("torchvision", "resnet18", seed=0).at(size=64),
 ]
 
 
@@ -112,7 +112,7 @@ def test_cards_and_fingerprints_tell_cuts_apart():
     assert len(set(marks)) == 3
     assert None not in marks
     assert PrefixRef(LITE0, "blocks.4").fingerprint() == marks[-1]
-    resized = Ref("embedded", "efficientnet-lite0", seed=0, size=96)
+    resized = Ref("embedded", "efficientnet-lite0", seed=0).at(size=96)
     assert PrefixRef(resized, "blocks.4").fingerprint() != marks[-1]
     assert PrefixRef(RESNET, "layer3").fingerprint() is None, "only loading tells"
     assert PrefixRef(RESNET, "layer3").load().card == cards[-1]
@@ -259,8 +259,8 @@ def test_a_network_that_cannot_be_traced_is_trained_from_the_images():
 
 def test_a_resized_network_embeds_other_images_and_says_so_on_its_card():
     small, own = load(RESNET), load(Ref("timm", "test_resnet", seed=0))
-    assert own.card.preprocessing.size == 160
-    assert (small.card.preprocessing.size, small.card.preprocessing.resize) == (64, 64)
+    assert own.card.look.size == 160
+    assert (small.card.look.size, small.card.look.resize) == (64, 64)
     assert small.card.weights_hash == own.card.weights_hash
     with torch.inference_mode():
         assert small(pixels(64)).shape == (2, small.card.dim)
@@ -270,11 +270,11 @@ def test_a_resized_network_embeds_other_images_and_says_so_on_its_card():
 @pytest.mark.parametrize(
     ("ref", "least"),
     [
-        (Ref("timm", "test_resnet", seed=0, size=31), 32),
-        (Ref("timm", "test_resnet", seed=0, size=1), 32),
-        (Ref("timm", "test_efficientnet", seed=0, size=16), 32),
-        (Ref("embedded", "efficientnet-lite0", seed=0, size=7), 32),
-        (Ref("torchvision", "mobilenet_v3_small", seed=0, size=16), 32),
+        (Ref("timm", "test_resnet", seed=0).at(size=31), 32),
+        (Ref("timm", "test_resnet", seed=0).at(size=1), 32),
+        (Ref("timm", "test_efficientnet", seed=0).at(size=16), 32),
+        (Ref("embedded", "efficientnet-lite0", seed=0).at(size=7), 32),
+        (Ref("torchvision", "mobilenet_v3_small", seed=0).at(size=16), 32),
     ],
     ids=str,
 )
@@ -282,7 +282,7 @@ def test_images_smaller_than_the_stride_are_refused(ref, least):
     with pytest.raises(BackboneError) as refused:
         ref.load()
     assert "--size" in refused.value.hint
-    assert str(ref.size) in refused.value.message
+    assert str(dict(ref.asked)["size"]) in refused.value.message
     assert str(least) in str(refused.value)
 
 
@@ -300,6 +300,6 @@ class Placed(nn.Module):
 def test_learned_positions_hold_a_network_to_its_size():
     backbone = wrapped(Placed())
     with pytest.raises(BackboneError, match="its own size is 8 pixels"):
-        backbone.resize(16)
-    assert backbone.card.preprocessing.size == 8
+        backbone.ask(size=16)
+    assert backbone.card.look.size == 8
     assert backbone(pixels(8)).shape == (2, 4)

@@ -21,14 +21,15 @@ from headstart.features.engines import (
     Kitchen,
     TorchEngine,
     _engines_here,
-    _samples,
     batched_engine,
     cosine,
     fastest,
     space,
 )
 from headstart.machine import cache_folder, worker_count
+from headstart.modalities.image.look import Preprocessing
 
+LOOK = Preprocessing(224, 224, (0.5,) * 3, (0.5,) * 3)
 DEFAULT = resolve("efficientnet-lite0")
 
 
@@ -39,7 +40,7 @@ def bench() -> Bench:
 
 @pytest.fixture(scope="module")
 def samples() -> np.ndarray:
-    return _samples(224)
+    return LOOK.drawn(8)
 
 
 def embed(engine: Engine, pixels: np.ndarray) -> np.ndarray:
@@ -60,10 +61,10 @@ def test_float32_engines_agree(bench: Bench, samples: np.ndarray, name: str) -> 
 
 def test_only_engines_that_pass_the_parity_check_are_offered(bench: Bench) -> None:
     timed = bench.time_engines()
-    reference = embed(bench.make("torch-float32"), _samples(224))
+    reference = embed(bench.make("torch-float32"), LOOK.drawn(8))
     assert timed, "torch in float32 agrees with itself"
     for name in timed:
-        assert cosine(embed(bench.make(name), _samples(224)), reference).min() >= PARITY
+        assert cosine(embed(bench.make(name), LOOK.drawn(8)), reference).min() >= PARITY
 
 
 def test_the_fastest_wins_but_reduced_precision_must_be_worth_it() -> None:
@@ -142,7 +143,7 @@ def test_batched_torch_pads_to_one_size_and_agrees(bench: Bench, samples: np.nda
 
 def test_a_device_that_takes_batches_is_held_to_the_same_parity(bench: Bench) -> None:
     """What decides on CUDA, on the CPU: bfloat16 on these weights misses the mark."""
-    samples = _samples(224)
+    samples = LOOK.drawn(8)
     exact, reduced = (TorchEngine(bench.backbone, p) for p in ("float32", "bfloat16"))
     passes = cosine(reduced.replica()(samples), exact.replica()(samples)).min() >= PARITY
     chosen = batched_engine(bench.backbone, "cpu")
@@ -166,7 +167,7 @@ def test_an_engine_name_that_means_nothing(bench: Bench) -> None:
 def test_an_unwritable_cache_still_gives_an_engine(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     engine = Kitchen(tmp_path / "file", 1).engine(DEFAULT)
-    assert embed(engine, _samples(224, n=1)).shape == (1, 1280)
+    assert embed(engine, LOOK.drawn(1)).shape == (1, 1280)
 
 
 def test_a_damaged_or_half_made_network_is_made_anew(tmp_path: Path) -> None:
@@ -175,11 +176,11 @@ def test_a_damaged_or_half_made_network_is_made_anew(tmp_path: Path) -> None:
     kept = Bench(Kitchen(tmp_path, 1), DEFAULT).shelf / "openvino"
     (kept.parent / "making-1").mkdir(parents=True)
     (kept.parent / "making-1" / "network.xml").write_text("<half")
-    wanted = embed(Bench(Kitchen(tmp_path, 1), DEFAULT).make("openvino-float32"), _samples(224, 1))
+    wanted = embed(Bench(Kitchen(tmp_path, 1), DEFAULT).make("openvino-float32"), LOOK.drawn(1))
     for name, damage in (("card.json", b""), ("network.xml", b"<net"), ("network.bin", b"\0" * 9)):
         (kept / name).write_bytes(damage)
         again = Bench(Kitchen(tmp_path, 1), DEFAULT).make("openvino-float32")
-        assert np.allclose(embed(again, _samples(224, 1)), wanted, atol=1e-5), name
+        assert np.allclose(embed(again, LOOK.drawn(1)), wanted, atol=1e-5), name
 
 
 def test_no_usage_statistics_are_loaded() -> None:
@@ -229,7 +230,7 @@ def test_first_passes_of_several_threads_do_not_wait_for_each_other(bench: Bench
 
 def test_the_same_weights_under_another_name_keep_it(tmp_path: Path) -> None:
     """The cache knows weights by what they are; what they are called is the user's business."""
-    tensors = Ref("timm", "test_resnet", seed=3, size=64).load().net.state_dict()
+    tensors = Ref("timm", "test_resnet", seed=3).at(size=64).load().net.state_dict()
     for name in ("one", "two"):
         save_file(tensors, tmp_path / f"{name}.safetensors")
         ref = resolve(f"file:{tmp_path / name}.safetensors#timm:test_resnet")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from given import IMAGE, images
 from headstart.backbones import Ref
 from headstart.features.engines import Kitchen
 from headstart.judge.explain import choose, explain, integrity
@@ -12,7 +13,7 @@ from headstart.modalities.image.show import overlay
 from headstart.transfer import FittedModel
 from headstart.transfer.heads import LinearHead
 
-RESNET = Ref("timm", "test_resnet", seed=0, size=64)
+RESNET = Ref("timm", "test_resnet", seed=0).at(size=64)
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +43,12 @@ def planted(tmp_path_factory):
 
 def test_the_map_looks_at_the_planted_corner(planted):
     files, y, model, network = planted
-    found = explain(files, np.flatnonzero(y)[:8].tolist(), model, network)
+    found = explain(images(files), np.flatnonzero(y)[:8].tolist(), model, network)
     assert [e.target for e in found] == [1] * 8
-    mean = np.mean([e.map for e in found], axis=0)
+    mean = np.mean([e.weight for e in found], axis=0)
     assert mean.shape == (64, 64)
     assert mean[:24, :24].mean() > 2 * mean[32:, 32:].mean()
-    figures = integrity(found, model, network)
+    figures = integrity(found, model, network, IMAGE)
     assert figures["covered_drop"] > figures["elsewhere_drop"] + 0.05
 
 
@@ -57,11 +58,11 @@ def test_exact_maps_equal_gradients(planted):
     assert network.exact
     assert not gradients.exact
     one, two = (
-        explain(files, [1, 2, 3], model, n, targets=[1, 0, 1]) for n in (network, gradients)
+        explain(images(files), [1, 2, 3], model, n, targets=[1, 0, 1]) for n in (network, gradients)
     )
     for a, b in zip(one, two, strict=True):
         assert a.confidence == pytest.approx(b.confidence, abs=1e-4)
-        assert np.abs(a.map - b.map).max() < 1e-4
+        assert np.abs(a.weight - b.weight).max() < 1e-4
 
 
 def test_overlay_and_choice():

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from given import images
 from headstart.backbones import resolve
 from headstart.events import Event
 from headstart.features.engines import Engine, Kitchen, TorchEngine
@@ -36,7 +37,7 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def run(files: list[Path], engine: Engine, store: FeatureStore, workers: int = 2) -> Features:
-    return extract(files, [engine], store, workers=workers)
+    return extract(images(files), [engine], store, workers=workers)
 
 
 def test_second_pass_computes_nothing_and_gives_the_same(
@@ -47,8 +48,9 @@ def test_second_pass_computes_nothing_and_gives_the_same(
     assert (first.forward_examples, first.cache_hits) == (45, 0)
     assert (second.forward_examples, second.cache_hits) == (0, 45)
     assert np.array_equal(first.vectors[0], second.vectors[0])
-    assert np.array_equal(first.thumbs, second.thumbs)
-    assert np.array_equal(first.sizes, second.sizes)
+    for one, other in zip(first.digests, second.digests, strict=True):
+        assert np.array_equal(one.thumb, other.thumb)
+        assert one.size == other.size
 
 
 def test_rows_follow_the_files_whatever_the_workers(
@@ -88,7 +90,7 @@ def test_other_weights_are_a_miss(photos: Path, engine: Engine, store: FeatureSt
     random = Kitchen(cache_folder(), 2).engine(replace(resolve("efficientnet-lite0"), seed=3))
     files = files_of(photos)[:4]
     run(files, engine, store)
-    both = extract(files, [engine, random], store, workers=2)
+    both = extract(images(files), [engine, random], store, workers=2)
     assert both.forward_examples == 4
     assert not np.allclose(both.vectors[0], both.vectors[1])
 
@@ -123,7 +125,7 @@ def test_ctrl_c_keeps_what_was_finished(photos: Path, engine: Engine, store: Fea
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract(files, [engine], store, workers=2, on_event=interrupt)
+        extract(images(files), [engine], store, workers=2, on_event=interrupt)
     again = run(files, engine, store)
     assert 20 <= again.cache_hits < 45
     assert again.cache_hits + again.forward_examples == 45
@@ -141,7 +143,7 @@ def test_an_error_in_a_worker_travels_to_the_caller(photos: Path, store: Feature
 
     whole = Kitchen(cache_folder(), 2).engine(resolve("efficientnet-lite0"))
     with pytest.raises(MemoryError, match="no room"):
-        extract(files_of(photos), [Broken(whole)], store, workers=2)
+        extract(images(files_of(photos)), [Broken(whole)], store, workers=2)
 
 
 def test_a_full_disk_does_not_stop_the_run(
@@ -171,7 +173,7 @@ def test_batches_of_fixed_size_give_what_single_images_give(
 
 def test_progress_counts_every_file(photos: Path, engine: Engine, store: FeatureStore) -> None:
     heard: list[Event] = []
-    extract(files_of(photos), [engine], store, workers=2, on_event=heard.append)
+    extract(images(files_of(photos)), [engine], store, workers=2, on_event=heard.append)
     assert [e.done for e in heard] == list(range(46))
     assert {(e.total, e.unit) for e in heard} == {(45, "images")}
 
@@ -200,5 +202,5 @@ def test_orientations_give_equal_features(
         files.append(tmp_path / f"{orientation}.png")
         stored.save(files[-1], exif=exif)
     features = run(files, engine, store)
-    assert (features.sizes == [260, 180]).all()
+    assert all(digest.size == (260, 180) for digest in features.digests)
     assert np.array_equal(features.vectors[0], np.tile(features.vectors[0][0], (8, 1)))

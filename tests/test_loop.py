@@ -40,7 +40,7 @@ class Arrays:
 
 @pytest.fixture(scope="module")
 def backbone():
-    return Ref("timm", "test_resnet", seed=0, size=64).load()
+    return Ref("timm", "test_resnet", seed=0).at(size=64).load()
 
 
 @pytest.fixture(scope="module")
@@ -456,7 +456,7 @@ def test_cached_activations_are_mixed_too(setting: Setting) -> None:
 
 
 def test_mixup_and_cutmix_train_on_images() -> None:
-    backbone = Ref("timm", "test_resnet", seed=0, size=32).load()
+    backbone = Ref("timm", "test_resnet", seed=0).at(size=32).load()
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
 

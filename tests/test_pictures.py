@@ -1,16 +1,19 @@
 """Pictures: what training sees is what prediction sees, and augmentation is repeatable."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from conftest import draw_folder
+from given import images
 from headstart.errors import DataError
 from headstart.modalities.image import fresh as pictures
 from headstart.modalities.image.fresh import Pictures
 from headstart.modalities.image.look import Preprocessing
-from headstart.modalities.image.read import ImageModality
+from headstart.modalities.image.read import decode
 from headstart.transfer.recipe import AUGMENTS
 
 HALF = (0.5, 0.5, 0.5)
@@ -32,7 +35,9 @@ def files(tmp_path_factory):
 
 
 def read(files, kind="none", look=LOOK):
-    return Pictures.read(files, look, kind, workers=2)
+    examples = images(files)
+    read = partial(examples.read, detail=look.detail)
+    return Pictures.read(read, len(files), look, kind, workers=2)
 
 
 def varied(found, seed, rows=ROWS):
@@ -47,8 +52,7 @@ def test_plain_is_what_prediction_sees(files, look):
     got = read(files, look=look).plain(rows)
     assert (got.shape, got.dtype) == ((len(files), look.size, look.size, 3), np.uint8)
     for pixels, file in zip(got.astype(int), files, strict=True):
-        image = ImageModality().read(file.read_bytes(), short_side=look.resize).image
-        apart = np.abs(pixels - look(image))
+        apart = np.abs(pixels - look(decode(file.read_bytes(), look.resize)))
         assert apart.mean() < 1, file.name
         assert np.quantile(apart, 0.99) <= 2, file.name
     np.testing.assert_array_equal(got[ROWS], read(files, look=look).plain(ROWS))
@@ -114,6 +118,7 @@ def test_a_picture_that_is_gone_is_named(files, tmp_path, monkeypatch):
 
 def test_progress_counts_images(files):
     heard = []
-    Pictures.read(files, LOOK, "none", workers=2, on_event=heard.append)
+    examples = images(files)
+    Pictures.read(examples.read, len(files), LOOK, "none", workers=2, on_event=heard.append)
     assert [e.done for e in heard] == list(range(1, len(files) + 1))
     assert {(e.stage, e.total) for e in heard} == {("reading images", len(files))}

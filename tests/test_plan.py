@@ -23,8 +23,8 @@ from headstart.features.engines import TorchEngine
 from headstart.modalities.image.views import views
 from headstart.transfer.recipe import Recipe, defaults
 
-LITE0 = Ref("embedded", "efficientnet-lite0", seed=0, size=64)
-RESNET = Ref("timm", "test_resnet", seed=0, size=64)
+LITE0 = Ref("embedded", "efficientnet-lite0", seed=0).at(size=64)
+RESNET = Ref("timm", "test_resnet", seed=0).at(size=64)
 PLENTY = 10**12
 
 

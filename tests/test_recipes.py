@@ -273,7 +273,7 @@ def test_a_file_carried_over_by_hand_is_enough(weights: Path, tmp_path: Path) ->
     carried.write_bytes(kept.read_bytes())
     ours, theirs = resolve(f"file:{carried}#{MOBILENET}").load(), resolve(MOBILENET).load()
     assert ours.card.weights_hash == theirs.card.weights_hash
-    assert ours.card.preprocessing == theirs.card.preprocessing
+    assert ours.card.look == theirs.card.look
 
 
 # ---- the page ----------------------------------------------------------------------------------

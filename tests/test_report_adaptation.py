@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ import pytest
 from PIL import Image
 
 from conftest import draw
+from given import images
 from headstart.adaptation.guards import SLACK
 from headstart.adaptation.outcome import SCORES
+from headstart.data.items import Examples
+from headstart.modalities.image.show import SIDE
 from headstart.report import adaptation_charts, render
 from headstart.report import adaptation_words as said_as
 from headstart.report.adaptation_facts import Adaptation, ClassShare, read_adaptation
@@ -28,7 +32,7 @@ from headstart.report.facts import read
 from headstart.report.figures import draw as draw_figures
 from headstart.report.page import ADAPTATION as SECTIONS
 from headstart.report.page import compose, contents
-from headstart.report.shown import MOST, SIDE, collect_adaptation
+from headstart.report.shown import MOST, collect_adaptation
 from headstart.report.trust_words import unfamiliar
 from test_report import CONTRAST, Page, browser, visit  # noqa: F401
 from test_report_study import OUTSIDE
@@ -152,6 +156,10 @@ def of(**change: Any) -> Adaptation:
     return Adaptation(ADAPTED | change, {})
 
 
+def target(files: dict[str, Path]) -> Examples:
+    return replace(images(list(files.values())), refs=tuple(files))
+
+
 def with_shift(**change: Any) -> dict[str, Any]:
     return ADAPTED | {"shift": ADAPTED["shift"] | change}
 
@@ -160,7 +168,7 @@ def adapted(folder: Path, adaptation: dict[str, Any], files: dict[str, Path]) ->
     """Give a run folder the numbers and the pictures of an adaptation."""
     for name, found in (
         ("metrics.json", adaptation),
-        ("pictures.json", collect_adaptation(files, adaptation)),
+        ("pictures.json", collect_adaptation(target(files), adaptation)),
     ):
         kept = json.loads((folder / name).read_text("utf-8"))
         (folder / name).write_text(json.dumps(kept | {"adaptation": found}), "utf-8")
@@ -466,7 +474,7 @@ def test_there_are_no_figures_of_nothing(copy, files):
 
 def test_pictures_are_small_copies_in_order(files):
     wanted = ADAPTED | {"proposals": [{"path": "t/2.jpg"}, {"path": "t/0.jpg"}]}
-    found = collect_adaptation(files, wanted)
+    found = collect_adaptation(target(files), wanted)
     assert [shot["path"] for shot in found["least_like"]] == ["t/0.jpg", "t/1.jpg", "t/2.jpg"]
     assert [shot["path"] for shot in found["unknown"]] == ["t/1.jpg"]
     assert [shot["path"] for shot in found["proposals"]] == ["t/2.jpg", "t/0.jpg"]
@@ -477,10 +485,10 @@ def test_pictures_are_small_copies_in_order(files):
 
 def test_pictures_that_cannot_be_read_are_left_out(files):
     bad = [{"path": f"t/{name}.jpg"} for name in ("broken", "gone", "never heard of", "1")]
-    found = collect_adaptation(files, ADAPTED | {"proposals": bad})
+    found = collect_adaptation(target(files), ADAPTED | {"proposals": bad})
     assert [shot["path"] for shot in found["proposals"]] == ["t/1.jpg"]
-    assert collect_adaptation(files, NOTHING) == {part: [] for part in MOST}
-    many = collect_adaptation(files, ADAPTED | {"proposals": [{"path": "t/1.jpg"}] * 70})
+    assert collect_adaptation(target(files), NOTHING) == {part: [] for part in MOST}
+    many = collect_adaptation(target(files), ADAPTED | {"proposals": [{"path": "t/1.jpg"}] * 70})
     assert len(many["proposals"]) == MOST["proposals"] == 60
 
 

@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,11 +19,15 @@ import pytest
 from PIL import Image
 
 from conftest import draw
+from given import images
+from headstart.data.dataset import Dataset
+from headstart.modalities.image.digest import Digest
+from headstart.modalities.image.show import MARKED_SIDE, thumbnail_data_uri
 from headstart.report import render, trust_charts, trust_words, words
 from headstart.report.facts import read
 from headstart.report.figures import draw as draw_figures
 from headstart.report.page import SECTIONS, compose, contents
-from headstart.report.shown import EXPLAINED, SUSPECTS, collect, data_uri
+from headstart.report.shown import EXPLAINED, SUSPECTS, collect
 from test_report import CONTRAST, Page, browser, visit  # noqa: F401
 from test_report_study import OUTSIDE, RANK
 
@@ -85,12 +90,16 @@ def overlay(image: Image.Image) -> Image.Image:
     return Image.blend(image, Image.fromarray(heat.astype(np.uint8)), 0.55)
 
 
+def uri(image: Image.Image, side: int = MARKED_SIDE) -> str:
+    return thumbnail_data_uri(image, side)
+
+
 def explanation(i: int) -> dict[str, Any]:
     image = picture(i % 3, i)
     wrong = i < 4
     return {"path": f"disc/{i}.jpg", "label": "disc", "predicted": "stripes" if wrong else "disc",
             "confidence": 0.97 if wrong else 0.4 + i / 100, "kind": "wrong" if wrong else "unsure",
-            "image": data_uri(image), "map": data_uri(overlay(image))}  # fmt: skip
+            "image": uri(image), "map": uri(overlay(image))}  # fmt: skip
 
 
 def doubted(folder: Path, *, pictures: bool = True, **change: Any) -> Path:
@@ -111,7 +120,7 @@ def doubted(folder: Path, *, pictures: bool = True, **change: Any) -> Path:
     kept = json.loads((folder / "pictures.json").read_text("utf-8"))
     if pictures:
         kept["label_issues"] = [
-            row | {"image": data_uri(picture(1, i), 160)} for i, row in enumerate(SUSPECT[:24])
+            row | {"image": uri(picture(1, i), 160)} for i, row in enumerate(SUSPECT[:24])
         ]
         kept["explanations"] = [explanation(i) for i in range(8)]
     (folder / "pictures.json").write_text(json.dumps(kept), "utf-8")
@@ -275,36 +284,36 @@ def test_doubt_is_drawn_as_files_too(run):
 
 def test_an_image_becomes_a_small_address():
     noise = np.random.default_rng(0).integers(0, 255, (900, 600, 3)).astype(np.uint8)
-    assert len(data_uri(picture(0, 0).resize((2000, 1500)))) < 35_000
-    assert len(data_uri(Image.fromarray(noise))) < 70_000
-    assert data_uri(Image.new("RGBA", (3, 3))).startswith("data:image/jpeg;base64,")
+    assert len(uri(picture(0, 0).resize((2000, 1500)))) < 35_000
+    assert len(uri(Image.fromarray(noise))) < 70_000
+    assert uri(Image.new("RGB", (3, 3))).startswith("data:image/jpeg;base64,")
 
 
 def test_pictures_of_doubt_are_collected(photos):
-    class Rows(SimpleNamespace):
-        def __len__(self) -> int:
-            return len(self.refs)
-
     files = sorted(p for p in photos.rglob("*") if p.is_file())
     n = len(files)
     rng = np.random.default_rng(0)
-    dataset = Rows(
-        refs=[str(p.relative_to(photos)) for p in files],
-        files=files,
+    dataset = Dataset(
+        name="photos",
+        examples=replace(images(files), refs=tuple(str(p.relative_to(photos)) for p in files)),
         labels=np.arange(n) % 3,
-        classes=["a", "b", "c"],
+        classes=("a", "b", "c"),
+        is_test=np.zeros(n, bool),
+        position=np.arange(n) / n,
     )
     features = SimpleNamespace(
         vectors=[rng.normal(size=(n, 8)).astype(np.float32)],
-        thumbs=rng.integers(0, 255, (n, 32, 32, 3)).astype(np.uint8),
+        digests=[
+            Digest((32, 32), thumb)
+            for thumb in rng.integers(0, 255, (n, 64, 64, 3)).astype(np.uint8)
+        ],
     )
     judgement = SimpleNamespace(rows=np.arange(n), proba=rng.dirichlet(np.ones(3), n))
     issues = [SUSPECT[0] | {"path": ref} for ref in ["gone.jpg", *dataset.refs]]
-    image = picture(0, 0)
-    pairs = [explanation(i) | {"image": image, "map": overlay(image)} for i in range(14)]
+    pairs = [explanation(i) for i in range(14)]
     labels = SimpleNamespace(seed=0)
     kept = collect(dataset, features, judgement, labels, label_issues=issues, explanations=pairs)
-    assert [row["path"] for row in kept["label_issues"]] == dataset.refs[: SUSPECTS - 1]
+    assert [row["path"] for row in kept["label_issues"]] == list(dataset.refs[: SUSPECTS - 1])
     assert all(row["image"].startswith("data:image/jpeg") for row in kept["label_issues"])
     assert len(kept["explanations"]) == EXPLAINED
     assert all(pair["map"].startswith("data:image/jpeg") for pair in kept["explanations"])

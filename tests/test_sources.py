@@ -62,7 +62,7 @@ def test_class_folders(pets, load):
     assert not dataset.is_test.any()
     assert dataset.groups is None
     assert dataset.findings == ()
-    assert all(file.is_absolute() and file.is_file() for file in dataset.files)
+    assert all(file.is_absolute() and file.is_file() for file in dataset.examples.items.files)
     np.testing.assert_allclose(dataset.position, [0, 1 / 3, 2 / 3] * 2)
 
 
@@ -269,7 +269,7 @@ def test_archives_of_class_folders(pets, tmp_path, load, ending):
     dataset = load(archive)
     assert dataset.name == "photos.v2"
     assert dataset.refs == load(pets).refs
-    assert all(file.is_file() for file in dataset.files)
+    assert all(file.is_file() for file in dataset.examples.items.files)
 
 
 def test_an_archive_is_unpacked_once(pets, tmp_path, load):
@@ -281,7 +281,7 @@ def test_an_archive_is_unpacked_once(pets, tmp_path, load):
     archive.rename(tmp_path / "renamed.zip")
     again = load(tmp_path / "renamed.zip", on_event=lambda event: heard.append(event.stage))
     assert heard == []
-    assert again.files == first.files
+    assert again.examples.items.files == first.examples.items.files
     assert [p.name[0] for p in (tmp_path / "cache/archives").iterdir()] != ["."]
 
 

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from given import images
 from headstart.backbones import Card
 from headstart.errors import DataError
 from headstart.features import speed
@@ -53,7 +54,7 @@ def test_time_is_counted_per_image_not_per_pass(batch_size):
 def test_files_are_read_as_an_embedding_pass_reads_them(photos):
     engine = Sleeper(0.001)
     files = sorted(photos.glob("*/*"))[:3]
-    assert seconds_per_1000(engine, files) > 0
+    assert seconds_per_1000(engine, images(files)) > 0
     wanted = [pixels_of(path) for path in files]
     for row, pixels in enumerate(engine.seen[:6]):  # from the start again after the last
         assert np.array_equal(pixels[0], wanted[row % 3])
@@ -62,7 +63,7 @@ def test_files_are_read_as_an_embedding_pass_reads_them(photos):
 def pixels_of(path):
     from PIL import Image
 
-    return LOOK(Image.open(path).convert("RGB"))
+    return LOOK.pixels(Image.open(path).convert("RGB"))
 
 
 def test_warming_up_does_not_count():
@@ -87,4 +88,4 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     path = tmp_path / "torn.jpg"
     path.write_bytes(b"\xff\xd8\xff")
     with pytest.raises(DataError, match=r"torn\.jpg"):
-        seconds_per_1000(Sleeper(0.001), [path])
+        seconds_per_1000(Sleeper(0.001), images([path]))

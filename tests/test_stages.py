@@ -17,8 +17,8 @@ from headstart.features.engines import Bench, Kitchen, TorchEngine, cosine, spac
 from headstart.modalities.image.look import Preprocessing
 
 HALF = (0.5, 0.5, 0.5)
-LITE0 = Ref("embedded", "efficientnet-lite0", seed=0, size=64)
-RESNET = Ref("timm", "test_resnet", seed=0, size=64)
+LITE0 = Ref("embedded", "efficientnet-lite0", seed=0).at(size=64)
+RESNET = Ref("timm", "test_resnet", seed=0).at(size=64)
 VIT = Ref("timm", "test_vit", seed=0)
 
 
@@ -61,14 +61,14 @@ def average(out):
     return out.mean(1) if out.dim() == 3 else out
 
 
-NETWORKS = [LITE0, RESNET, VIT, Ref("torchvision", "swin_t", seed=0, size=64)]
+NETWORKS = [LITE0, RESNET, VIT, Ref("torchvision", "swin_t", seed=0).at(size=64)]
 NETWORKS += ["squeezenet1_1", "vgg11"]
 
 
 @pytest.mark.parametrize("which", NETWORKS, ids=str)
 def test_stages_are_what_hooks_on_the_plain_network_see(which):
     backbone = load(which)
-    x = pixels(backbone.card.preprocessing.size)
+    x = pixels(backbone.card.look.size)
     seen = {}
     hooks = [
         module.register_forward_hook(lambda _m, _i, out, name=name: seen.update({name: out}))
@@ -172,7 +172,7 @@ def test_caches_tell_stages_from_the_plain_network():
 def test_openvino_runs_all_stages(ref, tmp_path):
     pytest.importorskip("openvino")
     bench = Bench(Kitchen(tmp_path, 1), StagesRef(ref))
-    side = bench.backbone.card.preprocessing.size
+    side = bench.backbone.card.look.size
     samples = pixels(side, 4).numpy()
     forward, exact = (bench.make(f"{n}-float32").replica() for n in ("openvino", "torch"))
     got, wanted = (np.concatenate([f(x[None]) for x in samples]) for f in (forward, exact))

@@ -58,7 +58,7 @@ def jsonl(*records: object) -> str:
 def test_csv(read, tmp_path):
     rows = read("path,label\na.png,cat\nb.png,dog\n")
     assert rows.refs == ["a.png", "b.png"]
-    assert rows.files == [tmp_path / "a.png", tmp_path / "b.png"]
+    assert list(rows.items.files) == [tmp_path / "a.png", tmp_path / "b.png"]
     assert rows.labels == ["cat", "dog"]
     assert rows.is_test == [False, False]
     assert rows.groups is None
@@ -245,7 +245,7 @@ def test_paths_start_from_the_folder_of_the_table(tmp_path, monkeypatch):
     (tmp_path / "meta/t.csv").write_text("path,label\n../a.png,x\n../meta/../b.png,y\n")
     monkeypatch.chdir(tmp_path / "meta")
     rows = tables.read(Path("t.csv"))
-    assert rows.files == [tmp_path / "a.png", tmp_path / "b.png"]
+    assert list(rows.items.files) == [tmp_path / "a.png", tmp_path / "b.png"]
     assert rows.refs == ["a.png", "b.png"]  # from what they share
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from given import IMAGE, images
+from headstart.data.items import Files
 from headstart.data.tables import Rows
 from headstart.data.unlabelled import Unlabelled, open_unlabelled, read_labels, read_weights
 from headstart.errors import ConfigError, DataError
@@ -22,7 +24,7 @@ def draw(*files: Path) -> None:
 @pytest.fixture
 def listed(tmp_path: Path):
     def _listed(data: str | Path, **options: str) -> Unlabelled:
-        return open_unlabelled(data, cache_dir=tmp_path / "cache", **options)
+        return open_unlabelled(data, IMAGE, cache_dir=tmp_path / "cache", **options)
 
     return _listed
 
@@ -31,7 +33,11 @@ def listed(tmp_path: Path):
 def labels(tmp_path: Path):
     def _labels(data: str | Path, files: tuple[Path, ...], encoding: str = "utf-8"):
         return read_labels(
-            data, files, option="--labelled", encoding=encoding, cache_dir=tmp_path / "cache"
+            data,
+            images(files),
+            option="--labelled",
+            encoding=encoding,
+            cache_dir=tmp_path / "cache",
         )
 
     return _labels
@@ -54,7 +60,7 @@ def test_class_folders_are_said_not_to_be_read(listed, pictures, tmp_path: Path)
     found = listed(tmp_path / "set")
     assert found.name == "set"
     assert found.refs == ("cat/1.png", "cat/2.png", "dog/1.png", "dog/3.png")
-    assert found.files == pictures
+    assert found.examples.items.files == pictures
     assert "(cat, dog) were not read as labels" in found.note
 
 
@@ -74,7 +80,7 @@ def test_rows_are_taken_in_order(listed, pictures, tmp_path: Path) -> None:
     found = listed(tmp_path / "set")
     part = found.take([2, 0])
     assert part.refs == ("dog/1.png", "cat/1.png")
-    assert part.files == (pictures[2], pictures[0])
+    assert part.examples.items.files == (pictures[2], pictures[0])
     assert (part.name, part.note, len(part)) == (found.name, found.note, 2)
 
 
@@ -83,7 +89,7 @@ def test_a_table_lists_paths_from_its_own_folder(listed, pictures, tmp_path: Pat
     table.write_text("n,photo,Class\n1,set/dog/1.png,cat\n2,set/cat/1.png,dog\n")
     found = listed(table, x="photo")
     assert found.refs == ("set/dog/1.png", "set/cat/1.png")
-    assert found.files == (pictures[2], pictures[0])
+    assert found.examples.items.files == (pictures[2], pictures[0])
     assert found.note == "Column 'Class' of t.csv was not read: the target counts as unlabelled."
     with pytest.raises(DataError, match="has no column 'foto'"):
         listed(table, x="foto")
@@ -97,7 +103,9 @@ def test_a_table_without_labels_has_no_note(listed, pictures, tmp_path: Path) ->
 def test_a_table_in_another_encoding(listed, tmp_path: Path) -> None:
     draw(tmp_path / "höhle.png")
     (tmp_path / "t.csv").write_bytes("path;label\nhöhle.png;x\n".encode("latin-1"))
-    assert listed(tmp_path / "t.csv", encoding="latin-1").files == (tmp_path / "höhle.png",)
+    assert listed(tmp_path / "t.csv", encoding="latin-1").examples.items.files == (
+        tmp_path / "höhle.png",
+    )
 
 
 def test_an_archive_and_one_file(listed, pictures, tmp_path: Path) -> None:
@@ -109,14 +117,14 @@ def test_an_archive_and_one_file(listed, pictures, tmp_path: Path) -> None:
     assert found.refs == ("cat/1.png", "cat/2.png", "dog/1.png", "dog/3.png")
     assert "packed (cat, dog) were not read" in found.note
     alone = listed(pictures[0])
-    assert (alone.name, alone.files, alone.note) == ("1", (pictures[0],), "")
+    assert (alone.name, alone.examples.items.files, alone.note) == ("1", (pictures[0],), "")
 
 
 def test_builtin_labels_are_not_read(listed, pictures, monkeypatch) -> None:
-    rows = Rows([p.name for p in pictures], list(pictures), list("aabb"), [False] * 4)
+    rows = Rows([p.name for p in pictures], Files(pictures), list("aabb"), [False] * 4)
     monkeypatch.setattr("headstart.data.builtin.load", lambda *arguments: rows)
     found = listed("builtin:letters")
-    assert (found.name, found.files) == ("letters", pictures)
+    assert (found.name, found.examples.items.files) == ("letters", pictures)
     assert "builtin:letters were not read" in found.note
 
 
@@ -185,7 +193,7 @@ def test_labels_that_are_none(labels, pictures, tmp_path: Path) -> None:
 
 def weights_of(tmp_path: Path, files: tuple[Path, ...], text: str) -> dict[int, float]:
     (tmp_path / "w.csv").write_text(text)
-    return read_weights(tmp_path / "w.csv", files, encoding="utf-8")
+    return read_weights(tmp_path / "w.csv", images(files), encoding="utf-8")
 
 
 def test_weights_of_a_filled_table(pictures, tmp_path: Path) -> None:
@@ -208,4 +216,4 @@ def test_tables_that_say_nothing_of_weights(pictures, tmp_path: Path, text: str)
 
 
 def test_a_folder_has_no_weights(pictures, tmp_path: Path) -> None:
-    assert read_weights(tmp_path / "set", pictures, encoding="utf-8") == {}
+    assert read_weights(tmp_path / "set", images(pictures), encoding="utf-8") == {}

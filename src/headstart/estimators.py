@@ -14,11 +14,13 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from threadpoolctl import threadpool_limits
 
 from headstart.backbones import DEFAULT, IDENTITY, resolve
+from headstart.data.items import Examples
 from headstart.errors import DataError
 from headstart.features.engines import Kitchen
 from headstart.features.extract import extract
 from headstart.features.store import FeatureStore
 from headstart.machine import cache_folder, worker_count
+from headstart.modalities import modality
 from headstart.tasks.splits import pairs, stratified_folds
 from headstart.transfer.probe import fit_probe
 
@@ -129,16 +131,16 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _embed(backbone: str, paths: Sequence[str | Path]) -> NDArray[np.float32]:
-    files = [Path(p) for p in paths]
     workers = worker_count()
     engine = Kitchen(cache_folder(), workers).engine(resolve(backbone))
+    examples = Examples.of_files(paths, modality(engine.card.modality))
     with FeatureStore(cache_folder()) as store:
-        features = extract(files, [engine], store, workers=workers)
+        features = extract(examples, [engine], store, workers=workers)
     if features.unreadable:
         row = min(features.unreadable)
         raise DataError(
-            f"{len(features.unreadable)} of {len(files)} images cannot be read "
-            f"(first: {files[row]}: {features.unreadable[row]}).",
+            f"{len(features.unreadable)} of {len(examples)} {examples.modality.unit.many} cannot "
+            f"be read (first: {examples.refs[row]}: {features.unreadable[row]}).",
             "Remove them from X and y.",
         )
     return features.vectors[0]

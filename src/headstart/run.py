@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from headstart.adaptation.testtime import adapt_to_inputs, check_kind
 from headstart.data.inputs import expand
+from headstart.data.items import Examples
 from headstart.data.sources import open_source
 from headstart.errors import ArtifactError, DataError
 from headstart.events import Event, Level, OnEvent, ignore
@@ -24,6 +25,7 @@ from headstart.folder.model import SavedModel, load_model
 from headstart.judge.estimate import scores
 from headstart.judge.intervals import wilson
 from headstart.machine import cache_folder, worker_count
+from headstart.modalities import Modality, modality
 from headstart.report import render
 from headstart.tasks.classification import Classification
 from headstart.transfer import FittedModel
@@ -101,6 +103,11 @@ class Run:
         """Class names, in the order of the probabilities."""
         return self.saved.model.classes
 
+    @property
+    def modality(self) -> Modality[Any, Any]:
+        """What examples are to this model."""
+        return modality(self.saved.card.modality)
+
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Everything in ``metrics.json``."""
@@ -142,11 +149,14 @@ class Run:
         if adapt is not None:
             check_kind(adapt)
         given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-        names, files = expand(given, x, encoding)
-        features = self.embed(files, on_event)
-        vectors = self._adapted(adapt, files, features, on_event) if adapt else features.vectors[0]
+        columns = self.saved.card.look.columns
+        examples = expand(given, self.modality, columns=columns, x=x, encoding=encoding)
+        features = self.embed(examples, on_event)
+        vectors = features.vectors[0]
+        if adapt is not None:
+            vectors = self._adapted(adapt, examples, features, on_event)
         return answer(
-            self.saved.model, names, vectors, features.unreadable, seen=features.vectors[0]
+            self.saved.model, examples.refs, vectors, features.unreadable, seen=features.vectors[0]
         )
 
     def evaluate(
@@ -172,13 +182,19 @@ class Run:
             Labels the model does not know, or nothing readable.
         """
         dataset = open_source(
-            data, x=x, y=y, encoding=encoding, cache_dir=cache_folder(), on_event=on_event
+            data,
+            x=x,
+            y=y,
+            encoding=encoding,
+            modality=self.modality.name,
+            cache_dir=cache_folder(),
+            on_event=on_event,
         )
         if dataset.is_test.any():
             dataset = dataset.take(dataset.is_test)
         known = Classification(self.classes)
         truth = known.encode([dataset.classes[c] for c in dataset.labels])
-        features = self.embed(list(dataset.files), on_event)
+        features = self.embed(dataset.examples, on_event)
         rows = np.array([i for i in range(len(dataset)) if i not in features.unreadable], int)
         if not len(rows):
             raise DataError("None of the images can be read.", "Check the files.")
@@ -204,25 +220,25 @@ class Run:
         """Render ``report.html`` and the figures afresh from the run's numbers."""
         return render(self.folder)
 
-    def embed(self, files: list[Path], on_event: OnEvent = ignore) -> Features:
-        """Embed files as the model does; what the cache holds is not computed again."""
+    def embed(self, examples: Examples, on_event: OnEvent = ignore) -> Features:
+        """Embed examples as the model does; what the cache holds is not computed again."""
         workers = worker_count()
         with FeatureStore(cache_folder()) as store:
             engine = self._engine(workers, on_event)
-            return extract(files, [engine], store, workers=workers, on_event=on_event)
+            return extract(examples, [engine], store, workers=workers, on_event=on_event)
 
     def _adapted(
-        self, kind: str, files: list[Path], features: Features, on_event: OnEvent
+        self, kind: str, examples: Examples, features: Features, on_event: OnEvent
     ) -> NDArray[np.float32]:
         """Embed what can be read as a network adapted to it does; say what changed."""
-        readable = [i for i in range(len(files)) if i not in features.unreadable]
+        readable = [i for i in range(len(examples)) if i not in features.unreadable]
         vectors = features.vectors[0].copy()
         found = adapt_to_inputs(
             kind,
             self.saved.model,
             vectors[readable],
             source=self.saved.backbone,
-            files=[files[i] for i in readable],
+            examples=examples.take(readable),
             hashes=[features.hashes[i] for i in readable],
             device="cuda" if self.saved.engine.startswith("cuda") and _cuda() else "cpu",
             on_event=on_event,

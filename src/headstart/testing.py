@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from headstart.backbones import Card
 
 if TYPE_CHECKING:
-    from headstart.backbones.vision import VisionBackbone
+    from headstart.backbones.network import Backbone
 
 
-def check_backbone(backbone: VisionBackbone) -> None:
-    """Hold an image backbone to the contract; raises ``AssertionError`` with what is amiss.
+def check_backbone(backbone: Backbone) -> None:
+    """Hold a backbone to the contract; raises ``AssertionError`` with what is amiss.
 
     Parameters
     ----------
-    backbone : VisionBackbone
+    backbone : Backbone
         What a provider's ``load`` returned.
 
     Examples
@@ -28,20 +28,17 @@ def check_backbone(backbone: VisionBackbone) -> None:
 
     card = backbone.card
     assert not backbone.training, "a backbone is loaded in eval mode"
-    side = card.preprocessing.size
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (3, side, side, 3), dtype=torch.uint8, generator=generator)
+    fed = torch.from_numpy(card.look.drawn(3))
     with torch.inference_mode():
-        together, alone = backbone(pixels), backbone(pixels[1:2])
+        together, alone = backbone(fed), backbone(fed[1:2])
     assert together.shape == (3, card.dim), f"embeds to {tuple(together.shape)}, not (3, dim)"
     assert torch.isfinite(together).all(), "an embedding holds values that are not finite"
-    assert torch.allclose(together[1:2], alone, atol=1e-4), "an image depends on its batch"
+    assert torch.allclose(together[1:2], alone, atol=1e-4), "an example depends on its batch"
     counted = sum(p.numel() for p in backbone.net.parameters())
     assert card.parameters == counted, f"the card says {card.parameters} parameters, not {counted}"
     assert len(backbone.blocks()) >= 2, "blocks() lists the stages from shallow to deep"
     assert sum(p for _, _, p in card.layers) == card.parameters, "layers leave parameters out"
     assert card.licence, "the licence of the weights must be stated, if only as 'not stated'"
     assert card.source, "the source of the weights must be stated"
-    assert card.preprocessing.resize >= side, "resize must not be smaller than the crop"
     copy = Card.from_json(json.loads(json.dumps(card.to_json())))
     assert copy == card, "the card does not survive JSON"

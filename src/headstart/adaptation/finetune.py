@@ -35,7 +35,7 @@ from headstart.adaptation.loop import Schedule, Side, adapt_network
 from headstart.adaptation.losses import ramp
 from headstart.adaptation.objectives import OBJECTIVES, Batch, Objective, SourceOnly
 from headstart.adaptation.trials import Trial
-from headstart.backbones.vision import VisionBackbone, hash_weights
+from headstart.backbones.network import Backbone, hash_weights
 from headstart.errors import ConfigError
 from headstart.registry import unknown_name
 from headstart.transfer.crew import seeded
@@ -322,7 +322,7 @@ def _two_domains(setting: Setting, rows: Rows) -> TwoDomains:
     network = setting.network(rows)
     if setting.recipe.batchnorm == "frozen":
         return TwoDomains(network)
-    body = network.body.net if isinstance(network.body, VisionBackbone) else network.body
+    body = network.body.net if isinstance(network.body, Backbone) else network.body
     blocks = nn.ModuleList([body.get_submodule(name) for name in setting.blocks])
     return TwoDomains(network, [m for m in blocks.modules() if isinstance(m, _BatchNorm)])
 

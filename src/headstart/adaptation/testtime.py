@@ -19,12 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.items import Examples
 from headstart.errors import ArtifactError, ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.machine import worker_count
@@ -88,7 +88,7 @@ def adapt_to_inputs(
     plain: Vectors,
     *,
     source: Loads,
-    files: Sequence[Path],
+    examples: Examples,
     hashes: Sequence[str],
     device: str = "cpu",
     on_event: OnEvent = ignore,
@@ -108,8 +108,8 @@ def adapt_to_inputs(
     plain : ndarray of float32, shape (n, dim)
         Embeddings of the inputs as the model knows them.
     source : Ref, SavedBackbone or StagesRef
-    files, hashes : sequence of length n
-        Readable images. Batches are formed in the order of their hashes, so that the answers do
+    examples, hashes : of length n
+        Readable. Batches are formed in the order of their hashes, so that the answers do
         not depend on the order of the inputs.
     device : {"cpu", "cuda"}
 
@@ -143,7 +143,7 @@ def adapt_to_inputs(
         )
         return AtTest(plain, "", 0.0, sentence)
     undone = ""
-    for name, make in _attempts(kind, model, plain, source, files, hashes, device, on_event):
+    for name, make in _attempts(kind, model, plain, source, examples, hashes, device, on_event):
         vectors = make()
         after = _answers(model, vectors)
         moved = moved_class(before, after, len(model.classes))
@@ -220,7 +220,7 @@ def _attempts(
     model: FittedModel,
     plain: Vectors,
     source: Loads,
-    files: Sequence[Path],
+    examples: Examples,
     hashes: Sequence[str],
     device: str,
     on_event: OnEvent,
@@ -231,7 +231,7 @@ def _attempts(
         yield kind, lambda: _rescaled(model, plain)
         return
     bold = kind == "tent" and len(plain) >= BATCH
-    work = _NetworkWork(source, files, hashes, device, 4 if bold else 2, on_event)
+    work = _NetworkWork(source, examples, hashes, device, 4 if bold else 2, on_event)
     if bold:
         yield "tent", lambda: _rescaled(model, work.sharpened(model))
     yield "bn", lambda: _rescaled(model, work.estimated())
@@ -265,7 +265,7 @@ class _NetworkWork:
     def __init__(
         self,
         source: Loads,
-        files: Sequence[Path],
+        examples: Examples,
         hashes: Sequence[str],
         device: str,
         passes: int,
@@ -274,16 +274,23 @@ class _NetworkWork:
         import torch
 
         from headstart.adaptation.batchnorm import batch_norms
-        from headstart.modalities.image.fresh import Pictures
 
-        self.n, self.device, self.on_event = len(files), device, on_event
+        self.n, self.device, self.on_event = len(examples), device, on_event
         self.done, self.total = 0, passes * self.n
         network = source.load()
         batch_norms(network)  # refuse before any work is done
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.order = np.array(sorted(range(self.n), key=lambda row: hashes[row]), np.int64)
-        self.pictures = Pictures.read(
-            files, network.card.preprocessing, "none", workers=worker_count(), on_event=on_event
+        self.unit, look = examples.modality.unit.many, network.card.look
+        views = examples.modality.views
+        assert views is not None, "a network with batch norms has views"
+        self.fresh = views.fresh(
+            lambda row: examples.read(row, look.detail),
+            self.n,
+            look,
+            "none",
+            workers=worker_count(),
+            on_event=on_event,
         )
         self._estimated: dict[str, torch.Tensor] | None = None
 
@@ -335,6 +342,6 @@ class _NetworkWork:
         import torch
 
         for rows in np.array_split(self.order, max(1, round(self.n / BATCH))):
-            yield torch.from_numpy(self.pictures.plain(rows)).to(self.device)
+            yield torch.from_numpy(self.fresh.plain(rows)).to(self.device)
             self.done += len(rows)
-            self.on_event(Event(STAGE, self.done, self.total, "images"))
+            self.on_event(Event(STAGE, self.done, self.total, self.unit))

@@ -11,16 +11,16 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headstart.errors import BackboneError, ConfigError
-from headstart.modalities.image.look import Preprocessing
+from headstart.modalities import Look, modality
 from headstart.registry import Registry, unknown_name
 
 if TYPE_CHECKING:
-    from headstart.backbones.vision import VisionBackbone
+    from headstart.backbones.network import Backbone
 
 
 DEFAULT = "efficientnet-lite0"
@@ -58,21 +58,28 @@ class Card:
     licence: str
     source: str
     weights_hash: str
-    preprocessing: Preprocessing
+    look: Look[Any]
     layers: tuple[tuple[str, str, int], ...] = ()
+
+    @property
+    def learned(self) -> bool:
+        """Whether there is anything that pretraining could have taught."""
+        return self.parameters > 0
 
     def to_json(self) -> dict[str, Any]:
         """Return plain types only."""
-        return asdict(self)
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        del values["look"], values["layers"]
+        layers = [list(layer) for layer in self.layers]
+        return {**values, "preprocessing": self.look.to_json(), "layers": layers}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Card:
         """Rebuild a card; raises ``TypeError`` on missing or unknown keys."""
-        look = dict(values["preprocessing"])
-        look["mean"], look["std"] = tuple(look["mean"]), tuple(look["std"])
+        look = modality(values["modality"]).look(dict(values["preprocessing"]))
         layers = tuple((str(n), str(k), int(p)) for n, k, p in values["layers"])
         rest = {k: v for k, v in values.items() if k not in ("preprocessing", "layers")}
-        return cls(**rest, preprocessing=Preprocessing(**look), layers=layers)
+        return cls(**rest, look=look, layers=layers)
 
 
 @dataclass(frozen=True)
@@ -87,15 +94,20 @@ class Listing:
     licence: str = ""
     parameters: int | None = None
     available: bool = False
+    modality: str = "image"
 
 
 class Provider(Protocol):
-    """The contract of a backbone plug-in: a class without arguments that has these members."""
+    """The contract of a backbone plug-in: a class without arguments that has these members.
+
+    Two more may be there: ``packaged = True`` where weights come with an installed package, so
+    that models need not hold them; ``engine(ref)``, where a network needs no library to run.
+    """
 
     def listings(self) -> Iterable[Listing]:
         """All names this provider can load, without its prefix; must not download."""
 
-    def load(self, name: str, *, pretrained: bool = True) -> VisionBackbone:
+    def load(self, name: str, *, pretrained: bool = True) -> Backbone:
         """Build the network, with its weights or with PyTorch's own initialisation.
 
         Raises ``UnknownNameError`` for a name it does not know and ``BackboneError`` for weights
@@ -132,14 +144,19 @@ class Ref:
         None for the pretrained weights; a number for the same architecture re-initialised with
         that seed, which is the cleanest "no transfer" to compare with (Wang et al. 2019,
         "Characterizing and avoiding negative transfer": only the weights differ).
-    size : int or None
-        Side of the images in pixels, where it is not the network's own.
+    asked : tuple of (str, value)
+        What of its look is not the network's own, such as ``("size", 96)``.
     """
 
     prefix: str
     name: str
     seed: int | None = None
-    size: int | None = None
+    asked: tuple[tuple[str, Any], ...] = ()
+
+    def at(self, **asked: Any) -> Ref:
+        """Return the same with another look; None leaves what it was."""
+        given = {name: value for name, value in asked.items() if value is not None}
+        return replace(self, asked=tuple({**dict(self.asked), **given}.items()))
 
     def __str__(self) -> str:
         return f"{self.prefix}:{self.name}"
@@ -151,16 +168,21 @@ class Ref:
             return None
         if self.seed is not None:
             mark = _marked(mark, f"re-initialised with seed {self.seed}")
-        return mark if self.size is None else _marked(mark, f"at {self.size} pixels")
+        return _marked(mark, f"with {self.asked}") if self.asked else mark
 
-    def load(self) -> VisionBackbone:
+    def engine(self) -> Any:
+        """Return the network as an engine where it needs no library to run; None elsewhere."""
+        make = getattr(_provider(self.prefix), "engine", None)
+        return None if make is None else make(self)
+
+    def load(self) -> Backbone:
         """Build the backbone in eval mode with its :class:`Card`; imports torch."""
         backbone = self._load()
-        if self.size is not None:
-            backbone.resize(self.size)
+        if self.asked:
+            backbone.ask(**dict(self.asked))
         return backbone
 
-    def _load(self) -> VisionBackbone:
+    def _load(self) -> Backbone:
         provider = _provider(self.prefix)
         if self.seed is None:
             return provider.load(self.name)
@@ -170,6 +192,11 @@ class Ref:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             return provider.load(self.name, pretrained=False)
+
+
+def is_packaged(ref: Ref) -> bool:
+    """Whether weights come with an installed package, so that a model need not hold them."""
+    return bool(getattr(_provider(ref.prefix), "packaged", False))
 
 
 def _marked(fingerprint: str, how: str) -> str:
@@ -219,7 +246,9 @@ def _listings(prefix: str) -> list[Listing]:
     return list(_provider(prefix).listings())
 
 
-def available(pattern: str = "*", *, everything: bool = False) -> list[Listing]:
+def available(
+    pattern: str = "*", *, everything: bool = False, modality: str | None = None
+) -> list[Listing]:
     """List backbones by full name: those usable now without a network, or all of them.
 
     Parameters
@@ -228,15 +257,17 @@ def available(pattern: str = "*", *, everything: bool = False) -> list[Listing]:
         Shell-style, matched against the name with and without its provider.
     everything : bool, default=False
         Also list those whose weights would have to be downloaded.
+    modality : str, optional
+        Only those for examples of this kind.
     """
     rows = []
     for prefix in _providers().names():
         for row in _listings(prefix):
             full = f"{prefix}:{row.name}"
-            if not (everything or row.available):
+            if not (everything or row.available) or modality not in (None, row.modality):
                 continue
             if fnmatch.fnmatch(full, pattern) or fnmatch.fnmatch(row.name, pattern):
-                rows.append(Listing(full, row.summary, row.licence, row.parameters, row.available))
+                rows.append(replace(row, name=full))
     return sorted(rows, key=lambda row: (not row.available, row.name))
 
 

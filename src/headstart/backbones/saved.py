@@ -10,7 +10,7 @@ from headstart.backbones import Card
 from headstart.errors import ArtifactError, HeadstartError
 
 if TYPE_CHECKING:
-    from headstart.backbones.vision import VisionBackbone
+    from headstart.backbones.network import Backbone
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class SavedBackbone:
 
     def fingerprint(self) -> str:
         """Hash of the weights, as their card has it."""
-        return f"{self.card.weights_hash}|{self.card.preprocessing!r}"
+        return f"{self.card.weights_hash}|{self.card.look!r}"
 
-    def load(self) -> VisionBackbone:
+    def load(self) -> Backbone:
         """Build the architecture and fill it; raises ``ArtifactError`` where they do not fit."""
         from safetensors.torch import load_file
 
@@ -47,7 +47,7 @@ class SavedBackbone:
         return backbone
 
     @staticmethod
-    def save(backbone: VisionBackbone, path: Path) -> None:
+    def save(backbone: Backbone, path: Path) -> None:
         """Write the weights of the network, without its source head."""
         from safetensors.torch import save_file
 

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from headstart.backbones import Ref
+from headstart.backbones.network import drawn
 from headstart.errors import BackboneError
 
 if TYPE_CHECKING:
+    from headstart.backbones.network import Backbone
     from headstart.backbones.saved import SavedBackbone
-    from headstart.backbones.vision import VisionBackbone
 
 EMBEDDING = "embedding"
 """Name of the last stage: what the backbone gives without :class:`Stages`."""
@@ -29,7 +30,7 @@ HOW = "pooled at every stage"
 
 
 class Stages(nn.Module):
-    """Pixels to the pooled outputs of all blocks: uint8 ``(B, H, W, 3)`` -> ``(B, sum(dims))``.
+    """Prepared examples to the pooled outputs of all blocks: ``(B, ...)`` -> ``(B, sum(dims))``.
 
     Maps and tokens are averaged over their places, vectors stay as they are; the blocks come in
     the order in which they run, and last the embedding itself. Left out are blocks that give no
@@ -53,7 +54,7 @@ class Stages(nn.Module):
         A network without blocks to look at.
     """
 
-    def __init__(self, backbone: VisionBackbone) -> None:
+    def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = backbone
         self._passing = threading.local()  # several threads run one network at the same time
@@ -61,7 +62,7 @@ class Stages(nn.Module):
             module.register_forward_hook(self._note(name))
         card = backbone.card
         with torch.no_grad():
-            maps, embedding = self._run(_samples(card.preprocessing.size))
+            maps, embedding = self._run(drawn(backbone, 2))
         maps = {name: out for name, out in maps.items() if _usable(out, embedding)}
         if not maps:
             raise BackboneError(
@@ -76,9 +77,9 @@ class Stages(nn.Module):
         self.card = replace(card, weights_hash=mark, dim=sum(self.dims))
         self.eval()
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def forward(self, fed: Tensor) -> Tensor:
         """Run the network once and pool what its blocks gave."""
-        maps, embedding = self._run(pixels)
+        maps, embedding = self._run(fed)
         stages = [pooled(maps[name]) for name in self.names[:-1]]
         return torch.cat([*stages, embedding.float()], dim=1)
 
@@ -87,10 +88,10 @@ class Stages(nn.Module):
         ends = torch.tensor((0, *self.dims)).cumsum(0).tolist()
         return {n: slice(ends[i], ends[i + 1]) for i, n in enumerate(self.names)}
 
-    def _run(self, pixels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    def _run(self, fed: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         self._passing.maps = {}
         try:
-            embedding = self.backbone(pixels)
+            embedding = self.backbone(fed)
             return self._passing.maps, embedding
         finally:
             del self._passing.maps
@@ -138,7 +139,7 @@ def pooled(out: Tensor) -> Tensor:
     return _channels_first(out).float().mean((2, 3))
 
 
-def macs(backbone: VisionBackbone) -> dict[str, float]:
+def macs(backbone: Backbone) -> dict[str, float]:
     """Measure the share of all multiplications done when each block is through.
 
     Counted by torch's own counter (matrix products, convolutions, attention) on one image.
@@ -160,10 +161,9 @@ def macs(backbone: VisionBackbone) -> dict[str, float]:
         return hook
 
     hooks = [module.register_forward_hook(note(name)) for name, module in backbone.blocks()]
-    side = backbone.card.preprocessing.size
     try:
         with torch.no_grad(), counter:
-            backbone.net(torch.zeros(1, 3, side, side))
+            backbone(drawn(backbone, 1))
     finally:
         for hook in hooks:
             hook.remove()
@@ -189,9 +189,3 @@ def _usable(out: object, embedding: Tensor) -> bool:
     vectors = pooled(out)
     same = vectors.shape == embedding.shape and torch.allclose(vectors, embedding, 1e-5, 1e-6)
     return not same
-
-
-def _samples(side: int) -> Tensor:
-    """Two noise images (2, side, side, 3) from a fixed seed; the caller's stream is left alone."""
-    stream = torch.Generator().manual_seed(0)
-    return torch.randint(0, 256, (2, side, side, 3), dtype=torch.uint8, generator=stream)

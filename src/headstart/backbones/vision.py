@@ -2,66 +2,55 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from headstart.backbones import Card
+from headstart.backbones.network import Backbone, count_parameters, hash_weights, stages_of
 from headstart.errors import BackboneError
 from headstart.modalities.image.look import Preprocessing
 
 
-class VisionBackbone(nn.Module):
+class VisionBackbone(Backbone):
     """A network from uint8 pixels to embeddings, with its normalisation inside.
 
-    Parameters
-    ----------
-    net : nn.Module
-        ``(B, 3, H, W)`` float32, normalised -> ``(B, dim)``.
-    card : Card
-        What travels with the weights.
-    stages : list of (str, nn.Module)
-        The blocks of ``net`` from shallow to deep, named.
-    source_head : nn.Module or None
-        The classifier the weights were trained with, ``(B, dim)`` -> ``(B, n_source_classes)``.
+    ``net`` takes ``(B, 3, H, W)`` float32, normalised.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self,
-        net: nn.Module,
-        card: Card,
-        stages: list[tuple[str, nn.Module]],
-        source_head: nn.Module | None = None,
-    ) -> None:
-        super().__init__()
-        self.net = net
-        self.source_head = source_head
-        self._stages = stages
-        self.use(card)
-        self.eval()
-
     def use(self, card: Card) -> None:
         """Take a card, and the normalisation it states."""
         self.card = card
-        self.register_buffer("mean", 255 * torch.tensor(card.preprocessing.mean).view(1, 3, 1, 1))
-        self.register_buffer("std", 255 * torch.tensor(card.preprocessing.std).view(1, 3, 1, 1))
+        for name in ("mean", "std"):
+            scale = 255 * torch.tensor(getattr(self.look, name))
+            self.register_buffer(name, scale.view(1, 3, 1, 1))
 
-    def resize(self, side: int) -> None:
-        """Take images of another size: the whole short side becomes ``side`` pixels.
+    @property
+    def look(self) -> Preprocessing:
+        """How it takes images."""
+        look = self.card.look
+        assert isinstance(look, Preprocessing)
+        return look
+
+    def ask(self, **asked: Any) -> None:
+        """Take another look at images, as ``Preprocessing.asked`` makes it of ``size=96``.
 
         Raises
         ------
+        ConfigError
+            Anything but a size.
         BackboneError
             A size that the network cannot work with: below its stride, or any other than its own
             where positions are learned one by one.
         """
-        card = self.card
+        card, look = self.card, self.look.asked(**asked)
+        side = look.size
         try:
             with torch.no_grad():
                 out = self.net(torch.zeros(1, 3, side, side))
@@ -69,20 +58,19 @@ class VisionBackbone(nn.Module):
             raise BackboneError(
                 f"{card.name} cannot work on images of {side} pixels "
                 f"({str(cause).splitlines()[0] if str(cause) else type(cause).__name__}).",
-                f"Leave out --size: its own size is {card.preprocessing.size} pixels.",
+                f"Leave out --size: its own size is {self.look.size} pixels.",
             ) from cause
         least = self.stride()
         if side < least or out.shape[1:] != (card.dim,):
             raise BackboneError(
                 f"{card.name} reduces images {least} times, so {side} pixels leave nothing to see.",
-                f"--size must be at least {least}; its own is {card.preprocessing.size} pixels.",
+                f"--size must be at least {least}; its own is {self.look.size} pixels.",
             )
-        look = replace(card.preprocessing, size=side, resize=side)
-        self.use(replace(card, preprocessing=look))
+        self.use(replace(card, look=look))
 
     def stride(self) -> int:
         """Pixels of the image per step of the coarsest maps, 1 where there are none."""
-        side = self.card.preprocessing.size
+        side = self.look.size
         sizes = self.sizes_of_maps().values()
         return side // min((min(s) for s in sizes if s), default=side)
 
@@ -101,53 +89,17 @@ class VisionBackbone(nn.Module):
             return hook
 
         hooks = [module.register_forward_hook(note(name)) for name, module in self._stages]
-        side = self.card.preprocessing.size
+        side = self.look.size
         with torch.no_grad():
             self.net(torch.zeros(1, 3, side, side))
         for hook in hooks:
             hook.remove()
         return sizes
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Embed pixels: uint8 ``(B, H, W, 3)`` -> float ``(B, dim)``."""
-        embedding: Tensor = self.net(self.normalise(pixels))
-        return embedding
-
-    def normalise(self, pixels: Tensor) -> Tensor:
+    def normalise(self, fed: Tensor) -> Tensor:
         """Scale pixels as the network expects them: uint8 (B, H, W, 3) -> float (B, 3, H, W)."""
-        scaled: Tensor = (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        scaled: Tensor = (fed.permute(0, 3, 1, 2).float() - self.mean) / self.std
         return scaled
-
-    def blocks(self) -> list[tuple[str, nn.Module]]:
-        """Return the named blocks, shallow to deep."""
-        return list(self._stages)
-
-
-def stages_of(net: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Cut a network into blocks: its children, and the children of its long sequences.
-
-    Parts without parameters (pooling, activations) are left out.
-    """
-    stages: list[tuple[str, nn.Module]] = []
-    for name, child in net.named_children():
-        if isinstance(child, nn.Sequential | nn.ModuleList) and len(child) > 1:
-            stages += [(f"{name}.{part}", module) for part, module in child.named_children()]
-        else:
-            stages.append((name, child))
-    return [(name, module) for name, module in stages if count_parameters(module)]
-
-
-def count_parameters(module: nn.Module) -> int:
-    """Count the parameters of a module, trainable or not."""
-    return sum(p.numel() for p in module.parameters())
-
-
-def hash_weights(module: nn.Module) -> str:
-    """SHA-256 over all weights and buffers, in order, whatever their names."""
-    digest = hashlib.sha256()
-    for tensor in module.state_dict().values():
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def wrap(
@@ -175,7 +127,7 @@ def wrap(
         licence=licence,
         source=source,
         weights_hash=hash_weights(net),
-        preprocessing=preprocessing,
+        look=preprocessing,
         layers=tuple((n, type(m).__name__, count_parameters(m)) for n, m in stages),
     )
     return VisionBackbone(net, card, stages, source_head)

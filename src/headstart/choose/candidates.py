@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.backbones.cutting import ALL, LAST_BLOCKS, LAST_STAGE, unfrozen
-from headstart.backbones.vision import VisionBackbone
+from headstart.backbones.network import Backbone
 from headstart.judge.intervals import wilson
 from headstart.transfer.recipe import Recipe, defaults
 
@@ -67,7 +67,7 @@ class Entry:
     reason: str = ""
 
 
-def offered(backbone: VisionBackbone, base: Recipe, per_class: float) -> list[Candidate]:
+def offered(backbone: Backbone, base: Recipe, per_class: float) -> list[Candidate]:
     """List what ``auto`` may try besides the probe, shallow to deep.
 
     Parameters
@@ -192,7 +192,7 @@ def _right(
     return np.concatenate(parts).astype(np.float64)
 
 
-def _two(backbone: VisionBackbone) -> int:
+def _two(backbone: Backbone) -> int:
     """Count the blocks from where the maps have the last size but one."""
     sizes = backbone.sizes_of_maps()
     maps = [sizes.get(name, ()) for name, _ in backbone.blocks()]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from headstart.backbones.cutting import Prefix, cut_before, legal_cuts, unfrozen
-from headstart.backbones.vision import VisionBackbone, count_parameters
+from headstart.backbones.network import Backbone, count_parameters
 from headstart.features.engines import Engine
-from headstart.modalities.image.views import Views, views
+from headstart.modalities import FixedViews, modality
 from headstart.transfer.checkpoint import Forgetful
 from headstart.transfer.finetune import Setting, zero_head
 from headstart.transfer.loop import Loop
@@ -37,7 +38,7 @@ class TrainingPlan:
         Trained, shallow to deep.
     cut : str or None
         The block after which activations are kept; None: every step starts from the images.
-    views : Views
+    views : FixedViews
     shape : tuple of int
         Of one view's activations.
     cache_bytes : int
@@ -49,7 +50,7 @@ class TrainingPlan:
 
     blocks: list[str]
     cut: str | None
-    views: Views
+    views: FixedViews[Any]
     shape: tuple[int, ...]
     cache_bytes: int
     passes: int
@@ -71,9 +72,7 @@ class Cost:
         return once + recipe.epochs * epoch
 
 
-def make_plan(
-    backbone: VisionBackbone, recipe: Recipe, n: int, room: int, seed: int
-) -> TrainingPlan:
+def make_plan(backbone: Backbone, recipe: Recipe, n: int, room: int, seed: int) -> TrainingPlan:
     """Decide what is trained and where activations are kept.
 
     The cut lies as deep as what is frozen reaches, since every block before it is then computed
@@ -88,7 +87,7 @@ def make_plan(
         Bytes that activations may take.
     """
     blocks = unfrozen(backbone, recipe.unfreeze)
-    kind = views(recipe.augment, recipe.views, seed) if recipe.cached else views("none")  # type: ignore[arg-type]
+    kind = _views(backbone, recipe, seed)
     uncut = TrainingPlan(blocks, None, kind, (), 0, 0, "")
     if not recipe.cached:
         fresh = "every epoch draws new views, so nothing can be kept"
@@ -110,13 +109,22 @@ def make_plan(
     return replace(uncut, why=f"activations would not fit into {room / 1e6:,.0f} MB")
 
 
-def shapes_at(backbone: VisionBackbone, cuts: list[str]) -> dict[str, tuple[int, ...]]:
+def _views(backbone: Backbone, recipe: Recipe, seed: int) -> FixedViews[Any]:
+    """Choose the fixed views of a recipe; the plain one alone where nothing is kept."""
+    augmentation = modality(backbone.card.modality).views
+    assert augmentation is not None, "a network with blocks to train is of a modality with views"
+    if not recipe.cached:
+        return augmentation.fixed("none")
+    return augmentation.fixed(recipe.augment, recipe.views, seed)
+
+
+def shapes_at(backbone: Backbone, cuts: list[str]) -> dict[str, tuple[int, ...]]:
     """Shape of one image's activations behind each block named."""
     return {cut: Prefix(backbone, cut).shape for cut in cuts}
 
 
 def measure(
-    backbone: VisionBackbone,
+    backbone: Backbone,
     plan: TrainingPlan,
     recipe: Recipe,
     engine: Engine,
@@ -124,12 +132,11 @@ def measure(
     device: str,
 ) -> Cost:
     """Time a frozen pass, a training step and an answer on made-up data, a few times each."""
-    side = backbone.card.preprocessing.size
-    pixels = np.zeros((1, side, side, 3), np.uint8)
+    fed = backbone.card.look.drawn(1)
     forward = engine.replica()
-    prefix = _seconds(lambda: forward(pixels)) / workers if plan.cut else 0.0
+    prefix = _seconds(lambda: forward(fed)) / workers if plan.cut else 0.0
     batch = recipe.batch_size if plan.cut else min(recipe.batch_size, 4)
-    inputs = _Noise((*plan.shape,) if plan.cut else pixels.shape[1:], bool(plan.cut))
+    inputs = _Noise((*plan.shape,) if plan.cut else fed.shape[1:], bool(plan.cut))
     rows, none, dim = np.arange(batch), np.zeros(0, np.int64), backbone.card.dim
     one = replace(recipe, batch_size=batch, epochs=1, patience=0, ema=0.0, mixup=0.0, cutmix=0.0)
     setting = Setting(
@@ -144,7 +151,7 @@ def measure(
     return Cost(prefix, step, answer)
 
 
-def said(plan: TrainingPlan, backbone: VisionBackbone, forecast: float) -> str:
+def said(plan: TrainingPlan, backbone: Backbone, forecast: float) -> str:
     """Say a plan in one line."""
     modules = dict(backbone.blocks())
     share = sum(count_parameters(modules[b]) for b in plan.blocks) / backbone.card.parameters

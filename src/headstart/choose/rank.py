@@ -53,7 +53,7 @@ class Entrant:
         To embed 1,000 images on this machine: ``features.speed``.
     licence : str
         Of the weights.
-    size : int, pixels
+    size : int, pixels, or None
         Side of the images the network sees.
     """
 
@@ -63,7 +63,7 @@ class Entrant:
     mb: float
     seconds_per_1000: float
     licence: str
-    size: int
+    size: int | None
 
     @property
     def dim(self) -> int:

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from headstart.backbones import Ref, resolve
 from headstart.backbones.cutting import PrefixRef
-from headstart.backbones.vision import VisionBackbone
+from headstart.backbones.network import Backbone
 from headstart.choose.candidates import Candidate
 from headstart.choose.plan import Cost, TrainingPlan, make_plan, measure, said
+from headstart.data.items import Examples
+from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.activations import Activations, activate, room
 from headstart.features.engines import Engine, Kitchen
-from headstart.modalities.image.fresh import Pictures
 from headstart.tasks.labels import Labels
 from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import Setting, zero_head
@@ -27,10 +28,6 @@ from headstart.transfer.parts import Inputs, Point, Rows
 from headstart.transfer.probe import choose_head
 from headstart.transfer.recipe import FROM_SCRATCH
 
-SMALL_CNN = "timm:test_resnet"
-"""The small network of ``--method small-cnn``: 0.5 million parameters, four stages."""
-SMALL_SIZE = 96
-
 
 @dataclass
 class Workshop:
@@ -38,7 +35,7 @@ class Workshop:
 
     Attributes
     ----------
-    files, hashes : by row
+    examples, hashes : by row
     X : ndarray of shape (n, dim)
         Embeddings by the pretrained backbone.
     labels : Labels
@@ -52,7 +49,7 @@ class Workshop:
         Where checkpoints go.
     """
 
-    files: Sequence[Path]
+    examples: Examples
     hashes: Sequence[str]
     X: NDArray[np.float32]
     labels: Labels
@@ -64,17 +61,16 @@ class Workshop:
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     on_event: OnEvent = ignore
     passes: dict[str, int] = field(default_factory=dict)
-    _backbones: dict[Ref, VisionBackbone] = field(default_factory=dict)
+    _backbones: dict[Ref, Backbone] = field(default_factory=dict)
     _heads: dict[bytes, LinearHead] = field(default_factory=dict)
 
-    def backbone_of(self, method: str) -> VisionBackbone:
+    def backbone_of(self, method: str) -> Backbone:
         """Return where a method starts: pretrained weights, or random ones; loaded once."""
         ref = self.ref
         if method == "scratch":
             ref = replace(self.ref, seed=self.labels.seed)
         elif method == "small-cnn":
-            size = self.ref.size or SMALL_SIZE
-            ref = replace(resolve(SMALL_CNN), seed=self.labels.seed, size=size)
+            ref = self._small_network()
         if ref not in self._backbones:
             self._backbones[ref] = ref.load()
         return self._backbones[ref]
@@ -82,7 +78,7 @@ class Workshop:
     def plan(self, candidate: Candidate, fits: list[tuple[int, int]]) -> tuple[TrainingPlan, float]:
         """TrainingPlan a candidate and forecast its seconds, from costs measured here."""
         backbone, recipe = self.backbone_of(candidate.method), candidate.recipe
-        plan = make_plan(backbone, recipe, len(self.files), room(self.cache), self.labels.seed)
+        plan = make_plan(backbone, recipe, len(self.examples), room(self.cache), self.labels.seed)
         cost: Cost = measure(backbone, plan, recipe, self.engine, self.workers, self.device)
         return plan, cost.forecast(plan, recipe, fits)
 
@@ -133,11 +129,14 @@ class Workshop:
         self._heads[rows.tobytes()] = head = LinearHead(*fitted)
         return head
 
-    def _inputs(self, candidate: Candidate, plan: TrainingPlan, backbone: VisionBackbone) -> Inputs:
+    def _inputs(self, candidate: Candidate, plan: TrainingPlan, backbone: Backbone) -> Inputs:
         if plan.cut is None:
-            return Pictures.read(
-                self.files,
-                backbone.card.preprocessing,
+            look, views = backbone.card.look, self.examples.modality.views
+            assert views is not None, "a network that is trained has views"
+            return views.fresh(
+                lambda row: self.examples.read(row, look.detail),
+                len(self.examples),
+                look,
                 candidate.recipe.augment,
                 workers=self.workers,
                 on_event=self.on_event,
@@ -146,7 +145,7 @@ class Workshop:
         prefix = PrefixRef(self.ref, plan.cut)
         engine = kitchen.engine(prefix, device=self.device, name=self.engine.name)
         found: Activations = activate(
-            self.files,
+            self.examples,
             self.hashes,
             engine,
             plan.shape,
@@ -157,6 +156,18 @@ class Workshop:
         )
         self.passes[candidate.name] = found.forwards
         return found
+
+    def _small_network(self) -> Ref:
+        """Name the network of ``--method small-cnn``, at the size asked for or its own here."""
+        small = self.examples.modality.small_network
+        if small is None:
+            raise ConfigError(
+                f"--method small-cnn: there is no small network for {self.examples.modality.name}.",
+                "Use --method scratch.",
+            )
+        name, asked = small
+        ref = replace(resolve(name), seed=self.labels.seed)
+        return ref.at(**{**asked, **dict(self.ref.asked)})
 
     def _say(self, message: str, *, warning: bool = False) -> None:
         level = "warning" if warning else "note"

@@ -23,6 +23,7 @@ from typing import Any
 
 from headstart.data import tables
 from headstart.data.archives import appear
+from headstart.data.items import Files
 from headstart.data.tables import Rows
 from headstart.errors import DataError, MissingExtraError
 from headstart.events import Event, OnEvent, ignore
@@ -82,7 +83,7 @@ def _read_elpv(cache_dir: Path, on_event: OnEvent) -> Rows:
     lines = (folder / "labels.csv").read_text("utf-8").splitlines()
     refs, chances, _ = zip(*(line.split() for line in lines if line.strip()), strict=True)
     labels = ["defective" if float(chance) > 0.5 else "functional" for chance in chances]
-    return Rows(list(refs), [folder / ref for ref in refs], labels, [False] * len(refs))
+    return Rows(list(refs), Files(tuple(folder / ref for ref in refs)), labels, [False] * len(refs))
 
 
 @dataclass(frozen=True)

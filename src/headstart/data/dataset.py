@@ -1,30 +1,30 @@
-"""A labelled set of files: what everything after reading the source works on."""
+"""A labelled set of examples: what everything after reading the source works on."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.items import Examples
 from headstart.errors import ConfigError
 from headstart.findings import Finding
+from headstart.modalities import Modality
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Files with labels, in the order of their source.
+    """Examples with labels, in the order of their source.
 
     Attributes
     ----------
     name : str
         What the user would call it; names the default run folder.
-    refs : tuple of str
-        How each example is shown: its path relative to the source.
-    files : tuple of Path
-        Where each example lies.
+    examples : Examples
+        What they are, where they lie and how they are shown.
     labels : ndarray of int64, shape (n,)
     classes : tuple of str
     is_test : ndarray of bool, shape (n,)
@@ -39,26 +39,33 @@ class Dataset:
     """
 
     name: str
-    refs: tuple[str, ...]
-    files: tuple[Path, ...]
+    examples: Examples
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     is_test: NDArray[np.bool_]
     position: NDArray[np.float64]
     groups: NDArray[np.str_] | None = None
     findings: tuple[Finding, ...] = ()
-    modality: str = "image"
 
     def __len__(self) -> int:
-        return len(self.refs)
+        return len(self.examples)
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """How each example is shown."""
+        return self.examples.refs
+
+    @property
+    def modality(self) -> Modality[Any, Any]:
+        """What the examples are."""
+        return self.examples.modality
 
     def take(self, keep: NDArray[np.bool_] | NDArray[np.integer]) -> Dataset:
         """Return the chosen rows, in order."""
-        rows = np.flatnonzero(keep) if keep.dtype == bool else keep
+        rows: NDArray[np.integer] = np.flatnonzero(keep) if keep.dtype == bool else keep  # type: ignore[assignment]
         return replace(
             self,
-            refs=tuple(self.refs[i] for i in rows),
-            files=tuple(self.files[i] for i in rows),
+            examples=self.examples.take(rows),
             labels=self.labels[rows],
             is_test=self.is_test[rows],
             position=self.position[rows],

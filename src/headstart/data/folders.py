@@ -14,13 +14,14 @@ from pathlib import Path
 
 from headstart.data import tables
 from headstart.data.formats import is_table
+from headstart.data.items import Files
 from headstart.data.tables import TEST, TRAINING, VALIDATION, Columns, Rows
 from headstart.errors import DataError
 from headstart.findings import Finding
-from headstart.modalities.image.read import ImageModality
+from headstart.modalities import modality, recognise, recognised
 
 LAYOUTS = (
-    "Give every class a folder of its own with its images in it, or write a CSV with the columns "
+    "Give every class a folder of its own with its files in it, or write a CSV with the columns "
     "path and label."
 )
 _LITTER = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
@@ -32,7 +33,7 @@ def read(
     """List the examples of a folder.
 
     A folder that only wraps another one (as in most archives) is passed through. Every other file
-    below a class folder is an example, image or not: reading it will tell.
+    below a class folder is an example, readable or not: reading it will tell.
 
     Parameters
     ----------
@@ -152,7 +153,7 @@ def _read_classes(root: Path, parts: list[tuple[Path, bool]], findings: Sequence
         findings = [*findings, Finding("note", "warning", message, {"folders": empty})]
     return Rows(
         [file.relative_to(root).as_posix() for _, _, file in found],
-        [file for _, _, file in found],
+        Files(tuple(file for _, _, file in found)),
         [kind for _, kind, _ in found],
         [is_test for is_test, _, _ in found],
         findings=tuple(findings),
@@ -171,14 +172,14 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _loose(files: list[Path]) -> list[Finding]:
-    """Note images and tables that lie beside the class folders."""
-    is_image = ImageModality().recognise
-    loose = [file.name for file in files if is_image(file) or is_table(file)]
+    """Note examples and tables that lie beside the class folders."""
+    loose = [file.name for file in files if recognised(file.name) or is_table(file)]
     if not loose:
         return []
+    of = recognise("file", [(name, b"") for name in loose])
     message = (
-        f"Ignored beside the class folders: {_named(loose, 'file')}. An image counts only in the "
-        "folder of its class."
+        f"Ignored beside the class folders: {_named(loose, 'file')}. "
+        f"{modality(of).unit.a.capitalize()} counts only in the folder of its class."
     )
     return [Finding("note", "warning", message, {"count": len(loose), "files": loose[:50]})]
 
@@ -187,10 +188,13 @@ def _no_classes(shown: str, files: list[Path], found: list[Path]) -> DataError:
     if not files:
         return DataError(f"The folder {shown} is empty.", LAYOUTS)
     if len(found) > 1:
-        names = _named([file.name for file in found], "table")
-        return DataError(f"{shown} holds {names}.", "Pass the one to use.")
-    images = [file.name for file in files if ImageModality().recognise(file)]
-    what = _named(images, "image") if images else _named([file.name for file in files], "file")
+        tables_named = _named([file.name for file in found], "table")
+        return DataError(f"{shown} holds {tables_named}.", "Pass the one to use.")
+    names = [file.name for file in files]
+    what = _named(names, "file")
+    known = [name for name in names if recognised(name)]
+    if known:
+        what = _named(known, modality(recognise("file", [(name, b"") for name in known])).unit.one)
     return DataError(f"{shown} holds {what}, but no class folder and no table.", LAYOUTS)
 
 

@@ -1,77 +1,163 @@
-"""Inputs without labels: files, folders, globs and tables of paths."""
+"""Inputs without labels: files, folders, globs and tables."""
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from headstart.data.formats import is_table, read_cells
-from headstart.data.tables import PATH_COLUMNS
+import numpy as np
+
+from headstart.data.array_files import is_array_file, read_unlabelled_arrays
+from headstart.data.formats import Table, is_table, read_cells
+from headstart.data.items import Cells, Examples, Files, Items, NumberRows
+from headstart.data.numbers import number_rows
+from headstart.data.tables import path_column, row_names
 from headstart.errors import DataError
-from headstart.modalities.image.read import ImageModality
+from headstart.modalities import Modality
+
+Listed = tuple[str, list[str], Items]
+"""What was read, how its examples are shown, and where they lie."""
 
 
 def expand(
-    inputs: Sequence[str | Path], x: str | None = None, encoding: str = "utf-8"
-) -> tuple[list[str], list[Path]]:
-    """Turn what a user named into names and files, in order.
+    inputs: Sequence[str | Path],
+    modality: Modality[Any, Any],
+    *,
+    columns: Sequence[str] = (),
+    x: str | None = None,
+    encoding: str = "utf-8",
+) -> Examples:
+    """Turn what a user named into examples, in order.
 
     Parameters
     ----------
     inputs : sequence of paths
-        A folder stands for the images below it, sorted; a table for the paths in it.
+        A folder stands for the examples below it, sorted; a table for those it lists or holds.
+    modality : Modality
+        What they are.
+    columns : sequence of str
+        Where rows of numbers are examples: the columns that make one (``Look.columns``).
     x, encoding : str, optional
-        The column of paths of tables, and their encoding.
+        The column of paths or examples of tables, and their encoding.
 
     Raises
     ------
     DataError
-        An input that names nothing.
+        An input that names nothing, or tables without those columns.
     """
-    names: list[str] = []
-    files: list[Path] = []
-    for given in inputs:
-        path = Path(given)
-        if path.is_dir():
-            found = [p for p in sorted(path.rglob("*")) if _is_image(p, path)]
-            if not found:
-                raise DataError(f"There are no images below {str(given)!r}.", "Name another.")
-        elif path.is_file() and is_table(path):
-            written = _paths_in(path, x, encoding)
-            names += written
-            files += [path.parent / name for name in written]
-            continue
-        elif path.exists():
-            found = [path]
+    listed = [part for given in inputs for part in _listed(given, modality, columns, x, encoding)]
+    kinds = {items.kind for _, _, items in listed}
+    if len(kinds) > 1:
+        raise DataError(
+            f"The inputs are {' and '.join(f'{kind}s' for kind in sorted(kinds))}.",
+            "Give those of one kind at a time.",
+        )
+    of_several = len(listed) > 1 and kinds != {"file"}  # "row 2" alone would say too little
+    names = [
+        f"{read} {name}" if of_several else name for read, found, _ in listed for name in found
+    ]
+    return Examples(tuple(names), _joined([items for _, _, items in listed]), modality)
+
+
+def _listed(
+    given: str | Path,
+    modality: Modality[Any, Any],
+    columns: Sequence[str],
+    x: str | None,
+    encoding: str,
+) -> Iterator[Listed]:
+    """List what one input stands for."""
+    path, many = Path(given), modality.unit.many
+    if path.is_dir():
+        found = [p for p in sorted(path.rglob("*")) if _is_example(p, path, modality)]
+        if not found:
+            raise DataError(f"There are no {many} below {str(given)!r}.", "Name another.")
+        yield _files(found)
+    elif path.is_file() and is_table(path):
+        yield _in_table(path, read_cells(path, encoding), modality, columns, x)
+    elif path.is_file() and is_array_file(path) and "row" in modality.kinds:
+        names, rows = read_unlabelled_arrays(path)
+        yield path.name, names, _with_columns(path.name, rows, columns)
+    elif path.exists():
+        if "file" not in modality.kinds:
+            raise DataError(f"{path.name} is no table: {many} lie in tables.", "Name a table.")
+        yield _files([path])
+    else:
+        found = [
+            p
+            for p in map(Path, sorted(glob.glob(str(given), recursive=True)))  # noqa: PTH207
+            if p.is_file()
+        ]
+        if not found:
+            raise DataError(f"{str(given)!r} names no file.", "Check the path or the pattern.")
+        if "file" in modality.kinds:
+            yield _files(found)
         else:
-            found = [
-                p
-                for p in map(Path, sorted(glob.glob(str(given), recursive=True)))  # noqa: PTH207
-                if p.is_file()
-            ]
-            if not found:
-                raise DataError(f"{str(given)!r} names no file.", "Check the path or the pattern.")
-        names += [p.as_posix() for p in found]
-        files += found
-    return names, files
+            for file in found:
+                yield from _listed(file, modality, columns, x, encoding)
 
 
-def _paths_in(table: Path, x: str | None, encoding: str) -> list[str]:
-    """Read the column of paths of a table: the one asked for, or named like it, or the first."""
-    read = read_cells(table, encoding)
-    cells = read.cells
-    if x is not None and x not in cells:
+def _files(found: Sequence[Path]) -> Listed:
+    return "", [p.as_posix() for p in found], Files(tuple(found))
+
+
+def _in_table(
+    path: Path, table: Table, modality: Modality[Any, Any], columns: Sequence[str], x: str | None
+) -> Listed:
+    """Read the column asked for, or named like one of examples, or the first; or the numbers."""
+    cells = table.cells
+    if x is not None and x not in cells and not ("," in x and "row" in modality.kinds):
         raise DataError(
             f"{table.name} has no column {x!r}.", f"Its columns are {', '.join(cells)}."
         )
-    known = (name for name in cells if name.lower() in PATH_COLUMNS)
-    column = x or next(known, next(iter(cells)))
-    blank = [(n, "") for n, cell in zip(read.numbers, cells[column], strict=True) if not cell]
-    read.refuse(f"nothing in column {column!r}", blank, "Fill the cells, or delete those rows.")
-    return cells[column]
+    if "row" in modality.kinds:
+        lacking = [name for name in columns if name not in cells]
+        if lacking:
+            more = ", ..." if len(lacking) > 3 else ""
+            raise DataError(
+                f"{table.name} has no column {', '.join(map(repr, lacking[:3]))}{more}, which the "
+                f"model was trained on; its columns are {', '.join(cells)}.",
+                "Give the columns of the training table; others are passed over.",
+            )
+        return table.name, row_names(table), number_rows(table, columns or list(cells))
+    column = x or next(iter(path_column(table)), None) or next(iter(cells))
+    blank = [(n, "") for n, cell in zip(table.numbers, cells[column], strict=True) if not cell]
+    table.refuse(f"nothing in column {column!r}", blank, "Fill the cells, or delete those rows.")
+    if "file" in modality.kinds and ("cell" not in modality.kinds or _is_path(path, cells[column])):
+        files = tuple(path.parent / name for name in cells[column])
+        return table.name, cells[column], Files(files)
+    return table.name, row_names(table), Cells(tuple(cells[column]))
 
 
-def _is_image(path: Path, root: Path) -> bool:
+def _is_path(table: Path, cells: Sequence[str]) -> bool:
+    return any((table.parent / name).is_file() for name in cells[:20])
+
+
+def _with_columns(name: str, rows: NumberRows, columns: Sequence[str]) -> NumberRows:
+    """Hold rows without names for their columns to the number of columns wanted."""
+    if columns and len(columns) != len(rows.columns):
+        raise DataError(
+            f"{name} has {len(rows.columns)} columns; the model was trained on {len(columns)}.",
+            "Give the columns of the training data, in the same order.",
+        )
+    return NumberRows(rows.numbers, tuple(columns) or rows.columns)
+
+
+def _joined(parts: Sequence[Items]) -> Items:
+    """Join items of one kind."""
+    if not parts:
+        return Files(())
+    first = parts[0]
+    if isinstance(first, Files):
+        return Files(tuple(f for part in parts if isinstance(part, Files) for f in part.files))
+    if isinstance(first, Cells):
+        return Cells(tuple(t for part in parts if isinstance(part, Cells) for t in part.texts))
+    rows = [part for part in parts if isinstance(part, NumberRows)]
+    return NumberRows(np.concatenate([part.numbers for part in rows]), rows[0].columns)
+
+
+def _is_example(path: Path, root: Path, modality: Modality[Any, Any]) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return path.is_file() and not hidden and ImageModality().recognise(path) > 0
+    return path.is_file() and not hidden and modality.recognise("file", path.name, b"") > 0

@@ -12,11 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from headstart.data import archives, builtin, folders, tables
+from headstart.data.array_files import is_array_file, read_arrays
 from headstart.data.dataset import Dataset, groups_from_pattern, places
 from headstart.data.formats import is_table
+from headstart.data.items import Examples, glimpse
 from headstart.data.tables import Columns, Rows
 from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
+from headstart.modalities import modality, recognise
 from headstart.tasks.classification import Classification
 
 
@@ -28,24 +31,29 @@ def open_source(
     groups: str | None = None,
     groups_from: str | None = None,
     encoding: str = "utf-8",
+    modality: str | None = None,
     cache_dir: Path,
     on_event: OnEvent = ignore,
 ) -> Dataset:
-    """List the examples of a source with their labels; no image is opened yet.
+    """List the examples of a source with their labels; nothing is decoded yet.
 
     Parameters
     ----------
     data : str or Path
         A folder of class folders; a folder with ``train/`` and any of
         ``val|valid|validation|test|testing|dev`` of class folders; a CSV, TSV, Parquet or JSONL
-        file; a zip or tar of any of these; or ``builtin:NAME``.
+        file; arrays of numpy (``.npz``, ``.npy``); a zip or tar of any of these; or
+        ``builtin:NAME``.
     x, y, groups : str, optional
-        Columns of a table: paths, labels, and what must stay together. Paths and labels are
-        guessed from the names of the columns, and the guess is stated.
+        Columns of a table: examples (paths, or numbers: several names with commas), labels, and
+        what must stay together. Examples and labels are guessed from the names of the columns,
+        and the guess is stated.
     groups_from : str, optional
         Regular expression that reads the group out of each path (its first parenthesis).
     encoding : str, default="utf-8"
         Of a text table.
+    modality : str, optional
+        What the examples are; default: as their names and first bytes tell.
     cache_dir : Path
         Where archives are unpacked and built-in sets are kept.
     on_event : callable, optional
@@ -79,7 +87,7 @@ def open_source(
     else:
         path = Path(data).expanduser()
         rows, name = _list(path, columns, cache_dir, on_event), _name(path)
-    return _assemble(name, rows, groups_from)
+    return _assemble(name, rows, groups_from, modality)
 
 
 def _list(path: Path, columns: Columns, cache_dir: Path, on_event: OnEvent) -> Rows:
@@ -95,17 +103,20 @@ def _list(path: Path, columns: Columns, cache_dir: Path, on_event: OnEvent) -> R
         return folders.read(path.absolute(), columns, shown=str(path))
     if is_table(path):
         return tables.read(path, columns)
+    if is_array_file(path):
+        columns.refuse(str(path))
+        return read_arrays(path)
     if archives.is_archive(path):
         root = archives.unpacked(path, cache_dir, on_event)
         return folders.read(root, columns, shown=path.name, within=root)
     raise DataError(
-        f"{path} is neither a folder, nor a table (.csv, .tsv, .parquet, .jsonl), nor an archive "
-        "(.zip, .tar, .tar.gz, .tar.bz2, .tar.xz).",
+        f"{path} is neither a folder, nor a table (.csv, .tsv, .parquet, .jsonl, .npz, .npy), nor "
+        "an archive (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz).",
         f"Save a spreadsheet as CSV; unpack other archives. {folders.LAYOUTS}",
     )
 
 
-def _assemble(name: str, rows: Rows, groups_from: str | None) -> Dataset:
+def _assemble(name: str, rows: Rows, groups_from: str | None, asked: str | None) -> Dataset:
     """Turn labels into numbers; every number that training needs is made here, once."""
     _refuse_undecodable(rows)
     task = Classification.of(rows.labels)
@@ -114,12 +125,13 @@ def _assemble(name: str, rows: Rows, groups_from: str | None) -> Dataset:
     for part in (is_test, ~is_test):  # each has an order of its own
         position[part] = places(labels[part])
     groups = None if rows.groups is None else np.array(rows.groups)
+    refs = tuple(rows.refs)
+    of = asked or recognise(rows.items.kind, glimpse(refs, rows.items))
     if groups_from:
-        groups = groups_from_pattern(tuple(rows.refs), groups_from)
+        groups = groups_from_pattern(refs, groups_from)
     return Dataset(
         name=name,
-        refs=tuple(rows.refs),
-        files=tuple(rows.files),
+        examples=Examples(refs, rows.items, modality(of)),
         labels=labels,
         classes=task.classes,
         is_test=is_test,

@@ -13,13 +13,18 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from headstart import modalities
 from headstart.data.formats import Table, read_cells
+from headstart.data.items import Cells, Files, Items
+from headstart.data.numbers import columns_of_numbers, holds_numbers, number_rows
 from headstart.errors import ConfigError, DataError
 from headstart.findings import Finding
+from headstart.modalities import Kind
 
 PATH_COLUMNS = (
-    *("path", "file", "filename", "file_name", "filepath", "image", "image_path", "img", "id"),
-    *("路径", "文件", "图片"),
+    *("path", "file", "filename", "file_name", "filepath"),
+    *("路径", "文件"),
+    "id",
 )
 LABEL_COLUMNS = (
     *("label", "labels", "class", "classname", "category", "target", "y"),
@@ -72,7 +77,8 @@ class Rows:
     ----------
     refs : list of str
         Paths as shown, with forward slashes.
-    files : list of Path
+    items : Items
+        Where the examples lie.
     labels : list of str
     is_test : list of bool
     groups : list of str, or None
@@ -80,7 +86,7 @@ class Rows:
     """
 
     refs: list[str]
-    files: list[Path]
+    items: Items
     labels: list[str]
     is_test: list[bool]
     groups: list[str] | None = None
@@ -88,7 +94,10 @@ class Rows:
 
 
 def read(path: Path, columns: Columns | None = None, *, within: Path | None = None) -> Rows:
-    """Read a table of paths and labels.
+    """Read a table of examples and labels.
+
+    Examples are files that a column of paths leads to, the cells of a column, or the numbers of
+    several columns.
 
     Parameters
     ----------
@@ -103,30 +112,44 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
     ------
     DataError
         A table that cannot be parsed, columns that are not there, blank cells, files that do not
-        exist or lie outside ``within``, one file with two labels, an unknown split.
+        exist or lie outside ``within``, one file with two labels, an unknown split, columns of
+        numbers with gaps or text in them.
     ConfigError
         ``x`` and ``y`` are one column, or there is no such encoding.
     """
     columns = columns or Columns()
     table = read_cells(path, columns.encoding)
-    x, y, guesses = _choose(table, columns)
-    wanted = [name for name in (x, y, columns.groups) if name]
+    kind, x, y, guesses = _choose(table, columns)
+    wanted = [name for name in (x[0] if kind != "row" else None, y, columns.groups) if name]
     for name in wanted:
         blank = [(n, "") for n, v in zip(table.numbers, table.cells[name], strict=True) if not v]
         table.refuse(f"nothing in column {name!r}", blank, "Fill the cells, or delete those rows.")
-    files = _locate(table, x, within)
-    _refuse_two_labels(table, files, table.cells[y])
-    is_test, splits = _split(table, wanted)
-    keep, repeats = _first_of_each(table, list(zip(files, is_test, strict=True)))
-    refs = _refs(table.folder, files)
+    is_test, splits = _split(table, [*x, *wanted])
+    keep, repeats = list(range(len(table.numbers))), list[Finding]()
+    refs = row_names(table)
+    items: Items
+    if kind == "file":
+        files = _locate(table, x[0], within)
+        _refuse_two_labels(table, files, table.cells[y])
+        keep, repeats = _first_of_each(table, list(zip(files, is_test, strict=True)))
+        refs, items = _refs(table.folder, files), Files(tuple(files))
+    elif kind == "cell":
+        items = Cells(tuple(table.cells[x[0]]))
+    else:
+        items = number_rows(table, x)
     return Rows(
         [refs[i] for i in keep],
-        [files[i] for i in keep],
+        items.take(keep),
         [table.cells[y][i] for i in keep],
         [is_test[i] for i in keep],
         [table.cells[columns.groups][i] for i in keep] if columns.groups else None,
         (*guesses, *splits, *repeats),
     )
+
+
+def row_names(table: Table) -> list[str]:
+    """Name rows as the user's own program numbers them."""
+    return [f"{table.row} {number}" for number in table.numbers]
 
 
 def held_out(names: Iterable[str]) -> tuple[frozenset[str], list[Finding]]:
@@ -148,23 +171,60 @@ def held_out(names: Iterable[str]) -> tuple[frozenset[str], list[Finding]]:
     return frozenset(test), [Finding("note", "info", message)]
 
 
-def _choose(table: Table, columns: Columns) -> tuple[str, str, list[Finding]]:
-    """Return the columns of paths and labels, and a note on what was guessed."""
-    _refuse_missing_columns(table, columns)
-    x = columns.x or _guess(table, PATH_COLUMNS, (columns.y, columns.groups))
-    y = columns.y or _guess(table, LABEL_COLUMNS, (x, columns.groups))
+def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], str, list[Finding]]:
+    """Choose what examples are, their columns and that of the labels; say what was guessed."""
+    named = [] if columns.x is None else columns_named(table, columns.x)
+    _refuse_missing_columns(table, columns, named)
+    x = named or path_column(table, (columns.y, columns.groups))
+    y = columns.y or _guess(table, LABEL_COLUMNS, (*x, columns.groups))
+    kind: Kind = "file"
+    left_out: list[Finding] = []
+    if len(x) > 1 or (x and holds_numbers(table, x[0])):
+        kind = "row"
+    elif not x and y:
+        x, left_out = columns_of_numbers(table, (y, columns.groups, _split_column(table, (y,))))
+        kind = "row"
+    elif x and not _leads_to_files(table, x[0]):
+        kind = "cell"
     if not x or not y:
         lacking = [what for what, name in (("paths", x), ("labels", y)) if not name]
         raise DataError(
             f"No column of {table.name} looks like {' or '.join(lacking)}; {_columns_of(table)}",
             _header_hint(table) or "Name them with --x (paths) and --y (labels).",
         )
-    if x == y:
-        raise ConfigError(f"--x and --y both name {x!r}.", "Paths and labels are two columns.")
-    guesses = [f"paths from column {x!r} (--x chooses another)"] if not columns.x else []
+    if y in x:
+        raise ConfigError(f"--x and --y both name {y!r}.", "Paths and labels are two columns.")
+    what = {"file": "paths", "cell": "examples", "row": "numbers"}[kind]
+    from_x = f"column {x[0]!r}" if len(x) == 1 else f"{len(x)} columns"
+    guesses = [f"{what} from {from_x} (--x chooses {'others' if len(x) > 1 else 'another'})"]
+    guesses = [] if columns.x else guesses
     guesses += [f"labels from column {y!r} (--y chooses another)"] if not columns.y else []
+    if not guesses:
+        return kind, x, y, left_out
     message = f"{table.name}: guessed {' and '.join(guesses)}."
-    return x, y, [Finding("note", "info", message, {"x": x, "y": y})] if guesses else []
+    figures: dict[str, object] = {"x": x[0] if len(x) == 1 else x, "y": y}
+    return kind, x, y, [Finding("note", "info", message, figures), *left_out]
+
+
+def columns_named(table: Table, x: str) -> list[str]:
+    """Read ``--x``: the name of one column, or of several with commas between them."""
+    if x in table.cells or "," not in x:
+        return [x]
+    return [name.strip() for name in x.split(",") if name.strip()]
+
+
+def path_column(table: Table, taken: Collection[str | None] = ()) -> list[str]:
+    """Guess the column of paths or examples by its name; a column of numbers is none."""
+    known = (*PATH_COLUMNS[:-1], *modalities.columns(), PATH_COLUMNS[-1])
+    found = _guess(table, known, taken)
+    return [] if found is None or holds_numbers(table, found) else [found]
+
+
+def _leads_to_files(table: Table, column: str) -> bool:
+    """Whether a column holds paths; cells are examples only where a modality reads them."""
+    if not modalities.takes_cells() or column.casefold() in PATH_COLUMNS:
+        return True
+    return any(_is_file(_path(table.folder, text)) for text in table.cells[column][:20])
 
 
 def _guess(table: Table, known: Sequence[str], taken: Collection[str | None]) -> str | None:
@@ -172,13 +232,13 @@ def _guess(table: Table, known: Sequence[str], taken: Collection[str | None]) ->
     return next((free[name] for name in known if name in free), None)
 
 
-def _refuse_missing_columns(table: Table, columns: Columns) -> None:
-    asked = {"--x": columns.x, "--y": columns.y, "--groups": columns.groups}
-    missing = {flag: name for flag, name in asked.items() if name and name not in table.cells}
+def _refuse_missing_columns(table: Table, columns: Columns, x: Sequence[str]) -> None:
+    asked = [*(("--x", name) for name in x), ("--y", columns.y), ("--groups", columns.groups)]
+    missing = [(flag, name) for flag, name in asked if name and name not in table.cells]
     if not missing:
         return
-    named = " and ".join(f"{name!r} ({flag})" for flag, name in missing.items())
-    near = [n for m in missing.values() for n in difflib.get_close_matches(m, table.cells, n=1)]
+    named = " and ".join(f"{name!r} ({flag})" for flag, name in missing)
+    near = [n for _, m in missing for n in difflib.get_close_matches(m, table.cells, n=1)]
     raise DataError(
         f"{table.name} has no column {named}; {_columns_of(table)}",
         f"Did you mean {' and '.join(map(repr, near))}?" if near else "Name one of its columns.",
@@ -259,9 +319,13 @@ def _refuse_two_labels(table: Table, files: list[Path], labels: list[str]) -> No
     table.refuse("another label for the same file", clashes, "Delete the rows that are wrong.")
 
 
+def _split_column(table: Table, taken: Collection[str | None]) -> str | None:
+    return _guess(table, SPLIT_COLUMNS, taken)
+
+
 def _split(table: Table, taken: Collection[str]) -> tuple[list[bool], list[Finding]]:
     """Read a column called split or set, if there is one."""
-    column = _guess(table, SPLIT_COLUMNS, taken)
+    column = _split_column(table, taken)
     if column is None:
         return [False] * len(table.numbers), []
     values = [value.casefold() for value in table.cells[column]]

@@ -1,19 +1,22 @@
-"""Images without labels: the target of an adaptation, and labels that may be shown for it later."""
+"""Examples without labels: the target of an adaptation, and labels that may be shown later."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from headstart.data import archives, builtin
 from headstart.data.formats import is_table, read_cells
 from headstart.data.inputs import expand
+from headstart.data.items import Examples
 from headstart.data.sources import open_source
 from headstart.data.tables import LABEL_COLUMNS
 from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
+from headstart.modalities import Modality
 
 STANDS_FOR = "stands_for"
 """Column of a table of proposals: how many images of the target each was drawn for."""
@@ -23,51 +26,56 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class Unlabelled:
-    """Files without labels.
+    """Examples without labels.
 
     Attributes
     ----------
     name : str
         What the user would call the set.
-    refs : tuple of str
-        How each is shown.
-    files : tuple of Path
-        Where each lies.
+    examples : Examples
+        What they are, where they lie and how they are shown.
     note : str
         What looked like a label and was not read, or "".
     """
 
     name: str
-    refs: tuple[str, ...]
-    files: tuple[Path, ...]
+    examples: Examples
     note: str = ""
 
     def __len__(self) -> int:
-        return len(self.refs)
+        return len(self.examples)
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """How each is shown."""
+        return self.examples.refs
 
     def take(self, rows: Sequence[int]) -> Unlabelled:
         """Return the chosen rows, in order."""
-        refs, files = (tuple(seq[i] for i in rows) for seq in (self.refs, self.files))
-        return Unlabelled(self.name, refs, files, self.note)  # type: ignore[arg-type]
+        return Unlabelled(self.name, self.examples.take(rows), self.note)
 
 
 def open_unlabelled(
     data: str | Path,
+    modality: Modality[Any, Any],
     *,
+    columns: Sequence[str] = (),
     x: str | None = None,
     encoding: str = "utf-8",
     cache_dir: Path,
     on_event: OnEvent = ignore,
 ) -> Unlabelled:
-    """List the images of a folder, a table of paths, an archive or a built-in set.
+    """List the examples of a folder, a table, an archive or a built-in set.
 
     Whatever would be a label there (class folders, a column) is not read, and that is said.
 
     Parameters
     ----------
     data : str or Path
-        A folder, however deep its images lie; a table with a column of paths; a zip or tar; or
-        ``builtin:NAME``.
+        A folder, however deep its examples lie; a table that lists or holds them; a zip or tar;
+        or ``builtin:NAME``.
+    modality, columns
+        What they are, and the columns that make one, as ``inputs.expand`` takes them.
     x, encoding : str, optional
         The column of paths of a table, and its encoding.
 
@@ -80,27 +88,25 @@ def open_unlabelled(
         name = str(data).removeprefix("builtin:")
         rows = builtin.load(name, cache_dir, on_event)
         note = f"The labels of builtin:{name} were not read: the target counts as unlabelled."
-        return Unlabelled(name, tuple(rows.refs), tuple(rows.files), note)
+        return Unlabelled(name, Examples(tuple(rows.refs), rows.items, modality), note)
     path = Path(data).expanduser()
     if path.is_file() and archives.is_archive(path):
         root = archives.unpacked(path, cache_dir, on_event)
-        return _below(root, archives.stem(path), str(data))
+        return _below(root, modality, archives.stem(path), str(data))
     if path.is_dir():
-        return _below(path, Path(os.path.normpath(path.absolute())).name, str(data))
+        name = Path(os.path.normpath(path.absolute())).name
+        return _below(path, modality, name, str(data))
     if not path.exists():
         raise DataError(f"There is no file or folder {path}.", "Check the path of the target.")
-    names, files = expand([path], x, encoding)
-    if not files:
-        raise DataError(f"{path} lists no images.", "Give it a column of paths.")
-    table = is_table(path)
-    return Unlabelled(
-        path.stem, tuple(names), tuple(files), _column_note(path, encoding) if table else ""
-    )
+    examples = expand([path], modality, columns=columns, x=x, encoding=encoding)
+    if not len(examples):
+        raise DataError(f"{path} lists no {modality.unit.many}.", "Give it a column of paths.")
+    return Unlabelled(path.stem, examples, _column_note(path, encoding) if is_table(path) else "")
 
 
 def read_labels(
     data: str | Path,
-    files: Sequence[Path],
+    target: Examples,
     *,
     option: str,
     x: str | None = None,
@@ -108,14 +114,14 @@ def read_labels(
     encoding: str,
     cache_dir: Path,
 ) -> dict[int, str]:
-    """Find labels for images of the target, in any source that labels the same files.
+    """Find labels for examples of the target, in any source that labels the same ones.
 
     Parameters
     ----------
     data : str or Path
         A table with paths and labels (rows without a label are passed over), or whatever
         ``open_source`` reads: for example the folder of the target itself, if it has class folders.
-    files : sequence of Path
+    target : Examples
         Those of the target.
     option : str
         Which option named it, for messages.
@@ -129,7 +135,7 @@ def read_labels(
     Returns
     -------
     dict of int to str
-        Place in ``files`` -> class.
+        Row of the target -> class.
 
     Raises
     ------
@@ -138,27 +144,28 @@ def read_labels(
     """
     path = Path(data).expanduser()
     if path.is_file() and is_table(path):
-        found = _filled_rows(path, x, y, encoding, option)
+        found = _filled_rows(path, target, x, y, encoding, option)
     else:
         dataset = open_source(data, encoding=encoding, cache_dir=cache_dir)
         said = [dataset.classes[c] for c in dataset.labels]
-        found = dict(zip(map(_place, dataset.files), said, strict=True))
-    labels = {i: found[_place(file)] for i, file in enumerate(files) if _place(file) in found}
+        found = dict(zip(dataset.examples.places(), said, strict=True))
+    labels = {i: found[place] for i, place in enumerate(target.places()) if place in found}
     if not labels:
         raise DataError(
-            f"{option} {str(data)!r} labels none of the {len(files)} images of the target.",
+            f"{option} {str(data)!r} labels none of the {target.modality.unit.count(len(target))} "
+            "of the target.",
             "Its paths must lead to the same files as those of the target.",
         )
     return labels
 
 
-def read_weights(data: str | Path, files: Sequence[Path], *, encoding: str) -> dict[int, float]:
-    """Read how many images each row of a filled table of proposals stands for.
+def read_weights(data: str | Path, target: Examples, *, encoding: str) -> dict[int, float]:
+    """Read how many examples each row of a filled table of proposals stands for.
 
     Returns
     -------
     dict of int to float
-        Place in ``files`` -> number. Empty where the table says nothing of it, or is only partly
+        Row of the target -> number. Empty where the table says nothing of it, or is only partly
         filled: then what is labelled was picked, not drawn.
     """
     path = Path(data).expanduser()
@@ -172,18 +179,19 @@ def read_weights(data: str | Path, files: Sequence[Path], *, encoding: str) -> d
         numbers = [float(text) for text in cells[STANDS_FOR]]
     except ValueError:
         return {}
-    _, listed = expand([path], None, encoding)
-    place = {_place(file): i for i, file in enumerate(files)}
+    listed = _examples_of(path, target, None, encoding).places()
+    row = {place: i for i, place in enumerate(target.places())}
     found = zip(listed, numbers, strict=True)
-    return {place[_place(f)]: n for f, n in found if _place(f) in place and n > 0}
+    return {row[place]: n for place, n in found if place in row and n > 0}
 
 
-def _below(root: Path, name: str, shown: str) -> Unlabelled:
+def _below(root: Path, modality: Modality[Any, Any], name: str, shown: str) -> Unlabelled:
     try:
-        _, files = expand([root])
+        found = expand([root], modality)
     except DataError as cause:  # which would name the folder an archive was unpacked to
-        raise DataError(f"There are no images below {shown!r}.", "Name another.") from cause
-    refs = tuple(file.relative_to(root).as_posix() for file in files)
+        many = modality.unit.many
+        raise DataError(f"There are no {many} below {shown!r}.", "Name another.") from cause
+    refs = tuple(Path(ref).relative_to(root).as_posix() for ref in found.refs)
     folders = sorted({ref.split("/")[0] for ref in refs if "/" in ref})
     note = ""
     if len(folders) > 1:
@@ -192,7 +200,7 @@ def _below(root: Path, name: str, shown: str) -> Unlabelled:
             f"The folders of {name} ({listed}) were not read as labels: the target counts as "
             "unlabelled."
         )
-    return Unlabelled(name, refs, tuple(files), note)
+    return Unlabelled(name, replace(found, refs=refs), note)
 
 
 def _column_note(path: Path, encoding: str) -> str:
@@ -203,9 +211,9 @@ def _column_note(path: Path, encoding: str) -> str:
 
 
 def _filled_rows(
-    path: Path, x: str | None, y: str | None, encoding: str, option: str
+    path: Path, target: Examples, x: str | None, y: str | None, encoding: str, option: str
 ) -> dict[str, str]:
-    """Read path and label of the rows that have a label."""
+    """Read place and label of the rows that have a label."""
     cells = read_cells(path, encoding).cells
     known = (name for name in cells if name.lower() in LABEL_COLUMNS)
     label = y if y in cells else next(known, None)
@@ -214,23 +222,24 @@ def _filled_rows(
             f"{option} {path.name} has no column of labels; its columns are {', '.join(cells)}.",
             "Call one of them label.",
         )
-    names, files = expand([path], x if x in cells else None, encoding)
-    filled = [(f, said.strip()) for f, said in zip(files, cells[label], strict=True)]
+    listed = _examples_of(path, target, x if x in cells else None, encoding)
+    filled = [(p, said.strip()) for p, said in zip(listed.places(), cells[label], strict=True)]
     if not any(said for _, said in filled):
         raise DataError(
-            f"{option} {path.name}: column {label!r} is empty in all {len(names)} rows.",
-            "Write the class of each image into it.",
+            f"{option} {path.name}: column {label!r} is empty in all {len(listed)} rows.",
+            f"Write the class of each {target.modality.unit.one} into it.",
         )
     found: dict[str, str] = {}
-    for (file, said), name in zip(filled, names, strict=True):
-        if said and found.setdefault(_place(file), said) != said:
+    for (place, said), name in zip(filled, listed.refs, strict=True):
+        if said and found.setdefault(place, said) != said:
             raise DataError(
-                f"{option} {path.name}: {name!r} has two labels, {found[_place(file)]!r} and "
-                f"{said!r}.",
+                f"{option} {path.name}: {name!r} has two labels, {found[place]!r} and {said!r}.",
                 "Keep one of them.",
             )
     return found
 
 
-def _place(file: Path) -> str:
-    return os.path.realpath(file)
+def _examples_of(path: Path, target: Examples, x: str | None, encoding: str) -> Examples:
+    """Read the examples of a table as those of the target were read."""
+    columns = target.items.columns
+    return expand([path], target.modality, columns=columns, x=x, encoding=encoding)

@@ -11,19 +11,20 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.items import Examples
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Engine, Forward, space
 from headstart.features.threads import parallel
-from headstart.modalities.image.read import read_again
-from headstart.modalities.image.views import Views
+from headstart.modalities import Fed, FixedViews
 
 MAX_BYTES = 8 * 2**30
 """Bound on all files together; those unused for longest go first."""
@@ -73,34 +74,34 @@ def room(folder: Path) -> int:
 
 
 def activate(
-    files: Sequence[Path],
+    examples: Examples,
     hashes: Sequence[str],
     engine: Engine,
     shape: tuple[int, ...],
-    views: Views,
+    views: FixedViews[Any],
     folder: Path,
     *,
     workers: int,
     on_event: OnEvent = ignore,
 ) -> Activations:
-    """Run the prefix once over every image and view that is not in the cache yet.
+    """Run the prefix once over every example and view that is not in the cache yet.
 
     Parameters
     ----------
-    files : sequence of Path, length n
+    examples : Examples, length n
     hashes : sequence of str
-        SHA-256 of each file.
+        SHA-256 of each.
     engine : Engine
         Of a :class:`~headstart.backbones.cutting.Prefix`.
     shape : tuple of int
-        Of one image's activations.
+        Of the activations of one.
     folder : Path
         The cache folder.
 
     Raises
     ------
     DataError
-        A file that can no longer be read.
+        An example that can no longer be read.
     ConfigError
         No space on the disk.
     """
@@ -109,7 +110,7 @@ def activate(
         key = "|".join([space(engine), views.key, np.dtype(dtype).name, *hashes])
         place = folder / "activations" / hashlib.sha256(key.encode()).hexdigest()[:32]
         try:
-            kept = _Kept.open(place, (len(files), views.count, *shape), dtype)
+            kept = _Kept.open(place, (len(examples), views.count, *shape), dtype)
         except OSError as cause:
             raise ConfigError(
                 f"The activations cannot be kept in {str(folder)!r}: {cause.strerror or cause}.",
@@ -117,7 +118,7 @@ def activate(
             ) from cause
         _evict(folder / "activations", keep=place)
         try:
-            forwards = _fill(kept, files, hashes, engine, views, workers, on_event)
+            forwards = _fill(kept, examples, hashes, engine, views, workers, on_event)
         except _TooLargeError:
             shutil.rmtree(place, ignore_errors=True)
             continue
@@ -177,20 +178,20 @@ def _allocate(path: Path, size: int) -> None:
 
 def _fill(
     kept: _Kept,
-    files: Sequence[Path],
+    examples: Examples,
     hashes: Sequence[str],
     engine: Engine,
-    views: Views,
+    views: FixedViews[Any],
     workers: int,
     on_event: OnEvent,
 ) -> int:
     todo = np.flatnonzero(~kept.done)
-    work = _Passes(todo, files, hashes, engine, views, kept.maps)
+    work = _Passes(todo, examples, hashes, engine, views, kept.maps)
     finished: list[int] = []
     flushed = time.monotonic()
     stage = "running the frozen layers"
     try:
-        for count, row in enumerate(parallel(work, len(todo), work.threads(workers)), 1):
+        for count, row in enumerate(work.run(len(todo), workers), 1):
             finished.append(row)
             on_event(Event(stage, count * views.count, len(todo) * views.count, "passes"))
             if time.monotonic() - flushed > FLUSH_SECONDS:
@@ -203,34 +204,35 @@ def _fill(
 
 @dataclass
 class _Passes:
-    """The work of one thread on one image: read it, make its views, run the prefix on each."""
+    """The work of one thread on one example: read it, make its views, run the prefix on each."""
 
     todo: NDArray[np.int64]
-    files: Sequence[Path]
+    examples: Examples
     hashes: Sequence[str]
     engine: Engine
-    views: Views
+    views: FixedViews[Any]
     maps: np.memmap
 
-    def threads(self, workers: int) -> int:
-        """One thread where the engine takes batches: it would only wait for the device."""
-        return workers if self.engine.batch_size == 1 else 1
+    def run(self, n: int, workers: int) -> Iterator[int]:
+        """Go through all; one thread where the engine takes batches: it would only wait."""
+        threads = workers if self.engine.batch_size == 1 else 1
+        return parallel(self, n, threads, self.examples.modality.quiet)
 
     def replicas(self) -> list[Forward | None]:
         return [self.engine.replica()]
 
     def __call__(self, place: int, forwards: list[Forward | None]) -> int:
-        row, forward, look = int(self.todo[place]), forwards[0], self.engine.card.preprocessing
+        row, forward, look = int(self.todo[place]), forwards[0], self.engine.card.look
         assert forward is not None
-        image = read_again(self.files[row], look.resize)
-        seen = [self.views(image, look, self.hashes[row], v) for v in range(self.views.count)]
+        x = self.examples.read(row, look.detail)
+        seen = [self.views(x, look, self.hashes[row], v) for v in range(self.views.count)]
         for start in range(0, len(seen), self.engine.batch_size):
-            pixels = np.stack(seen[start : start + self.engine.batch_size])
-            self._run(row, start, pixels, forward)
+            fed = look.batch(seen[start : start + self.engine.batch_size])
+            self._run(row, start, fed, forward)
         return row
 
-    def _run(self, row: int, start: int, pixels: NDArray[np.uint8], forward: Forward) -> None:
-        out = forward(pixels)
+    def _run(self, row: int, start: int, fed: Fed, forward: Forward) -> None:
+        out = forward(fed)
         if self.maps.dtype == np.float16 and not np.abs(out).max() < LARGEST:
             raise _TooLargeError
         self.maps[row, start : start + len(out)] = out.reshape(len(out), *self.maps.shape[2:])

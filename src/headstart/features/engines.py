@@ -24,7 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,23 +32,25 @@ from numpy.typing import NDArray
 from headstart.backbones import Card
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
+from headstart.modalities import Fed
 
 if TYPE_CHECKING:
     from headstart.backbones.cutting import Prefix
+    from headstart.backbones.network import Backbone
     from headstart.backbones.stages import Stages
-    from headstart.backbones.vision import VisionBackbone
 
-    Network = VisionBackbone | Prefix | Stages
+    Network = Backbone | Prefix | Stages
 
-Pixels = NDArray[np.uint8]  # (B, H, W, 3)
 Vectors = NDArray[np.float32]  # (B, dim)
-Forward = Callable[[Pixels], Vectors]
+Forward = Callable[[Fed], Vectors]
 FORMAT = "2"
 """Part of every key: raise it when anything here changes the numbers."""
 PARITY = 0.999
 """Least cosine to torch float32, on every sample, for an engine to be used."""
 WORTH = 1.2
 """A reduced precision must be this much faster than the fastest float32 engine to be chosen."""
+SAMPLES = 8
+"""Made-up examples on which engines are timed and compared."""
 CPU_ENGINES = ("openvino-float32", "openvino-bfloat16", "torch-float32", "torch-bfloat16")
 
 
@@ -82,13 +84,21 @@ class Engine(Protocol):
         """Return a forward pass for the calling thread alone."""
 
 
+@runtime_checkable
+class RunsItself(Protocol):
+    """A source that may be an engine already: a network so simple that no library runs it."""
+
+    def engine(self) -> Engine | None:
+        """Return the engine, or None where the network needs one made."""
+
+
 def space(engine: Engine) -> str:
     """Identify everything, but for the file, that an embedding depends on.
 
     float32 engines agree to rounding and share their features; reduced precisions do not.
     """
     numerics = "float32" if engine.name.endswith("float32") else engine.name
-    parts = [FORMAT, engine.card.weights_hash, repr(engine.card.preprocessing), numerics, "pooled"]
+    parts = [FORMAT, engine.card.weights_hash, repr(engine.card.look), numerics, "pooled"]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
 
 
@@ -112,9 +122,9 @@ class TorchEngine:
             self._torch.set_num_threads(1)  # of the calling thread's own parallel regions
         return self._forward
 
-    def _forward(self, pixels: Pixels) -> Vectors:
+    def _forward(self, fed: Fed) -> Vectors:
         torch = self._torch
-        batch = torch.from_numpy(np.array(pixels))
+        batch = torch.from_numpy(np.array(fed))
         if self._device.type == "cuda":
             batch = batch.pin_memory().to(self._device, non_blocking=True)
         with (
@@ -145,15 +155,14 @@ class OpenVINOEngine:
         self._compiled = _openvino().Core().compile_model(network, "CPU", settings)
         # The Python bindings set themselves up on the first pass, and threads that do so together
         # can wait for each other for ever: make the first pass here, in one thread.
-        side = card.preprocessing.size
-        self.replica()(np.zeros((1, side, side, 3), np.uint8))
+        self.replica()(card.look.drawn(1))
 
     def replica(self) -> Forward:
         """Return a request of its own for the calling thread."""
         request = self._compiled.create_infer_request()
 
-        def forward(pixels: Pixels) -> Vectors:
-            out: Vectors = request.infer([pixels])[0].copy()
+        def forward(fed: Fed) -> Vectors:
+            out: Vectors = request.infer([fed])[0].copy()
             return out
 
         return forward
@@ -187,6 +196,8 @@ class Kitchen:
             Insist on an engine (as a saved model does, to predict the same everywhere); where
             this machine lacks it, torch or OpenVINO in float32 is used, and said.
         """
+        if isinstance(ref, RunsItself) and (own := ref.engine()) is not None:
+            return own
         if device == "cuda":
             return batched_engine(ref.load(), device, name)
         bench = Bench(self, ref)
@@ -214,7 +225,7 @@ def batched_engine(backbone: Network, device: str, name: str | None = None) -> T
     reduced = TorchEngine(backbone, "bfloat16", device)
     if name is not None:
         return exact if name.endswith("float32") else reduced
-    samples = _samples(backbone.card.preprocessing.size)
+    samples = backbone.card.look.drawn(SAMPLES)
     agreement = cosine(reduced.replica()(samples), exact.replica()(samples))
     return reduced if agreement.min() >= PARITY else exact
 
@@ -275,7 +286,7 @@ class Bench:
 
     def time_engines(self) -> dict[str, float]:
         """Seconds per image, single-threaded, of every engine that passes the parity check."""
-        samples = _samples(self.backbone.card.preprocessing.size)
+        samples = self.backbone.card.look.drawn(SAMPLES)
         reference = _run(self.make("torch-float32").replica(), samples)[0]
         timed: dict[str, float] = {}
         for name in _engines_here():
@@ -288,15 +299,14 @@ class Bench:
         """Convert to OpenVINO's form, with the normalisation in the graph."""
         import torch
 
-        side = self.backbone.card.preprocessing.size
-        example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
+        example = torch.from_numpy(self.backbone.card.look.drawn(1))
         with torch.no_grad(), warnings.catch_warnings():
             # torch deprecates tracing; OpenVINO's converter still wants a traced module.
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", torch.jit._trace.TracerWarning)
             traced = torch.jit.freeze(torch.jit.trace(self.backbone, example, check_trace=False))
-        return _openvino().convert_model(traced, example_input=example, input=[1, side, side, 3])
+        return _openvino().convert_model(traced, example_input=example, input=list(example.shape))
 
 
 def _keep_network(network: Any, card: Card, folder: Path) -> None:
@@ -356,29 +366,19 @@ def _openvino() -> Any:
     return openvino
 
 
-def _samples(side: int, n: int = 8) -> Pixels:
-    """Smooth random pictures (n, side, side, 3): the statistics of photos, from a fixed seed."""
-    from PIL import Image
-
-    rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 256, (n, 12, 12, 3), dtype=np.uint8)
-    smooth = [Image.fromarray(c).resize((side, side), Image.Resampling.BICUBIC) for c in coarse]
-    return np.stack([np.asarray(image) for image in smooth])
-
-
-def _run(forward: Forward, pixels: Pixels) -> tuple[Vectors, float]:
-    """Run image by image; return vectors and the median seconds of an image."""
-    forward(pixels[:1])
+def _run(forward: Forward, fed: Fed) -> tuple[Vectors, float]:
+    """Run one by one; return vectors and the median seconds of one."""
+    forward(fed[:1])
     vectors, seconds = [], []
-    for i in range(len(pixels)):
+    for i in range(len(fed)):
         start = time.perf_counter()
-        vectors.append(forward(pixels[i : i + 1]))
+        vectors.append(forward(fed[i : i + 1]))
         seconds.append(time.perf_counter() - start)
     return np.concatenate(vectors), float(np.median(seconds))
 
 
 def _card_mark(card: Card) -> str:
-    return f"{card.weights_hash}|{card.preprocessing!r}|{card.architecture}"
+    return f"{card.weights_hash}|{card.look!r}|{card.architecture}"
 
 
 def _machine() -> str:

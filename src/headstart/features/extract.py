@@ -1,7 +1,7 @@
-"""Files in, vectors out: reading, decoding and the forward pass overlapped, each file read once.
+"""Bytes in, vectors out: reading, decoding and the forward pass overlapped, each example read once.
 
 Independent workers (threads: every heavy step releases Python's lock, so they behave the same on
-Linux, macOS and Windows) take the next file, look its hash up in the cache, and decode and embed
+Linux, macOS and Windows) take the next example, look its hash up in the cache, and decode and embed
 what is missing. The main thread alone writes to the cache, in small transactions, so whatever was
 finished before an interruption is there for the next run.
 """
@@ -13,40 +13,37 @@ import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.items import Examples
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Engine, Forward, space
 from headstart.features.store import FeatureStore
 from headstart.features.threads import parallel
-from headstart.modalities import UnreadableError
-from headstart.modalities.image.digest import THUMB, THUMB_FROM, THUMB_KEY, pack, thumb, unpack
-from headstart.modalities.image.read import ImageModality, Picture, reduction
+from headstart.modalities import Fed, UnreadableError
 
 FLUSH_ITEMS, FLUSH_SECONDS = 64, 2.0
 
 
 @dataclass(frozen=True)
 class Features:
-    """What is known of each file after reading; rows follow the files given.
+    """What is known of each example after reading; rows follow the examples given.
 
     Attributes
     ----------
     vectors : list of ndarray of shape (n, dim), float32
-        One per engine; rows of unreadable files are zero.
-    thumbs : ndarray of shape (n, 64, 64, 3), uint8
-        The whole image squeezed into a square.
-    sizes : ndarray of shape (n, 2), int
-        Width and height in the file, pixels, upright.
+        One per engine; rows of unreadable examples are zero.
+    digests : list
+        As the modality makes them; None where an example could not be read.
     hashes : list of str
-        SHA-256 of each file's bytes ("" where it could not be read).
+        SHA-256 of each example's bytes ("" where it could not be read).
     unreadable : dict of int to str
         Row -> reason.
     forward_examples : int
-        Forward passes done (images times engines); what the cache served is not counted.
+        Forward passes done (examples times engines); what the cache served is not counted.
     cache_hits : int
         Embeddings the cache served.
     seconds : float
@@ -56,8 +53,7 @@ class Features:
     """
 
     vectors: list[NDArray[np.float32]]
-    thumbs: NDArray[np.uint8]
-    sizes: NDArray[np.int64]
+    digests: list[Any]
     hashes: list[str]
     unreadable: dict[int, str]
     forward_examples: int
@@ -69,8 +65,7 @@ class Features:
         """Return the chosen rows, in order (counts and times stay those of the pass)."""
         return Features(
             [x[rows] for x in self.vectors],
-            self.thumbs[rows],
-            self.sizes[rows],
+            [self.digests[i] for i in rows],
             [self.hashes[i] for i in rows],
             {new: self.unreadable[old] for new, old in enumerate(rows) if old in self.unreadable},
             self.forward_examples,
@@ -82,43 +77,41 @@ class Features:
 
 @dataclass
 class _Read:
-    """One file on its way: what a worker found, and what is still to embed or to store."""
+    """One example on its way: what a worker found, and what is still to embed or to store."""
 
     row: int
     sha: str = ""
-    size: tuple[int, int] = (0, 0)
-    thumb: NDArray[np.uint8] | None = None
+    digest: Any = None
     vectors: list[NDArray[np.float32] | None] | None = None
-    pixels: list[NDArray[np.uint8] | None] | None = None
+    fed: list[Fed | None] | None = None
     fresh: int = 0
     reason: str = ""
-    new_thumb: bool = False
+    new_digest: bool = False
 
 
 def extract(
-    files: Sequence[Path],
+    examples: Examples,
     engines: Sequence[Engine],
     store: FeatureStore,
     *,
     workers: int,
     on_event: OnEvent = ignore,
 ) -> Features:
-    """Embed every file with every engine, from the cache where possible.
+    """Embed every example with every engine, from the cache where possible.
 
     Parameters
     ----------
-    files : sequence of Path
+    examples : Examples
     engines : sequence of Engine
-        Each image is decoded once for all of them. May be empty: then files are only checked.
+        Each example is decoded once for all of them. May be empty: then they are only read.
     store : FeatureStore
     workers : int
         Threads; one core each.
     """
     start = time.perf_counter()
-    n = len(files)
+    n, modality = len(examples), examples.modality
     vectors = [np.zeros((n, e.card.dim), np.float32) for e in engines]
-    thumbs = np.zeros((n, THUMB, THUMB, 3), np.uint8)
-    sizes = np.zeros((n, 2), np.int64)
+    digests: list[Any] = [None] * n
     hashes, unreadable = [""] * n, {}
     forwards = 0
     spaces = [space(e) for e in engines]
@@ -126,19 +119,20 @@ def extract(
     flushed = time.monotonic()
 
     def stage(done: int) -> Event:
-        return Event("reading and embedding", done, n, "images")
+        return Event("reading and embedding", done, n, modality.unit.many)
 
     on_event(stage(0))
-    reader = _Reader(files, engines, spaces, store)
-    for done, item in enumerate(_batched(parallel(reader, n, workers), engines), 1):
+    reader = _Reader(examples, engines, spaces, store)
+    for done, item in enumerate(_batched(parallel(reader, n, workers, modality.quiet), engines), 1):
         hashes[item.row] = item.sha
         if item.reason:
             unreadable[item.row] = item.reason
         else:
-            assert item.vectors is not None and item.thumb is not None
-            thumbs[item.row], sizes[item.row] = item.thumb, item.size
-            if item.new_thumb:
-                pending.append((f"{item.sha}:{THUMB_KEY}", pack(item.size, item.thumb)))
+            assert item.vectors is not None and item.digest is not None
+            digests[item.row] = item.digest
+            if item.new_digest:
+                key = f"{item.sha}:{modality.digest_key}"
+                pending.append((key, modality.pack(item.digest)))
             for k, vector in enumerate(item.vectors):
                 assert vector is not None
                 vectors[k][item.row] = vector
@@ -153,8 +147,7 @@ def extract(
     hits = (n - len(unreadable)) * len(engines) - forwards
     return Features(
         vectors,
-        thumbs,
-        sizes,
+        digests,
         hashes,
         unreadable,
         forwards,
@@ -166,9 +159,9 @@ def extract(
 
 @dataclass
 class _Reader:
-    """The work of one worker on one file."""
+    """The work of one worker on one example."""
 
-    files: Sequence[Path]
+    examples: Examples
     engines: Sequence[Engine]
     spaces: Sequence[str]
     store: FeatureStore
@@ -180,10 +173,10 @@ class _Reader:
     def __call__(self, row: int, forwards: list[Forward | None]) -> _Read:
         item = _Read(row)
         try:
-            data = self.files[row].read_bytes()
+            data = self.examples.items.data(row)
             item.sha = hashlib.sha256(data).hexdigest()
             self._recall(item)
-            if item.thumb is None or any(v is None for v in item.vectors or ()):
+            if item.digest is None or any(v is None for v in item.vectors or ()):
                 self._compute(item, data, forwards)
         except UnreadableError as cause:
             item.reason = str(cause)
@@ -192,38 +185,38 @@ class _Reader:
         return item
 
     def _recall(self, item: _Read) -> None:
-        known = self.store.get(f"{item.sha}:{THUMB_KEY}")
+        modality = self.examples.modality
+        known = self.store.get(f"{item.sha}:{modality.digest_key}")
         if known is not None:
-            item.size, item.thumb = unpack(known)
+            item.digest = modality.unpack(known)
         values = [self.store.get(f"{item.sha}:{s}") for s in self.spaces]
         item.vectors = [None if v is None else np.frombuffer(v, np.float32) for v in values]
 
     def _compute(self, item: _Read, data: bytes, forwards: list[Forward | None]) -> None:
         assert item.vectors is not None
-        decoded: dict[int, Picture] = {}
+        modality, decoded = self.examples.modality, dict[int, Any]()
 
-        def read(short_side: int) -> Picture:
-            """Decode as for this size alone: what else is computed must not change a pixel."""
-            scale = reduction(data, short_side)
-            if scale not in decoded:
-                decoded[scale] = ImageModality().read(data, short_side=short_side)
-            return decoded[scale]
+        def read(detail: int) -> Any:
+            """Read as for this detail alone: what else is computed must not change a number."""
+            level = modality.level(data, detail)
+            if level not in decoded:
+                decoded[level] = modality.read(data, detail)
+            return decoded[level]
 
-        if item.thumb is None:
-            picture = read(THUMB_FROM)
-            item.size, item.thumb, item.new_thumb = picture.size, thumb(picture), True
-        item.pixels = [None] * len(self.engines)
+        if item.digest is None:
+            item.digest, item.new_digest = modality.digest(read(modality.digest_detail)), True
+        item.fed = [None] * len(self.engines)
         for k, engine in enumerate(self.engines):
             if item.vectors[k] is not None:
                 continue
             item.fresh |= 1 << k
-            look = engine.card.preprocessing
-            pixels = look(read(look.resize).image)
+            look = engine.card.look
+            fed = look(read(look.detail))
             forward = forwards[k]
             if forward is None:
-                item.pixels[k] = pixels
+                item.fed[k] = fed
             else:
-                item.vectors[k] = forward(pixels[None])[0]
+                item.vectors[k] = forward(look.batch([fed]))[0]
 
 
 def _batched(items: Iterator[_Read], engines: Sequence[Engine]) -> Iterator[_Read]:
@@ -236,13 +229,13 @@ def _batched(items: Iterator[_Read], engines: Sequence[Engine]) -> Iterator[_Rea
     forwards = {k: engines[k].replica() for k in large}
     while waiting := list(itertools.islice(items, size)):
         for k in large:
-            todo = [i for i in waiting if i.pixels is not None and i.pixels[k] is not None]
+            todo = [(i, i.fed[k]) for i in waiting if i.fed is not None and i.fed[k] is not None]
             if not todo:
                 continue
-            pixels = np.stack([i.pixels[k] for i in todo if i.pixels is not None])  # type: ignore[misc]
+            fed = engines[k].card.look.batch([one for _, one in todo if one is not None])
             # Padding keeps the shape, hence the kernel, hence the numbers, the same for all.
-            padded = np.concatenate([pixels, np.repeat(pixels[:1], size - len(todo), axis=0)])
-            for item, vector in zip(todo, forwards[k](padded), strict=False):
+            padded = np.concatenate([fed, np.repeat(fed[:1], size - len(todo), axis=0)])
+            for (item, _), vector in zip(todo, forwards[k](padded), strict=False):
                 assert item.vectors is not None
                 item.vectors[k] = vector
         yield from waiting

@@ -4,38 +4,35 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from headstart.data.items import Examples
 from headstart.features.engines import Engine, Forward
 from headstart.features.threads import parallel
-from headstart.modalities.image.read import read_again
+from headstart.modalities import Fed
 
 SECONDS = 1.0
 """What a measurement may take once everything is warm; more would not change an order."""
 
 
-def seconds_per_1000(
-    engine: Engine, files: Sequence[Path] | None = None, workers: int = 1
-) -> float:
-    """Measure the wall time to read, decode and embed 1,000 images, once all is warm.
+def seconds_per_1000(engine: Engine, examples: Examples | None = None, workers: int = 1) -> float:
+    """Measure the wall time to read, decode and embed 1,000 examples, once all is warm.
 
     The work is that of an embedding pass, on as many threads, overlapped in the same way; nothing
-    is cached or stored. It takes about a second (plus an image or batch for each worker, which
+    is cached or stored. It takes about a second (plus an example or batch for each worker, which
     warms up); on a busy machine the result is as slow as the machine then is.
 
     Parameters
     ----------
     engine : Engine
-    files : sequence of Path, optional
-        Readable images, gone through again and again. None (or empty): drawn pixels at the
-        network's own size, so that nothing is read or decoded.
+    examples : Examples, optional
+        Readable, gone through again and again. None (or empty): a made-up one, so that nothing is
+        read or decoded.
     workers : int, default=1
         Threads; one core each.
 
@@ -47,14 +44,12 @@ def seconds_per_1000(
     Raises
     ------
     DataError
-        A file that cannot be read.
+        An example that cannot be read.
     """
-    side = engine.card.preprocessing.size
-    drawn = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
-    work = _Work(engine, files or (), drawn)
+    work = _Work(engine, examples, engine.card.look.drawn(1))
     warm = max(2 * workers, engine.batch_size)
     done, start, seconds = 0, 0.0, 0.0
-    items = cast("Generator[NDArray[np.uint8]]", parallel(work, 10**9, workers))
+    items = cast("Generator[Fed]", parallel(work, 10**9, workers, work.quiet))
     with closing(items):  # stops the threads
         for count in _embedded(items, engine):
             now = time.perf_counter()
@@ -70,31 +65,35 @@ def seconds_per_1000(
 
 @dataclass
 class _Work:
-    """Read, decode and embed one image; engines that take batches embed in the main thread."""
+    """Read, decode and embed one example; engines that take batches embed in the main thread."""
 
     engine: Engine
-    files: Sequence[Path]
-    drawn: NDArray[np.uint8]  # (size, size, 3)
+    examples: Examples | None
+    drawn: Fed  # a batch of one
 
     def replicas(self) -> list[Forward | None]:
         """Return the forward pass of the calling thread."""
         return [self.engine.replica() if self.engine.batch_size == 1 else None]
 
-    def __call__(self, row: int, forwards: list[Forward | None]) -> NDArray[np.uint8]:
-        pixels = self._pixels(row)[None]
+    def quiet(self) -> AbstractContextManager[None]:
+        """Silence remarks of what reads."""
+        return self.examples.modality.quiet() if self.examples else nullcontext()
+
+    def __call__(self, row: int, forwards: list[Forward | None]) -> Fed:
+        fed = self._fed(row)
         if forwards[0] is not None:
-            forwards[0](pixels)
-        return pixels
+            forwards[0](fed)
+        return fed
 
-    def _pixels(self, row: int) -> NDArray[np.uint8]:
-        if not self.files:
+    def _fed(self, row: int) -> Fed:
+        if not self.examples:
             return self.drawn
-        look = self.engine.card.preprocessing
-        return look(read_again(self.files[row % len(self.files)], look.resize))
+        look = self.engine.card.look
+        return look.batch([look(self.examples.read(row % len(self.examples), look.detail))])
 
 
-def _embedded(items: Iterator[NDArray[np.uint8]], engine: Engine) -> Iterator[int]:
-    """Yield the number of images each time some are embedded."""
+def _embedded(items: Iterator[Fed], engine: Engine) -> Iterator[int]:
+    """Yield the number of examples each time some are embedded."""
     if engine.batch_size == 1:
         yield from (1 for _ in items)
         return

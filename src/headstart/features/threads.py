@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeVar
 
 from headstart.features.engines import Forward
-from headstart.modalities.image.read import quiet
 
 Item = TypeVar("Item", covariant=True)
 
@@ -24,11 +24,17 @@ class Work(Protocol[Item]):
         """Do one piece of work."""
 
 
-def parallel(work: Work[Item], n: int, workers: int) -> Iterator[Item]:
+def parallel(
+    work: Work[Item],
+    n: int,
+    workers: int,
+    quiet: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Iterator[Item]:
     """Run ``work`` over 0..n-1 in threads; yield results as they come, in any order.
 
     At most a few results wait at a time, so memory does not grow with ``n``. An error in a worker,
-    or Ctrl-C in the caller, stops all workers before it travels on.
+    or Ctrl-C in the caller, stops all workers before it travels on. ``quiet`` makes a context for
+    the calling thread, around all of it: filters of warnings belong to the whole process.
     """
     rows = itertools.count()
     results: queue.Queue[Any] = queue.Queue(maxsize=8 * workers)

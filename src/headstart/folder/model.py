@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from headstart._version import __version__
-from headstart.backbones import Card, Ref
+from headstart.backbones import Card, Ref, is_packaged
 from headstart.backbones.saved import SavedBackbone
 from headstart.errors import ArtifactError, BackboneError
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.heads import HEADS, arrays_of
 
 if TYPE_CHECKING:
+    from headstart.backbones.network import Backbone
     from headstart.backbones.stages import StagesRef
-    from headstart.backbones.vision import VisionBackbone
 
 
 SCHEMA = 1
@@ -66,7 +66,7 @@ def save_model(
     card: Card,
     ref: Ref,
     engine: str,
-    trained: VisionBackbone | None = None,
+    trained: Backbone | None = None,
     base: Card | None = None,
 ) -> None:
     """Write a model folder.
@@ -75,14 +75,14 @@ def save_model(
     ----------
     folder : Path
         Made; the caller renames it into place when everything beside it is written.
-    trained : VisionBackbone, optional
+    trained : Backbone, optional
         A backbone whose weights are the model's own; without it they are those of ``ref``.
     base : Card, optional
         Of the backbone itself, where the head works on all its layers and ``card`` is of those.
     """
     folder.mkdir(parents=True)
     save_file(_tensors(model), folder / HEAD_FILE)
-    by_package = ref.prefix == "embedded" and trained is None
+    by_package = is_packaged(ref) and trained is None
     if not by_package:
         SavedBackbone.save(trained or ref.load(), folder / BACKBONE_FILE)
     described: dict[str, Any] = {
@@ -93,7 +93,7 @@ def save_model(
         "modality": card.modality,
         "engine": engine,
         "backbone": card.to_json(),
-        "weights": {"provider": ref.prefix, "name": ref.name, "size": ref.size}
+        "weights": {"provider": ref.prefix, "name": ref.name, **dict(ref.asked)}
         if by_package
         else BACKBONE_FILE,
         "layers": base.to_json() if base else None,
@@ -155,7 +155,7 @@ def _describe(folder: Path, described: dict[str, Any]) -> None:
 
 def refuse_unsavable(ref: Ref, card: Card) -> None:
     """Raise ``BackboneError`` for a network that could be trained on but not rebuilt later."""
-    if ref.prefix != "embedded" and card.architecture.partition(":")[0] not in REBUILT:
+    if not is_packaged(ref) and card.architecture.partition(":")[0] not in REBUILT:
         raise BackboneError(
             f"{card.name} is of architecture {card.architecture!r}, which a saved model could not "
             "rebuild.",
@@ -194,7 +194,8 @@ def load_model(folder: Path) -> SavedModel:
     base = Card.from_json(layers) if layers else card
     backbone: Ref | SavedBackbone
     if isinstance(weights, dict):
-        backbone = Ref(weights["provider"], weights["name"], size=weights.get("size"))
+        asked = {k: v for k, v in weights.items() if k not in ("provider", "name")}
+        backbone = Ref(weights["provider"], weights["name"]).at(**asked)
     else:
         backbone = SavedBackbone(folder / BACKBONE_FILE, base)
     if layers:

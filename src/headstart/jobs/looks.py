@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from headstart.errors import HeadstartError
 from headstart.features.engines import Kitchen
 from headstart.judge.estimate import Judgement
 from headstart.judge.explain import choose, explain, integrity
-from headstart.judge.maps import mapper, mapper_of
+from headstart.judge.maps import Mapper, embedder, mapper, mapper_of
 from headstart.machine import cache_folder, worker_count
 from headstart.methods.kept import Kept
-from headstart.modalities.image.show import overlay
 from headstart.prepare.source import Prepared
 from headstart.transfer import FittedModel
 
@@ -34,24 +30,27 @@ def explanations(
     """
     if kept is not None and kept.engine is not None:
         return [], None
+    if prepared.dataset.modality.show is None:
+        return [], None
+    network: Mapper | None
     if kept is not None and kept.backbone is not None:
         network = mapper_of(kept.backbone)
     else:
         network = mapper(prepared.ref, prepared.engine, Kitchen(cache_folder(), worker_count()))
-    if network is None:
-        return [], None
+    asked = network or embedder(prepared.engine, worker_count())
     dataset, y = prepared.dataset, prepared.labels.y[judgement.rows]
     picks = choose(judgement.proba, y)
     rows = [int(judgement.rows[i]) for i, _ in picks]
     said = judgement.proba.argmax(axis=1)
     try:
         found = explain(
-            dataset.files, rows, model, network, targets=[int(said[i]) for i, _ in picks]
+            dataset.examples, rows, model, asked, targets=[int(said[i]) for i, _ in picks]
         )
-        tested = integrity(found, model, network, prepared.labels.seed)
+        tested = integrity(found, model, asked, dataset.modality, prepared.labels.seed)
     except HeadstartError:  # a file that went away meanwhile: no reason to lose the run
         return [], None
-    place = dict(zip(rows, picks, strict=True))
+    place, show = dict(zip(rows, picks, strict=True)), dataset.modality.show
+    assert show is not None
     shown = []
     for e in found:
         i, kind = place[e.row]
@@ -62,8 +61,7 @@ def explanations(
                 "predicted": dataset.classes[said[i]],
                 "confidence": float(judgement.proba[i].max()),
                 "kind": kind,
-                "image": Image.fromarray(np.asarray(e.image)),
-                "map": overlay(e.image, e.map),
+                **show.marked(e.seen, e.weight),
             }
         )
     return shown, tested

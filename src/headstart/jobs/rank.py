@@ -18,8 +18,8 @@ from headstart.judge.crossval import Outcome
 from headstart.judge.estimate import Plan, plan
 from headstart.machine import worker_count
 from headstart.methods.kept import Kept
-from headstart.prepare.config import Config, backbones_of, configure
-from headstart.prepare.source import Prepared, prepare
+from headstart.prepare.config import Config, configure
+from headstart.prepare.source import Prepared, backbones_for, prepare
 
 
 def rank(
@@ -100,7 +100,9 @@ def pick_backbone(config: Config, on_event: OnEvent = ignore) -> Picked:
     known = entrants(prepared, on_event)
     ranking = _ranked(known, prepared, on_event)
     place = [entrant.name for entrant in known].index(ranking.recommended)
-    name = list(backbones_of(config))[place]  # as it was typed: a card does not know its folder
+    name = list(backbones_for(config, prepared.dataset))[
+        place
+    ]  # as it was typed: a card does not know its folder
     return Picked(replace(config, backbone=name), known, ranking)
 
 
@@ -109,13 +111,13 @@ def entrants(prepared: Prepared, on_event: OnEvent = ignore) -> list[Entrant]:
 
     Training rows only: a test set has no say in the choice of a backbone.
     """
-    files = prepared.dataset.files
+    examples = prepared.dataset.examples
     found: list[Entrant] = []
     for engine, X in zip(prepared.engines, prepared.features.vectors, strict=True):
         on_event(Event("timing the backbones", len(found), len(prepared.engines), "networks"))
         card = engine.card
-        seconds = seconds_per_1000(engine, files, worker_count())
-        size = card.preprocessing.size
+        seconds = seconds_per_1000(engine, examples, worker_count())
+        size = card.look.to_json().get("size")
         megabytes = 4 * card.parameters / 1e6  # float32
         found.append(
             Entrant(

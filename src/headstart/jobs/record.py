@@ -54,7 +54,7 @@ def metrics(
     return {
         "schema": SCHEMA,
         "task": "classification",
-        "modality": dataset.modality,
+        "modality": dataset.modality.name,
         "classes": list(dataset.classes),
         "method": kept.model.method if kept and kept.model else "probe",
         "backbone": kept.backbone.card.name if kept and kept.backbone else card.name,

@@ -21,7 +21,7 @@ from headstart.jobs.rank import Picked, pick_backbone
 from headstart.jobs.record import identity, write_run
 from headstart.judge.estimate import plan
 from headstart.methods.probe import fit
-from headstart.prepare.config import LAYERS, Config, backbones_of, configure, trains_networks
+from headstart.prepare.config import LAYERS, Config, configure, several, trains_networks
 from headstart.prepare.source import prepare
 from headstart.report import render
 from headstart.run import Run
@@ -114,7 +114,7 @@ def train(
 
 def choose_backbone(config: Config, on_event: OnEvent) -> tuple[Config, Picked | None]:
     """Settle which backbone a run uses: by measurement, where several are named."""
-    if len(backbones_of(config)) < 2:
+    if not several(config):
         return config, None
     if config.method in FROM_SCRATCH:
         raise ConfigError(

@@ -1,44 +1,49 @@
-"""Where a network looked: heat maps of held-out images, and a test of whether they tell the truth.
+"""What an answer goes by: parts of held-out examples weighed, and a test of whether that is true.
 
 Where an embedding is the spatial mean of a network's last maps, a class's score can be shared out
 over the picture exactly: class activation mapping (Zhou et al. 2016), with the slope of the head
 as weights, so that every head has one. It runs through the engine and needs no torch. Any other
 network gets Grad-CAM (Selvaraju et al. 2017), which weighs maps by gradients and does need torch;
-one without maps gets none.
+one without maps gets none. Examples of few parts (words, columns) are explained by leaving out one
+after the other, whatever the network (occlusion, Zeiler & Fergus 2014).
 
 References
 ----------
 Zhou et al. (2016), "Learning deep features for discriminative localization", CVPR,
 arXiv:1512.04150, eq. 2. Selvaraju et al. (2017), "Grad-CAM", ICCV, arXiv:1610.02391, eq. 1 and 2.
+Zeiler & Fergus (2014), "Visualizing and understanding convolutional networks", ECCV,
+arXiv:1311.2901, section 4.2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.stats import wilcoxon
 
-from headstart.features.engines import Pixels
-from headstart.judge.maps import Map, Mapper, Slope
-from headstart.modalities.image.read import read_again
+from headstart.data.items import Examples
+from headstart.judge.maps import Embedder, Mapper, Slope
+from headstart.modalities import Modality, Parts
 from headstart.transfer import FittedModel
 from headstart.transfer.logistic import softmax
 
+Floats = NDArray[np.float32]
 Kind = Literal["wrong", "unsure"]
 SHOWN = 12
-"""Images explained in a report: what one looks through."""
+"""Examples explained in a report: what one looks through."""
 COVERED = 0.2
-"""Share of a picture's area that is covered to see whether a map marks what counts."""
+"""Share of the parts that is covered to see whether the weights mark what counts."""
 DRAWS = 4
-"""Regions elsewhere that are covered for comparison, an image."""
+"""Regions elsewhere that are covered for comparison, an example."""
 TRIES = 32
 """Shifts from which those with the least overlap are taken."""
+MOST_PARTS = 512
+"""Parts up to which each is left out by itself: every one takes a pass of the network."""
 NOTE = (
     "The maps are of the model that is saved. It was trained on these images too; the answers "
     "beside them were given by models that had not seen them."
@@ -47,66 +52,67 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where a network looked in one image.
+    """What spoke for a class in one example.
 
     Attributes
     ----------
     row : int
-        Which image: one of the ``rows`` asked for.
+        Which example: one of the ``rows`` asked for.
     target : int
         The class whose evidence is shown.
     confidence : float, 0 to 1
         The saved model's belief in that class.
-    map : ndarray of shape (side, side), float32, 0 to 1
-        1 where the evidence for the class against all others is strongest; aligned with ``image``.
-        Evidence against the class is 0.
-    image : ndarray of shape (side, side, 3), uint8
-        What the network saw: the central square.
+    weight : ndarray of float32, 0 to 1, in the shape of the parts
+        1 where the evidence for the class against all others is strongest; evidence against it
+        is 0.
+    seen : object
+        The example taken apart (``Parts.of``); of an image, what the network saw of it.
     exact : bool
-        Whether the map shares the score out exactly (class activation mapping), or by gradients
-        (Grad-CAM).
+        Whether the weights share the score out exactly (class activation mapping).
     """
 
     row: int
     target: int
     confidence: float
-    map: Map
-    image: Pixels
+    weight: Floats
+    seen: Any
     exact: bool
 
 
 def explain(
-    files: Sequence[Path],
+    examples: Examples,
     rows: Sequence[int],
     model: FittedModel,
-    network: Mapper,
+    network: Mapper | Embedder,
     *,
     targets: Sequence[int] | None = None,
 ) -> list[Explanation]:
-    """Show where in each image the evidence for a class lies.
+    """Show where in each example the evidence for a class lies.
 
     Parameters
     ----------
-    files : sequence of Path
+    examples : Examples
+        Of a modality that says how to take one apart.
     rows : sequence of int
         Which of them.
     model : FittedModel
         The head that is saved (see ``NOTE``).
-    network : Mapper
-        What it stands on.
+    network : Mapper or Embedder
+        What it stands on: with maps to share the score out by, or without.
     targets : sequence of int or None
         The class to explain, a row; default: the model's own answer.
 
     Returns
     -------
     list of Explanation
-        In the order of ``rows``. Left out are images in which nothing speaks for the class: where
-        all nearest neighbours are of one class, for example, no small change moves the score.
+        In the order of ``rows``. Left out are examples in which nothing speaks for the class: where
+        all nearest neighbours are of one class, for example, no small change moves the score. None
+        for a network without maps where there are more than ``MOST_PARTS`` parts.
 
     Raises
     ------
     DataError
-        A file that can no longer be read.
+        An example that can no longer be read.
 
     Notes
     -----
@@ -114,25 +120,58 @@ def explain(
     the map is ``max(0, sum_k w_k A_k)``, from its least to its greatest value. The log-odds weigh
     the other classes by their probability, so the map shows what speaks for the class and against
     those it is confused with: ``s_c - sum_j q_j s_j``, for slopes ``s`` of the logits and ``q``
-    their softmax without ``c``.
+    their softmax without ``c``. Without maps, the weight of a part is by how much the log-odds fall
+    when it alone is left out.
     """
-    look = network.card.preprocessing
-    images = [look(read_again(files[row], look.resize)) for row in rows]
-    if not images:
+    parts, look = examples.modality.parts, network.card.look
+    if parts is None or not len(rows):
         return []
-    pixels = np.stack(images)
+    seen = [parts.of(examples.read(row, look.detail), look) for row in rows]
+    if not isinstance(network, Mapper) and max(_count(parts, s) for s in seen) > MOST_PARTS:
+        return []
+    fed = look.batch([parts.without(s, _nothing(parts, s)) for s in seen])
     if targets is None:
-        targets = model.predict_proba(network.embed(pixels)).argmax(axis=1).tolist()
-    slopes = [_log_odds_slope(model, int(c)) for c in targets]
-    embeddings, raw = network.look(pixels, slopes)
-    beliefs = model.predict_proba(embeddings)
+        targets = model.predict_proba(network.embed(fed)).argmax(axis=1).tolist()
+    if isinstance(network, Mapper):
+        slopes = [_log_odds_slope(model, int(c)) for c in targets]
+        embeddings, raw = network.look(fed, slopes)
+        beliefs = model.predict_proba(embeddings)
+        exact = network.exact
+    else:
+        beliefs = model.predict_proba(network.embed(fed))
+        raw = [
+            _by_leaving_out(parts, s, model, network, int(c))
+            for s, c in zip(seen, targets, strict=True)
+        ]
+        exact = False
     found = []
     for k, (row, target) in enumerate(zip(rows, targets, strict=True)):
-        heat = _scaled(raw[k], look.size)
-        if heat is not None:
+        weight = _scaled(raw[k], partial(parts.spread, seen=seen[k]))
+        if weight is not None:
             belief = float(beliefs[k, target])
-            found.append(Explanation(int(row), int(target), belief, heat, pixels[k], network.exact))
+            found.append(Explanation(int(row), int(target), belief, weight, seen[k], exact))
     return found
+
+
+def _by_leaving_out(
+    parts: Parts[Any, Any], seen: Any, model: FittedModel, network: Embedder, target: int
+) -> Floats:
+    """Measure by how much the log-odds of a class fall without each part: in their shape."""
+    shape = parts.shape(seen)
+    each = np.eye(int(np.prod(shape)), dtype=bool).reshape(-1, *shape)
+    gone = [_nothing(parts, seen), *each]
+    fed = network.card.look.batch([parts.without(seen, g) for g in gone])
+    p = model.predict_proba(network.embed(fed))[:, target].clip(1e-9, 1 - 1e-9)
+    odds = np.log(p / (1 - p))
+    return np.asarray((odds[0] - odds[1:]).reshape(shape), np.float32)
+
+
+def _nothing(parts: Parts[Any, Any], seen: Any) -> NDArray[np.bool_]:
+    return np.zeros(parts.shape(seen), bool)
+
+
+def _count(parts: Parts[Any, Any], seen: Any) -> int:
+    return int(np.prod(parts.shape(seen)))
 
 
 def choose(
@@ -162,28 +201,33 @@ def choose(
 
 
 def integrity(
-    explanations: Sequence[Explanation], model: FittedModel, network: Mapper, seed: int = 0
+    explanations: Sequence[Explanation],
+    model: FittedModel,
+    network: Embedder,
+    modality: Modality[Any, Any],
+    seed: int = 0,
 ) -> dict[str, Any] | None:
-    """Test whether maps mark what counts: cover it, and as much elsewhere, and compare.
+    """Test whether weights mark what counts: cover it, and as much elsewhere, and compare.
 
-    The marked fifth of each picture is painted over with the picture's mean colour; so is, several
-    times, the same shape moved to where it overlaps least with the marked part. What counts is the
-    saved model's belief in the class that is explained.
+    The marked fifth of the parts of each example is left out (of an image: painted over with its
+    mean colour); so is, several times, the same shape moved to where it overlaps least with the
+    marked part. What counts is the saved model's belief in the class that is explained.
 
     Returns
     -------
     dict or None
         ``images``, ``covered_drop`` and ``elsewhere_drop`` (means, in shares of 1), ``p`` (Wilcoxon
-        signed-rank over images, one-sided) and a ``sentence``; None without explanations.
+        signed-rank over examples, one-sided) and a ``sentence``; None without explanations.
     """
-    if not explanations:
+    parts = modality.parts
+    if not explanations or parts is None:
         return None
     rng = np.random.default_rng([seed, 17])
-    covered = [e.image[None] for e in explanations]
+    covered = [parts.without(e.seen, _nothing(parts, e.seen)) for e in explanations]
     for e in explanations:
-        covered.append(_cover(e.image, _masks(e.map, rng)))
+        covered += [parts.without(e.seen, mask) for mask in _masks(e.weight, rng)]
     n, owner = len(explanations), np.repeat(np.arange(len(explanations)), DRAWS + 1)
-    beliefs = model.predict_proba(network.embed(np.concatenate(covered)))
+    beliefs = model.predict_proba(network.embed(network.card.look.batch(covered)))
     targets = np.array([e.target for e in explanations])
     before = beliefs[np.arange(n), targets]
     after = beliefs[n + np.arange(len(owner)), targets[owner]].reshape(n, DRAWS + 1)
@@ -194,7 +238,9 @@ def integrity(
         "covered_drop": round(float(marked.mean()), 4),
         "elsewhere_drop": round(float(elsewhere.mean()), 4),
         "p": p,
-        "sentence": _sentence(n, float(marked.mean()), float(elsewhere.mean()), p),
+        "sentence": _sentence(
+            modality.unit.count(n), float(marked.mean()), float(elsewhere.mean()), p
+        ),
     }
 
 
@@ -218,32 +264,27 @@ def _log_odds_slope(model: FittedModel, target: int) -> Slope:
     return slope
 
 
-def _scaled(raw: Map, side: int) -> Map | None:
-    """Keep what speaks for the class, enlarge it, and scale it to 0..1; None if nothing does."""
+def _scaled(raw: Floats, spread: Callable[[Floats], Floats]) -> Floats | None:
+    """Keep what speaks for the class, laid over the parts, 0 to 1; None if nothing does."""
     positive = np.maximum(raw, 0)
     positive = positive - positive.min()
     if not positive.max() > 0:
         return None
-    small = Image.fromarray((positive / positive.max()).astype(np.float32))
-    heat = np.asarray(small.resize((side, side), Image.Resampling.BICUBIC)).clip(0)
-    return np.asarray(heat / heat.max(), np.float32)
+    weight = spread((positive / positive.max()).astype(np.float32))
+    return np.asarray(weight / weight.max(), np.float32)
 
 
-def _masks(heat: Map, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return the marked part and the same shape ``DRAWS`` times elsewhere: (1+D, h, w)."""
-    marked: NDArray[np.bool_] = np.zeros(heat.size, bool)
-    marked[np.argsort(-heat, axis=None, kind="stable")[: round(COVERED * heat.size)]] = True
-    marked = marked.reshape(heat.shape)
-    moves = rng.integers(0, heat.shape[0], (TRIES, 2))
-    moved = np.stack([np.roll(marked, move, axis=(0, 1)) for move in moves])
-    overlap = (moved & marked).sum(axis=(1, 2))
+def _masks(weight: Floats, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Return the marked parts and the same shape ``DRAWS`` times elsewhere: (1+D, *shape)."""
+    marked: NDArray[np.bool_] = np.zeros(weight.size, bool)
+    most = max(1, round(COVERED * weight.size))
+    marked[np.argsort(-weight, axis=None, kind="stable")[:most]] = True
+    marked = marked.reshape(weight.shape)
+    moves = rng.integers(0, weight.shape[0], (TRIES, weight.ndim))
+    axes = tuple(range(weight.ndim))
+    moved = np.stack([np.roll(marked, move, axis=axes) for move in moves])
+    overlap = (moved & marked).sum(axis=tuple(a + 1 for a in axes))
     return np.concatenate([marked[None], moved[np.argsort(overlap, kind="stable")[:DRAWS]]])
-
-
-def _cover(image: Pixels, masks: NDArray[np.bool_]) -> Pixels:
-    """Paint over each mask with the mean colour: (h, w, 3) and (m, h, w) -> (m, h, w, 3)."""
-    mean = image.mean(axis=(0, 1)).round().astype(np.uint8)
-    return np.where(masks[..., None], mean, image[None])
 
 
 def _signed_rank(differences: NDArray[np.floating]) -> float:
@@ -252,10 +293,10 @@ def _signed_rank(differences: NDArray[np.floating]) -> float:
     return float(wilcoxon(differences, alternative="greater").pvalue)
 
 
-def _sentence(n: int, covered: float, elsewhere: float, p: float) -> str:
+def _sentence(examples: str, covered: float, elsewhere: float, p: float) -> str:
     points = f"{100 * covered:.0f} points, covering as much elsewhere by {100 * elsewhere:.0f}"
     text = (
-        f"In {n} image{'s' if n > 1 else ''}, covering the fifth that the map marks lowers the "
+        f"In {examples}, covering the fifth that the map marks lowers the "
         f"belief in the class by {points}"
     )
     if p < 0.05:

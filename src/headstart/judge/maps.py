@@ -5,40 +5,54 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.backbones import Card
-from headstart.features.engines import Engine, Forward, Kitchen, Pixels, Source, Vectors
+from headstart.features.engines import Engine, Forward, Kitchen, Source, Vectors
 from headstart.features.threads import parallel
+from headstart.modalities import Fed
 
 if TYPE_CHECKING:
     import torch
 
     from headstart.backbones.cutting import Prefix
-    from headstart.backbones.vision import VisionBackbone
+    from headstart.backbones.network import Backbone
 
 
 Map = NDArray[np.float32]  # (h, w)
 Slope = Callable[[NDArray[np.float32]], NDArray[np.floating]]  # embedding (dim,) -> (dim,)
 
 
-class Mapper(Protocol):
+class Embedder(Protocol):
+    """A network that embeds prepared examples."""
+
+    @property
+    def card(self) -> Card:
+        """Of the network."""
+
+    def embed(self, fed: Fed) -> Vectors:
+        """Embed prepared examples ``(n, ...)`` -> ``(n, dim)``."""
+
+
+@runtime_checkable
+class Mapper(Embedder, Protocol):
     """A network that can be asked where it looked."""
 
-    card: Card
     exact: bool
 
-    def embed(self, pixels: Pixels) -> Vectors:
-        """Embed pixels: uint8 ``(n, side, side, 3)`` -> ``(n, dim)``."""
+    def look(self, fed: Fed, slopes: Sequence[Slope]) -> tuple[Vectors, list[Map]]:
+        """Embed prepared examples, and sum the last maps of each, weighted: (h, w) each.
 
-    def look(self, pixels: Pixels, slopes: Sequence[Slope]) -> tuple[Vectors, list[Map]]:
-        """Embed ``(n, side, side, 3)``, and sum the last maps of each, weighted: (h, w) each.
-
-        ``slopes`` give, for each image, the slope of what is explained at its embedding.
+        ``slopes`` give, for each example, the slope of what is explained at its embedding.
         """
+
+
+def embedder(engine: Engine, workers: int) -> Embedder:
+    """Prepare what embedded the examples to embed changed ones."""
+    return _Embedder(engine.card, _Runner(engine, workers))
 
 
 def mapper(source: Source, engine: Engine, kitchen: Kitchen) -> Mapper | None:
@@ -61,7 +75,7 @@ def mapper(source: Source, engine: Engine, kitchen: Kitchen) -> Mapper | None:
     return _MeanOfMaps(engine.card, _Runner(to_maps, kitchen.workers))
 
 
-def mapper_of(backbone: VisionBackbone) -> Mapper | None:
+def mapper_of(backbone: Backbone) -> Mapper | None:
     """Prepare a network in memory, such as one just fine-tuned, as ``mapper`` does one by name."""
     return _by_gradients(backbone.eval(), None)
 
@@ -72,7 +86,7 @@ def mapper_of(backbone: VisionBackbone) -> Mapper | None:
 class _NoMeanError(Exception):
     """The embedding of this network is not the mean of maps."""
 
-    def __init__(self, backbone: VisionBackbone) -> None:
+    def __init__(self, backbone: Backbone) -> None:
         super().__init__(backbone.card.name)
         self.backbone = backbone
 
@@ -100,10 +114,10 @@ class _ToMaps:
         import torch
 
         from headstart.backbones.cutting import Prefix, legal_cuts, suffix
-        from headstart.backbones.vision import VisionBackbone
+        from headstart.backbones.network import Backbone
 
         backbone = self.ref.load()
-        assert isinstance(backbone, VisionBackbone)
+        assert isinstance(backbone, Backbone)
         for after in reversed(legal_cuts(backbone)):
             prefix = Prefix(backbone, after)
             if len(prefix.shape) != 3 or prefix.shape[-1] == 1:
@@ -120,37 +134,48 @@ class _ToMaps:
 
 @dataclass(frozen=True)
 class _Runner:
-    """Passes pixels through an engine, in threads or in batches as it likes."""
+    """Passes prepared examples through an engine, in threads or in batches as it likes."""
 
     engine: Engine
     workers: int
 
-    def __call__(self, pixels: Pixels) -> Vectors:
-        """Run ``(n, side, side, 3)`` -> ``(n, card.dim)``."""
+    def __call__(self, fed: Fed) -> Vectors:
+        """Run ``(n, ...)`` -> ``(n, card.dim)``."""
         size = self.engine.batch_size
         if size > 1:
             forward = self.engine.replica()
-            parts = [forward(pixels[i : i + size]) for i in range(0, len(pixels), size)]
+            parts = [forward(fed[i : i + size]) for i in range(0, len(fed), size)]
             return np.concatenate(parts)
-        out = np.empty((len(pixels), self.engine.card.dim), np.float32)
-        for row, vector in parallel(_Work(self.engine, pixels), len(pixels), self.workers):
+        out = np.empty((len(fed), self.engine.card.dim), np.float32)
+        for row, vector in parallel(_Work(self.engine, fed), len(fed), self.workers):
             out[row] = vector
         return out
 
 
 @dataclass(frozen=True)
 class _Work:
-    """One image of many, in a thread of its own."""
+    """One example of many, in a thread of its own."""
 
     engine: Engine
-    pixels: Pixels
+    fed: Fed
 
     def replicas(self) -> list[Forward | None]:
         return [self.engine.replica()]
 
     def __call__(self, row: int, forwards: list[Forward | None]) -> tuple[int, Vectors]:
         assert forwards[0] is not None
-        return row, forwards[0](self.pixels[row : row + 1])[0]
+        return row, forwards[0](self.fed[row : row + 1])[0]
+
+
+@dataclass(frozen=True)
+class _Embedder:
+    """An engine, asked for nothing but embeddings."""
+
+    card: Card
+    run: _Runner
+
+    def embed(self, fed: Fed) -> Vectors:
+        return self.run(fed)
 
 
 class _MeanOfMaps:
@@ -162,11 +187,11 @@ class _MeanOfMaps:
         self.card = card
         self._run = run
 
-    def embed(self, pixels: Pixels) -> Vectors:
-        return self._maps(pixels).mean(axis=2)
+    def embed(self, fed: Fed) -> Vectors:
+        return self._maps(fed).mean(axis=2)
 
-    def look(self, pixels: Pixels, slopes: Sequence[Slope]) -> tuple[Vectors, list[Map]]:
-        maps = self._maps(pixels)
+    def look(self, fed: Fed, slopes: Sequence[Slope]) -> tuple[Vectors, list[Map]]:
+        maps = self._maps(fed)
         embeddings = maps.mean(axis=2)
         side = round(maps.shape[2] ** 0.5)
         raw = [
@@ -175,18 +200,17 @@ class _MeanOfMaps:
         ]
         return embeddings, raw
 
-    def _maps(self, pixels: Pixels) -> NDArray[np.float32]:
+    def _maps(self, fed: Fed) -> NDArray[np.float32]:
         """Last maps with their places in a row: (n, dim, h*w)."""
-        return self._run(pixels).reshape(len(pixels), self.card.dim, -1)
+        return self._run(fed).reshape(len(fed), self.card.dim, -1)
 
 
 # --- maps by gradients ---------------------------------------------------------------------------
 
 
-def _by_gradients(backbone: VisionBackbone, run: _Runner | None) -> Mapper | None:
+def _by_gradients(backbone: Backbone, run: _Runner | None) -> Mapper | None:
     """Find the deepest block whose maps the embedding depends on; None if there is none."""
-    side = backbone.card.preprocessing.size
-    noise = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
+    noise = backbone.card.look.drawn(1)
     shown = _Gradients(backbone, run, "")
     for block in reversed(shown.blocks_with_maps(noise)):
         candidate = _Gradients(backbone, run, block)
@@ -201,22 +225,22 @@ class _Gradients:
 
     exact = False
 
-    def __init__(self, backbone: VisionBackbone, run: _Runner | None, block: str) -> None:
+    def __init__(self, backbone: Backbone, run: _Runner | None, block: str) -> None:
         self.card = backbone.card
         self._backbone, self._run, self._block = backbone, run, block
 
-    def embed(self, pixels: Pixels) -> Vectors:
+    def embed(self, fed: Fed) -> Vectors:
         if self._run is not None:
-            return self._run(pixels)
+            return self._run(fed)
         import torch
 
         with torch.inference_mode():
-            parts = [self._backbone(self._tensor(one[None])) for one in pixels]
+            parts = [self._backbone(self._tensor(one[None])) for one in fed]
         return np.asarray(torch.cat(parts).float().cpu().numpy())
 
-    def look(self, pixels: Pixels, slopes: Sequence[Slope]) -> tuple[Vectors, list[Map]]:
+    def look(self, fed: Fed, slopes: Sequence[Slope]) -> tuple[Vectors, list[Map]]:
         embeddings, raw = [], []
-        for one, slope in zip(pixels, slopes, strict=True):
+        for one, slope in zip(fed, slopes, strict=True):
             embedding, maps, gradient = self.at(one[None], slope)
             weights = gradient.sum(axis=(1, 2))  # alpha_k of eq. 1, times the number of places
             raw.append(np.tensordot(weights, maps, 1))
@@ -224,7 +248,7 @@ class _Gradients:
         return np.stack(embeddings), raw
 
     def at(
-        self, pixels: Pixels, slope: Slope
+        self, fed: Fed, slope: Slope
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Embed one image: ``(dim,)``, maps ``(C, h, w)`` and the score's gradient there."""
         import torch
@@ -237,8 +261,8 @@ class _Gradients:
         hook = block.register_forward_hook(keep)
         try:
             with torch.enable_grad():
-                # With pixels that want a gradient, it flows however much of the network is frozen.
-                scaled = self._backbone.normalise(self._tensor(pixels)).requires_grad_()
+                # With fed that want a gradient, it flows however much of the network is frozen.
+                scaled = self._backbone.normalise(self._tensor(fed)).requires_grad_()
                 embedding = self._backbone.net(scaled)[0]
         finally:
             hook.remove()
@@ -251,7 +275,7 @@ class _Gradients:
         assert maps is not None and flow is not None
         return x, maps, flow
 
-    def blocks_with_maps(self, pixels: Pixels) -> list[str]:
+    def blocks_with_maps(self, fed: Fed) -> list[str]:
         """Name the blocks that give maps, in the order they run."""
         import torch
 
@@ -270,16 +294,16 @@ class _Gradients:
         hooks = [m.register_forward_hook(note(name)) for name, m in self._backbone.blocks()]
         try:
             with torch.no_grad():
-                self._backbone(self._tensor(pixels))
+                self._backbone(self._tensor(fed))
         finally:
             for hook in hooks:
                 hook.remove()
         return names
 
-    def _tensor(self, pixels: Pixels) -> torch.Tensor:
+    def _tensor(self, fed: Fed) -> torch.Tensor:
         import torch
 
-        return torch.from_numpy(np.array(pixels)).to(self._backbone.mean.device)
+        return torch.from_numpy(np.array(fed)).to(next(self._backbone.parameters()).device)
 
 
 def _as_maps(out: NDArray[np.float32]) -> NDArray[np.float32] | None:

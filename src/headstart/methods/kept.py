@@ -15,7 +15,7 @@ from headstart.judge.crossval import Outcome
 from headstart.transfer import FittedModel
 
 if TYPE_CHECKING:
-    from headstart.backbones.vision import VisionBackbone
+    from headstart.backbones.network import Backbone
     from headstart.choose.compete import Trial
     from headstart.transfer.parts import Point
 
@@ -67,7 +67,7 @@ class Kept:
         How the network was tried; None where none is kept.
     model : FittedModel or None
         None where the probe is kept.
-    backbone : VisionBackbone or None
+    backbone : Backbone or None
         The trained network.
     engine : Engine or None
         Of all layers, where the model works on those.
@@ -87,7 +87,7 @@ class Kept:
     probe: Outcome | None = None
     trial: Trial | None = None
     model: FittedModel | None = None
-    backbone: VisionBackbone | None = None
+    backbone: Backbone | None = None
     engine: Engine | None = None
     features: NDArray[np.float32] | None = None
     trained: NDArray[np.int64] | None = None

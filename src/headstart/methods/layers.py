@@ -79,5 +79,5 @@ def embed_stages(
     device = resolve_device(config.device)
     engine = kitchen.engine(StagesRef(prepared.ref), device=device, name=prepared.engine.name)
     with FeatureStore(cache_folder()) as store:
-        files = prepared.dataset.files
-        return engine, extract(files, [engine], store, workers=workers, on_event=on_event)
+        examples = prepared.dataset.examples
+        return engine, extract(examples, [engine], store, workers=workers, on_event=on_event)

@@ -90,7 +90,7 @@ class Tuning:
         self.held = [held for _, held in self.folds]
         self.short = False
         self.workshop = Workshop(
-            prepared.dataset.files,
+            prepared.dataset.examples,
             prepared.features.hashes,
             prepared.features.vectors[0],
             prepared.labels,

@@ -1,32 +1,373 @@
-"""Modalities: what an example is, and how its bytes are read and shown.
+"""Modalities: what an example is, and everything that is done with one outside a network.
 
-A modality knows nothing of tasks, methods or networks. The contract is small on purpose.
+A modality is one class without arguments, announced under the entry-point group
+``headstart.modalities``; the built-in ones enter by the same door. It knows nothing of tasks,
+methods or networks. Nothing above this room knows which modality an example is of: bytes come in,
+and what stands on this page is all that is asked of them.
+
+What is asked of every modality has no default here. The rest has one, so that a plug-in which
+derives from :class:`Modality` starts with six members (docs/contributing.md has a whole one).
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, Protocol, TypeVar
 
-Example = TypeVar("Example", covariant=True)
+import numpy as np
+from numpy.typing import NDArray
 
+from headstart.errors import ConfigError, DataError
+from headstart.events import OnEvent
+from headstart.findings import Finding
+from headstart.modalities.copies import Copies, exact_copies
+from headstart.registry import Registry
 
-class Modality(Protocol[Example]):
-    """The contract of a modality plug-in."""
+X = TypeVar("X")  # an example, as its modality reads it
+D = TypeVar("D")  # its digest
+S = TypeVar("S")  # an example taken apart
+Takes = TypeVar("Takes", contravariant=True)  # an example, where it is only taken
+TakesDigest = TypeVar("TakesDigest", contravariant=True)
 
-    name: str
-    default_backbone: str
-
-    def recognise(self, path: Path) -> float:
-        """How surely the file is of this modality, 0 to 1, judged by its name alone."""
-
-    def read(self, data: bytes, *, short_side: int) -> Example:
-        """Read one example from the bytes of a file.
-
-        ``short_side`` is the smallest size that will be used, so that a reader may save work.
-        Raises ``UnreadableError`` with a reason a person understands.
-        """
+Fed = NDArray[np.generic]
+"""What a network takes: one array, without a batch axis for one example. Where examples are padded
+to one length, their values tell what is padding."""
+Kind = Literal["file", "cell", "row"]
+"""Where an example lies: a file, a cell of a table (UTF-8), a row of numbers (float64)."""
+DEFAULT = "image"
+"""What files are taken for that no modality recognises: reading them will tell."""
+LOOKED_AT, HEAD = 20, 512
+"""Examples that are looked at to recognise a set, and bytes of each."""
 
 
 class UnreadableError(ValueError):
     """One example cannot be read; the message is the reason, without the file's name."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What sentences call an example.
+
+    Examples
+    --------
+    >>> Unit("image", "images").count(1200)
+    '1,200 images'
+    """
+
+    one: str
+    many: str
+
+    def count(self, n: int) -> str:
+        """Say how many."""
+        return f"{n:,} {self.of(n)}"
+
+    def of(self, n: int) -> str:
+        """Return the word that goes with a number."""
+        return self.one if n == 1 else self.many
+
+    @property
+    def a(self) -> str:
+        """The word with its article."""
+        return f"{'an' if self.one[0] in 'aeiou' else 'a'} {self.one}"
+
+
+class Look(Protocol[X]):
+    """How an example becomes what a network takes: plain data, which travels with the weights."""
+
+    @property
+    def detail(self) -> int:
+        """The least detail to read an example in, as ``Modality.read`` takes it."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of a table that make an example together; empty where one cell or file does."""
+
+    def __call__(self, x: X) -> Fed:
+        """Prepare one example."""
+
+    def batch(self, fed: Sequence[Fed]) -> Fed:
+        """Join prepared examples along a new first axis."""
+
+    def drawn(self, n: int) -> Fed:
+        """Make up a batch of ``n``, always the same: to trace, time and compare networks with."""
+
+    def asked(self, **options: Any) -> Look[X]:
+        """Return the look with what a user asked for (``size=96``); refuse what it has not."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain types only; ``Modality.look`` reads them."""
+
+    def says(self) -> str:
+        """Say in a sentence or two what happens to an example."""
+
+
+class Baseline(Protocol[TakesDigest]):
+    """A rival without transfer: what is known of examples without anything learned."""
+
+    @property
+    def says(self) -> str:
+        """What it is, for the reader of a report."""
+
+    def describe(self, digests: Sequence[TakesDigest]) -> NDArray[np.float32]:
+        """Describe examples one by one: (n, d). Heads standardise it inside the folds."""
+
+
+class Show(Protocol[Takes, TakesDigest]):
+    """How an example is shown on a page: records of plain values, never HTML.
+
+    A page shows what it finds in a record: ``image``, a ``data:`` address (also in the map of all
+    examples), and ``text``; of an explained example also ``map``, the same with its parts marked.
+    """
+
+    @property
+    def detail(self) -> int:
+        """The detail to read an example in that is shown large."""
+
+    def large(self, x: Takes) -> dict[str, Any]:
+        """Show an example."""
+
+    def stand_in(self, d: TakesDigest) -> dict[str, Any]:
+        """Show an example whose original has gone, by its digest."""
+
+    def point(self, d: TakesDigest) -> dict[str, Any]:
+        """Show an example as a point of a map."""
+
+    def marked(self, seen: Any, weight: NDArray[np.floating]) -> dict[str, Any]:
+        """Show an example taken apart (``Parts.of``), its parts marked by weights of 0 to 1."""
+
+
+class Parts(Protocol[Takes, S]):
+    """An example taken apart: what is left out, and how, to see what an answer goes by."""
+
+    def of(self, x: Takes, look: Any) -> S:
+        """Take an example apart, as the network sees it."""
+
+    def shape(self, seen: S) -> tuple[int, ...]:
+        """Return the shape in which its parts lie: words in a row, pixels in a square."""
+
+    def without(self, seen: S, gone: NDArray[np.bool_]) -> Fed:
+        """Prepare it for the network without the parts marked in ``gone``, of that shape."""
+
+    def spread(self, coarse: NDArray[np.float32], seen: S) -> NDArray[np.float32]:
+        """Lay a coarse map of a network over the parts."""
+
+
+class FixedViews(Protocol[Takes]):
+    """A fixed number of views of every example, so that what a network makes of them is kept."""
+
+    @property
+    def count(self) -> int:
+        """How many; view 0 is the example as prediction sees it."""
+
+    @property
+    def key(self) -> str:
+        """Identify all that a view depends on besides the example and the look."""
+
+    def __call__(self, x: Takes, look: Any, mark: str, view: int) -> Fed:
+        """Make one view; ``mark``, the hash of the bytes, decides what is random."""
+
+    def describe(self) -> str:
+        """Say what the views are."""
+
+
+class Fresh(Protocol):
+    """Examples by row, for training from the first layer on: new views every time."""
+
+    def plain(self, rows: NDArray[np.int64]) -> Fed:
+        """Return the rows as prediction sees them."""
+
+    def varied(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Fed:
+        """Return the rows as augmentation shows them this once."""
+
+
+class Views(Protocol[Takes]):
+    """Augmentation."""
+
+    def fixed(self, kind: str, count: int | None = None, seed: int = 0) -> FixedViews[Takes]:
+        """Choose fixed views of a kind; a ``count`` of None is the kind's own number."""
+
+    def fresh(
+        self,
+        read: Callable[[int], Takes],
+        n: int,
+        look: Any,
+        kind: str,
+        *,
+        workers: int,
+        on_event: OnEvent,
+    ) -> Fresh:
+        """Prepare ``n`` examples, which ``read`` reads by row, to be seen anew every epoch."""
+
+
+class Modality(Protocol[X, D]):
+    """The contract of a modality."""
+
+    name: str
+    """In lower case: it stands in ``metrics.json`` and ``model.json``."""
+    unit: Unit
+    kinds: tuple[Kind, ...] = ("file",)
+    """Where its examples may lie."""
+    digest_key: str
+    """Names how digests are made; a new one where their bytes change, since they are cached."""
+    columns: tuple[str, ...] = ()
+    """Usual names of a column whose cells are examples."""
+    rivals: Mapping[str, Baseline[D]] = {}
+    """Baselines by name."""
+    turned: str = ""
+    """What may have happened to near copies that are not upright: "mirrored or upside down"."""
+    show: Show[X, D] | None = None
+    """None: pages name examples and show nothing."""
+    parts: Parts[X, Any] | None = None
+    """None: answers are not explained."""
+    views: Views[X] | None = None
+    """None: networks are trained without augmentation."""
+    small_network: tuple[str, Mapping[str, Any]] | None = None
+    """Name of a small network to train from scratch, and what is asked of its look."""
+    digest_detail: int = 0
+    """The detail that ``digest`` needs."""
+
+    def recognise(self, kind: Kind, name: str, head: bytes) -> float:
+        """How surely an example is of this modality, 0 to 1.
+
+        Parameters
+        ----------
+        kind : {"file", "cell", "row"}
+        name : str
+            How the example is shown; of a file, its path.
+        head : bytes
+            The first ``HEAD`` bytes; empty where only the name is asked about.
+        """
+
+    def read(self, data: bytes, detail: int = 0) -> X:
+        """Read one example.
+
+        Parameters
+        ----------
+        data : bytes
+            A whole file, a cell in UTF-8, or the float64 numbers of a row.
+        detail : int
+            The least detail that will be used, so that work may be saved; 0: everything.
+
+        Raises
+        ------
+        UnreadableError
+            With a reason that a person understands.
+        """
+
+    def digest(self, x: X) -> D:
+        """Keep what is small and works without a network: for copies, checks, rivals, maps."""
+
+    def pack(self, d: D) -> bytes:
+        """Write a digest for the cache."""
+
+    def unpack(self, data: bytes) -> D:
+        """Read what ``pack`` wrote."""
+
+    def look(self, values: dict[str, Any]) -> Look[X]:
+        """Rebuild a look from ``Look.to_json``; raises ``TypeError`` on missing or unknown keys."""
+
+    def backbone(self, digests: Callable[[], Sequence[D]]) -> str:
+        """Name the backbone for who names none; ask for digests only where it depends on them."""
+
+    def asks(self, columns: tuple[str, ...], digests: Callable[[], Sequence[D]]) -> dict[str, Any]:
+        """Return what the data ask of a look, given the columns that make an example together."""
+        return {}
+
+    def level(self, data: bytes, detail: int) -> int:
+        """Return a number that is equal for details which ``read`` reads alike."""
+        return detail
+
+    def quiet(self) -> AbstractContextManager[None]:
+        """Silence remarks of libraries on files that they read all the same, around reading."""
+        return nullcontext()
+
+    def check(self, digests: Sequence[D], refs: Sequence[str], look: Any) -> list[Finding]:
+        """Report what a score would hide and only this modality can see."""
+        return []
+
+    def copies(self, hashes: Sequence[str], digests: Sequence[D]) -> Copies:
+        """Find the same thing twice; by default only what is equal to the byte."""
+        return exact_copies(hashes)
+
+
+def refuse_unknown(options: Mapping[str, Any], what: str) -> None:
+    """Raise ``ConfigError`` where options are left that a look does not have."""
+    if options:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(options))
+        raise ConfigError(f"{flags}: {what} has nothing of the kind.", "Leave it out.")
+
+
+MODALITIES: Registry[Modality[Any, Any]] = Registry("modality", "headstart train --help")
+
+
+@cache
+def _announced() -> Registry[Modality[Any, Any]]:
+    MODALITIES.add_entry_points("headstart.modalities")
+    return MODALITIES
+
+
+@cache
+def modality(name: str) -> Modality[Any, Any]:
+    """Return a modality by name; raises ``UnknownNameError`` for one that is not installed."""
+    return _announced().get(name).factory()
+
+
+def names() -> list[str]:
+    """Names of all modalities that are installed, sorted."""
+    return _announced().names()
+
+
+def columns() -> tuple[str, ...]:
+    """Names of columns whose cells some modality takes for examples."""
+    return tuple(column for name in names() for column in modality(name).columns)
+
+
+def takes_cells() -> bool:
+    """Whether any modality reads examples out of cells."""
+    return any("cell" in modality(name).kinds for name in names())
+
+
+def recognised(name: str) -> bool:
+    """Whether a file's name looks like an example of any modality."""
+    return any(modality(m).recognise("file", name, b"") > 0 for m in names())
+
+
+def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
+    """Name the modality of a set by some of its examples.
+
+    Parameters
+    ----------
+    kind : {"file", "cell", "row"}
+    seen : iterable of (str, bytes)
+        Name and first bytes of each.
+
+    Raises
+    ------
+    ConfigError
+        Two are equally sure.
+    DataError
+        Nothing reads cells, or rows, of this kind.
+    """
+    looked = list(seen)[:LOOKED_AT]
+    sure = {
+        name: float(np.mean([modality(name).recognise(kind, *one) for one in looked] or [0.0]))
+        for name in names()
+    }
+    best = max(sure.values(), default=0.0)
+    surest = [name for name, share in sure.items() if share == best]
+    if best == 0:
+        if kind == "file":
+            return DEFAULT
+        raise DataError(
+            f"No modality reads examples out of the {kind}s of a table (here are: "
+            f"{', '.join(names())}).",
+            "Give the table a column of paths to files.",
+        )
+    if len(surest) > 1:
+        raise ConfigError(
+            f"The examples may be {' or '.join(surest)}.", f"Say which: --modality {surest[0]}."
+        )
+    return surest[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,17 +13,16 @@ from scipy.sparse.csgraph import connected_components
 
 @dataclass(frozen=True)
 class Copies:
-    """Which images are the same picture.
+    """Which examples are the same thing.
 
     Attributes
     ----------
     component : ndarray of int, shape (n,)
-        Equal numbers for copies of one picture, mirrored and upside-down ones included, directly
-        or through others.
+        Equal numbers for copies of one thing, turned ones included, directly or through others.
     exact : ndarray of int, shape (n,)
-        Equal numbers for files with identical bytes.
+        Equal numbers for identical bytes.
     upright : ndarray of int, shape (n,), or None
-        As ``component``, without those that are turned over; None where there are none.
+        As ``component``, without those that are turned; None where there are none.
     """
 
     component: NDArray[np.int64]
@@ -35,10 +35,16 @@ class Copies:
         return self.component if self.upright is None else self.upright
 
     def clusters(self) -> list[NDArray[np.int64]]:
-        """Rows of every picture that occurs more than once."""
+        """Rows of everything that occurs more than once."""
         order = np.argsort(self.component, kind="stable")
         ends = np.cumsum(np.unique(self.component, return_counts=True)[1])[:-1]
         return [rows for rows in np.split(order, ends) if len(rows) > 1]
+
+
+def exact_copies(hashes: Sequence[str]) -> Copies:
+    """Find what is equal to the byte, by hash."""
+    exact = np.unique(list(hashes), return_inverse=True)[1].astype(np.int64)
+    return Copies(exact, exact)
 
 
 def linked(links: list[NDArray[np.int64]], n: int) -> NDArray[np.int64]:

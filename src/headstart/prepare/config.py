@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -120,26 +120,51 @@ def configure(data: str | Path, options: dict[str, Any]) -> Config:
     return Config(str(data), **rest, recipe=from_options(method, trained))
 
 
-def backbones_of(config: Config) -> dict[str, Ref]:
+def backbones_of(config: Config, modality: str) -> dict[str, Ref]:
     """Resolve the backbones that a configuration names, each once, by the names given.
+
+    Parameters
+    ----------
+    modality : str
+        Of the examples: ``"auto"`` stands for all backbones for such that are usable here.
 
     Raises
     ------
     UnknownNameError, ConfigError
-        Names that mean nothing; none at all.
+        Names that mean nothing.
     """
     if config.backbone == "auto":
-        names = [row.name for row in available()]
+        names = [row.name for row in available(modality=modality)]
     else:
-        names = [name.strip() for name in config.backbone.split(",") if name.strip()]
-    if not names:
-        raise ConfigError(f"--backbone {config.backbone!r} names nothing.", f"Try {DEFAULT}.")
+        names = [name.strip() for name in (config.backbone or "").split(",") if name.strip()]
+    if config.backbone is not None and not names:
+        raise ConfigError(f"--backbone {config.backbone!r} names nothing.", "Leave it out.")
     found: dict[str, Ref] = {}
     for name in names:
-        ref = replace(resolve(name), size=config.size)
+        ref = resolve(name)
         if ref not in found.values():
             found[name] = ref
     return found
+
+
+def several(config: Config) -> bool:
+    """Whether a configuration names more than one backbone to choose from."""
+    return config.backbone == "auto" or "," in (config.backbone or "")
+
+
+def refuse_unknown(config: Config) -> None:
+    """Raise ``UnknownNameError`` for backbones that are none, before any data are read."""
+    if config.backbone != "auto":
+        backbones_of(config, "")
+
+
+def refuse_several(config: Config) -> None:
+    """Raise ``ConfigError`` where one backbone is needed."""
+    if several(config):
+        raise ConfigError(
+            f"--backbone {config.backbone!r} stands for several backbones; here one is needed.",
+            "Name one; `headstart rank` compares several.",
+        )
 
 
 def trains_networks(config: Config) -> bool:

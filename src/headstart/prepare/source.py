@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.backbones import DEFAULT, Ref
+from headstart.backbones import Card, Ref, resolve
 from headstart.data.checks import (
     check_classes,
     check_copies,
@@ -28,10 +29,7 @@ from headstart.findings import Finding
 from headstart.folder.model import refuse_unsavable
 from headstart.judge.baselines import RANDOM_NETWORK
 from headstart.machine import cache_folder, resolve_device, worker_count
-from headstart.modalities.image.baselines import pixel_baselines
-from headstart.modalities.image.copies import find_copies
-from headstart.modalities.image.digest import check_sizes
-from headstart.prepare.config import Config, backbones_of
+from headstart.prepare.config import Config, backbones_of, refuse_several, refuse_unknown
 from headstart.tasks.labels import Labels
 
 
@@ -55,6 +53,8 @@ class Prepared:
         What ran the networks; the first is that of ``ref``.
     backbone_seconds : float
         What preparing the engines took.
+    reinitialised : bool
+        Whether the last of ``features.vectors`` is by the network re-initialised.
     """
 
     dataset: Dataset
@@ -65,6 +65,7 @@ class Prepared:
     engines: list[Engine]
     labels: Labels
     backbone_seconds: float
+    reinitialised: bool
 
     @property
     def engine(self) -> Engine:
@@ -83,24 +84,8 @@ class Prepared:
         return self.features.vectors[0][rows], replace(labels, y=labels.y[rows], groups=groups)
 
 
-def prepare(
-    config: Config, *, baseline: bool, several: bool = False, on_event: OnEvent = ignore
-) -> Prepared:
-    """Read, embed and check a dataset.
-
-    Parameters
-    ----------
-    baseline : bool
-        Also embed with the network re-initialised, for the verdict.
-    several : bool
-        Embed with all backbones that are named; else there must be one.
-    """
-    refs = list(backbones_of(config).values())
-    if len(refs) > 1 and not several:
-        raise ConfigError(
-            f"--backbone {config.backbone!r} stands for {len(refs)} backbones; here one is needed.",
-            f"Name one, for example {DEFAULT}; `headstart rank` compares several.",
-        )
+def read_source(config: Config, on_event: OnEvent = ignore) -> Dataset:
+    """List the examples of a configuration's data; nothing is decoded yet."""
     dataset = open_source(
         config.data,
         x=config.x,
@@ -112,6 +97,33 @@ def prepare(
         on_event=on_event,
     )
     check_classes(dataset)
+    return dataset
+
+
+def prepare(
+    config: Config,
+    dataset: Dataset | None = None,
+    *,
+    baseline: bool,
+    several: bool = False,
+    on_event: OnEvent = ignore,
+) -> Prepared:
+    """Read, embed and check a dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset, optional
+        As ``read_source`` gives it, where it was read before.
+    baseline : bool
+        Also embed with the network re-initialised, for the verdict.
+    several : bool
+        Embed with all backbones that are named; else there must be one.
+    """
+    if not several:
+        refuse_several(config)
+    refuse_unknown(config)
+    dataset = dataset or read_source(config, on_event)
+    refs = list(backbones_for(config, dataset).values())
     workers = worker_count()
     kitchen = Kitchen(cache_folder(), workers, on_event)
     device = resolve_device(config.device)
@@ -120,16 +132,50 @@ def prepare(
     engines = [kitchen.engine(ref, device=device) for ref in refs]
     for ref, engine in zip(refs, engines, strict=True):
         refuse_unsavable(ref, engine.card)
-    if baseline:
+        _refuse_strange(engine.card, dataset)
+    learned = engines[0].card.learned
+    if baseline and learned:
         random = replace(refs[0], seed=config.seed)  # only the weights differ, not the arithmetic
         engines.append(kitchen.engine(random, device=device, name=engines[0].name))
     backbone_seconds = time.perf_counter() - mark
     with FeatureStore(cache_folder()) as store:
-        features = extract(dataset.files, engines, store, workers=workers, on_event=on_event)
+        features = extract(dataset.examples, engines, store, workers=workers, on_event=on_event)
     if features.trouble:
         message = f"The feature cache is out of use: {features.trouble}. The run goes on without."
         on_event(Event("reading and embedding", message=message, level="warning"))
-    return _checked(config, dataset, features, refs[0], engines, backbone_seconds)
+    return _checked(
+        config, dataset, features, refs[0], engines, backbone_seconds, baseline and learned
+    )
+
+
+def backbones_for(config: Config, dataset: Dataset) -> dict[str, Ref]:
+    """Resolve the backbones for a dataset: those named, or the usual one for such examples."""
+
+    @cache
+    def digests() -> list[Any]:
+        with FeatureStore(cache_folder()) as store:
+            read = extract(dataset.examples, [], store, workers=worker_count()).digests
+        return [digest for digest in read if digest is not None]
+
+    modality = dataset.modality
+    named = backbones_of(config, modality.name)
+    if not named:
+        usual = modality.backbone(digests)
+        named = {usual: resolve(usual)}
+    columns = dataset.examples.items.columns
+    asked = {**modality.asks(columns, digests), "size": config.size}
+    return {name: ref.at(**asked) for name, ref in named.items()}
+
+
+def _refuse_strange(card: Card, dataset: Dataset) -> None:
+    """Refuse a network for examples of another kind."""
+    modality = dataset.modality
+    if card.modality != modality.name:
+        raise ConfigError(
+            f"{card.name} is for examples of the kind {card.modality!r}; these are "
+            f"{modality.unit.many}.",
+            f"Leave out --backbone, or name one for {modality.unit.many}.",
+        )
 
 
 def _checked(
@@ -139,6 +185,7 @@ def _checked(
     ref: Ref,
     engines: list[Engine],
     backbone_seconds: float,
+    reinitialised: bool,
 ) -> Prepared:
     """Leave out what cannot be used, note what a score would hide."""
     unreadable = [(dataset.refs[i], features.unreadable[i]) for i in sorted(features.unreadable)]
@@ -147,7 +194,8 @@ def _checked(
     dataset, features = dataset.take(readable), features.take(np.flatnonzero(readable))
     check_classes(dataset)
 
-    copies = find_copies(features.hashes, features.thumbs)
+    modality = dataset.modality
+    copies = modality.copies(features.hashes, features.digests)
     keep, copy_findings = check_copies(dataset, copies)
     left_out = unreadable + [
         (dataset.refs[i], "copy of a test image") for i in np.flatnonzero(~keep)
@@ -155,8 +203,8 @@ def _checked(
     groups = merge_groups(copies.component[keep], _kept(dataset.groups, keep))
     dataset, features = dataset.take(keep), features.take(np.flatnonzero(keep))
     imbalance = check_classes(dataset)
-    sizes = check_sizes(dataset.refs, features.sizes, engines[0].card.preprocessing.size)
-    dataset = dataset.noting(*found, *imbalance, *copy_findings, *sizes, *check_test_size(dataset))
+    own = modality.check(features.digests, dataset.refs, engines[0].card.look)
+    dataset = dataset.noting(*found, *imbalance, *copy_findings, *own, *check_test_size(dataset))
     dataset = dataset.noting(*check_groups(dataset, groups))
     labels = Labels(
         dataset.labels,
@@ -167,7 +215,15 @@ def _checked(
         grouped=dataset.groups is not None,
     )
     return Prepared(
-        dataset, features, len(unreadable), left_out, ref, engines, labels, backbone_seconds
+        dataset,
+        features,
+        len(unreadable),
+        left_out,
+        ref,
+        engines,
+        labels,
+        backbone_seconds,
+        reinitialised,
     )
 
 
@@ -197,6 +253,9 @@ def _kept(groups: NDArray[np.str_] | None, keep: NDArray[np.bool_]) -> NDArray[n
 
 
 def baseline_spaces(prepared: Prepared) -> dict[str, Any]:
-    """Describe the images without learned knowledge: what transfer is judged against."""
-    features = prepared.features
-    return {RANDOM_NETWORK: features.vectors[-1], **pixel_baselines(features.thumbs)}
+    """Describe the examples without learned knowledge: what transfer is judged against."""
+    features, rivals = prepared.features, prepared.dataset.modality.rivals
+    described = {name: rival.describe(features.digests) for name, rival in rivals.items()}
+    if not prepared.reinitialised:
+        return described
+    return {RANDOM_NETWORK: features.vectors[-1], **described}

@@ -54,7 +54,7 @@ def embed_target(config: Config, engine: Engine, listed: Unlabelled, on_event: O
     """Embed the target with the source's backbone."""
     workers = worker_count()
     with FeatureStore(cache_folder()) as store:
-        features = extract(listed.files, [engine], store, workers=workers, on_event=on_event)
+        features = extract(listed.examples, [engine], store, workers=workers, on_event=on_event)
     return read_target(config, listed, features)
 
 

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from headstart.backbones import Card
-from headstart.errors import ArtifactError
+from headstart.errors import ArtifactError, UnknownNameError
 from headstart.folder.model import HEAD_FILE, MODEL_JSON
 from headstart.judge import metrics as scores
 from headstart.judge.intervals import Interval, wilson
+from headstart.modalities import DEFAULT, Modality, Unit, modality
 from headstart.report.adaptation_facts import Adaptation, read_adaptation
 from headstart.report.curves import Curves, read_curves
 
@@ -94,6 +95,25 @@ class Facts:
     y: NDArray[np.int64]
     proba: NDArray[np.float64]
     curves: Curves | None
+
+    @cached_property
+    def modality(self) -> Modality[Any, Any] | None:
+        """What the examples are; None where that plug-in is not installed here."""
+        try:
+            return modality(self.metrics.get("modality", DEFAULT))
+        except UnknownNameError:
+            return None
+
+    @property
+    def unit(self) -> Unit:
+        """What sentences call an example."""
+        return self.modality.unit if self.modality else Unit("example", "examples")
+
+    @property
+    def rival_says(self) -> dict[str, str]:
+        """What the baselines of this modality are, by name."""
+        rivals = self.modality.rivals if self.modality else {}
+        return {name: rival.says for name, rival in rivals.items()}
 
     @property
     def classes(self) -> list[str]:

@@ -7,30 +7,27 @@ with it: those it got most wrong, those it was least sure of, and a map of small
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from headstart.modalities import UnreadableError
-from headstart.modalities.image.read import ImageModality
-from headstart.modalities.image.show import thumbnail_data_uri
+from headstart.errors import DataError
 
 if TYPE_CHECKING:
     from headstart.data.dataset import Dataset
+    from headstart.data.items import Examples
     from headstart.features.extract import Features
     from headstart.judge.estimate import Judgement
     from headstart.tasks.labels import Labels
 
 
 SCHEMA = 1
-GALLERY, GALLERY_SIDE = 12, 160
+GALLERY = 12
 SUSPECTS = 24
-EXPLAINED, EXPLAINED_SIDE = 12, 224
-POINTS, POINT_SIDE, POINT_QUALITY = 400, 40, 70
+EXPLAINED = 12
+POINTS = 400
 AXES = 50
 """Principal axes that t-SNE sees, as its authors advise (van der Maaten & Hinton 2008, sec. 4)."""
 FEWEST = 30
@@ -58,18 +55,18 @@ def collect(
         As in metrics.json, the most suspicious first: ``path, label, suggested, confidence,
         given``. The first ``SUSPECTS`` are shown.
     explanations : sequence of mapping, optional
-        ``path, label, predicted, confidence, kind, image, map``, the last two as
-        :class:`PIL.Image.Image`. The first ``EXPLAINED`` are shown.
+        ``path, label, predicted, confidence, kind``, and what ``Show.marked`` made. The first
+        ``EXPLAINED`` are shown.
 
     Returns
     -------
     dict
         ``schema``; ``gallery: {most_wrong, least_sure}``, lists of ``{path, label, predicted,
-        confidence, image}``; ``map: {method, points}``, each point ``{x, y, path, label,
-        predicted, right, image}`` with x and y in 0..1 (y downwards), and ``predicted`` and
-        ``right`` null for images that were only trained on. ``image`` is a JPEG ``data:`` address.
-        Where they were given, ``label_issues`` (with ``image``) and ``explanations`` (``image``
-        and ``map`` as addresses).
+        confidence}`` with what ``Show.large`` makes (of an image: ``image``, a JPEG ``data:``
+        address); ``map: {method, points}``, each point ``{x, y, path, label, predicted, right}``
+        with x and y in 0..1 (y downwards), what ``Show.point`` makes, and ``predicted`` and
+        ``right`` null for examples that were only trained on. Where they were given,
+        ``label_issues`` and ``explanations``.
     """
     found = {
         "schema": SCHEMA,
@@ -79,16 +76,8 @@ def collect(
     if label_issues is not None:
         found["label_issues"] = _suspects(dataset, features, label_issues)
     if explanations is not None:
-        found["explanations"] = [_explanation(pair) for pair in explanations[:EXPLAINED]]
+        found["explanations"] = [dict(pair) for pair in explanations[:EXPLAINED]]
     return found
-
-
-def data_uri(image: Image.Image, side: int = EXPLAINED_SIDE) -> str:
-    """Encode an image as a JPEG ``data:`` address, at most ``side`` pixels wide and high.
-
-    Under 25 kB at the default side for anything but noise.
-    """
-    return thumbnail_data_uri(image.convert("RGB"), side)
 
 
 def sample(
@@ -160,7 +149,7 @@ def _gallery(
             "label": dataset.classes[dataset.labels[row]],
             "predicted": dataset.classes[predicted[i]],
             "confidence": round(float(confidence[i]), 4),
-            "image": thumbnail_data_uri(_original(dataset, features, row), GALLERY_SIDE),
+            **_original(dataset, features, row),
         }
 
     return {
@@ -177,27 +166,22 @@ def _suspects(
     return [
         {
             **{key: issue[key] for key in ("path", "label", "suggested", "confidence", "given")},
-            "image": thumbnail_data_uri(
-                _original(dataset, features, row_of[issue["path"]]), GALLERY_SIDE
-            ),
+            **_original(dataset, features, row_of[issue["path"]]),
         }
         for issue in issues[:SUSPECTS]
         if issue["path"] in row_of
     ]
 
 
-def _explanation(pair: Mapping[str, Any]) -> dict[str, Any]:
-    said = {key: pair[key] for key in ("path", "label", "predicted", "confidence", "kind")}
-    return said | {"image": data_uri(pair["image"]), "map": data_uri(pair["map"])}
-
-
-def _original(dataset: Dataset, features: Features, row: int) -> Image.Image:
-    """Read an image from its file; the small copy stands in for a file that has gone since."""
+def _original(dataset: Dataset, features: Features, row: int) -> dict[str, Any]:
+    """Show an example; its digest stands in for an original that has gone since."""
+    show = dataset.modality.show
+    if show is None:
+        return {}
     try:
-        data = dataset.files[row].read_bytes()
-        return ImageModality().read(data, short_side=GALLERY_SIDE).image
-    except (OSError, UnreadableError):
-        return Image.fromarray(features.thumbs[row])
+        return show.large(dataset.examples.read(row, show.detail))
+    except DataError:
+        return show.stand_in(features.digests[row])
 
 
 def _map(dataset: Dataset, features: Features, judgement: Judgement, seed: int) -> dict[str, Any]:
@@ -206,10 +190,9 @@ def _map(dataset: Dataset, features: Features, judgement: Judgement, seed: int) 
     answers = dict(zip(judgement.rows.tolist(), judgement.proba.argmax(axis=1), strict=True))
     rows = sample(dataset.labels, held, POINTS, np.random.default_rng([seed, 5]))
     places, method = lay_out(features.vectors[0][rows], seed)
-    points = []
+    show, points = dataset.modality.show, []
     for row, (x, y) in zip(rows.tolist(), places.tolist(), strict=True):
         answer = answers.get(row)
-        small = Image.fromarray(features.thumbs[row])
         points.append(
             {
                 "x": round(x, 4),
@@ -218,7 +201,7 @@ def _map(dataset: Dataset, features: Features, judgement: Judgement, seed: int) 
                 "label": dataset.classes[dataset.labels[row]],
                 "predicted": None if answer is None else dataset.classes[answer],
                 "right": None if answer is None else bool(answer == dataset.labels[row]),
-                "image": thumbnail_data_uri(small, POINT_SIDE, POINT_QUALITY),
+                **(show.point(features.digests[row]) if show else {}),
             }
         )
     return {"method": method, "points": points}
@@ -244,30 +227,28 @@ def _within_unit(xy: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.where(extent > 0, unit, 0.5).astype(np.float64)
 
 
-SIDE = 160
-"""Pixels of the longer side, as in the galleries of a run."""
 MOST = {"least_like": 12, "unknown": 12, "proposals": 60}
-"""Pictures of each kind; about 6 kB each."""
+"""Examples of each kind."""
 
 
 def collect_adaptation(
-    files: Mapping[str, Path], adaptation: Mapping[str, Any]
-) -> dict[str, list[dict[str, str]]]:
-    """Shrink the target images that the report of an adaptation shows.
+    target: Examples, adaptation: Mapping[str, Any]
+) -> dict[str, list[dict[str, Any]]]:
+    """Show the target's examples that the report of an adaptation names.
 
     Parameters
     ----------
-    files : mapping
-        Where the target image lies that goes by a path in ``adaptation``.
+    target : Examples
+        Those that could be read.
     adaptation : mapping
         ``metrics.json["adaptation"]``.
 
     Returns
     -------
     dict
-        ``least_like``, ``unknown`` and ``proposals``: lists of ``{path, image}``, in the order of
-        ``adaptation``, ``image`` a JPEG ``data:`` address. An image that is not in ``files``, has
-        gone or cannot be decoded is left out: the report then names it without a picture.
+        ``least_like``, ``unknown`` and ``proposals``: lists of ``{path}`` with what
+        ``Show.large`` makes, in the order of ``adaptation``. An example that is not in ``target``
+        or has gone is left out: the report then names it without a picture.
     """
     shift = adaptation.get("shift") or {}
     wanted = {
@@ -275,25 +256,22 @@ def collect_adaptation(
         "unknown": (shift.get("unknown") or {}).get("examples"),
         "proposals": adaptation.get("proposals"),
     }
-    return {part: _shots(files, rows or [], MOST[part]) for part, rows in wanted.items()}
+    row_of = {ref: row for row, ref in enumerate(target.refs)}
+    return {part: _shots(target, row_of, rows or [], MOST[part]) for part, rows in wanted.items()}
 
 
 def _shots(
-    files: Mapping[str, Path], rows: Iterable[Mapping[str, Any]], most: int
-) -> list[dict[str, str]]:
-    found = []
-    for row in list(rows)[:most]:
-        path = str(row["path"])
-        image = _small(files[path]) if path in files else None
-        if image is not None:
-            found.append({"path": path, "image": image})
+    target: Examples,
+    row_of: Mapping[str, int],
+    named: Iterable[Mapping[str, Any]],
+    most: int,
+) -> list[dict[str, Any]]:
+    show, found = target.modality.show, list[dict[str, Any]]()
+    for path in [str(one["path"]) for one in list(named)[:most]]:
+        if show is None or path not in row_of:
+            continue
+        try:
+            found.append({"path": path, **show.large(target.read(row_of[path], show.detail))})
+        except DataError:
+            continue
     return found
-
-
-def _small(file: Path) -> str | None:
-    try:
-        return thumbnail_data_uri(
-            ImageModality().read(file.read_bytes(), short_side=SIDE).image, SIDE
-        )
-    except (OSError, UnreadableError):
-        return None

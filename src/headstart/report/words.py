@@ -13,12 +13,8 @@ from typing import Any
 import numpy as np
 
 from headstart.judge.baselines import MAJORITY, RANDOM_NETWORK
-from headstart.modalities.image.baselines import HOG, PIXELS
-from headstart.modalities.image.look import Preprocessing
 
 BASELINES = {
-    HOG: "classic image features: colours and edge directions, nothing learned",
-    PIXELS: "the image shrunk to 16 × 16 dots, used as it is",
     RANDOM_NETWORK: "the same network as it was before it learned anything",
     MAJORITY: "always answers the most frequent class",
     "small network, trained from scratch": "it has seen nothing but your images",
@@ -194,18 +190,6 @@ def doubt(probability: float) -> str:
     ('under 1%', '8%')
     """
     return "under 1%" if probability < 0.01 else f"{probability:.0%}"
-
-
-def preprocessing(look: Preprocessing) -> str:
-    """Say what happens to an image before the network sees it."""
-    square = f"the central {look.size} × {look.size} of it are kept"
-    kept = "its middle square is kept" if look.resize == look.size else square
-    mean, std = (", ".join(f"{v:g}" for v in dict.fromkeys(vs)) for vs in (look.mean, look.std))
-    return (
-        f"Every image is turned upright and made RGB; its short side becomes {look.resize} pixels "
-        f"({look.interpolation} resizing) and {kept}. Colours are scaled to 0..1, then {mean} is "
-        f"subtracted and the result is divided by {std}."
-    )
 
 
 def duration(seconds: float) -> str:

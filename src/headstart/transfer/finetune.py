@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch.nn.modules.dropout import _DropoutNd
 
 from headstart.backbones.cutting import suffix
-from headstart.backbones.vision import VisionBackbone, hash_weights
+from headstart.backbones.network import Backbone, hash_weights
 from headstart.transfer.checkpoint import Checkpoints, Tensors
 from headstart.transfer.crew import Crew, crew
 from headstart.transfer.heads import LinearHead
@@ -49,7 +49,7 @@ class Setting:
     name : str
         Of the method, for messages and checkpoints: ``"finetune last-stage"``.
     recipe : Recipe
-    backbone : VisionBackbone
+    backbone : Backbone
         Where the body starts; copied, never changed.
     blocks : list of str
         Names of the trained blocks, shallow to deep.
@@ -76,7 +76,7 @@ class Setting:
 
     name: str
     recipe: Recipe
-    backbone: VisionBackbone
+    backbone: Backbone
     blocks: list[str]
     cut: str | None
     inputs: Inputs
@@ -96,7 +96,7 @@ class Setting:
         """Build the network as it is before training on some rows."""
         whole = self.backbone if self.cut is None else suffix(self.backbone, self.cut)
         body: nn.Module = copy.deepcopy(whole)
-        inner = body.net if isinstance(body, VisionBackbone) else body
+        inner = body.net if isinstance(body, Backbone) else body
         blocks = [(name, inner.get_submodule(name)) for name in self.blocks]
         blocks = [*_dropouts_between(inner, self.backbone), *blocks]
         head = copy.deepcopy(self.backbone.source_head) if "co-tuning" in self.recipe.keep else None
@@ -128,7 +128,7 @@ class Fit:
 class Tuned:
     """The model that a final fit leaves: a backbone of its own and a head on its embeddings."""
 
-    backbone: VisionBackbone
+    backbone: Backbone
     head: LinearHead
     features: NDArray[np.float32]  # (n_train, dim), of the rows it was trained on
     trainable: int  # parameters of the backbone that were trained
@@ -229,7 +229,7 @@ def probabilities(logits: Floats, temperature: float) -> Floats:
     return softmax(logits.astype(np.float64) / temperature)
 
 
-def _dropouts_between(body: nn.Module, backbone: VisionBackbone) -> list[tuple[str, nn.Module]]:
+def _dropouts_between(body: nn.Module, backbone: Backbone) -> list[tuple[str, nn.Module]]:
     """Find dropouts that belong to no block, such as those of VGG's classifier."""
     blocks = tuple(f"{name}." for name, _ in backbone.blocks())
     return [

@@ -25,6 +25,7 @@ from headstart.adaptation.labelling import Labelled, learn
 from headstart.adaptation.sealed import TargetLabels
 from headstart.adaptation.select import PLAIN, Selection, select
 from headstart.adaptation.shift import find_shift
+from headstart.data.items import Examples, written
 from headstart.data.unlabelled import STANDS_FOR, open_unlabelled, read_weights
 from headstart.errors import ConfigError, DataError
 from headstart.events import Event, OnEvent, ignore
@@ -50,7 +51,7 @@ from headstart.machine import cache_folder, worker_count
 from headstart.methods.kept import Kept
 from headstart.methods.probe import fit
 from headstart.prepare.config import configure
-from headstart.prepare.source import Prepared, prepare
+from headstart.prepare.source import Prepared, prepare, read_source
 from headstart.prepare.target import Target, embed_target
 from headstart.report import render
 from headstart.report.shown import collect_adaptation
@@ -142,8 +143,15 @@ def adapt(
         trained_by = network_methods(None if methods == AUTO else adapters)
     labels = (target_labels, labelled)
     folder = destination(config.data, out, overwrite, target=str(target), labels=labels)
+    dataset = read_source(config, on_event)
     listed = open_unlabelled(
-        target, x=config.x, encoding=config.encoding, cache_dir=cache_folder(), on_event=on_event
+        target,
+        dataset.modality,
+        columns=dataset.examples.items.columns,
+        x=config.x,
+        encoding=config.encoding,
+        cache_dir=cache_folder(),
+        on_event=on_event,
     )
     told = labels_told(config, listed, target_labels, "--target-labels")
     few = labels_told(config, listed, labelled, "--labelled")
@@ -154,7 +162,7 @@ def adapt(
             "them would flatter.",
             "Give labels of other images, or leave --target-labels out.",
         )
-    prepared = prepare(config, baseline=True, on_event=on_event)
+    prepared = prepare(config, dataset, baseline=True, on_event=on_event)
     _refuse_strangers(few, prepared.dataset.classes)
     goal = embed_target(config, prepared.engine, listed, on_event)
     found = [*goal.findings, *shared_images(prepared, goal)]
@@ -183,7 +191,9 @@ def adapt(
             workers=worker_count(),
             tick=partial(_tick, on_event, "adapting"),
         )
-        weights = read_weights(labelled, listed.files, encoding=config.encoding) if labelled else {}
+        weights = (
+            read_weights(labelled, listed.examples, encoding=config.encoding) if labelled else {}
+        )
         learned = _learn(domains, selection, few, weights, goal, prepared.dataset.classes)
         network = networked.whole(selection.chosen) if networked else None
     with timed(clock, "judge_s"), threadpool_limits(1):
@@ -208,8 +218,7 @@ def adapt(
 
     with whole_folder(folder) as beside:
         on_event(Event("writing the run folder"))
-        files = dict(zip(goal.data.refs, goal.data.files, strict=True))
-        shown = collect_adaptation(files, section)
+        shown = collect_adaptation(goal.data.examples, section)
         write_run(
             beside, judged, clock, start,
             sections={"adaptation": section}, pictures={"adaptation": shown},
@@ -217,7 +226,7 @@ def adapt(
         )  # fmt: skip
         write_rows(answers(listed, seen, judged.model), beside / "target_predictions.csv")
         if section["proposals"]:
-            write_rows(_to_label(section["proposals"], files), beside / "to_label.csv")
+            write_rows(_to_label(section["proposals"], goal.data.examples), beside / "to_label.csv")
         render(beside, name=folder.name)
     return Run(folder)
 
@@ -325,12 +334,14 @@ def _refuse_strangers(few: Mapping[int, str], classes: Sequence[str]) -> None:
         )
 
 
-def _to_label(
-    proposed: Sequence[Mapping[str, Any]], files: Mapping[str, Path]
-) -> list[dict[str, Any]]:
-    """Make a table to fill in; its paths are whole, so that it may be moved."""
+def _to_label(proposed: Sequence[Mapping[str, Any]], target: Examples) -> list[dict[str, Any]]:
+    """Make a table to fill in; its paths are whole, so that it may be moved.
+
+    What lies in a table itself is written out: the columns of a row, the text of a cell.
+    """
+    row_of = {ref: row for row, ref in enumerate(target.refs)}
     return [
-        {"path": str(files[p["path"]].resolve()), "label": "", **{k: p[k] for k in PROPOSED}}
+        {**written(target, row_of[p["path"]]), "label": "", **{k: p[k] for k in PROPOSED}}
         for p in proposed
     ]
 

@@ -81,10 +81,16 @@ def adapt_run(
         )
     folder = destination(config.data, out, overwrite, target=str(target), labels=[target_labels])
     listed = open_unlabelled(
-        target, x=config.x, encoding=config.encoding, cache_dir=cache_folder(), on_event=on_event
+        target,
+        before.modality,
+        columns=before.saved.card.look.columns,
+        x=config.x,
+        encoding=config.encoding,
+        cache_dir=cache_folder(),
+        on_event=on_event,
     )
     told = labels_told(config, listed, target_labels, "--target-labels")
-    features = before.embed(list(listed.files), on_event)
+    features = before.embed(listed.examples, on_event)
     goal = read_target(config, listed, features)
     embedded = time.perf_counter()
     with threadpool_limits(1):  # see judge.crossval.in_threads
@@ -203,8 +209,7 @@ def _write(
         pictures = {}
         if (before.folder / "pictures.json").is_file():
             pictures = json.loads((before.folder / "pictures.json").read_text("utf-8"))
-        files = dict(zip(goal.data.refs, goal.data.files, strict=True))
-        pictures["adaptation"] = collect_adaptation(files, numbers["adaptation"])
+        pictures["adaptation"] = collect_adaptation(goal.data.examples, numbers["adaptation"])
         write_json(beside / "pictures.json", pictures)
         write_json(beside / "metrics.json", numbers)
         write_rows(rows, beside / "target_predictions.csv")

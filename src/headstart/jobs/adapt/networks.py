@@ -123,8 +123,8 @@ class Networks:
                 cache_folder(), worker_count(), resolve_device(config.device), on_event=on_event,
             )
             for files, features, of in (
-                (prepared.dataset.files, prepared.features, labels),
-                (goal.data.files, goal.features, nothing),
+                (prepared.dataset.examples, prepared.features, labels),
+                (goal.data.examples, goal.features, nothing),
             )
         )  # fmt: skip
         plan, forecast = source.plan(candidate, [(len(labels.y), 0)] * len(methods))

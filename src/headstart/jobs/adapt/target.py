@@ -15,7 +15,6 @@ from headstart.errors import DataError
 from headstart.findings import Finding
 from headstart.judge.calibration import false_alarms
 from headstart.machine import cache_folder, worker_count
-from headstart.modalities.image.copies import find_copies
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.prepare.target import Target
@@ -75,7 +74,7 @@ def labels_told(
         return {}
     return read_labels(
         data,
-        listed.files,
+        listed.examples,
         option=option,
         x=config.x,
         y=config.y,
@@ -108,8 +107,9 @@ def shared_images(prepared: Prepared, goal: Target) -> list[Finding]:
     """Say which images of the target the source holds too."""
     data, features = goal.data, goal.features
     n = len(prepared.dataset)
-    thumbs = np.concatenate([prepared.features.thumbs, features.thumbs])
-    component = find_copies([*prepared.features.hashes, *features.hashes], thumbs).component
+    hashes = [*prepared.features.hashes, *features.hashes]
+    digests = [*prepared.features.digests, *features.digests]
+    component = data.examples.modality.copies(hashes, digests).component
     again = np.flatnonzero(np.isin(component[n:], component[:n]))
     if not len(again):
         return []

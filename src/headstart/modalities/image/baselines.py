@@ -7,30 +7,32 @@ pass itself; here are the descriptors people used before networks, made from the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from headstart.modalities.image.digest import Digest
 
 HOG = "colour histogram + HOG"
 PIXELS = "small pixels"
 
 
-def pixel_baselines(thumbs: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    """Describe small copies (n, 64, 64, 3) without any learned knowledge."""
-    return {HOG: _in_slices(_histograms, thumbs), PIXELS: _in_slices(small_pixels, thumbs)}
+@dataclass(frozen=True)
+class PixelBaseline:
+    """What small copies (n, 64, 64, 3) say without any learned knowledge."""
 
+    says: str
+    describe_thumbs: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
-def _histograms(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.concatenate([colour_histogram(thumbs), hog(thumbs)], axis=1)
-
-
-def _in_slices(
-    describe: Callable[[NDArray[np.uint8]], NDArray[np.float32]], thumbs: NDArray[np.uint8]
-) -> NDArray[np.float32]:
-    """Describe 256 images at a time: what is needed in between does not grow with their number."""
-    parts = [describe(thumbs[i : i + 256]) for i in range(0, len(thumbs), 256)]
-    return np.concatenate(parts)
+    def describe(self, digests: Sequence[Digest]) -> NDArray[np.float32]:
+        """Describe 256 images at a time: what is needed in between does not grow with them."""
+        parts = [
+            self.describe_thumbs(np.stack([d.thumb for d in digests[i : i + 256]]))
+            for i in range(0, len(digests), 256)
+        ]
+        return np.concatenate(parts)
 
 
 def small_pixels(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -87,3 +89,15 @@ def hog(thumbs: NDArray[np.uint8], cell: int = 8, angles: int = 9) -> NDArray[np
 
 def _unit(x: NDArray[np.floating]) -> NDArray[np.floating]:
     return x / np.sqrt(np.square(x).sum(axis=-1, keepdims=True) + 1e-3)
+
+
+def _histograms(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.concatenate([colour_histogram(thumbs), hog(thumbs)], axis=1)
+
+
+RIVALS = {
+    HOG: PixelBaseline(
+        "classic image features: colours and edge directions, nothing learned", _histograms
+    ),
+    PIXELS: PixelBaseline("the image shrunk to 16 × 16 dots, used as it is", small_pixels),
+}

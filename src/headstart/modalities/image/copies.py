@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn
 
-from headstart.modalities.copies import Copies, linked
+from headstart.modalities.copies import Copies, exact_copies, linked
+from headstart.modalities.image.digest import THUMB, Digest
 
 NEAR_BITS = 6
 """pHash distance, of 64 bits, up to which two images may be copies (Zauner 2010 uses about 10 % of
@@ -43,7 +44,7 @@ SLICE = 512
 """Pictures compared with all later ones at a time: memory grows with n, not with n²."""
 
 
-def find_copies(hashes: list[str], thumbs: NDArray[np.uint8]) -> Copies:
+def find_copies(hashes: Sequence[str], digests: Sequence[Digest]) -> Copies:
     """Find exact copies by content hash and near copies by perceptual hash and correlation.
 
     Near copies may be resized, recompressed, toned, mirrored or upside down; a quarter turn hides
@@ -51,13 +52,13 @@ def find_copies(hashes: list[str], thumbs: NDArray[np.uint8]) -> Copies:
 
     Parameters
     ----------
-    hashes : list of str
+    hashes : sequence of str
         SHA-256 of each file.
-    thumbs : ndarray of uint8, shape (n, 64, 64, 3)
+    digests : sequence of Digest
     """
-    exact = np.unique(hashes, return_inverse=True)[1].astype(np.int64)
+    exact = exact_copies(hashes).exact
     first = np.unique(exact, return_index=True)[1]  # one file for each content
-    gray = _gray(thumbs, first)
+    gray = _gray(digests, first)
     low = _low_frequencies(gray)
     unit = gray.reshape(len(gray), -1)
     unit -= unit.mean(axis=1, keepdims=True)  # in place: these are the largest arrays of a run
@@ -74,12 +75,13 @@ def find_copies(hashes: list[str], thumbs: NDArray[np.uint8]) -> Copies:
     return Copies(component, exact, upright)
 
 
-def _gray(thumbs: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def _gray(digests: Sequence[Digest], rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Gray levels (n, 64, 64) of the chosen thumbnails, made slice by slice."""
-    gray = np.empty((len(rows), *thumbs.shape[1:3]), np.float32)
+    gray = np.empty((len(rows), THUMB, THUMB), np.float32)
     for start in range(0, len(rows), 256):
         part = slice(start, start + 256)
-        gray[part] = thumbs[rows[part]] @ np.array([0.299, 0.587, 0.114], np.float32)
+        thumbs = np.stack([digests[row].thumb for row in rows[part]])
+        gray[part] = thumbs @ np.array([0.299, 0.587, 0.114], np.float32)
     return gray
 
 

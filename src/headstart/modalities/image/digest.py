@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,39 +18,55 @@ report's map are made from, so that none of them decodes a file again."""
 THUMB_FROM = 224
 """Size that an image is decoded for to make the small copy: that of the default backbone, so that
 one decoding serves both."""
-THUMB_KEY = f"thumb {THUMB} of {THUMB_FROM}"
+DIGEST_KEY = f"thumb {THUMB} of {THUMB_FROM}"
 
 
-def thumb(picture: Picture) -> NDArray[np.uint8]:
-    """Squeeze a whole picture into a small square: (64, 64, 3)."""
+@dataclass(frozen=True)
+class Digest:
+    """What is kept of an image.
+
+    Attributes
+    ----------
+    size : (int, int)
+        Width and height in the file, pixels, upright.
+    thumb : ndarray of shape (64, 64, 3), uint8
+        The whole image squeezed into a square.
+    """
+
+    size: tuple[int, int]
+    thumb: NDArray[np.uint8]
+
+    def pack(self) -> bytes:
+        """Write it for the cache."""
+        return np.array(self.size, np.uint32).tobytes() + self.thumb.tobytes()
+
+    @classmethod
+    def unpack(cls, value: bytes) -> Digest:
+        """Read what ``pack`` wrote."""
+        width, height = np.frombuffer(value, np.uint32, count=2)
+        thumb = np.frombuffer(value, np.uint8, offset=8).reshape(THUMB, THUMB, 3)
+        return cls((int(width), int(height)), thumb)
+
+
+def digest(picture: Picture) -> Digest:
+    """Squeeze a picture that was read at ``THUMB_FROM`` pixels into a small square."""
     image = picture.image
     coarse = image.reduce(max(1, min(image.size) // (2 * THUMB)))  # four times faster, as good
-    return np.asarray(coarse.resize((THUMB, THUMB), Image.Resampling.BILINEAR))
+    small = coarse.resize((THUMB, THUMB), Image.Resampling.BILINEAR)
+    return Digest(picture.size, np.asarray(small))
 
 
-def pack(size: tuple[int, int], thumb: NDArray[np.uint8]) -> bytes:
-    """Write a size and a small copy as the cache keeps them."""
-    return np.array(size, np.uint32).tobytes() + thumb.tobytes()
-
-
-def unpack(value: bytes) -> tuple[tuple[int, int], NDArray[np.uint8]]:
-    """Read what ``pack`` wrote."""
-    width, height = np.frombuffer(value, np.uint32, count=2)
-    thumb = np.frombuffer(value, np.uint8, offset=8).reshape(THUMB, THUMB, 3)
-    return (int(width), int(height)), thumb
-
-
-def check_sizes(refs: Sequence[str], sizes: NDArray[np.integer], wanted: int) -> list[Finding]:
+def check_sizes(refs: Sequence[str], digests: Sequence[Digest], wanted: int) -> list[Finding]:
     """Report images whose short side is under half of what the network looks at.
 
     Parameters
     ----------
     refs : sequence of str, length n
-    sizes : ndarray of int, shape (n, 2)
-        Width and height, pixels.
+    digests : sequence of Digest, length n
     wanted : int
         The network's input side, pixels.
     """
+    sizes = np.array([d.size for d in digests])
     small = np.flatnonzero(sizes.min(axis=1) * 2 < wanted)
     if not len(small):
         return []

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,7 @@ from PIL import Image
 
 from headstart.events import Event, OnEvent, ignore
 from headstart.modalities.image.look import Preprocessing
-from headstart.modalities.image.read import quiet, read_again
+from headstart.modalities.image.read import Picture, quiet
 from headstart.modalities.image.views import AREA
 
 if TYPE_CHECKING:
@@ -34,7 +33,9 @@ class Pictures:
 
     Attributes
     ----------
-    files : sequence of Path
+    read_one : callable
+        Row -> Picture, read at ``look.detail``.
+    n : int
     look : Preprocessing
         How prediction sees them.
     kind : str
@@ -47,7 +48,8 @@ class Pictures:
         Threads that read.
     """
 
-    files: Sequence[Path]
+    read_one: Callable[[int], Picture]
+    n: int
     look: Preprocessing
     kind: str
     kept: list[Image.Image]
@@ -56,7 +58,8 @@ class Pictures:
     @classmethod
     def read(
         cls,
-        files: Sequence[Path],
+        read: Callable[[int], Picture],
+        n: int,
         look: Preprocessing,
         kind: str,
         *,
@@ -64,19 +67,19 @@ class Pictures:
         on_event: OnEvent = ignore,
     ) -> Pictures:
         """Read all images, if they fit in memory once they are resized."""
-        empty = cls(files, look, kind, [], workers)
-        if len(files) * 3 * look.resize**2 * 4 / 3 > MAX_BYTES:  # most photos are 4 by 3
+        empty = cls(read, n, look, kind, [], workers)
+        if n * 3 * look.resize**2 * 4 / 3 > MAX_BYTES:  # most photos are 4 by 3
             return empty
         kept = []
         with quiet(), ThreadPoolExecutor(workers) as pool:
-            for image in pool.map(empty._small, range(len(files))):
+            for image in pool.map(empty._small, range(n)):
                 kept.append(image)
-                on_event(Event("reading images", len(kept), len(files), "images"))
-        return cls(files, look, kind, kept, workers)
+                on_event(Event("reading images", len(kept), n, "images"))
+        return cls(read, n, look, kind, kept, workers)
 
     def plain(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return images as prediction sees them."""
-        return np.stack([self.look(image) for image in self._images(rows)])
+        return np.stack([self.look.pixels(image) for image in self._images(rows)])
 
     def varied(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.uint8]:
         """Return images as augmentation shows them this once; draws from torch's generator too.
@@ -91,7 +94,7 @@ class Pictures:
         """Return whole images where crops are cut from them, else what prediction sees."""
         if self.kind in ("crops", "colour", "randaugment"):
             return [np.array(image) for image in self._images(rows)]
-        return [np.array(self.look(image)) for image in self._images(rows)]
+        return [np.array(self.look.pixels(image)) for image in self._images(rows)]
 
     def _images(self, rows: NDArray[np.int64]) -> list[Image.Image]:
         if self.kept:
@@ -101,7 +104,7 @@ class Pictures:
 
     def _small(self, row: int) -> Image.Image:
         """Read one image and shrink its short side to what prediction resizes it to."""
-        image = read_again(self.files[row], self.look.resize)
+        image = self.read_one(row).image
         short = min(image.size)  # rounded down, as ``Preprocessing`` does
         wide, high = (int(self.look.resize * side / short) for side in image.size)
         return image.resize((wide, high), Image.Resampling[self.look.interpolation.upper()])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from headstart.modalities import refuse_unknown
+from headstart.modalities.image.read import Picture
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"]
 
@@ -27,7 +31,11 @@ class Preprocessing:
     std: tuple[float, float, float]
     interpolation: Interpolation = "bicubic"
 
-    def __call__(self, image: Image.Image) -> NDArray[np.uint8]:
+    def __call__(self, x: Picture) -> NDArray[np.uint8]:
+        """Prepare a picture as ``pixels`` does."""
+        return self.pixels(x.image)
+
+    def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
         """Resize and crop an RGB image: returns uint8 of shape (size, size, 3).
 
         Resizing only the part that is kept gives the pixels of "resize, then crop" at the price
@@ -45,3 +53,51 @@ class Preprocessing:
         )
         resampling = Image.Resampling[self.interpolation.upper()]
         return np.asarray(image.resize((self.size, self.size), resampling, box=box))
+
+    @property
+    def detail(self) -> int:
+        """The short side that an image is resized to."""
+        return self.resize
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """None: an image lies in a file."""
+        return ()
+
+    def batch(self, fed: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+        """Stack images of one size."""
+        return np.stack(fed)
+
+    def drawn(self, n: int) -> NDArray[np.uint8]:
+        """Draw smooth random pictures (n, size, size, 3): the statistics of photos."""
+        rng = np.random.default_rng(0)
+        coarse = rng.integers(0, 256, (n, 12, 12, 3), dtype=np.uint8)
+        side, bicubic = (self.size, self.size), Image.Resampling.BICUBIC
+        return np.stack([np.asarray(Image.fromarray(c).resize(side, bicubic)) for c in coarse])
+
+    def asked(self, **options: Any) -> Preprocessing:
+        """Take images of another ``size``: the whole short side becomes that many pixels."""
+        size = options.pop("size", None)
+        refuse_unknown(options, "an image")
+        return self if size is None else replace(self, size=size, resize=size)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain types only."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Preprocessing:
+        """Rebuild it; raises ``TypeError`` on missing or unknown keys."""
+        mean, std = (tuple(values[name]) for name in ("mean", "std"))
+        return cls(**{**values, "mean": mean, "std": std})
+
+    def says(self) -> str:
+        """Say what happens to an image before the network sees it."""
+        square = f"the central {self.size} × {self.size} of it are kept"
+        kept = "its middle square is kept" if self.resize == self.size else square
+        mean, std = (", ".join(f"{v:g}" for v in dict.fromkeys(vs)) for vs in (self.mean, self.std))
+        return (
+            "Every image is turned upright and made RGB; its short side becomes "
+            f"{self.resize} pixels ({self.interpolation} resizing) and {kept}. Colours are scaled "
+            f"to 0..1, then {mean} is subtracted and the result is divided by {std}."
+        )

@@ -14,12 +14,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from headstart.errors import DataError
 from headstart.modalities import UnreadableError
 
 SUFFIXES = frozenset(
@@ -44,73 +42,47 @@ class Picture:
     size: tuple[int, int]
 
 
-class ImageModality:
-    """Photos and drawings in files."""
+def decode(data: bytes, short_side: int = 0) -> Picture:
+    """Decode one file's bytes.
 
-    name = "image"
-    default_backbone = "efficientnet-lite0"
-
-    def recognise(self, path: Path) -> float:
-        """Judge by the file's suffix."""
-        return float(path.suffix.lower() in SUFFIXES)
-
-    def read(self, data: bytes, *, short_side: int = 0) -> Picture:
-        """Decode one file's bytes.
-
-        Parameters
-        ----------
-        data : bytes
-            The whole file.
-        short_side : int, pixels, default=0
-            What the network will see; a JPEG whose short side is at least four times that may be
-            decoded at a reduced scale. 0 always decodes at full scale.
-
-        Raises
-        ------
-        UnreadableError
-            Empty, not an image, truncated, or more pixels than Pillow's limit (178 million).
-        """
-        if not data:
-            raise UnreadableError("empty file")
-        try:
-            opened = Image.open(io.BytesIO(data))
-            size = opened.size
-            if opened.format == "JPEG" and 0 < 4 * short_side <= min(size):
-                opened.draft(opened.mode, (2 * short_side, 2 * short_side))
-            opened.load()
-            if opened.format != "JPEG":
-                size = opened.size  # Pillow turns TIFFs itself, and forgets their orientation
-            turn = opened.getexif().get(_ORIENTATION, 1)
-            image = to_rgb(_turn(opened, turn))
-        except Image.DecompressionBombError as cause:
-            raise UnreadableError(
-                "too many pixels (a decompression bomb? the limit is 178 million)"
-            ) from cause
-        except UnidentifiedImageError as cause:
-            raise UnreadableError("not an image") from cause
-        except _DAMAGE as cause:
-            raise UnreadableError(f"damaged ({str(cause) or type(cause).__name__})") from cause
-        return Picture(image, size[::-1] if turn in _SIDEWAYS else size)
-
-
-def read_again(path: Path, short_side: int) -> Image.Image:
-    """Read an image file that was readable when the data were read.
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    short_side : int, pixels, default=0
+        What the network will see; a JPEG whose short side is at least four times that may be
+        decoded at a reduced scale. 0 always decodes at full scale.
 
     Raises
     ------
-    DataError
-        It no longer is.
+    UnreadableError
+        Empty, not an image, truncated, or more pixels than Pillow's limit (178 million).
     """
+    if not data:
+        raise UnreadableError("empty file")
     try:
-        return ImageModality().read(path.read_bytes(), short_side=short_side).image
-    except (OSError, UnreadableError) as cause:
-        raise DataError(
-            f"{path} can no longer be read: {cause}.", "Leave the data in place."
+        opened = Image.open(io.BytesIO(data))
+        size = opened.size
+        if opened.format == "JPEG" and 0 < 4 * short_side <= min(size):
+            opened.draft(opened.mode, (2 * short_side, 2 * short_side))
+        opened.load()
+        if opened.format != "JPEG":
+            size = opened.size  # Pillow turns TIFFs itself, and forgets their orientation
+        turn = opened.getexif().get(_ORIENTATION, 1)
+        image = to_rgb(_turn(opened, turn))
+    except Image.DecompressionBombError as cause:
+        raise UnreadableError(
+            "too many pixels (a decompression bomb? the limit is 178 million)"
         ) from cause
+    except UnidentifiedImageError as cause:
+        raise UnreadableError("not an image") from cause
+    except _DAMAGE as cause:
+        raise UnreadableError(f"damaged ({str(cause) or type(cause).__name__})") from cause
+    return Picture(image, size[::-1] if turn in _SIDEWAYS else size)
 
 
 def reduction(data: bytes, short_side: int) -> int:
-    """Return how many times smaller ``read`` would decode a file: 1, 2, 4 or 8.
+    """Return how many times smaller ``decode`` makes a file: 1, 2, 4 or 8.
 
     What two sizes reduce alike is the same picture for both, and need be decoded only once.
     """

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from headstart.modalities.image.digest import Digest
+from headstart.modalities.image.read import Picture
+
+SIDE, MARKED_SIDE = 160, 224
+"""Pixels of the longer side in galleries, and of explained images; under 25 kB each."""
+POINT_SIDE, POINT_QUALITY = 40, 70
 
 
 def thumbnail_data_uri(image: Image.Image, side: int, quality: int = 80) -> str:
@@ -48,3 +56,28 @@ def overlay(
     colour = 255 * colormaps["inferno"](weight[..., 0])[..., :3]
     mixed = gray + 0.7 * weight * (colour - gray)
     return Image.fromarray(mixed.round().astype(np.uint8))
+
+
+class ShowImages:
+    """Images on a page: JPEG ``data:`` addresses, so that a page needs no other file."""
+
+    detail = SIDE
+
+    def large(self, x: Picture) -> dict[str, Any]:
+        """Shrink an image: about 6 kB."""
+        return {"image": thumbnail_data_uri(x.image, SIDE)}
+
+    def stand_in(self, d: Digest) -> dict[str, Any]:
+        """Show the small copy."""
+        return {"image": thumbnail_data_uri(Image.fromarray(d.thumb), SIDE)}
+
+    def point(self, d: Digest) -> dict[str, Any]:
+        """Shrink the small copy further: there are hundreds of points."""
+        image = Image.fromarray(d.thumb)
+        return {"image": thumbnail_data_uri(image, POINT_SIDE, POINT_QUALITY)}
+
+    def marked(self, seen: NDArray[np.uint8], weight: NDArray[np.floating]) -> dict[str, Any]:
+        """Show pixels as the network saw them, and with a map laid over them."""
+        plain = thumbnail_data_uri(Image.fromarray(np.asarray(seen)), MARKED_SIDE)
+        heat = overlay(seen, np.asarray(weight, np.float32))
+        return {"image": plain, "map": thumbnail_data_uri(heat, MARKED_SIDE)}

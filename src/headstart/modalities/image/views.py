@@ -8,19 +8,24 @@ Not for training the whole network for many epochs, where nothing can be cached.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from headstart.errors import ConfigError
+from headstart.events import OnEvent
 from headstart.modalities.image.look import Preprocessing
+from headstart.modalities.image.read import Picture
 
-Kind = Literal["none", "mirror", "flips", "crops"]
-COUNTS: dict[Kind, int] = {"none": 1, "mirror": 2, "flips": 4, "crops": 4}
+if TYPE_CHECKING:
+    from headstart.modalities.image.fresh import Pictures
+
+COUNTS: dict[str, int] = {"none": 1, "mirror": 2, "flips": 4, "crops": 4}
 """How many views each kind makes by default: all it has; of crops as many as of flips, a plain
 choice that quadruples the first pass."""
 AREA = (0.5, 1.0)
@@ -65,7 +70,7 @@ class Views:
     '4 fixed views: plain, mirrored, 2 random crops (half of them mirrored)'
     """
 
-    kind: Kind
+    kind: str
     count: int
     seed: int = 0
 
@@ -87,15 +92,13 @@ class Views:
                 f"Ask for at most {most}, or use --augment crops, which has any number.",
             )
 
-    def __call__(
-        self, image: Image.Image, look: Preprocessing, mark: str, view: int
-    ) -> NDArray[np.uint8]:
-        """Make one view of an RGB image.
+    def __call__(self, x: Picture, look: Preprocessing, mark: str, view: int) -> NDArray[np.uint8]:
+        """Make one view of an image.
 
         Parameters
         ----------
-        image : Image
-            Mode RGB, at the scale it was decoded.
+        x : Picture
+            At the scale it was decoded.
         look : Preprocessing
             Of the backbone.
         mark : str
@@ -113,12 +116,12 @@ class Views:
         if name in _FLIPS:
             _, down, across = _FLIPS[name]
             # A copy where flipped, since torch refuses arrays with negative strides.
-            return np.ascontiguousarray(look(image)[::down, ::across])
+            return np.ascontiguousarray(look(x)[::down, ::across])
         # Python promises the same random() for the same text in every version; numpy does not.
         rng = Random(f"{self.seed} {mark} {view}")
-        box, mirrored = crop_box(*image.size, rng), rng.random() < 0.5
+        box, mirrored = crop_box(*x.image.size, rng), rng.random() < 0.5
         resampling = Image.Resampling[look.interpolation.upper()]
-        crop = np.asarray(image.resize((look.size, look.size), resampling, box=box))
+        crop = np.asarray(x.image.resize((look.size, look.size), resampling, box=box))
         return np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop
 
     @property
@@ -147,7 +150,7 @@ class Views:
         return (*flips[:2], *(f"crop{view}/seed{self.seed}" for view in range(2, self.count)))
 
 
-def views(kind: Kind, count: int | None = None, seed: int = 0) -> Views:
+def views(kind: str, count: int | None = None, seed: int = 0) -> Views:
     """Choose views; a ``count`` of None is the kind's default (``COUNTS``)."""
     return Views(kind, COUNTS.get(kind, 1) if count is None else count, seed)
 
@@ -183,3 +186,26 @@ def crop_box(width: int, height: int, rng: Random) -> Box:
 
 def _number(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+class Augmentation:
+    """Augmentation of images: fixed views whose activations are kept, or fresh ones."""
+
+    def fixed(self, kind: str, count: int | None = None, seed: int = 0) -> Views:
+        """Choose fixed views."""
+        return views(kind, count, seed)
+
+    def fresh(
+        self,
+        read: Callable[[int], Picture],
+        n: int,
+        look: Preprocessing,
+        kind: str,
+        *,
+        workers: int,
+        on_event: OnEvent,
+    ) -> Pictures:
+        """Read ``n`` images to be augmented anew every time they are seen."""
+        from headstart.modalities.image.fresh import Pictures  # imports torch
+
+        return Pictures.read(read, n, look, kind, workers=workers, on_event=on_event)

@@ -1,0 +1,202 @@
+"""Items: bytes by row, wherever they lie. Everything that reads an example reads it here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import DataError
+from headstart.modalities import HEAD, LOOKED_AT, Kind, Modality, UnreadableError
+
+Ints = NDArray[np.integer]
+
+
+class Items(Protocol):
+    """The bytes of examples, by row; what they mean is a modality's business."""
+
+    @property
+    def kind(self) -> Kind:
+        """Where they lie."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that make an example together; empty unless it is a row."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def data(self, row: int) -> bytes:
+        """Return the bytes of a row; raises ``OSError`` where a file cannot be read."""
+
+    def path(self, row: int) -> Path | None:
+        """Return where a row can be opened; None where it lies in a table."""
+
+    def take(self, rows: Sequence[int]) -> Self:
+        """Return the chosen rows, in order."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Every example is a file."""
+
+    files: tuple[Path, ...]
+    kind: Kind = "file"
+    columns: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def data(self, row: int) -> bytes:
+        """Read a file."""
+        return self.files[row].read_bytes()
+
+    def path(self, row: int) -> Path:
+        """Return the file."""
+        return self.files[row]
+
+    def take(self, rows: Sequence[int]) -> Files:
+        """Return the chosen files."""
+        return Files(tuple(self.files[i] for i in rows))
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Every example is the text of a cell."""
+
+    texts: tuple[str, ...]
+    kind: Kind = "cell"
+    columns: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def data(self, row: int) -> bytes:
+        """Return the text in UTF-8."""
+        return self.texts[row].encode()
+
+    def path(self, row: int) -> None:
+        """Return None: a cell cannot be opened."""
+
+    def take(self, rows: Sequence[int]) -> Cells:
+        """Return the chosen cells."""
+        return Cells(tuple(self.texts[i] for i in rows))
+
+
+@dataclass(frozen=True)
+class NumberRows:
+    """Every example is a row of numbers.
+
+    Attributes
+    ----------
+    numbers : ndarray of float64, shape (n, n_columns)
+    columns : tuple of str
+        Their names.
+    """
+
+    numbers: NDArray[np.float64]
+    columns: tuple[str, ...]
+    kind: Kind = "row"
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def data(self, row: int) -> bytes:
+        """Return the numbers, in the byte order of this machine."""
+        return np.ascontiguousarray(self.numbers[row]).tobytes()
+
+    def path(self, row: int) -> None:
+        """Return None: a row cannot be opened."""
+
+    def take(self, rows: Sequence[int]) -> NumberRows:
+        """Return the chosen rows."""
+        return NumberRows(self.numbers[np.asarray(rows, np.int64)], self.columns)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Items with what they are: the one way to an example of any modality.
+
+    Attributes
+    ----------
+    refs : tuple of str
+        How each is shown: its path relative to the source, or its row in a table.
+    items : Items
+        In the same rows.
+    modality : Modality
+    """
+
+    refs: tuple[str, ...]
+    items: Items
+    modality: Modality[Any, Any]
+
+    @classmethod
+    def of_files(cls, files: Sequence[str | Path], modality: Modality[Any, Any]) -> Examples:
+        """Take files for examples, shown by their paths."""
+        return cls(tuple(map(str, files)), Files(tuple(map(Path, files))), modality)
+
+    def __len__(self) -> int:
+        return len(self.refs)
+
+    def take(self, rows: Sequence[int] | Ints) -> Examples:
+        """Return the chosen rows, in order."""
+        chosen = [int(i) for i in rows]
+        refs = tuple(self.refs[i] for i in chosen)
+        return Examples(refs, self.items.take(chosen), self.modality)
+
+    def read(self, row: int, detail: int = 0) -> Any:
+        """Read an example that could be read when the data were read.
+
+        Raises
+        ------
+        DataError
+            It no longer can.
+        """
+        try:
+            return self.modality.read(self.items.data(row), detail)
+        except (OSError, UnreadableError) as cause:
+            where = self.items.path(row) or self.refs[row]
+            raise DataError(
+                f"{where} can no longer be read: {cause}.", "Leave the data in place."
+            ) from cause
+
+    def places(self) -> list[str]:
+        """Say where each lies: equal for what is the same example, from whatever list it comes."""
+        return [place(self.items, row) for row in range(len(self))]
+
+
+def place(items: Items, row: int) -> str:
+    """Say where a row lies: the real path of a file; the content of anything else."""
+    path = items.path(row)
+    return str(path.resolve()) if path is not None else hashlib.sha256(items.data(row)).hexdigest()
+
+
+def glimpse(refs: Sequence[str], items: Items) -> Iterator[tuple[str, bytes]]:
+    """Give names and first bytes of some examples, spread over all, for recognition."""
+    step = max(1, len(items) // LOOKED_AT)
+    for row in range(0, len(items), step):
+        path = items.path(row)
+        if path is None:
+            yield refs[row], items.data(row)[:HEAD]
+            continue
+        try:
+            with path.open("rb") as opened:
+                yield path.name, opened.read(HEAD)
+        except OSError:
+            yield path.name, b""
+
+
+def written(examples: Examples, row: int) -> dict[str, Any]:
+    """Return what a table has to hold to lead back to an example: its path, text or numbers."""
+    items, path = examples.items, examples.items.path(row)
+    if path is not None:
+        return {"path": str(path.resolve())}
+    if isinstance(items, NumberRows):
+        return dict(zip(items.columns, items.numbers[row].tolist(), strict=True))
+    column = next(iter(examples.modality.columns), "example")
+    return {column: items.data(row).decode()}
