@@ -80,7 +80,7 @@ def test_the_choice_is_remembered_and_torch_is_not_imported_again(bench: Bench) 
         "import sys\n"
         "from headstart.backbones import resolve\n"
         "from headstart.features.engines import Kitchen\n"
-        "from headstart.features.store import cache_folder\n"
+        "from headstart.machine import cache_folder\n"
         "engine = Kitchen(cache_folder(), 2).engine(resolve('efficientnet-lite0'))\n"
         "print(engine.name, 'torch' in sys.modules)\n"
     )
@@ -211,7 +211,7 @@ def test_first_passes_of_several_threads_do_not_wait_for_each_other(bench: Bench
         "import sys, threading, numpy as np\n"
         "from headstart.backbones import resolve\n"
         "from headstart.features.engines import Bench, Kitchen\n"
-        "from headstart.features.store import cache_folder\n"
+        "from headstart.machine import cache_folder\n"
         "bench = Bench(Kitchen(cache_folder(), 4), resolve('efficientnet-lite0'))\n"
         f"engine = bench.make({name!r})\n"
         "sys.setswitchinterval(1e-6)\n"

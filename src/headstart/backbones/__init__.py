@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headstart.errors import BackboneError, ConfigError
+from headstart.modalities import DEFAULT as DEFAULT_MODALITY
 from headstart.modalities import Look, modality
 from headstart.registry import Registry, unknown_name
 
@@ -94,7 +95,7 @@ class Listing:
     licence: str = ""
     parameters: int | None = None
     available: bool = False
-    modality: str = "image"
+    modality: str = DEFAULT_MODALITY
 
 
 class Provider(Protocol):
@@ -268,7 +269,7 @@ def available(
                 continue
             if fnmatch.fnmatch(full, pattern) or fnmatch.fnmatch(row.name, pattern):
                 rows.append(replace(row, name=full))
-    return sorted(rows, key=lambda row: (not row.available, row.name))
+    return sorted(rows, key=lambda row: (not row.available, row.modality != DEFAULT_MODALITY, row.name))
 
 
 def cannot_download(name: str, cause: Exception) -> BackboneError:
