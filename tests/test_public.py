@@ -20,7 +20,9 @@ def test_every_public_name_is_there_and_sorted() -> None:
         _ = hs.trian
 
 
-@pytest.mark.parametrize("heavy", ["torch", "timm", "openvino", "sklearn", "matplotlib", "numpy"])
+@pytest.mark.parametrize(
+    "heavy", ["torch", "timm", "openvino", "sklearn", "matplotlib", "numpy", "PIL"]
+)
 def test_importing_headstart_imports_nothing_heavy(heavy: str) -> None:
     code = f"import headstart, sys; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -269,7 +269,11 @@ def available(
                 continue
             if fnmatch.fnmatch(full, pattern) or fnmatch.fnmatch(row.name, pattern):
                 rows.append(replace(row, name=full))
-    return sorted(rows, key=lambda row: (not row.available, row.modality != DEFAULT_MODALITY, row.name))
+
+    def order(row: Listing) -> tuple[bool, bool, str]:
+        return not row.available, row.modality != DEFAULT_MODALITY, row.name
+
+    return sorted(rows, key=order)
 
 
 def cannot_download(name: str, cause: Exception) -> BackboneError:
