@@ -27,7 +27,7 @@ from safetensors.torch import save_file
 from conftest import draw_folder
 from headstart.backbones import available, resolve
 from headstart.cli import application, run
-from headstart.cli.options import seconds
+from headstart.options import seconds
 from headstart.prepare.config import configure
 from headstart.report.training_words import reading
 

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from headstart.backbones import DEFAULT
-from headstart.cli.app import app
+from headstart.cli.app import command
 from headstart.cli.console import Bars, print_data, say
-from headstart.cli.options import (
-    Balanced,
-    Device,
-    Encoding,
-    Groups,
-    GroupsFrom,
-    Json,
-    OneBackbone,
-    Overwrite,
-    Seed,
-    Size,
-    Strict,
-    XColumn,
-    YColumn,
-)
+from headstart.cli.options import Json, OneBackbone, Overwrite, options
 from headstart.cli.train import show_findings
+from headstart.prepare.config import options_of
 
 Source = Annotated[
     str,
@@ -48,7 +35,8 @@ Target = Annotated[
 KNOWING = "Labels of the target"
 
 
-@app.command()
+@command()
+@options(*options_of("adapt"))
 def adapt(
     source: Source,
     target: Target,
@@ -97,17 +85,8 @@ def adapt(
         ),
     ] = None,
     backbone: OneBackbone = DEFAULT,
-    size: Size = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    balanced: Balanced = False,
-    strict: Strict = False,
-    groups: Groups = None,
-    groups_from: GroupsFrom = None,
-    x: XColumn = None,
-    y: YColumn = None,
-    encoding: Encoding = "utf-8",
     as_json: Json = False,
+    **options: Any,
 ) -> None:
     """Take a model to images that look different, with labels only for the old ones.
 
@@ -117,13 +96,24 @@ def adapt(
     For example: headstart adapt photos/ sketches/    or    headstart adapt runs/photos new-camera/
     or    headstart adapt photos/ sketches/ --label-budget 30
     """
-    options = dict(locals())  # every option, by the name that the library gives it too
-    as_json = options.pop("as_json")
     from headstart.jobs.adapt.adapt import adapt
     from headstart.report.adaptation_words import adaptation_lines
 
     with Bars() as bars:
-        run = adapt(options.pop("source"), options.pop("target"), on_event=bars, **options)
+        run = adapt(
+            source,
+            target,
+            out=out,
+            overwrite=overwrite,
+            methods=methods,
+            networks=networks,
+            target_labels=target_labels,
+            label_budget=label_budget,
+            labelled=labelled,
+            backbone=backbone,
+            on_event=bars,
+            **options,
+        )
     found = run.metrics
     if as_json:
         print_data(json.dumps({**found, "run": str(run.folder)}, ensure_ascii=False))

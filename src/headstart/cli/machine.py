@@ -9,13 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from headstart.cli.app import app
+from headstart.cli.app import command
 from headstart.cli.console import print_data, say
 from headstart.cli.options import Json
 from headstart.errors import ConfigError
 
 
-@app.command()
+@command()
 def backbones(
     like: Annotated[
         str, typer.Option(metavar="PATTERN", help="Shell-style, e.g. `*resnet50*`: search all.")
@@ -48,7 +48,7 @@ def backbones(
     )
 
 
-@app.command()
+@command()
 def cache(
     clear: Annotated[bool, typer.Option("--clear", help="Delete everything in it.")] = False,
     as_json: Json = False,

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from headstart.cli.app import app
+from headstart.cli.app import command
 from headstart.cli.console import Bars, print_data, say
-from headstart.cli.options import Data, Encoding, Json, RunFolder, XColumn, YColumn
+from headstart.cli.options import Data, Json, RunFolder, options
 from headstart.errors import ConfigError
 
 
-@app.command()
+@command()
+@options("x", "encoding")
 def predict(
     run: RunFolder,
     inputs: Annotated[
@@ -24,8 +25,6 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="Write here (.csv or .jsonl) instead of stdout.")
     ] = None,
-    x: XColumn = None,
-    encoding: Encoding = "utf-8",
     adapt: Annotated[
         str | None,
         typer.Option(
@@ -36,6 +35,7 @@ def predict(
         ),
     ] = None,
     as_json: Json = False,
+    **options: Any,
 ) -> None:
     """Predict images: one row per input, in order."""
     from headstart.folder.files import write_rows
@@ -45,7 +45,7 @@ def predict(
         raise ConfigError(f"--out {str(out)!r} is neither .csv nor .jsonl.", "Name it one of them.")
     loaded = Run(run)
     with Bars() as bars:
-        predictions = loaded.predict(inputs, x=x, encoding=encoding, adapt=adapt, on_event=bars)
+        predictions = loaded.predict(inputs, adapt=adapt, on_event=bars, **options)
     bad = [p for p in predictions if p.error]
     if bad:
         say(
@@ -62,21 +62,15 @@ def predict(
         _print_csv(rows)
 
 
-@app.command()
-def evaluate(
-    run: RunFolder,
-    data: Data,
-    x: XColumn = None,
-    y: YColumn = None,
-    encoding: Encoding = "utf-8",
-    as_json: Json = False,
-) -> None:
+@command()
+@options("x", "y", "encoding")
+def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) -> None:
     """Score a model on labelled data it has not seen."""
     from headstart.run import Run
 
     loaded = Run(run)
     with Bars() as bars:
-        found = loaded.evaluate(data, x=x, y=y, encoding=encoding, on_event=bars)
+        found = loaded.evaluate(data, on_event=bars, **options)
     if as_json:
         print_data(json.dumps(found, ensure_ascii=False))
         return
@@ -98,7 +92,7 @@ def evaluate(
         say(f"[yellow]![/] {found['skipped']} files could not be read and were left out.")
 
 
-@app.command()
+@command()
 def report(run: RunFolder) -> None:
     """Render a run's report.html and figures afresh."""
     from headstart.run import Run

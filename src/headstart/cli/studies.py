@@ -11,28 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from headstart.backbones import DEFAULT
-from headstart.cli.app import app
+from headstart.cli.app import command
 from headstart.cli.console import Bars, err, print_data, say
-from headstart.cli.options import (
-    Balanced,
-    Data,
-    Device,
-    Encoding,
-    Groups,
-    GroupsFrom,
-    Json,
-    OneBackbone,
-    Overwrite,
-    Seed,
-    Size,
-    Strict,
-    StudyFolder,
-    XColumn,
-    YColumn,
-)
+from headstart.cli.options import Data, Json, OneBackbone, Overwrite, StudyFolder, options
+from headstart.prepare.config import options_of
 
 
-@app.command()
+@command()
+@options(*options_of("rank"))
 def rank(
     data: Data,
     backbones: Annotated[
@@ -43,23 +29,16 @@ def rank(
     ] = "auto",
     out: StudyFolder = None,
     overwrite: Overwrite = False,
-    size: Size = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    balanced: Balanced = False,
-    strict: Strict = False,
-    groups: Groups = None,
-    groups_from: GroupsFrom = None,
-    x: XColumn = None,
-    y: YColumn = None,
-    encoding: Encoding = "utf-8",
     as_json: Json = False,
+    **options: Any,
 ) -> None:
     """Compare backbones on your images: accuracy with its doubt, and cost; ties are ties.
 
     For example: headstart rank photos/ --backbones efficientnet-lite0,timm:resnet18.a1_in1k
     """
-    found = _study("rank", **dict(locals()))
+    found = _study(
+        "rank", data, as_json, backbones=backbones, out=out, overwrite=overwrite, **options
+    )
     if found is None:
         return
     table = Table(box=None, header_style="bold")
@@ -78,29 +57,23 @@ def rank(
     _show_study(found, table, found["sentence"])
 
 
-@app.command()
+@command()
+@options(*options_of("layers"))
 def layers(
     data: Data,
     backbone: OneBackbone = DEFAULT,
     out: StudyFolder = None,
     overwrite: Overwrite = False,
-    size: Size = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    balanced: Balanced = False,
-    strict: Strict = False,
-    groups: Groups = None,
-    groups_from: GroupsFrom = None,
-    x: XColumn = None,
-    y: YColumn = None,
-    encoding: Encoding = "utf-8",
     as_json: Json = False,
+    **options: Any,
 ) -> None:
     """Probe every layer of a backbone: see how far its knowledge carries over to your images.
 
     For example: headstart layers photos/
     """
-    found = _study("layers", **dict(locals()))
+    found = _study(
+        "layers", data, as_json, backbone=backbone, out=out, overwrite=overwrite, **options
+    )
     if found is None:
         return
     table = Table(box=None, header_style="bold")
@@ -131,29 +104,23 @@ def layers(
     _show_study(found, table, found["advice"])
 
 
-@app.command()
+@command()
+@options(*options_of("curve"))
 def curve(
     data: Data,
     backbone: OneBackbone = DEFAULT,
     out: StudyFolder = None,
     overwrite: Overwrite = False,
-    size: Size = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    balanced: Balanced = False,
-    strict: Strict = False,
-    groups: Groups = None,
-    groups_from: GroupsFrom = None,
-    x: XColumn = None,
-    y: YColumn = None,
-    encoding: Encoding = "utf-8",
     as_json: Json = False,
+    **options: Any,
 ) -> None:
     """Measure accuracy against the number of labels, with transfer and without; look ahead.
 
     For example: headstart curve photos/
     """
-    found = _study("curve", **dict(locals()))
+    found = _study(
+        "curve", data, as_json, backbone=backbone, out=out, overwrite=overwrite, **options
+    )
     if found is None:
         return
     table = Table(box=None, header_style="bold")
@@ -172,12 +139,12 @@ def curve(
     _show_study(found, table, " ".join([*said, found["worth"]["sentence"]]))
 
 
-def _study(name: str, *, as_json: bool, **options: Any) -> dict[str, Any] | None:
+def _study(name: str, data: str, as_json: bool, **options: Any) -> dict[str, Any] | None:
     """Carry out a study; None where it was printed as JSON, else what is to be shown."""
     import headstart as hs
 
     with Bars() as bars:
-        found: dict[str, Any] = getattr(hs, name)(on_event=bars, **options)
+        found: dict[str, Any] = getattr(hs, name)(data, on_event=bars, **options)
     if not as_json:
         return found
     print_data(json.dumps(found, ensure_ascii=False))

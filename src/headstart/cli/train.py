@@ -11,57 +11,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from headstart.backbones import DEFAULT
-from headstart.cli.app import app
+from headstart.cli.app import command
 from headstart.cli.console import Bars, err, print_data, say
-from headstart.cli.options import (
-    Abstain,
-    Augment,
-    Backbone,
-    Balanced,
-    Batchnorm,
-    BatchSize,
-    Budget,
-    Cache,
-    Clip,
-    Cutmix,
-    Data,
-    Device,
-    Ema,
-    Encoding,
-    Epochs,
-    FindLr,
-    Gradual,
-    Groups,
-    GroupsFrom,
-    HeadRate,
-    Json,
-    Keep,
-    LayerDecay,
-    Method,
-    Mixup,
-    OneBackbone,
-    Optimizer,
-    Patience,
-    Precision,
-    Rate,
-    Resume,
-    Schedule,
-    Seed,
-    Size,
-    Smoothing,
-    Strict,
-    Tune,
-    Unfreeze,
-    Views,
-    WeightDecay,
-    Wise,
-    XColumn,
-    YColumn,
-    seconds,
-)
+from headstart.cli.options import Data, Json, OneBackbone, options
+from headstart.prepare.config import options_of
+from headstart.transfer.recipe import TRAINING
 
 
-@app.command()
+@command()
+@options(*options_of("train"))
 def train(
     data: Data,
     out: Annotated[
@@ -70,56 +28,23 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace --out once the new run is complete.")
     ] = False,
-    backbone: Backbone = DEFAULT,
-    method: Method = "auto",
-    size: Size = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    balanced: Balanced = False,
-    strict: Strict = False,
-    groups: Groups = None,
-    groups_from: GroupsFrom = None,
-    x: XColumn = None,
-    y: YColumn = None,
-    encoding: Encoding = "utf-8",
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with an interrupted run of the same data and options.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = False,
     as_json: Json = False,
-    abstain: Abstain = None,
-    budget: Budget = None,
-    resume: Resume = False,
-    unfreeze: Unfreeze = None,
-    tune: Tune = None,
-    batchnorm: Batchnorm = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    optimizer: Optimizer = None,
-    lr: Rate = None,
-    head_lr: HeadRate = None,
-    weight_decay: WeightDecay = None,
-    schedule: Schedule = None,
-    layer_decay: LayerDecay = None,
-    gradual: Gradual = None,
-    label_smoothing: Smoothing = None,
-    mixup: Mixup = None,
-    cutmix: Cutmix = None,
-    ema: Ema = None,
-    clip: Clip = None,
-    patience: Patience = None,
-    keep: Keep = None,
-    wise: Wise = None,
-    precision: Precision = None,
-    find_lr: FindLr = None,
-    augment: Augment = None,
-    views: Views = None,
-    cache: Cache = None,
+    **options: Any,
 ) -> None:
     """Train a model, estimate its score, say whether transfer helped, write a report.
 
     For example: headstart train photos/    or    headstart train photos/ --budget 5m
     or    headstart train labels.csv --groups patient --method finetune --unfreeze last-stage
     """
-    options = dict(locals())  # every option, by the name that the library gives it too
-    options["budget"] = None if budget is None else seconds(budget)
-    _train(**options)
+    _train(data, out, overwrite, as_json, resume=resume, **options)
 
 
 def _train(data: str, out: Path | None, overwrite: bool, as_json: bool, **options: Any) -> None:
@@ -132,7 +57,7 @@ def _train(data: str, out: Path | None, overwrite: bool, as_json: bool, **option
     _summarise(run.metrics, run.folder)
 
 
-@app.command()
+@command()
 def demo(
     out: Annotated[
         Path | None, typer.Option(help="Run folder to write. Default: runs/elpv, numbered.")
@@ -147,37 +72,16 @@ def demo(
     _train("builtin:elpv", out, False, as_json)
 
 
-@app.command()
+@command()
+@options(*options_of("check"))
 def check(
-    data: Data,
-    backbone: OneBackbone = DEFAULT,
-    seed: Seed = 0,
-    device: Device = "auto",
-    strict: Strict = False,
-    groups: Groups = None,
-    groups_from: GroupsFrom = None,
-    x: XColumn = None,
-    y: YColumn = None,
-    encoding: Encoding = "utf-8",
-    as_json: Json = False,
+    data: Data, backbone: OneBackbone = DEFAULT, as_json: Json = False, **options: Any
 ) -> None:
     """Look for what a score would hide: copies, damage, imbalance, order, too few images."""
     from headstart.jobs.check import check
 
     with Bars() as bars:
-        found = check(
-            data,
-            backbone=backbone,
-            seed=seed,
-            device=device,
-            strict=strict,
-            groups=groups,
-            groups_from=groups_from,
-            x=x,
-            y=y,
-            encoding=encoding,
-            on_event=bars,
-        )
+        found = check(data, backbone=backbone, on_event=bars, **options)
     if as_json:
         print_data(json.dumps(found, ensure_ascii=False))
         return

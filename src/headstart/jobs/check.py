@@ -6,23 +6,49 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from headstart.backbones import DEFAULT
 from headstart.events import OnEvent, ignore
 from headstart.jobs.judged import order_findings
 from headstart.jobs.record import counts
 from headstart.methods.probe import fit
-from headstart.prepare.config import configure
+from headstart.prepare.config import configure, taken
+from headstart.prepare.refusals import job
 from headstart.prepare.source import prepare
 
 
-def check(data: str | Path, *, on_event: OnEvent = ignore, **options: Any) -> dict[str, Any]:
+@job
+def check(
+    data: str | Path,
+    *,
+    backbone: str = DEFAULT,
+    size: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    balanced: bool = False,
+    strict: bool = False,
+    x: str | None = None,
+    y: str | None = None,
+    groups: str | None = None,
+    groups_from: str | None = None,
+    encoding: str = "utf-8",
+    on_event: OnEvent = ignore,
+) -> dict[str, Any]:
     """Run every check on a dataset without training a model to keep.
+
+    Parameters
+    ----------
+    data, backbone, size, seed, device, balanced, strict, on_event
+        As in :func:`headstart.train`; of ``backbone`` one.
+    x, y, groups, groups_from, encoding
+        As there.
 
     Returns
     -------
     dict
         ``n`` (counts, per class and of what was skipped) and ``findings``, as in metrics.json.
     """
-    prepared = prepare(configure(data, options), baseline=False, on_event=on_event)
+    config = configure(data, taken("check", locals()))
+    prepared = prepare(config, baseline=False, on_event=on_event)
     _, choice = fit(prepared, on_event)
     findings = [*prepared.dataset.findings, *order_findings(prepared, choice, on_event)]
     return {"n": counts(prepared), "findings": [asdict(f) for f in findings]}

@@ -4,33 +4,58 @@ from __future__ import annotations
 
 from typing import Any
 
+from headstart.backbones import DEFAULT
 from headstart.events import OnEvent, ignore
 from headstart.folder.place import destination
 from headstart.jobs.study import SCHEMA, PathLike, data_name, ticker, write_study
 from headstart.judge.curve import label_curve
 from headstart.machine import worker_count
-from headstart.prepare.config import configure
+from headstart.prepare.config import PROBE, configure, taken
+from headstart.prepare.refusals import job
 from headstart.prepare.source import baseline_spaces, prepare
 
 
+@job
 def curve(
     data: PathLike,
     *,
+    backbone: str = DEFAULT,
     out: PathLike | None = None,
     overwrite: bool = False,
+    size: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    balanced: bool = False,
+    strict: bool = False,
+    x: str | None = None,
+    y: str | None = None,
+    groups: str | None = None,
+    groups_from: str | None = None,
+    encoding: str = "utf-8",
     on_event: OnEvent = ignore,
-    **options: Any,
 ) -> dict[str, Any]:
     """Measure accuracy against labels per class, with transfer and without, and look ahead.
 
-    Parameters and errors are those of :func:`rank`, with ``backbone`` for the one network.
+    Parameters
+    ----------
+    data, backbone, overwrite, size, seed, device, balanced, strict, on_event
+        As in :func:`headstart.train`; of ``backbone`` one.
+    out : path, optional
+        The folder to write; default ``runs/NAME-curve``, numbered if taken.
+    x, y, groups, groups_from, encoding
+        As in :func:`headstart.train`.
 
     Returns
     -------
     dict
         ``curve.json`` (docs/architecture.md), and ``folder``.
+
+    Raises
+    ------
+    DataError, ConfigError, UnknownNameError, BackboneError
+        Before anything is written.
     """
-    config = configure(data, {**options, "method": "probe"})
+    config = configure(data, {**taken("curve", locals()), "method": PROBE})
     folder = destination(config.data, out, overwrite, study="curve")
     prepared = prepare(config, baseline=True, on_event=on_event)
     X, labels = prepared.training()

@@ -6,37 +6,62 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbones import DEFAULT
 from headstart.events import OnEvent, ignore
 from headstart.folder.place import destination
 from headstart.jobs.study import PathLike, data_name, ticker, write_study
 from headstart.judge.estimate import plan
 from headstart.machine import worker_count
 from headstart.methods.layers import embed_stages
-from headstart.prepare.config import configure
+from headstart.prepare.config import PROBE, configure, taken
+from headstart.prepare.refusals import job
 from headstart.prepare.source import baseline_spaces, prepare
 
 
+@job
 def layers(
     data: PathLike,
     *,
+    backbone: str = DEFAULT,
     out: PathLike | None = None,
     overwrite: bool = False,
+    size: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    balanced: bool = False,
+    strict: bool = False,
+    x: str | None = None,
+    y: str | None = None,
+    groups: str | None = None,
+    groups_from: str | None = None,
+    encoding: str = "utf-8",
     on_event: OnEvent = ignore,
-    **options: Any,
 ) -> dict[str, Any]:
     """Probe every stage of a backbone, and all of them combined.
 
-    Parameters and errors are those of :func:`rank`, with ``backbone`` for the one network.
+    Parameters
+    ----------
+    data, backbone, overwrite, size, seed, device, balanced, strict, on_event
+        As in :func:`headstart.train`; of ``backbone`` one.
+    out : path, optional
+        The folder to write; default ``runs/NAME-layers``, numbered if taken.
+    x, y, groups, groups_from, encoding
+        As in :func:`headstart.train`.
 
     Returns
     -------
     dict
         ``layers.json`` (docs/architecture.md), and ``folder``.
+
+    Raises
+    ------
+    DataError, ConfigError, UnknownNameError, BackboneError
+        Before anything is written.
     """
     from headstart.backbones.stages import Stages, macs  # imports torch
     from headstart.choose.layers import study
 
-    config = configure(data, {**options, "method": "probe"})
+    config = configure(data, {**taken("layers", locals()), "method": PROBE})
     folder = destination(config.data, out, overwrite, study="layers")
     prepared = prepare(config, baseline=True, on_event=on_event)
     _, features = embed_stages(prepared, config, on_event)

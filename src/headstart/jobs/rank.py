@@ -18,18 +18,29 @@ from headstart.judge.crossval import Outcome
 from headstart.judge.estimate import Plan, plan
 from headstart.machine import worker_count
 from headstart.methods.kept import Kept
-from headstart.prepare.config import Config, configure
+from headstart.prepare.config import PROBE, Config, configure, taken
+from headstart.prepare.refusals import job
 from headstart.prepare.source import Prepared, backbones_for, prepare
 
 
+@job
 def rank(
     data: PathLike,
     *,
     backbones: str = "auto",
     out: PathLike | None = None,
     overwrite: bool = False,
+    size: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    balanced: bool = False,
+    strict: bool = False,
+    x: str | None = None,
+    y: str | None = None,
+    groups: str | None = None,
+    groups_from: str | None = None,
+    encoding: str = "utf-8",
     on_event: OnEvent = ignore,
-    **options: Any,
 ) -> dict[str, Any]:
     """Compare backbones on a dataset by the cross-validated probe, with what each costs.
 
@@ -41,8 +52,10 @@ def rank(
         Names with commas between them; ``"auto"``: all that are usable without a network.
     out : path, optional
         The folder to write; default ``runs/NAME-rank``, numbered if taken.
-    overwrite, on_event, **options
-        As :func:`headstart.train` takes them: ``size``, ``seed``, ``device``, ``groups``...
+    overwrite, size, seed, device, balanced, strict, on_event
+        As in :func:`headstart.train`.
+    x, y, groups, groups_from, encoding
+        As there.
 
     Returns
     -------
@@ -54,7 +67,7 @@ def rank(
     DataError, ConfigError, UnknownNameError, BackboneError
         Before anything is written.
     """
-    config = configure(data, {**options, "backbone": backbones, "method": "probe"})
+    config = configure(data, {**taken("rank", locals()), "backbone": backbones, "method": PROBE})
     folder = destination(config.data, out, overwrite, study="rank")
     prepared = prepare(config, baseline=False, several=True, on_event=on_event)
     ranking = _ranked(entrants(prepared, on_event), prepared, on_event)

@@ -205,7 +205,7 @@ def record(config: Config, prepared: Prepared) -> dict[str, Any]:
     return {
         "config": {
             **{k: v for k, v in asdict(config).items() if k != "recipe"},
-            "recipe": asdict(config.recipe) if config.method != "probe" else None,
+            "recipe": asdict(config.recipe) if config.trains_networks else None,
             "data": Path(config.data).name,  # paths may hold a user's name
             "backbone": prepared.engine.card.name,
         },

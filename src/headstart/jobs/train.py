@@ -7,9 +7,10 @@ estimate, verdict, artefact, report. Each step is one call into the module that 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from headstart.backbones import DEFAULT
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.folder.files import whole_folder
@@ -21,21 +22,61 @@ from headstart.jobs.rank import Picked, pick_backbone
 from headstart.jobs.record import identity, write_run
 from headstart.judge.estimate import plan
 from headstart.methods.probe import fit
-from headstart.prepare.config import LAYERS, Config, configure, several, trains_networks
+from headstart.prepare.config import LAYERS, Config, configure, several, taken
+from headstart.prepare.refusals import job
 from headstart.prepare.source import prepare
 from headstart.report import render
 from headstart.run import Run
 from headstart.transfer.recipe import FROM_SCRATCH
 
 
+@job
 def train(
     data: str | Path,
     *,
     out: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    backbone: str = DEFAULT,
+    method: str = "auto",
+    budget: float | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    balanced: bool = False,
+    strict: bool = False,
+    abstain: float | None = None,
+    x: str | None = None,
+    y: str | None = None,
+    groups: str | None = None,
+    groups_from: str | None = None,
+    encoding: str = "utf-8",
+    unfreeze: str | int | None = None,
+    tune: str | None = None,
+    batchnorm: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    optimizer: str | None = None,
+    lr: float | None = None,
+    head_lr: float | None = None,
+    weight_decay: float | None = None,
+    schedule: str | None = None,
+    layer_decay: float | None = None,
+    gradual: bool | None = None,
+    label_smoothing: float | None = None,
+    mixup: float | None = None,
+    cutmix: float | None = None,
+    ema: float | None = None,
+    clip: float | None = None,
+    patience: int | None = None,
+    keep: str | Sequence[str] | None = None,
+    wise: bool | None = None,
+    precision: str | None = None,
+    find_lr: bool | None = None,
+    augment: str | None = None,
+    views: int | None = None,
+    cache: bool | None = None,
     on_event: OnEvent = ignore,
-    **options: Any,
 ) -> Run:
     """Train on a dataset and write a run folder.
 
@@ -51,13 +92,47 @@ def train(
     resume : bool, default=False
         Go on with an interrupted run of the same data and options: what it trained is not trained
         again.
+    backbone : str, default="efficientnet-lite0"
+        A backbone name; several, with commas, or ``"auto"`` for all that are usable here without
+        a network: the best of them is chosen by measurement.
+    method : {"auto", "probe", "layers", "finetune", "full", "scratch", "small-cnn"}
+        What is trained: a head on frozen features, or on those of all layers; also the last blocks
+        of the network; all of it; nothing pretrained. ``"auto"``: the probe, and with ``budget``
+        the best of them.
+    budget : float, seconds, > 0, optional
+        What ``"auto"`` may take in all.
+    size : int, pixels, optional
+        Side of the images the network sees; default: its own.
+    seed : int, >= 0, default=0
+        Of folds and of the re-initialised network.
+    device : {"auto", "cpu", "cuda"}
+    balanced : bool, default=False
+        Weigh the classes equally, however many images they have.
+    strict : bool, default=False
+        Refuse data with unreadable files instead of leaving them out.
+    abstain : float, 0 to 1 (exclusive), optional
+        Share of wrong answers that is wanted: the model learns when to give none.
+    x, y, groups : str, optional
+        Columns of a table: paths, labels, and what must not be split. Paths and labels are guessed
+        from the names of the columns.
+    groups_from : str, optional
+        Regular expression that reads the group out of each path (its first parenthesis).
+    encoding : str, default="utf-8"
+        Of a text table.
+    unfreeze, tune, batchnorm : optional
+        Which blocks of the network are trained, and what in them.
+    epochs, batch_size, optimizer, schedule, lr, head_lr, layer_decay, gradual : optional
+        In how many steps, and at which rates.
+    weight_decay, label_smoothing, mixup, cutmix, ema, clip, patience, keep, wise : optional
+        What keeps it from learning by heart, and from forgetting.
+    precision, find_lr : optional
+        Its arithmetic; whether ``lr`` is looked for first.
+    augment, views, cache : optional
+        Which views of the images it learns from. All of these are the fields of
+        :class:`~headstart.transfer.recipe.Recipe`, explained there, and only for methods that
+        train a network; None: the method's own.
     on_event : callable, optional
         Hears progress as :class:`~headstart.events.Event`.
-    **options
-        The other fields of :class:`~headstart.prepare.config.Config`: ``backbone``, ``method``,
-        ``budget``, ``size``, ``seed``, ``device``, ``balanced``, ``strict``, ``x``, ``y``,
-        ``groups``, ``groups_from``, ``encoding``; and those of
-        :class:`~headstart.transfer.recipe.Recipe`: ``unfreeze``, ``epochs``, ``lr``...
 
     Returns
     -------
@@ -70,7 +145,7 @@ def train(
     """
     start = time.perf_counter()
     began = time.monotonic()
-    config = configure(data, options)
+    config = configure(data, taken("train", locals()))
     folder = destination(config.data, out, overwrite)
     config, picked = choose_backbone(config, on_event)
     prepared = prepare(config, baseline=True, on_event=on_event)
@@ -86,7 +161,7 @@ def train(
 
         with timed(clock, "train_s"):
             kept = combine_layers(config, prepared, chosen, on_event)
-    elif trains_networks(config):
+    elif config.trains_networks:
         from headstart.methods.networks import train_networks  # imports torch
 
         with timed(clock, "train_s"):

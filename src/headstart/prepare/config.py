@@ -3,79 +3,80 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from headstart.backbones import DEFAULT, Ref, available, resolve
 from headstart.errors import ConfigError
-from headstart.transfer.recipe import FROM_SCRATCH, Recipe, from_options
+from headstart.options import option, options_in, seconds
+from headstart.prepare.refusals import WHY_NOT, refuse_by_method, stranger
 from headstart.transfer.recipe import METHODS as TRAINING_METHODS
 from headstart.transfer.recipe import NAMES as RECIPE_NAMES
+from headstart.transfer.recipe import TRAINING, Recipe, from_options
 
+PROBE = "probe"
 LAYERS = "layers"
-METHODS = ("auto", "probe", LAYERS, *TRAINING_METHODS)
+METHODS = ("auto", PROBE, LAYERS, *TRAINING_METHODS)
 
 
 @dataclass(frozen=True)
 class Config:
     """Everything that decides a run; it is written beside the result.
 
-    Attributes
-    ----------
-    data : str
-        Folder, table, archive or ``builtin:NAME``.
-    backbone : str
-        A backbone name; several, with commas, or ``"auto"`` for all that are usable here without
-        a network: the best of them is chosen by measurement.
-    method : str
-        One of ``METHODS``.
-    budget : float or None, seconds
-        What ``"auto"`` may spend in all; without one it is the probe.
-    size : int or None, pixels
-        Side of the images the network sees, where it is not its own.
-    recipe : Recipe
-        How networks are trained.
-    seed : int, >= 0
-        Of folds and of the re-initialised network.
-    device : {"auto", "cpu", "cuda"}
-    balanced : bool
-        Weigh the classes equally, however many images they have.
-    strict : bool
-        Refuse data with unreadable files instead of leaving them out.
-    abstain : float or None, 0 to 1 (exclusive)
-        Share of wrong answers that is wanted: the model is taught when to give none.
-    x, y, groups, groups_from, encoding
-        How to read tables, and what belongs together; see ``open_source``.
+    Every field but ``data`` (a folder, table, archive or ``builtin:NAME``) and ``recipe`` is an
+    option: of ``headstart train`` and :func:`headstart.train`, and of every other job that
+    :mod:`headstart.prepare.refusals` names no reason against.
     """
 
     data: str
-    backbone: str = DEFAULT
-    method: str = "auto"
-    budget: float | None = None
-    size: int | None = None
+    backbone: str = option(
+        DEFAULT,
+        "PROVIDER:NAME or a short name; see `headstart backbones`. auto, or several with commas: "
+        "the best of them, by measurement.",
+    )
+    method: str = option(
+        "auto",
+        "probe: frozen features, new head. finetune: also the last blocks. full: all of it. "
+        "scratch, small-cnn: nothing pretrained. auto: the probe, and with --budget the best of "
+        "them.",
+    )
+    budget: float | None = option(
+        None,
+        "What auto may take in all, e.g. 90s, 5m, 1h.",
+        metavar="TIME",
+        panel=TRAINING,
+        read=seconds,
+    )
+    size: int | None = option(
+        None, "Side of the images the network sees; default: its own.", metavar="PIXELS"
+    )
     recipe: Recipe = field(default_factory=Recipe)
-    seed: int = 0
-    device: str = "auto"
-    balanced: bool = False
-    strict: bool = False
-    abstain: float | None = None
-    x: str | None = None
-    y: str | None = None
-    groups: str | None = None
-    groups_from: str | None = None
-    encoding: str = "utf-8"
+    seed: int = option(0, "Of folds and of the re-initialised network; 0 or more.")
+    device: str = option("auto", "auto, cpu or cuda.")
+    balanced: bool = option(False, "Weigh all classes equally.")
+    strict: bool = option(False, "Refuse unreadable files instead of leaving them out.")
+    abstain: float | None = option(
+        None,
+        "Give no answer where unsure, so that of the answers only this share is wrong: 0.02.",
+        metavar="RATE",
+    )
+    x: str | None = option(None, "Column of paths.", metavar="COLUMN")
+    y: str | None = option(None, "Column of labels.", metavar="COLUMN")
+    groups: str | None = option(
+        None, "Column that names a patient, product, speaker...: never split.", metavar="COLUMN"
+    )
+    groups_from: str | None = option(
+        None, r"Read the group out of each path, e.g. 'patient(\d+)'.", metavar="REGEX"
+    )
+    encoding: str = option("utf-8", "Of text tables, e.g. gb18030.")
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ConfigError(f"No method {self.method!r}.", f"Methods: {', '.join(METHODS)}.")
         if self.budget is not None and not 0 < self.budget < math.inf:
             raise ConfigError(f"--budget {self.budget:g} s is no time.", "For example --budget 5m.")
-        if self.budget is not None and self.method != "auto":
-            raise ConfigError(
-                f"--budget guides --method auto, not --method {self.method}.",
-                "Leave one of the two out; --epochs says how long a method trains.",
-            )
         if self.size is not None and self.size < 1:
             raise ConfigError(f"--size {self.size} is no size.", "For example --size 96.")
         if self.abstain is not None and not 0 < self.abstain < 1:
@@ -88,36 +89,44 @@ class Config:
         if self.device not in ("auto", "cpu", "cuda"):
             raise ConfigError(f"No device {self.device!r}.", "One of: auto, cpu, cuda.")
 
+    @property
+    def trains_networks(self) -> bool:
+        """Whether anything but a head may be trained: not by the probe, nor auto without budget."""
+        if self.method == "auto":
+            return self.budget is not None
+        return self.method in TRAINING_METHODS
 
-def configure(data: str | Path, options: dict[str, Any]) -> Config:
+
+OPTIONS = {**options_in(Config), **options_in(Recipe)}
+"""Every option of the configuration, by the name that it has in Python."""
+
+
+def options_of(job: str) -> tuple[str, ...]:
+    """Return the names of the options that a job takes: those with no reason against them."""
+    return tuple(name for name in OPTIONS if name not in WHY_NOT[job])
+
+
+def taken(job: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a job among the arguments of its function, none of them forgotten."""
+    return {name: arguments[name] for name in options_of(job)}
+
+
+def configure(data: str | Path, options: Mapping[str, Any]) -> Config:
     """Sort options into the configuration and its recipe; None stands for "not given".
 
     Raises
     ------
     ConfigError
-        Values that make no sense, or options of networks for a method that trains none.
+        Options that are none, values that make no sense, or options of networks for a method that
+        trains none.
     """
     given = {k: v for k, v in options.items() if v is not None}
-    trained = {k: v for k, v in given.items() if k in RECIPE_NAMES}
-    method = given.get("method", "auto")
-    if trained and (method in ("probe", LAYERS) or (method == "auto" and "budget" not in given)):
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(trained))
-        raise ConfigError(
-            f"{names}: {method if method == LAYERS else 'the probe'} trains no network, so there "
-            "is nothing to set.",
-            "Add --method finetune, or --budget 5m to let --method auto try it.",
-        )
-    if method == "auto" and "unfreeze" in trained:
-        raise ConfigError(
-            "--unfreeze: --method auto chooses the depth itself.", "Add --method finetune."
-        )
-    if method in FROM_SCRATCH and trained.get("keep"):
-        raise ConfigError(
-            f"--keep holds on to what was learned, and --method {method} has learned nothing.",
-            "Leave one of the two out.",
-        )
-    rest = {k: v for k, v in given.items() if k not in RECIPE_NAMES}
-    return Config(str(data), **rest, recipe=from_options(method, trained))
+    for name in given:
+        if name not in OPTIONS:
+            raise stranger("train", name, OPTIONS)
+    config = Config(str(data), **{k: v for k, v in given.items() if k not in RECIPE_NAMES})
+    refuse_by_method(config.method, config.trains_networks, given)
+    return replace(config, recipe=from_options(config.method, given))
 
 
 def backbones_of(config: Config, modality: str) -> dict[str, Ref]:
@@ -165,10 +174,3 @@ def refuse_several(config: Config) -> None:
             f"--backbone {config.backbone!r} stands for several backbones; here one is needed.",
             "Name one; `headstart rank` compares several.",
         )
-
-
-def trains_networks(config: Config) -> bool:
-    """Whether anything but a head is trained: never for the probe, nor for auto without budget."""
-    if config.method == "auto":
-        return config.budget is not None
-    return config.method not in ("probe", LAYERS)

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
-from sklearn.covariance import ledoit_wolf_shrinkage
 
 from headstart.tasks.splits import pairs, stratified_folds
 
@@ -152,6 +150,8 @@ def _gaussian(
     Z: Floats, y: Ints, n_classes: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Fit class means and the shared covariance: centroids (K, dim), basis (dim, r), discount."""
+    from sklearn.covariance import ledoit_wolf_shrinkage  # a second, which help need not wait for
+
     n, dim = Z.shape
     member = np.eye(n_classes)[y]  # (n, K)
     count = member.sum(axis=0)
@@ -176,6 +176,8 @@ def _leading(R: Floats, rank: int) -> tuple[Floats, Floats]:
 
     Directions in which the rows do not vary are left out.
     """
+    from scipy.linalg import eigh
+
     n, dim = R.shape
     gram = R @ R.T if n < dim else R.T @ R
     size = len(gram)

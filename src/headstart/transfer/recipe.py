@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 from headstart.errors import ConfigError
+from headstart.options import option
 
 TUNES = ("all", "bias", "norm")
 OPTIMIZERS = ("adamw", "adam", "sgd")
@@ -17,6 +19,13 @@ KEEPS = ("l2-sp", "bss", "co-tuning")
 AUGMENTS = ("none", "mirror", "flips", "crops", "pad", "colour", "randaugment")
 FIXED = AUGMENTS[:4]
 """Kinds of augmentation that also come as fixed views, so that activations can be cached."""
+TRAINING = "Training networks (--method finetune, full, scratch, small-cnn, or auto with --budget)"
+_knob = partial(option, panel=TRAINING)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Read words between commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 @dataclass(frozen=True)
@@ -87,31 +96,40 @@ class Recipe:
         computes the frozen layers again.
     """
 
-    unfreeze: str = "last-blocks"
-    tune: str = "all"
-    batchnorm: str = "frozen"
-    epochs: int = 12
-    batch_size: int = 32
-    optimizer: str = "adamw"
-    lr: float | None = None
-    head_lr: float | None = None
-    weight_decay: float | None = None
-    schedule: str = "cosine"
-    layer_decay: float = 1.0
-    gradual: bool = False
-    label_smoothing: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
-    ema: float = 0.0
-    clip: float = 1.0
-    patience: int = 0
-    keep: tuple[str, ...] = ()
-    wise: bool = False
-    precision: str = "auto"
-    find_lr: bool = False
-    augment: str = "crops"
-    views: int | None = None
-    cache: bool = True
+    unfreeze: str = _knob(
+        "last-blocks",
+        "Blocks to train: a number from the end, last-blocks, last-stage, all, or a block's name.",
+        metavar="DEPTH",
+    )
+    tune: str = _knob("all", "What to train in them: all, bias (BitFit) or norm.")
+    batchnorm: str = _knob("frozen", "frozen: batch norms stay as they are; train.")
+    epochs: int = _knob(12, "How often every image is seen.")
+    batch_size: int = _knob(32, "Images per step.")
+    optimizer: str = _knob("adamw", "adamw, adam or sgd.")
+    lr: float | None = _knob(None, "Learning rate of pretrained layers.")
+    head_lr: float | None = _knob(None, "Learning rate of the head.")
+    weight_decay: float | None = _knob(None, "Never reaches what is frozen.")
+    schedule: str = _knob("cosine", "Of the rate: cosine, one-cycle or constant.")
+    layer_decay: float = _knob(1.0, "Rate of a block over that of the next deeper one, 0 to 1.")
+    gradual: bool = _knob(False, "Unfreeze one more block every epoch.")
+    label_smoothing: float = _knob(0.0, "Share of each label given to all classes.")
+    mixup: float = _knob(0.0, "Mix inputs and labels in pairs, with this Beta parameter.")
+    cutmix: float = _knob(0.0, "Paste parts of one into another, with this Beta parameter.")
+    ema: float = _knob(0.0, "Keep a running average of the weights with this decay, e.g. 0.99.")
+    clip: float = _knob(1.0, "Longest gradient; 0: any.")
+    patience: int = _knob(0, "Stop after so many epochs without a better validation loss.")
+    keep: tuple[str, ...] = _knob(
+        (), "Hold on to what was learned: l2-sp, bss, co-tuning (several by commas).", read=words
+    )
+    wise: bool = _knob(False, "Mix the weights before and after training, as validation prefers.")
+    precision: str = _knob("auto", "float32, bfloat16, or auto: bfloat16 on CUDA.")
+    find_lr: bool = _knob(False, "Choose --lr by a range test first.")
+    augment: str = _knob("crops", "none, mirror, flips, crops, pad, colour or randaugment.")
+    views: int | None = _knob(None, "Fixed views of each image whose activations are cached.")
+    cache: bool = _knob(
+        True,
+        "Keep activations of fixed views; or compute frozen layers, and new views, every time.",
+    )
 
     def __post_init__(self) -> None:
         wrong = [*_wrong_words(self), *_wrong_numbers(self)]
@@ -249,8 +267,8 @@ def from_options(method: str, options: dict[str, Any]) -> Recipe:
     if "lr" in own:  # is stated for AdamW
         own["lr"] *= LR.get(given.get("optimizer", "adamw"), 1e-4) / LR["adamw"]
     if "keep" in given:
-        words = given["keep"].split(",") if isinstance(given["keep"], str) else given["keep"]
-        given["keep"] = tuple(word.strip() for word in words if word.strip())
+        keep = given["keep"]
+        given["keep"] = words(keep if isinstance(keep, str) else ",".join(keep))
     if "unfreeze" in given:
         given["unfreeze"] = str(given["unfreeze"])
     return Recipe(**{**own, **given})

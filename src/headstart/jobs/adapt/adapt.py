@@ -25,13 +25,14 @@ from headstart.adaptation.labelling import Labelled, learn
 from headstart.adaptation.sealed import TargetLabels
 from headstart.adaptation.select import PLAIN, Selection, select
 from headstart.adaptation.shift import find_shift
+from headstart.backbones import DEFAULT
 from headstart.data.items import Examples, written
 from headstart.data.unlabelled import STANDS_FOR, open_unlabelled, read_weights
 from headstart.errors import ConfigError, DataError
 from headstart.events import Event, OnEvent, ignore
 from headstart.folder.files import whole_folder, write_rows
 from headstart.folder.place import destination
-from headstart.jobs.adapt.from_run import adapt_run, is_run, refuse
+from headstart.jobs.adapt.from_run import adapt_run, is_run
 from headstart.jobs.adapt.section import describe, proposals
 from headstart.jobs.adapt.target import (
     UNLABELLED,
@@ -50,7 +51,8 @@ from headstart.judge.estimate import Plan, plan
 from headstart.machine import cache_folder, worker_count
 from headstart.methods.kept import Kept
 from headstart.methods.probe import fit
-from headstart.prepare.config import configure
+from headstart.prepare.config import PROBE, configure, taken
+from headstart.prepare.refusals import changed, job, refuse_for_run
 from headstart.prepare.source import Prepared, prepare, read_source
 from headstart.prepare.target import Target, embed_target
 from headstart.report import render
@@ -62,6 +64,7 @@ from headstart.transfer.probe import Choice, fit_temperature
 PROPOSED = ("predicted", STANDS_FOR, "why")
 
 
+@job
 def adapt(
     source: str | Path,
     target: str | Path,
@@ -73,8 +76,18 @@ def adapt(
     target_labels: str | Path | None = None,
     label_budget: int | None = None,
     labelled: str | Path | None = None,
+    backbone: str = DEFAULT,
+    size: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    balanced: bool = False,
+    strict: bool = False,
+    x: str | None = None,
+    y: str | None = None,
+    groups: str | None = None,
+    groups_from: str | None = None,
+    encoding: str = "utf-8",
     on_event: OnEvent = ignore,
-    **options: Any,
 ) -> Run:
     """Take what a labelled source teaches to a target that looks different.
 
@@ -98,9 +111,10 @@ def adapt(
         Propose so many images of the target to be labelled.
     labelled : path, optional
         A table of the target's images some of which have a label: learned from.
-    **options
-        ``backbone``, ``size``, ``seed``, ``device``, ``balanced``, ``strict``, ``x``, ``y``,
-        ``groups``, ``groups_from``, ``encoding``, as in :func:`headstart.train`.
+    backbone, size, seed, device, balanced, strict
+        As in :func:`headstart.train`; of ``backbone`` one.
+    x, y, groups, groups_from, encoding
+        As there; ``x`` and ``encoding`` also for a table of the target.
 
     Returns
     -------
@@ -112,6 +126,7 @@ def adapt(
     DataError, ConfigError, UnknownNameError, BackboneError
         Before anything is written.
     """
+    given = locals()  # of all that follows nothing yet: the options alone
     start = time.perf_counter()
     asked = {
         "target": _name(target),
@@ -121,10 +136,9 @@ def adapt(
         "label_budget": label_budget,
         "labelled": _name(labelled),
     }
-    config = configure(source, {**options, "method": "probe"})
+    config = configure(source, {**taken("adapt", given), "method": PROBE})
     if is_run(source):
-        named = None if methods.strip() == AUTO else methods
-        refuse(methods=named, networks=networks, label_budget=label_budget, labelled=labelled)
+        refuse_for_run(changed(adapt, given))
         return adapt_run(
             source, target, config,
             out=out, overwrite=overwrite, target_labels=target_labels, on_event=on_event,

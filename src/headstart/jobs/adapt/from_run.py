@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from headstart.adaptation.outcome import PLAIN
 from headstart.adaptation.sealed import TargetLabels
 from headstart.adaptation.sourcefree import Selected, SourceFree, select_source_free
 from headstart.data.unlabelled import open_unlabelled
-from headstart.errors import ArtifactError, ConfigError
+from headstart.errors import ArtifactError
 from headstart.events import Event, OnEvent
 from headstart.folder.files import whole_folder, write_json, write_rows
 from headstart.folder.model import MODEL_JSON, save_with_head
@@ -38,8 +37,6 @@ from headstart.transfer import FittedModel
 
 KEPT = ("predictions.csv", "history.csv", "split.json", "run.json", "label_issues.csv")
 """Files that speak of the source, taken over as they are."""
-DECIDED = ("backbone", "size", "balanced", "y", "groups", "groups_from")
-"""Options that speak of the training of the source."""
 
 
 def is_run(folder: str | Path) -> bool:
@@ -67,10 +64,9 @@ def adapt_run(
     ArtifactError
         The run cannot be read, or keeps too little of its training.
     ConfigError
-        Options that the run has decided, or a folder that cannot be written.
+        A folder that cannot be written.
     """
     start = time.perf_counter()
-    _refuse_ignored(config)
     before = Run(source)
     model = before.saved.model
     if model.moments is None:
@@ -161,35 +157,9 @@ def describe(before: Run, goal: Target, selected: Selected) -> dict[str, Any]:
     }
 
 
-def refuse(**given: object) -> None:
-    """Raise ``ConfigError`` for options that need the images of the source."""
-    named = [f"--{name.replace('_', '-')}" for name, value in given.items() if _is_given(value)]
-    if named:
-        raise ConfigError(
-            f"{', '.join(named)}: a run folder as the source has no images to do that with.",
-            "Leave it out, or give the labelled images themselves as SOURCE.",
-        )
-
-
 def _of_source(before: Run) -> list[dict[str, Any]]:
     """Return what was found in the source; not what an earlier adaptation said of its target."""
     return [f for f in before.metrics["findings"] if f["kind"] != "target"]
-
-
-def _refuse_ignored(config: Config) -> None:
-    """Refuse what was decided when the run was trained; it would be passed over in silence."""
-    usual = {f.name: f.default for f in fields(Config)}
-    named = [name for name in DECIDED if getattr(config, name) != usual[name]]
-    if named:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in named)
-        raise ConfigError(
-            f"{flags}: a run folder as the source was trained already, so there is nothing to set.",
-            "Leave it out, or give the labelled images themselves as SOURCE.",
-        )
-
-
-def _is_given(value: object) -> bool:
-    return value is not None and value is not False  # a number 0 was given, if not wisely
 
 
 def _write(

@@ -1,0 +1,83 @@
+"""What an option is: said once, in the field of the configuration that holds it.
+
+The command line, the reference page and the messages about options are made from these fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from headstart.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a field says of itself to those who set it.
+
+    Attributes
+    ----------
+    help : str
+        One or two sentences.
+    metavar : str or None
+        What stands for the value: ``"COLUMN"``. None: its type.
+    panel : str or None
+        Heading under which help lists it.
+    read : callable or None
+        How the value is read from what was typed, where its type does not say.
+    """
+
+    help: str
+    metavar: str | None = None
+    panel: str | None = None
+    read: Callable[[str], Any] | None = None
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    metavar: str | None = None,
+    panel: str | None = None,
+    read: Callable[[str], Any] | None = None,
+) -> Any:
+    """Declare a field that users set; parameters as in :class:`Option`."""
+    return field(default=default, metadata={"option": Option(help, metavar, panel, read)})
+
+
+def options_in(configuration: type) -> dict[str, Field[Any]]:
+    """Return the fields of a dataclass that users set, by name."""
+    return {f.name: f for f in fields(configuration) if "option" in f.metadata}
+
+
+def flag(name: str) -> str:
+    """Spell an option as it is typed.
+
+    Examples
+    --------
+    >>> flag("groups_from")
+    '--groups-from'
+    """
+    return f"--{name.replace('_', '-')}"
+
+
+def flags(names: Iterable[str]) -> str:
+    """Spell several options, with commas."""
+    return ", ".join(flag(name) for name in names)
+
+
+def seconds(text: str) -> float:
+    """Read a time span such as ``90``, ``90s``, ``5m``, ``1.5h``.
+
+    Examples
+    --------
+    >>> seconds("90"), seconds("5m"), seconds("1.5h")
+    (90.0, 300.0, 5400.0)
+    """
+    units = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+    number = text.strip().rstrip("".join(units))
+    try:
+        return float(number) * units[text.strip()[len(number) :] or "s"]
+    except (ValueError, KeyError):
+        raise ConfigError(f"--budget {text!r} is no time.", "For example 90s, 5m or 1h.") from None
