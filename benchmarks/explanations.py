@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from headstart.backbones import DEFAULT, resolve
+from headstart.backbones import resolve
 from headstart.data.sources import open_source
 from headstart.features.engines import Kitchen
 from headstart.features.extract import extract
@@ -71,7 +71,7 @@ def fitted(kind: str, X: np.ndarray, y: np.ndarray, classes: tuple[str, ...]) ->
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ask.add_argument("data", nargs="+")
-    ask.add_argument("--backbone", default=DEFAULT)
+    ask.add_argument("--backbone", default="efficientnet-lite0")
     ask.add_argument("--images", type=int, default=48)
     ask.add_argument("--heads", nargs="+", default=["logistic"])
     ask.add_argument("--sheet", type=Path, help="draw the first maps of every dataset")

@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
-from headstart.backbones import DEFAULT, IDENTITY, resolve
+from headstart.backbones import IDENTITY, resolve
 from headstart.data.items import Examples
 from headstart.errors import DataError
 from headstart.features.engines import Kitchen
@@ -65,7 +65,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        backbone: str = DEFAULT,
+        backbone: str = "efficientnet-lite0",
         balanced: bool = False,
         cv: int = 5,
         random_state: int = 0,

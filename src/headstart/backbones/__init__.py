@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
 
 
-DEFAULT = "efficientnet-lite0"
 IDENTITY = "identity"
 LISTING = "headstart backbones"
 

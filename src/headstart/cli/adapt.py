@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from headstart.backbones import DEFAULT
 from headstart.cli.app import command
 from headstart.cli.console import Bars, print_data, say
 from headstart.cli.options import Json, OneBackbone, Overwrite, options
@@ -84,7 +83,7 @@ def adapt(
             rich_help_panel=KNOWING,
         ),
     ] = None,
-    backbone: OneBackbone = DEFAULT,
+    backbone: OneBackbone = None,
     as_json: Json = False,
     **options: Any,
 ) -> None:

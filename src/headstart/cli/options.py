@@ -27,7 +27,11 @@ Data = Annotated[
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of `train`.")]
 OneBackbone = Annotated[
-    str, typer.Option(help="PROVIDER:NAME or a short name; see `headstart backbones`.")
+    str | None,
+    typer.Option(
+        help="PROVIDER:NAME or a short name; see `headstart backbones`. Default: the usual one for "
+        "such examples."
+    ),
 ]
 StudyFolder = Annotated[
     Path | None, typer.Option("--out", help="Folder to write. Default: runs/NAME-STUDY, numbered.")

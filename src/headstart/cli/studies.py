@@ -10,7 +10,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from headstart.backbones import DEFAULT
 from headstart.cli.app import command
 from headstart.cli.console import Bars, err, print_data, say
 from headstart.cli.options import Data, Json, OneBackbone, Overwrite, StudyFolder, options
@@ -61,7 +60,7 @@ def rank(
 @options(*options_of("layers"))
 def layers(
     data: Data,
-    backbone: OneBackbone = DEFAULT,
+    backbone: OneBackbone = None,
     out: StudyFolder = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -108,7 +107,7 @@ def layers(
 @options(*options_of("curve"))
 def curve(
     data: Data,
-    backbone: OneBackbone = DEFAULT,
+    backbone: OneBackbone = None,
     out: StudyFolder = None,
     overwrite: Overwrite = False,
     as_json: Json = False,

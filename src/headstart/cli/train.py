@@ -10,7 +10,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from headstart.backbones import DEFAULT
 from headstart.cli.app import command
 from headstart.cli.console import Bars, err, print_data, say
 from headstart.cli.options import Data, Json, OneBackbone, options
@@ -74,9 +73,7 @@ def demo(
 
 @command()
 @options(*options_of("check"))
-def check(
-    data: Data, backbone: OneBackbone = DEFAULT, as_json: Json = False, **options: Any
-) -> None:
+def check(data: Data, backbone: OneBackbone = None, as_json: Json = False, **options: Any) -> None:
     """Look for what a score would hide: copies, damage, imbalance, order, too few images."""
     from headstart.jobs.check import check
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from headstart.backbones import DEFAULT
 from headstart.events import OnEvent, ignore
 from headstart.jobs.judged import order_findings
 from headstart.jobs.record import counts
@@ -20,7 +19,7 @@ from headstart.prepare.source import prepare
 def check(
     data: str | Path,
     *,
-    backbone: str = DEFAULT,
+    backbone: str | None = None,
     size: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -31,6 +30,7 @@ def check(
     groups: str | None = None,
     groups_from: str | None = None,
     encoding: str = "utf-8",
+    modality: str | None = None,
     on_event: OnEvent = ignore,
 ) -> dict[str, Any]:
     """Run every check on a dataset without training a model to keep.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from headstart.backbones import DEFAULT
 from headstart.events import OnEvent, ignore
 from headstart.folder.place import destination
 from headstart.jobs.study import SCHEMA, PathLike, data_name, ticker, write_study
@@ -19,7 +18,7 @@ from headstart.prepare.source import baseline_spaces, prepare
 def curve(
     data: PathLike,
     *,
-    backbone: str = DEFAULT,
+    backbone: str | None = None,
     out: PathLike | None = None,
     overwrite: bool = False,
     size: int | None = None,
@@ -32,6 +31,7 @@ def curve(
     groups: str | None = None,
     groups_from: str | None = None,
     encoding: str = "utf-8",
+    modality: str | None = None,
     on_event: OnEvent = ignore,
 ) -> dict[str, Any]:
     """Measure accuracy against labels per class, with transfer and without, and look ahead.

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from headstart.backbones import DEFAULT
 from headstart.events import OnEvent, ignore
 from headstart.folder.place import destination
 from headstart.jobs.study import PathLike, data_name, ticker, write_study
@@ -22,7 +21,7 @@ from headstart.prepare.source import baseline_spaces, prepare
 def layers(
     data: PathLike,
     *,
-    backbone: str = DEFAULT,
+    backbone: str | None = None,
     out: PathLike | None = None,
     overwrite: bool = False,
     size: int | None = None,
@@ -35,6 +34,7 @@ def layers(
     groups: str | None = None,
     groups_from: str | None = None,
     encoding: str = "utf-8",
+    modality: str | None = None,
     on_event: OnEvent = ignore,
 ) -> dict[str, Any]:
     """Probe every stage of a backbone, and all of them combined.

@@ -40,6 +40,7 @@ def rank(
     groups: str | None = None,
     groups_from: str | None = None,
     encoding: str = "utf-8",
+    modality: str | None = None,
     on_event: OnEvent = ignore,
 ) -> dict[str, Any]:
     """Compare backbones on a dataset by the cross-validated probe, with what each costs.

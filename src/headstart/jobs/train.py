@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from headstart.backbones import DEFAULT
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.folder.files import whole_folder
@@ -37,7 +36,7 @@ def train(
     out: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
-    backbone: str = DEFAULT,
+    backbone: str | None = None,
     method: str = "auto",
     budget: float | None = None,
     size: int | None = None,
@@ -51,6 +50,7 @@ def train(
     groups: str | None = None,
     groups_from: str | None = None,
     encoding: str = "utf-8",
+    modality: str | None = None,
     unfreeze: str | int | None = None,
     tune: str | None = None,
     batchnorm: str | None = None,
@@ -92,9 +92,11 @@ def train(
     resume : bool, default=False
         Go on with an interrupted run of the same data and options: what it trained is not trained
         again.
-    backbone : str, default="efficientnet-lite0"
-        A backbone name; several, with commas, or ``"auto"`` for all that are usable here without
-        a network: the best of them is chosen by measurement.
+    backbone : str, optional
+        A backbone name; default: the usual one for such examples, of images
+        ``efficientnet-lite0``, of rows of numbers ``identity``. Several, with commas, or
+        ``"auto"`` for all that are usable here without a network: the best of them is chosen by
+        measurement.
     method : {"auto", "probe", "layers", "finetune", "full", "scratch", "small-cnn"}
         What is trained: a head on frozen features, or on those of all layers; also the last blocks
         of the network; all of it; nothing pretrained. ``"auto"``: the probe, and with ``budget``
@@ -119,6 +121,9 @@ def train(
         Regular expression that reads the group out of each path (its first parenthesis).
     encoding : str, default="utf-8"
         Of a text table.
+    modality : str, optional
+        What the examples are, ``"image"``, ``"array"`` or that of a plug-in, where names and
+        first bytes do not tell.
     unfreeze, tune, batchnorm : optional
         Which blocks of the network are trained, and what in them.
     epochs, batch_size, optimizer, schedule, lr, head_lr, layer_decay, gradual : optional

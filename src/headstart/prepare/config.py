@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from headstart.backbones import DEFAULT, Ref, available, resolve
+from headstart.backbones import Ref, available, resolve
 from headstart.errors import ConfigError
 from headstart.options import option, options_in, seconds
 from headstart.prepare.refusals import WHY_NOT, refuse_by_method, stranger
@@ -31,10 +31,10 @@ class Config:
     """
 
     data: str
-    backbone: str = option(
-        DEFAULT,
-        "PROVIDER:NAME or a short name; see `headstart backbones`. auto, or several with commas: "
-        "the best of them, by measurement.",
+    backbone: str | None = option(
+        None,
+        "PROVIDER:NAME or a short name; see `headstart backbones`. Default: the usual one for such "
+        "examples. auto, or several with commas: the best of them, by measurement.",
     )
     method: str = option(
         "auto",
@@ -62,7 +62,9 @@ class Config:
         "Give no answer where unsure, so that of the answers only this share is wrong: 0.02.",
         metavar="RATE",
     )
-    x: str | None = option(None, "Column of paths.", metavar="COLUMN")
+    x: str | None = option(
+        None, "Column of paths; or columns of numbers, with commas.", metavar="COLUMN"
+    )
     y: str | None = option(None, "Column of labels.", metavar="COLUMN")
     groups: str | None = option(
         None, "Column that names a patient, product, speaker...: never split.", metavar="COLUMN"
@@ -71,6 +73,9 @@ class Config:
         None, r"Read the group out of each path, e.g. 'patient(\d+)'.", metavar="REGEX"
     )
     encoding: str = option("utf-8", "Of text tables, e.g. gb18030.")
+    modality: str | None = option(
+        None, "What the examples are (image, array...), where their names do not tell."
+    )
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

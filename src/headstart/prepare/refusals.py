@@ -46,7 +46,7 @@ WHY_NOT: dict[str, dict[str, str]] = {
 }
 """Job -> option of the configuration that it does not take -> why not, with the mend."""
 
-OF_THE_SOURCE = ("backbone", "size", "balanced", "y", "groups", "groups_from")
+OF_THE_SOURCE = ("backbone", "size", "balanced", "y", "groups", "groups_from", "modality")
 """Options of ``adapt`` that a run folder as the source has decided."""
 WITH_IMAGES = ("methods", "networks", "label_budget", "labelled")
 """Options of ``adapt`` that need the images of the source."""

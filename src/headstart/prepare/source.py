@@ -93,6 +93,7 @@ def read_source(config: Config, on_event: OnEvent = ignore) -> Dataset:
         groups=config.groups,
         groups_from=config.groups_from,
         encoding=config.encoding,
+        modality=config.modality,
         cache_dir=cache_folder(),
         on_event=on_event,
     )

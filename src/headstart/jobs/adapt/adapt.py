@@ -25,7 +25,6 @@ from headstart.adaptation.labelling import Labelled, learn
 from headstart.adaptation.sealed import TargetLabels
 from headstart.adaptation.select import PLAIN, Selection, select
 from headstart.adaptation.shift import find_shift
-from headstart.backbones import DEFAULT
 from headstart.data.items import Examples, written
 from headstart.data.unlabelled import STANDS_FOR, open_unlabelled, read_weights
 from headstart.errors import ConfigError, DataError
@@ -76,7 +75,7 @@ def adapt(
     target_labels: str | Path | None = None,
     label_budget: int | None = None,
     labelled: str | Path | None = None,
-    backbone: str = DEFAULT,
+    backbone: str | None = None,
     size: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -87,6 +86,7 @@ def adapt(
     groups: str | None = None,
     groups_from: str | None = None,
     encoding: str = "utf-8",
+    modality: str | None = None,
     on_event: OnEvent = ignore,
 ) -> Run:
     """Take what a labelled source teaches to a target that looks different.
