@@ -76,7 +76,7 @@ def test_the_fastest_wins_but_reduced_precision_must_be_worth_it() -> None:
 
 
 def test_engines_are_timed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ref = Ref("timm", "test_resnet", seed=0, size=32)
+    ref = Ref("timm", "test_resnet", seed=0).at(size=32)
     name = CHOICE(Bench(Kitchen(tmp_path, 1), ref))
     (kept,) = tmp_path.rglob("choice-*.json")
     timed = json.loads(kept.read_text("utf-8"))["seconds_per_image"]
