@@ -1,11 +1,13 @@
 # make demo: train on real data, no download beyond the packages.   make test: the test suite.
+# make test-thorough: more examples of every property. Tests run in WORKERS processes, a core each.
 # Each makes its own .venv if there is none. PYTHON chooses the interpreter (3.11 or later).
 
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 RUN := $(VENV)/bin/
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test test-thorough check format bench clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed"'
@@ -17,7 +19,10 @@ demo: $(VENV)/.installed
 	$(RUN)headstart demo
 
 test: $(VENV)/.installed
-	$(RUN)python -m pytest
+	$(RUN)python -m pytest -n $(WORKERS) --dist loadfile
+
+test-thorough: export HYPOTHESIS_PROFILE := thorough
+test-thorough: test
 
 check: $(VENV)/.installed
 	$(RUN)ruff check .

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 # Before anything imports a library that reads them once: private caches, and no network.
 _HOME = Path(tempfile.mkdtemp(prefix="headstart-tests-"))
@@ -18,10 +22,24 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.pop("SCIPY_ARRAY_API", None)
 # Threads of one small matrix product only wait for each other; the product limits them itself.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+# A core for each of several processes that test at once: their threads would only take turns.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+if _WORKER and hasattr(os, "sched_setaffinity"):
+    _cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {_cores[int(_WORKER.removeprefix("gw")) % len(_cores)]})
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 from PIL import Image  # noqa: E402
+
+from headstart.backbones import Ref  # noqa: E402
+from headstart.cli import run as run_command  # noqa: E402
+from headstart.features.engines import Bench, _engines_here, _machine, _write  # noqa: E402
+
+settings.register_profile("quick", max_examples=25)
+settings.register_profile("thorough", max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def draw(kind: int, rng: np.random.Generator, side: int = 96) -> Image.Image:
@@ -53,6 +71,105 @@ def draw_folder(
     return root
 
 
+# ---- how briefly a run is judged ---------------------------------------------------------------
+
+_BRIEF = pytest.MonkeyPatch()
+
+
+def _shorten() -> None:
+    """Deal small sets five folds instead of fifty; explain nothing and draw no figures."""
+    import headstart.methods.networks  # noqa: F401  (takes the real SMALL while it is there)
+    from headstart.report import render
+
+    def page_alone(folder: Path, *, name: str = "") -> Path:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("headstart.report.draw", lambda facts: ())
+            return render(folder, name=name)
+
+    _BRIEF.setattr("headstart.judge.estimate.SMALL", 0)
+    _BRIEF.setattr("headstart.jobs.judged.explanations", lambda *given: ([], None))
+    for job in ("train", "adapt.adapt", "adapt.from_run"):
+        _BRIEF.setattr(f"headstart.jobs.{job}.render", page_alone)
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """Judge, explain and draw as users have it."""
+    _BRIEF.undo()
+    try:
+        yield
+    finally:
+        _shorten()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _brief() -> Iterator[None]:
+    _shorten()
+    yield
+    _BRIEF.undo()
+
+
+@pytest.fixture(autouse=True)
+def _whole(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.node.get_closest_marker("whole") is None:
+        yield
+    else:
+        with whole():
+            yield
+
+
+CHOICE = Bench.choice
+"""Times the engines of a network the first time."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _engine() -> Iterator[None]:
+    """Let one engine be remembered for every network, so that none is timed.
+
+    Converting a network to OpenVINO's form pays for the one that comes along.
+    """
+
+    def remembered(self: Bench) -> str:
+        memory = self.shelf / f"choice-{_machine()}.json"
+        if not memory.exists():
+            embedded = self.backbone.card.parameters > 1e6 and "openvino-float32" in _engines_here()
+            name = "openvino-float32" if embedded else "torch-float32"
+            _write(memory, json.dumps({"engine": name}))
+        return CHOICE(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Bench, "choice", remembered)
+        yield
+
+
+# ---- how long a test may take ------------------------------------------------------------------
+
+LONGEST = 8.0
+"""Seconds of processor time, children included, that a test not marked ``whole`` may take."""
+
+
+def _cpu() -> float:
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that makes the suite slow; processor time, for machines may be busy."""
+    before = _cpu()
+    yield
+    took = _cpu() - before
+    if took > LONGEST and item.get_closest_marker("whole") is None:
+        pytest.fail(
+            f"took {took:.1f} s of processor time, over {LONGEST:g}: make it smaller, share a "
+            "finished run (tests/conftest.py), or mark it whole",
+            pytrace=False,
+        )
+
+
+# ---- data, and finished runs -------------------------------------------------------------------
+
+
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """45 drawn pictures in three class folders; do not write into it."""
@@ -64,4 +181,54 @@ def run_folder(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run on ``photos``; do not write into it."""
     import headstart as hs
 
-    return hs.train(photos, out=tmp_path_factory.mktemp("runs") / "photos").folder
+    with whole():
+        return hs.train(photos, out=tmp_path_factory.mktemp("runs") / "photos").folder
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name a small network whose weights are random: it knows nothing, and is quick to train."""
+    from safetensors.torch import save_file
+
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_file(Ref("timm", "test_resnet", seed=0).load().net.state_dict(), path)
+    return f"file:{path}#timm:test_resnet"
+
+
+# ---- the command line --------------------------------------------------------------------------
+
+
+class Result:
+    """What a command did, as a person at the terminal sees it."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, " ".join(err.split())
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def refused(self, *words: str) -> None:
+        """Exit 2, what and the mend on stderr, nothing on stdout, no traceback."""
+        assert self.status == 2, self.err
+        assert self.out == ""
+        assert "Traceback" not in self.err
+        assert "error:" in self.err
+        assert "hint:" in self.err
+        for word in words:
+            assert word in self.err, f"{word!r} is not in: {self.err}"
+
+
+@pytest.fixture
+def headstart(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Result]:
+    """Run a command in this process, in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Result:
+        capsys.readouterr()
+        status = run_command([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return Result(status, captured.out, captured.err)
+
+    return call

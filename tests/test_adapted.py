@@ -26,44 +26,11 @@ from headstart.adaptation.align import NoAdaptation
 from headstart.adaptation.outcome import Selection
 from headstart.adaptation.sealed import TargetLabels
 from headstart.adaptation.sourcefree import Selected
-from headstart.cli import run as run_command
 from headstart.folder.model import save_with_head
-from headstart.judge.estimate import plan
 
 HEADSTART = [sys.executable, "-c", "from headstart.cli import main; main()"]
 QUICK = ("--methods", "standardisation,CORAL")
 KINDS = ("stripes", "disc", "chequers")
-
-
-class Result:
-    """What a command did, as a person at the terminal sees it."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, " ".join(err.split())
-
-    def refused(self, *words: str) -> None:
-        """Exit 2, what and the mend on stderr, nothing on stdout, no traceback."""
-        assert self.status == 2, self.err
-        assert self.out == ""
-        assert "Traceback" not in self.err
-        assert "error:" in self.err
-        assert "hint:" in self.err
-        for word in words:
-            assert word in self.err, f"{word!r} is not in: {self.err}"
-
-
-@pytest.fixture
-def headstart(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Run a command in this process, in an empty working directory."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> Result:
-        capsys.readouterr()
-        status = run_command([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return Result(status, captured.out, captured.err)
-
-    return call
 
 
 @pytest.fixture
@@ -159,16 +126,6 @@ def unadapted(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> hs.Run:
     return hs.adapt(plain, more, out=out, methods="standardisation,CORAL", target_labels=more)
 
 
-@pytest.fixture
-def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Judge in five folds instead of fifty and draw no report, where neither is the matter."""
-    monkeypatch.setattr(
-        "headstart.jobs.adapt.adapt.plan",
-        lambda labels, is_test, costly: plan(labels, is_test, costly=True),
-    )
-    monkeypatch.setattr("headstart.jobs.adapt.adapt.render", lambda *given, **named: None)
-
-
 # ---- the journey -----------------------------------------------------------------------------
 
 
@@ -255,7 +212,7 @@ def test_predict_adapts_further_to_its_inputs(headstart, adapted: hs.Run, noisy:
 
 
 def test_the_order_of_the_target_does_not_matter(
-    headstart, adapted: hs.Run, plain: Path, noisy: Path, tmp_path: Path, brief: None
+    headstart, adapted: hs.Run, plain: Path, noisy: Path, tmp_path: Path
 ) -> None:
     """As a table in another order, with a column that looks like labels."""
     files = images_below(noisy)
@@ -278,7 +235,7 @@ def test_the_order_of_the_target_does_not_matter(
 
 
 def test_the_same_again_from_a_zip_is_the_same(
-    adapted: hs.Run, plain: Path, noisy: Path, tmp_path: Path, brief: None
+    adapted: hs.Run, plain: Path, noisy: Path, tmp_path: Path
 ) -> None:
     with zipfile.ZipFile(tmp_path / "packed.zip", "w") as packed:
         for file in images_below(noisy):
@@ -298,9 +255,7 @@ def test_the_same_again_from_a_zip_is_the_same(
     assert again == before
 
 
-def test_a_run_has_a_name_of_both(
-    headstart, plain: Path, noisy: Path, tmp_path: Path, brief: None
-) -> None:
+def test_a_run_has_a_name_of_both(headstart, plain: Path, noisy: Path, tmp_path: Path) -> None:
     """And the second a number. One method; and all images proposed, where more are asked for."""
     (tmp_path / "runs" / "plain-to-noisy").mkdir(parents=True)
     done = headstart("adapt", plain, noisy, "--methods", "coral", "--label-budget", 1000)
@@ -316,7 +271,7 @@ def test_a_run_has_a_name_of_both(
 # ---- what the target may be ------------------------------------------------------------------
 
 
-def test_a_single_image(headstart, plain: Path, noisy: Path, tmp_path: Path, brief: None) -> None:
+def test_a_single_image(headstart, plain: Path, noisy: Path, tmp_path: Path) -> None:
     image = images_below(noisy)[0]
     done = headstart("adapt", plain, image, "--out", "run", *QUICK, "--target-labels", noisy)
     assert done.status == 0, done.err
@@ -333,7 +288,7 @@ def test_a_single_image(headstart, plain: Path, noisy: Path, tmp_path: Path, bri
 
 
 def test_unreadable_images_get_a_row_and_strict_refuses(
-    headstart, plain: Path, noisy: Path, tmp_path: Path, brief: None
+    headstart, plain: Path, noisy: Path, tmp_path: Path
 ) -> None:
     """In folders within folders; one is damaged, one a table names and nobody has."""
     deep = tmp_path / "deep"
@@ -392,7 +347,7 @@ def test_targets_that_are_none(
 
 
 def test_the_same_folder_twice_is_no_shift_and_all_copies(
-    headstart, plain: Path, tmp_path: Path, brief: None
+    headstart, plain: Path, tmp_path: Path
 ) -> None:
     done = headstart("adapt", plain, plain, "--out", "run", *QUICK)
     assert done.status == 0, done.err
@@ -417,7 +372,7 @@ def test_pictures_drawn_alike_are_no_shift(unadapted: hs.Run) -> None:
 
 
 def test_a_target_of_one_class_and_of_one_class_more(
-    headstart, plain: Path, tmp_path: Path, brief: None
+    headstart, plain: Path, tmp_path: Path
 ) -> None:
     """A huge shift of what is frequent is not aligned away; a class more is answered wrong."""
     draw_folder(tmp_path / "target", 24, classes=("stripes",), seed=8)
@@ -473,7 +428,7 @@ def test_an_output_that_exists(headstart, plain: Path, noisy: Path, tmp_path: Pa
 )
 def test_a_failure_while_writing_leaves_what_was_there(
     headstart, adapted: hs.Run, unadapted: hs.Run, plain: Path, noisy: Path, tmp_path: Path,
-    monkeypatch, brief: None, module: str, fault: BaseException, status: int,
+    monkeypatch, module: str, fault: BaseException, status: int,
 ) -> None:  # fmt: skip
     shutil.copytree(adapted.folder, tmp_path / "run")
 
@@ -510,7 +465,7 @@ def test_stopped_in_the_middle_leaves_nothing(plain: Path, noisy: Path, tmp_path
 
 
 def test_labels_are_opened_after_the_choice_and_change_nothing(
-    adapted: hs.Run, plain: Path, noisy: Path, tmp_path: Path, reveals: list[Any], brief: None
+    adapted: hs.Run, plain: Path, noisy: Path, tmp_path: Path, reveals: list[Any]
 ) -> None:
     """Right ones, and permuted ones of which one is unknown: one model, one answer, two scores."""
     files = images_below(noisy)
@@ -631,7 +586,7 @@ def test_proposals_are_a_table_to_fill_in(proposed: Path, noisy: Path) -> None:
 
 
 def test_labels_given_back_decide(
-    headstart, plain: Path, noisy: Path, proposed: Path, tmp_path: Path, brief: None
+    headstart, plain: Path, noisy: Path, proposed: Path, tmp_path: Path
 ) -> None:
     """A filled table is a sample of the target; a partly filled one what somebody picked."""
     fill(proposed, tmp_path / "filled.csv")

@@ -27,7 +27,7 @@ def negatives(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_network_that_is_chosen_is_saved_and_predicts_the_same(
-    photos: Path, negatives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: Path, negatives: Path, small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose = selecting.choose
 
@@ -38,8 +38,8 @@ def test_a_network_that_is_chosen_is_saved_and_predicts_the_same(
 
     monkeypatch.setattr(selecting, "choose", for_the_network)
     run = hs.adapt(
-        photos, negatives, out=tmp_path / "run", methods="MCC", networks=True, size=64,
-        label_budget=3,
+        photos, negatives, out=tmp_path / "run", methods="MCC", networks=True, backbone=small,
+        size=64, label_budget=3,
     )  # fmt: skip
     assert run.metrics["method"] == "adapt"
     assert run.metrics["adaptation"]["chosen"] == NETWORK

@@ -19,43 +19,8 @@ import pytest
 from PIL import Image
 
 from conftest import draw, draw_folder
-from headstart.cli import run as run_command
 
 HEADSTART = [sys.executable, "-c", "from headstart.cli import main; main()"]
-
-
-class Result:
-    """What a command did, as a person at the terminal sees it."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-    def json(self):
-        return json.loads(self.out)
-
-    def refused(self, *words: str) -> None:
-        """Exit 2, what and the mend on stderr, nothing on stdout, no traceback."""
-        assert self.status == 2, self.err
-        assert self.out == ""
-        assert "Traceback" not in self.err
-        assert "error:" in self.err
-        assert "hint:" in self.err
-        for word in words:
-            assert word in self.err, f"{word!r} is not in: {self.err}"
-
-
-@pytest.fixture
-def headstart(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Run a command in this process, in an empty working directory."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> Result:
-        capsys.readouterr()
-        status = run_command([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return Result(status, captured.out, captured.err)
-
-    return call
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -69,6 +34,7 @@ def nothing_left(folder: Path) -> bool:
 # ---- the journey -----------------------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_from_folder_to_predictions(headstart, photos: Path, tmp_path: Path) -> None:
     trained = headstart("train", photos, "--out", "run", "--json")
     assert trained.status == 0
@@ -172,17 +138,17 @@ def test_one_image_alone_in_a_batch_elsewhere_in_another_process(
         assert np.allclose(alone, again, atol=1e-5, rtol=0)
 
 
-def test_default_run_folders_are_numbered(headstart, photos: Path) -> None:
-    assert headstart("train", photos).status == 0
-    assert headstart("train", photos).status == 0
+def test_default_run_folders_are_numbered(headstart, photos: Path, small: str) -> None:
+    for _ in range(2):
+        assert headstart("train", photos, "--backbone", small, "--size", 64).status == 0
     assert sorted(p.name for p in Path("runs").iterdir()) == ["photos", "photos-2"]
 
 
-def test_a_given_test_folder_is_used_once(headstart, photos: Path, tmp_path: Path) -> None:
+def test_a_given_test_folder_is_used_once(headstart, small: str, tmp_path: Path) -> None:
     data = tmp_path / "data"
     draw_folder(data / "train", 8, seed=1)
     draw_folder(data / "Val", 5, seed=2)
-    metrics = headstart("train", data, "--out", "run", "--json").json()
+    metrics = headstart("train", data, "--backbone", small, "--out", "run", "--json").json()
     assert metrics["estimate"]["protocol"] == "test set of 15 examples, used once"
     assert (metrics["n"]["train"], metrics["n"]["test"]) == (24, 15)
     assert "McNemar" in metrics["verdict"]["test"]
@@ -193,7 +159,7 @@ def test_a_given_test_folder_is_used_once(headstart, photos: Path, tmp_path: Pat
     assert len(rows_of(Path("run/predictions.csv"))) == 15
 
 
-def test_csv_in_a_zip_with_groups(headstart, tmp_path: Path) -> None:
+def test_csv_in_a_zip_with_groups(headstart, small: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         lines = ["文件,标签,病人"]
@@ -203,7 +169,8 @@ def test_csv_in_a_zip_with_groups(headstart, tmp_path: Path) -> None:
             archive.writestr(f"img/{i}.png", out.getvalue())
             lines.append(f"img/{i}.png,{('条 纹', '圆/盘 😀')[i % 2]},p{i // 4}")
         archive.writestr("labels.csv", "\n".join(lines))
-    result = headstart("train", "set.zip", "--groups", "病人", "--out", "run", "--json")
+    options = ("--groups", "病人", "--backbone", small, "--out", "run", "--json")
+    result = headstart("train", "set.zip", *options)
     assert result.status == 0, result.err
     metrics = result.json()
     assert metrics["classes"] == ["圆/盘 😀", "条 纹"]
@@ -378,13 +345,14 @@ def test_a_fault_of_ours_is_said_to_be_ours(headstart, photos: Path, monkeypatch
     assert "Traceback" not in result.err
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_at_any_moment_leaves_nothing_and_the_next_run_goes_on(
     tmp_path: Path, run_folder: Path, kind: signal.Signals
 ) -> None:
     """Stop a run while it embeds; nothing half-written stays, and finished work is reused."""
-    draw_folder(tmp_path / "photos", 120, seed=9)
+    draw_folder(tmp_path / "photos", 70, seed=9)
     cache = {**os.environ, "HEADSTART_CACHE": str(tmp_path / "cache")}
     shutil.copytree(
         Path(os.environ["HEADSTART_CACHE"]) / "engines", tmp_path / "cache" / "engines",
@@ -414,4 +382,4 @@ def test_stopped_at_any_moment_leaves_nothing_and_the_next_run_goes_on(
     assert again.returncode == 0, again.stderr
     timing = json.loads(again.stdout)["timing"]
     assert timing["cache_hits"] > 0
-    assert timing["cache_hits"] + timing["forward_examples"] == 2 * 360
+    assert timing["cache_hits"] + timing["forward_examples"] == 2 * 210

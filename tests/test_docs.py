@@ -395,6 +395,9 @@ def world(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (here / "new").mkdir()
     for path in sorted((here / "later_photos").glob("*/*0.jpg")):
         shutil.copy(path, here / "new")
+    (here / "parted").mkdir()
+    (here / "parted" / "train").symlink_to(here / "photos")
+    (here / "parted" / "test").symlink_to(here / "later_photos")
     rows = ["path,label,patient"]
     for i, path in enumerate(sorted((here / "photos").glob("*/*"))):
         rows.append(f"{path.relative_to(here).as_posix()},{path.parent.name},p{i // 2}")
@@ -442,14 +445,15 @@ def test_a_provider_is_found_by_its_entry_point(world: Path, tmp_path: Path) -> 
     out = str(tmp_path / "run")
     lines = [
         ["backbones", "--like", "team:*", "--json"],
-        ["train", "photos", "--backbone", "team:surfaces", "--out", out, "--json"],
+        ["train", "parted", "--backbone", "team:surfaces", "--out", out, "--json"],
     ]
     checked = next(b for b in blocks(DOCS / "contributing.md", "python") if "check_backbone(" in b)
     code = f"{checked}\nfrom headstart.cli import run\nassert not any(map(run, {lines!r}))"
+    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=world,
-        env={**os.environ, "PYTHONPATH": str(site)},
+        env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=False,

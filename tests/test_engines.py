@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
+from conftest import CHOICE
 from headstart.backbones import Ref, resolve
 from headstart.errors import ConfigError
 from headstart.events import Event
@@ -71,6 +73,17 @@ def test_the_fastest_wins_but_reduced_precision_must_be_worth_it() -> None:
     assert fastest({"torch-float32": 2.0, "openvino-float32": 1.0}) == "openvino-float32"
     assert fastest({"torch-float32": 1.0, "openvino-bfloat16": 0.9}) == "torch-float32"
     assert fastest({"torch-float32": 1.0, "openvino-bfloat16": 0.5}) == "openvino-bfloat16"
+
+
+def test_engines_are_timed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = Ref("timm", "test_resnet", seed=0).at(size=32)
+    name = CHOICE(Bench(Kitchen(tmp_path, 1), ref))
+    (kept,) = tmp_path.rglob("choice-*.json")
+    timed = json.loads(kept.read_text("utf-8"))["seconds_per_image"]
+    assert name == fastest(timed)
+    assert all(seconds > 0 for seconds in timed.values())
+    monkeypatch.setattr(Bench, "time_engines", None)
+    assert CHOICE(Bench(Kitchen(tmp_path, 1), ref)) == name
 
 
 def test_the_choice_is_remembered_and_torch_is_not_imported_again(bench: Bench) -> None:

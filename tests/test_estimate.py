@@ -38,6 +38,7 @@ def signal(y, dim=8, strength=1.0, seed=0):
 # --- the plan -----------------------------------------------------------------------------------
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("n", "repeats", "folds"), [(3, 10, 30), (60, 10, 50), (199, 10, 50), (200, 1, 5), (900, 1, 5)]
 )
@@ -55,6 +56,7 @@ def test_cross_validation_by_size(n, repeats, folds):
     assert "grouped" not in chosen.protocol
 
 
+@pytest.mark.whole
 def test_repeats_differ():
     chosen = plan(labels(60), nothing(60))
     assert len({tuple(out) for _, out in chosen.folds}) == 50

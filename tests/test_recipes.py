@@ -152,6 +152,7 @@ def predict_elsewhere(
 # ---- the recipes -------------------------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_all_layers_by_sgd_with_padded_crops(
     few: Path, tmp_path: Path, predict_elsewhere: Callable[[Path, Path], None]
 ) -> None:

@@ -21,7 +21,7 @@ from PIL import Image
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 import headstart as hs
-from conftest import draw
+from conftest import draw, whole
 from headstart.report import render, words
 from headstart.report.charts import bar, embedding, gain, point_words
 from headstart.report.facts import FEW, class_row, most_frequent, read
@@ -55,7 +55,8 @@ def run(tmp_path_factory) -> Path:
         rows[i] = (rows[i][0], NASTY[(i // 14 + 1) % 3])
     with (home / "table.csv").open("w", encoding="utf-8", newline="") as out:
         csv.writer(out).writerows([("path", "label"), *rows])
-    return hs.train(home / "table.csv", out=home / "run <&>", method="probe").folder
+    with whole():
+        return hs.train(home / "table.csv", out=home / "run <&>", method="probe").folder
 
 
 @pytest.fixture

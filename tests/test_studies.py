@@ -10,18 +10,10 @@ import pytest
 from safetensors.torch import save_file
 
 import headstart as hs
-from conftest import draw_folder
+from conftest import draw_folder, whole
 from headstart.backbones import Ref
 from headstart.cli import run as run_command
 from headstart.transfer import FittedModel
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Name a small network whose weights are random: it knows nothing."""
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    save_file(Ref("timm", "test_resnet", seed=0).load().net.state_dict(), path)
-    return f"file:{path}#timm:test_resnet"
 
 
 @pytest.fixture
@@ -160,7 +152,8 @@ def noisy(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def careful(noisy: Path, tmp_path_factory: pytest.TempPathFactory) -> hs.Run:
     out = tmp_path_factory.mktemp("runs") / "careful"
-    return hs.train(noisy, out=out, size=96, abstain=0.2)
+    with whole():
+        return hs.train(noisy, out=out, size=96, abstain=0.2)
 
 
 def test_wrong_labels_are_listed_to_be_mended(careful: hs.Run) -> None:

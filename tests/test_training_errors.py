@@ -6,13 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.torch import save_file
 
 import headstart as hs
-from conftest import draw_folder
-from headstart.backbones import Ref
+from conftest import Result, draw_folder
 from headstart.cli import run as run_command
-from test_cli import Result, rows_of
+from test_cli import rows_of
 
 TUNE = ("--method", "finetune")
 SAVED = ".headstart-unfinished-run"
@@ -22,14 +20,6 @@ SAVED = ".headstart-unfinished-run"
 def pictures(tmp_path_factory):
     """24 drawn pictures; do not write into it."""
     return draw_folder(tmp_path_factory.mktemp("training") / "pictures", 8)
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """Name a small network with weights of its own: quick to train, on a machine without a hub."""
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    save_file(Ref("timm", "test_resnet", seed=0).load().net.state_dict(), path)
-    return f"file:{path}#timm:test_resnet"
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import headstart as hs
-from conftest import draw_folder
+from conftest import draw_folder, whole
 from headstart.events import Event
 from headstart.machine import cache_folder
 
@@ -28,7 +28,8 @@ def tuned(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> hs.Run:
     """A fine-tuned run that found no activations in the cache; do not write into it."""
     shutil.rmtree(cache_folder() / "activations", ignore_errors=True)
     out = tmp_path_factory.mktemp("runs") / "tuned"
-    return hs.train(photos, out=out, method="finetune", **SMALL)
+    with whole():
+        return hs.train(photos, out=out, method="finetune", **SMALL)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -78,7 +79,8 @@ def test_the_model_predicts_what_the_run_says_from_anywhere(
     right = [a.predicted == Path(a.path).parent.name for a in answers]
     assert np.mean(right) > 0.8
     alone = hs.load(moved).predict(answers[7].path)[0]
-    assert alone.confidence == answers[7].confidence
+    # One row times a matrix may round otherwise than many.
+    assert alone.confidence == pytest.approx(answers[7].confidence, abs=1e-12)
 
 
 def test_training_again_gives_the_same_bytes(tuned: hs.Run, photos: Path, tmp_path: Path) -> None:
@@ -88,11 +90,11 @@ def test_training_again_gives_the_same_bytes(tuned: hs.Run, photos: Path, tmp_pa
     assert again.metrics["training"]["prefix_forwards"] == 0  # all of it was in the cache
 
 
-def test_the_test_set_is_answered_by_the_model_that_is_kept(tmp_path: Path) -> None:
+def test_the_test_set_is_answered_by_the_model_that_is_kept(small: str, tmp_path: Path) -> None:
     data = tmp_path / "data"
     draw_folder(data / "train", 10)
     draw_folder(data / "test", 6, seed=1)
-    run = hs.train(data, out=tmp_path / "run", method="finetune", **SMALL)
+    run = hs.train(data, out=tmp_path / "run", backbone=small, method="finetune", **SMALL)
     said = {r["path"]: r for r in rows(run.folder / "predictions.csv")}
     assert len(said) == 18
     for answer in run.predict(data / "test"):
@@ -103,8 +105,10 @@ def test_the_test_set_is_answered_by_the_model_that_is_kept(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("method", ["full", "scratch", "small-cnn"])
-def test_whole_networks_are_trained_from_images(photos: Path, tmp_path: Path, method: str) -> None:
-    options = {"size": 64, "epochs": 2, "augment": "pad"}
+def test_whole_networks_are_trained_from_images(
+    photos: Path, small: str, tmp_path: Path, method: str
+) -> None:
+    options = {"backbone": small, "size": 64, "epochs": 2, "augment": "pad"}
     run = hs.train(photos, out=tmp_path / "run", method=method, **options)
     m = run.metrics
     assert m["method"] == method
@@ -122,6 +126,7 @@ def test_whole_networks_are_trained_from_images(photos: Path, tmp_path: Path, me
     assert m["verdict"]["decision"] in ("helps", "hurts", "cannot tell")
 
 
+@pytest.mark.whole
 def test_auto_tries_chooses_and_says_why(photos: Path, tmp_path: Path) -> None:
     """Noisy labels, or the probe would be perfect and nothing else tried."""
     heard: list[Event] = []
@@ -148,7 +153,9 @@ def test_auto_tries_chooses_and_says_why(photos: Path, tmp_path: Path) -> None:
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".headstart")]
 
 
-def test_ctrl_c_during_the_search_keeps_the_best_so_far(photos: Path, tmp_path: Path) -> None:
+def test_ctrl_c_during_the_search_keeps_the_best_so_far(
+    photos: Path, small: str, tmp_path: Path
+) -> None:
     data = tmp_path / "noisy"
     shutil.copytree(photos, data)
     (data / "disc" / "disc0.jpg").rename(data / "stripes" / "moved.jpg")
@@ -157,7 +164,8 @@ def test_ctrl_c_during_the_search_keeps_the_best_so_far(photos: Path, tmp_path: 
         if event.stage.startswith("training") and "fold 2" in event.stage:
             raise KeyboardInterrupt
 
-    run = hs.train(data, out=tmp_path / "run", budget=600.0, size=64, epochs=2, on_event=listen)
+    run = hs.train(data, out=tmp_path / "run", backbone=small, budget=600.0, size=64,
+                   epochs=2, on_event=listen)  # fmt: skip
     assert run.metrics["method"] == "probe"
     statuses = {c["name"]: c["status"] for c in run.metrics["candidates"]}
     assert statuses.pop("probe") == "tried"
@@ -173,6 +181,7 @@ def command(photos: Path) -> list[str]:
     ]
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_killed_again_and_again_and_resumed_it_ends_the_same(
     command: list[str], tmp_path: Path
@@ -212,7 +221,9 @@ def test_the_range_test_chooses_the_rate(photos: Path, tmp_path: Path) -> None:
     assert found["suggested"] == pytest.approx(found["lrs"][least] / 10)
 
 
-def test_ctrl_c_during_training_from_scratch_keeps_the_model(photos: Path, tmp_path: Path) -> None:
+def test_ctrl_c_during_training_from_scratch_keeps_the_model(
+    photos: Path, small: str, tmp_path: Path
+) -> None:
     data = tmp_path / "data"
     train = shutil.copytree(photos, data / "train")
     draw_folder(data / "test", 4, seed=1)  # on a test set networks from scratch are compared too
@@ -222,7 +233,8 @@ def test_ctrl_c_during_training_from_scratch_keeps_the_model(photos: Path, tmp_p
         if event.stage.startswith("training small-cnn"):
             raise KeyboardInterrupt
 
-    run = hs.train(data, out=tmp_path / "run", budget=600.0, size=64, epochs=1, on_event=listen)
+    run = hs.train(data, out=tmp_path / "run", backbone=small, budget=600.0, size=64,
+                   epochs=1, on_event=listen)  # fmt: skip
     assert all(c["status"] == "tried" for c in run.metrics["candidates"])
     assert "interrupted" in {f["kind"] for f in run.metrics["findings"]}
     assert not any("scratch" in b["name"] for b in run.metrics["baselines"])

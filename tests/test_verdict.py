@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from threadpoolctl import threadpool_limits
 
+from conftest import whole
 from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import Outcome, best_of, judge_folds
 from headstart.judge.estimate import Plan, assess, compare, judge, plan
@@ -405,12 +406,14 @@ def decisions(times, signal, n=72, dim=10):
         transfer = rng.normal(size=(n, dim))
         transfer[:, 0] += signal * (2 * y - 1)
         labels = Labels(y, 2, None, False, seed)
-        chosen = plan(labels, np.zeros(n, bool))
+        with whole():
+            chosen = plan(labels, np.zeros(n, bool))
         assert len(chosen.folds) == 50
         made.append(judge(transfer, {"noise": rng.normal(size=(n, dim))}, labels, chosen))
     return made
 
 
+@pytest.mark.whole
 def test_nothing_is_rarely_taken_for_something():
     """Features without any signal: at most 2 verdicts in 20 may claim a difference."""
     made = decisions(20, signal=0.0)
