@@ -39,7 +39,7 @@ def check(
     ----------
     data, backbone, size, seed, device, balanced, strict, on_event
         As in :func:`headstart.train`; of ``backbone`` one.
-    x, y, groups, groups_from, encoding
+    x, y, groups, groups_from, encoding, modality
         As there.
 
     Returns

@@ -42,7 +42,7 @@ def curve(
         As in :func:`headstart.train`; of ``backbone`` one.
     out : path, optional
         The folder to write; default ``runs/NAME-curve``, numbered if taken.
-    x, y, groups, groups_from, encoding
+    x, y, groups, groups_from, encoding, modality
         As in :func:`headstart.train`.
 
     Returns

@@ -45,7 +45,7 @@ def layers(
         As in :func:`headstart.train`; of ``backbone`` one.
     out : path, optional
         The folder to write; default ``runs/NAME-layers``, numbered if taken.
-    x, y, groups, groups_from, encoding
+    x, y, groups, groups_from, encoding, modality
         As in :func:`headstart.train`.
 
     Returns

@@ -55,7 +55,7 @@ def rank(
         The folder to write; default ``runs/NAME-rank``, numbered if taken.
     overwrite, size, seed, device, balanced, strict, on_event
         As in :func:`headstart.train`.
-    x, y, groups, groups_from, encoding
+    x, y, groups, groups_from, encoding, modality
         As there.
 
     Returns

@@ -113,7 +113,7 @@ def adapt(
         A table of the target's images some of which have a label: learned from.
     backbone, size, seed, device, balanced, strict
         As in :func:`headstart.train`; of ``backbone`` one.
-    x, y, groups, groups_from, encoding
+    x, y, groups, groups_from, encoding, modality
         As there; ``x`` and ``encoding`` also for a table of the target.
 
     Returns
