@@ -135,7 +135,7 @@ def subset(
 ) -> tuple[list[Entrant], Labels]:
     """Keep some rows of everything."""
     groups = None if labels.groups is None else labels.groups[rows]
-    own = Labels(labels.y[rows], labels.n_classes, groups, labels.balanced, seed, labels.grouped)
+    own = Labels(labels.y[rows], labels.task, groups, labels.balanced, seed, labels.grouped)
     some = [
         Entrant(e.name, e.X[rows], e.params, e.mb, e.seconds_per_1000, e.licence, e.size)
         for e in entrants

@@ -9,6 +9,7 @@ from headstart.choose.layers import Layers, judge_combination, study
 from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import Outcome, judge_folds
 from headstart.judge.estimate import Plan
+from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
 
 NAMES, DIMS = ("stem", "blocks.0", "blocks.1", "embedding"), (3, 4, 5, 4)
@@ -29,7 +30,7 @@ def stages(strengths, n=100, seed=0, shared=False):
 
 
 def task_of(y, seed=0):
-    return Labels(y.astype(np.int64), int(y.max()) + 1, None, False, seed)
+    return Labels(y.astype(np.int64), Classification.numbered(int(y.max()) + 1), None, False, seed)
 
 
 def repeated(labels, repeats=2):

@@ -338,9 +338,9 @@ def _pick(
 def _right(outcome: Outcome, labels: Labels, chosen: Plan) -> Floats:
     """How often each held-out row, in row order, was right over the repeats; weighted if asked."""
     held = np.concatenate([rows for _, rows in chosen.folds])
-    hits = np.concatenate([p.argmax(axis=1) for p in outcome.proba]) == labels.y[held]
+    score = labels.task.score(labels.y[held], np.concatenate(outcome.proba))
     rows, place, times = np.unique(held, return_inverse=True, return_counts=True)
-    right = np.bincount(place, hits) / times
+    right = np.bincount(place, score) / times
     if labels.balanced:
         counts = np.bincount(labels.y[rows], minlength=labels.n_classes)
         right = right * len(rows) / (np.count_nonzero(counts) * counts[labels.y[rows]])

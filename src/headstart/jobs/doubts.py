@@ -69,16 +69,17 @@ def _abstention(
     config: Config, prepared: Prepared, judgement: Judgement, known: HeldOut
 ) -> Abstention:
     """Learn the threshold on training rows; measure it on the rows of the estimate."""
-    y, wanted = prepared.labels.y, config.abstain
+    wanted, task, y = config.abstain, prepared.labels.task, prepared.labels.y
     groups = prepared.labels.groups if prepared.labels.grouped else None
     of = (lambda rows: None) if groups is None else groups.__getitem__
+    before, own = (
+        (task.score(y[answers.rows], answers.proba), answers.proba.max(axis=1))
+        for answers in (known, judgement)
+    )
+    together = of(judgement.rows)
     if known.rows is judgement.rows or wanted is None:
-        rows, proba, fold = judgement.rows, judgement.proba, judgement.fold
-        return cross_fitted(y[rows], proba, fold, wanted, groups=of(rows))
-    return transferred(
-        (y[known.rows], known.proba), (y[judgement.rows], judgement.proba), wanted,
-        groups=of(judgement.rows),
-    )  # fmt: skip
+        return cross_fitted(*own, judgement.fold, wanted, groups=together)
+    return transferred(before, own, wanted, groups=together)
 
 
 def _unfamiliar(

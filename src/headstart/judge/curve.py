@@ -75,7 +75,7 @@ def _score(
 ) -> float:
     part, held = job
     head = choice.fit(X[part], labels.y[part], labels.n_classes)
-    return float(np.mean(head.logits(X[held]).argmax(axis=1) == labels.y[held]))
+    return float(labels.task.score(labels.y[held], head.logits(X[held])).mean())
 
 
 def _part(
@@ -195,8 +195,8 @@ def _chosen_inside(
             X[few], labels.y[few], labels.n_classes, folds, balanced=labels.balanced, rivals=False
         )
     head = inner.fit(X[rows], y, labels.n_classes)
-    right = head.logits(X[held]).argmax(axis=1) == labels.y[held]
-    return float(right.mean()), inner.accuracy
+    score = labels.task.score(labels.y[held], head.logits(X[held]))
+    return float(score.mean()), inner.accuracy
 
 
 def _best_baseline(score: dict[str, Floats]) -> tuple[Floats | None, list[str]]:

@@ -239,8 +239,8 @@ def _trial(
         keep[found.rows] = False
     before = choice.fit(X[train], labels.y[train], labels.n_classes).logits(X[held])
     after = choice.fit(X[train[keep]], y[train[keep]], labels.n_classes).logits(X[held])
-    right = [float((z.argmax(axis=1) == labels.y[held]).mean()) for z in (before, after)]
-    return right[0], right[1], len(found)
+    first, then = (labels.task.score(labels.y[held], z).mean() for z in (before, after))
+    return float(first), float(then), len(found)
 
 
 def _suspects(X: Floats, labels: Labels, rows: Ints, choice: Choice, stream: int) -> LabelIssues:

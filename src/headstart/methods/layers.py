@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from headstart.choose.candidates import PROBE, Candidate, Entry, record
+from headstart.choose.candidates import PROBE, Candidate, Entry, line_of
 from headstart.choose.layers import judge_combination
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Engine, Kitchen
@@ -54,7 +54,7 @@ def combine_layers(config: Config, prepared: Prepared, chosen: Plan, on_event: O
             Candidate(LAYERS, LAYERS, config.recipe, 0), None, seconds, list(outcome.proba[:once])
         ),
     ]
-    lines = [record(e, held, labels.y, e.candidate.name == LAYERS) for e in entries]
+    lines = [line_of(e, held, labels, e.candidate.name == LAYERS) for e in entries]
     kept = Kept(lines, f"{LAYERS} was asked for.", outcome, model=model, engine=engine)
     if prepared.dataset.is_test.any():
         folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, 6)]

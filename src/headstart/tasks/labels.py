@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.tasks import Task
 from headstart.tasks.splits import pairs, stratified_folds
 
 Ints = NDArray[np.int64]
@@ -20,7 +21,8 @@ class Labels:
     Attributes
     ----------
     y : ndarray of int64, shape (n,)
-    n_classes : int
+    task : Task
+        What the numbers mean, and how right an answer is.
     groups : ndarray of int64, shape (n,), or None
     balanced : bool
         Weight classes equally.
@@ -30,11 +32,16 @@ class Labels:
     """
 
     y: Ints
-    n_classes: int
+    task: Task
     groups: Ints | None
     balanced: bool
     seed: int
     grouped: bool = False
+
+    @property
+    def n_classes(self) -> int:
+        """Columns of an answer."""
+        return self.task.n_outputs
 
     def folds(self, rows: Ints, k: int, *stream: int) -> list[tuple[Ints, Ints]]:
         """Deal rows into k folds; ``stream`` tells apart the places that ask."""
