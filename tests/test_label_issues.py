@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from headstart.judge.crossval import judge_folds
 from headstart.judge.label_issues import LabelIssues, Mending, find_label_issues, gain_of_mending
 from headstart.tasks.classification import Classification
-from headstart.tasks.labels import Labels
+from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.probe import Choice
 
 CHOICE = Choice("logistic", 0.03, 0.0, 1.0, [])
@@ -34,7 +34,7 @@ def planted(n=240, n_classes=3, share=0.08, seed=0, spread=3.0):
 
 
 def held_out(X, labels):
-    folds = labels.folds(np.arange(len(labels.y)), 5, 0)
+    folds = labels.folds(np.arange(len(labels.y)), 5, Stream.ESTIMATE)
     proba = np.zeros((len(labels.y), labels.n_classes))
     for (_, held), part in zip(
         folds, judge_folds({"it": X}, labels, folds, workers=1)["it"].proba, strict=True
@@ -129,7 +129,7 @@ def test_suspects_are_found_without_the_held_out_labels():
 
     X, _, y, _ = planted()
     labels = Labels(y, Classification.numbered(3), None, False, 0)
-    train, held = labels.folds(np.arange(len(y)), 5, 0)[0]
+    train, held = labels.folds(np.arange(len(y)), 5, Stream.ESTIMATE)[0]
     one = label_issues._suspects(X, labels, train, CHOICE, 0)
     y = y.copy()
     y[held] = (y[held] + 1) % 3

@@ -10,7 +10,7 @@ from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import Outcome, judge_folds
 from headstart.judge.estimate import Plan
 from headstart.tasks.classification import Classification
-from headstart.tasks.labels import Labels
+from headstart.tasks.labels import Labels, Stream
 
 NAMES, DIMS = ("stem", "blocks.0", "blocks.1", "embedding"), (3, 4, 5, 4)
 DEPTH, SHAPES = (0.1, 0.4, 0.9, 1.0), ((3, 8, 8), (4, 4, 4), (5, 5), (4,))
@@ -35,7 +35,7 @@ def task_of(y, seed=0):
 
 def repeated(labels, repeats=2):
     rows = np.arange(len(labels.y))
-    folds = [pair for r in range(repeats) for pair in labels.folds(rows, 5, 0, r)]
+    folds = [pair for r in range(repeats) for pair in labels.folds(rows, 5, Stream.ESTIMATE, r)]
     return Plan("cv", folds, repeats)
 
 

@@ -25,7 +25,7 @@ from headstart.judge.verdict import (
     from_answers,
     from_test_set,
 )
-from headstart.tasks.labels import Labels
+from headstart.tasks.labels import Labels, Stream
 
 SMALL, LARGE = 200, 20_000
 IMBALANCED = 1.5
@@ -93,11 +93,12 @@ def plan(labels: Labels, is_test: NDArray[np.bool_], *, costly: bool = False) ->
         return Plan(f"test set of {len(test)} examples, used once", [(train, test)], 0)
     n, grouped = len(train), "grouped " if labels.grouped else ""
     if n > LARGE:
-        folds = labels.folds(train, 5, 0, 0)[:1]
+        folds = labels.folds(train, 5, Stream.ESTIMATE, 0)[:1]
         return Plan(f"{grouped}held-out fifth of {n} examples, used once", folds, 0)
     repeats = 10 if n < SMALL and not costly else 1
     k = min(5, n)
-    folds = [pair for r in range(repeats) for pair in labels.folds(train, k, 0, r)]
+    deals = (labels.folds(train, k, Stream.ESTIMATE, r) for r in range(repeats))
+    folds = [pair for deal in deals for pair in deal]
     k = len(folds) // repeats  # fewer where there are fewer groups
     times = f"{repeats} x " if repeats > 1 else ""
     name = f"nested {grouped}stratified cross-validation, {times}{k} folds"

@@ -16,7 +16,7 @@ from scipy.stats import binomtest
 from headstart.findings import Finding
 from headstart.judge.crossval import Ints, in_threads
 from headstart.judge.intervals import wilson
-from headstart.tasks.labels import Labels
+from headstart.tasks.labels import Labels, Stream
 from headstart.tasks.splits import block_folds, pairs
 from headstart.transfer.probe import Choice
 
@@ -91,7 +91,7 @@ def check_order(
     choice : Choice
         Head and strength to use in every fold of both.
     """
-    shuffled = labels.folds(np.arange(len(labels.y)), BLOCKS, 2)
+    shuffled = labels.folds(np.arange(len(labels.y)), BLOCKS, Stream.ORDER)
     blocks = pairs(block_folds(position, BLOCKS))
     score = np.zeros((2, len(labels.y)))
 

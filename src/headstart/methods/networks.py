@@ -35,6 +35,7 @@ from headstart.machine import cache_folder, resolve_device, worker_count
 from headstart.methods.kept import HeldOut, Kept
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
+from headstart.tasks.labels import Stream
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import ALPHAS, FINAL, Tuned, finish, fit, probabilities
@@ -361,7 +362,8 @@ class Tuning:
         if not self.one_test:
             return list(self.chosen.folds)
         k = CHOOSING_FOLDS if self.auto else 5
-        folds = [(self.train[a], self.train[b]) for a, b in self.labels.folds(self.train, k, 6)]
+        dealt = self.labels.folds(self.train, k, Stream.TRAINING_PART)
+        folds = [(self.train[a], self.train[b]) for a, b in dealt]
         return folds if self.auto else folds[:1]
 
     def _final_sizes(self, _: Candidate) -> list[tuple[int, int]]:
