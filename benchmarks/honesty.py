@@ -35,6 +35,7 @@ from headstart.judge.intervals import clopper_pearson
 from headstart.modalities.image.baselines import RIVALS
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
+from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
 
 Spaces = dict[str, np.ndarray]
@@ -89,7 +90,7 @@ def permuted(a: argparse.Namespace) -> Callable[[int], dict]:
         rows = part(labels, a.n, rng)
         y = rng.permutation(labels.y[rows])
         own = {name: X[rows] for name, X in {**spaces, RANDOM_NETWORK: nets[0]}.items()}
-        return facts(own, Labels(y, labels.n_classes, None, False, seed), 1 / labels.n_classes)
+        return facts(own, Labels(y, labels.task, None, False, seed), 1 / labels.n_classes)
 
     return once
 
@@ -122,7 +123,7 @@ def against_the_rest(
         rows = part(labels, a.n, rng)
         rest = np.setdiff1d(np.arange(len(labels.y)), rows)
         own = {name: X[rows] for name, X in everything.items()}
-        small = Labels(labels.y[rows], labels.n_classes, None, False, seed)
+        small = Labels(labels.y[rows], labels.task, None, False, seed)
         chosen = plan(small, np.zeros(a.n, bool))
         folds = [(rows[train], rest) for train, _ in chosen.folds[:5]]
         outcomes = judge_folds(everything, replace(labels, seed=seed), folds, workers=1)
@@ -148,7 +149,10 @@ def planted(a: argparse.Namespace) -> Callable[[int], dict]:
         for name, distance in ((TRANSFER, a.distance + shift), ("drawn", a.distance)):
             own[name] = rng.normal(size=(a.n, 5))
             own[name][:, 0] += distance * y
-        return {**facts(own, Labels(y, 2, None, False, seed), None), "shift": float(shift)}
+        return {
+            **facts(own, Labels(y, Classification.numbered(2), None, False, seed), None),
+            "shift": float(shift),
+        }
 
     return once
 
@@ -162,7 +166,7 @@ def ahead(a: argparse.Namespace) -> None:
     reached = label_curve(X, {}, plain)["points"][-1]
     for seed in range(a.replicates):
         rows = part(labels, n // 2, np.random.default_rng([seed, 6]))
-        small = Labels(labels.y[rows], k, None, False, seed)
+        small = Labels(labels.y[rows], Classification.numbered(k), None, False, seed)
         more = round(reached["n_train"] / k - len(rows) / k)
         own = {name: S[rows] for name, S in {**spaces, RANDOM_NETWORK: nets[0]}.items()}
         start = time.perf_counter()

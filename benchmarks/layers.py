@@ -23,14 +23,14 @@ from headstart.judge.estimate import Plan, plan
 from headstart.machine import cache_folder, worker_count
 from headstart.prepare.config import Config
 from headstart.prepare.source import prepare
-from headstart.tasks.labels import Labels
+from headstart.tasks.labels import Labels, Stream
 
 
 def folds_of(labels: Labels, is_test: np.ndarray, repeats: int) -> Plan:
     if not repeats:
         return plan(labels, is_test)
     rows = np.arange(len(labels.y))
-    folds = [pair for r in range(repeats) for pair in labels.folds(rows, 5, 0, r)]
+    folds = [pair for r in range(repeats) for pair in labels.folds(rows, 5, Stream.ESTIMATE, r)]
     return Plan(f"nested stratified cross-validation, {repeats} x 5 folds", folds, repeats)
 
 

@@ -21,7 +21,7 @@ from headstart.judge.crossval import judge_folds
 from headstart.judge.label_issues import find_label_issues, gain_of_mending
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
-from headstart.tasks.labels import Labels
+from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.probe import choose_head
 
 FILTERS = (
@@ -76,7 +76,7 @@ def one(X, clean: Labels, share: float, found: dict[str, list]) -> None:  # noqa
     for name, rows in by_cleanlab(y, proba):
         note = [np.isin(rows, planted).mean(), np.isin(rows, planted).sum() / len(planted)]
         found.setdefault(f"cleanlab {name}: precision, recall", []).append([*note, len(rows)])
-    rows, folds = labels.choosing(np.arange(len(y)), 1)
+    rows, folds = labels.choosing(np.arange(len(y)), Stream.INNER)
     choice = choose_head(X[rows], y[rows], labels.n_classes, folds)
     for remedy in ("relabel", "leave out"):
         mending = gain_of_mending(X, labels, issues, choice, remedy=remedy)
@@ -87,7 +87,7 @@ def one(X, clean: Labels, share: float, found: dict[str, list]) -> None:  # noqa
 
 def held_out(X, labels: Labels):  # noqa: ANN001, ANN201
     """Predict every row once, by the usual nested cross-validation."""
-    folds = labels.folds(np.arange(len(labels.y)), 5, 0, 0)
+    folds = labels.folds(np.arange(len(labels.y)), 5, Stream.ESTIMATE, 0)
     proba = np.zeros((len(labels.y), labels.n_classes))
     parts = judge_folds({"it": X}, labels, folds, workers=2)["it"].proba
     for (_, held), part in zip(folds, parts, strict=True):
@@ -97,10 +97,11 @@ def held_out(X, labels: Labels):  # noqa: ANN001, ANN201
 
 def true_gain(X, labels: Labels, clean: Labels, choice, remedy: str) -> float:  # noqa: ANN001
     """Mend the training part of every fold, score all held-out rows against the true labels."""
-    from headstart.judge.label_issues import FOLDS, STREAM, _suspects
+    from headstart.judge.label_issues import FOLDS, _suspects
 
     gains = []
-    for f, (train, held) in enumerate(labels.folds(np.arange(len(labels.y)), FOLDS, STREAM, 0)):
+    folds = labels.folds(np.arange(len(labels.y)), FOLDS, Stream.MENDING, 0)
+    for f, (train, held) in enumerate(folds):
         issues = _suspects(X, labels, train, choice, f)
         y, keep = labels.y.copy(), np.ones(len(train), bool)
         if remedy == "relabel":

@@ -29,7 +29,7 @@ from headstart.machine import worker_count
 from headstart.modalities.image.baselines import HOG, RIVALS
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
-from headstart.tasks.labels import Labels
+from headstart.tasks.labels import Labels, Stream
 from headstart.tasks.splits import stratified_folds
 from headstart.transfer.probe import fit_probe
 
@@ -103,7 +103,7 @@ def halves(entrants: list[Entrant], labels: Labels, seed: int) -> tuple[str, dic
     train, held = np.flatnonzero(fold == 0), np.flatnonzero(fold == 1)
     some, own = subset(entrants, labels, train, seed)
     ranking = rank(some, own, plan(own, np.zeros(len(train), bool)), workers=worker_count())
-    rows, folds = own.choosing(np.arange(len(train)), 4)
+    rows, folds = own.choosing(np.arange(len(train)), Stream.MODEL_HEAD)
     classes = tuple(map(str, range(labels.n_classes)))
     scores = {}
     with threadpool_limits(1):
@@ -135,7 +135,7 @@ def subset(
 ) -> tuple[list[Entrant], Labels]:
     """Keep some rows of everything."""
     groups = None if labels.groups is None else labels.groups[rows]
-    own = Labels(labels.y[rows], labels.n_classes, groups, labels.balanced, seed, labels.grouped)
+    own = Labels(labels.y[rows], labels.task, groups, labels.balanced, seed, labels.grouped)
     some = [
         Entrant(e.name, e.X[rows], e.params, e.mb, e.seconds_per_1000, e.licence, e.size)
         for e in entrants

@@ -44,18 +44,6 @@ def test_information_is_the_loop() -> None:
     assert scores.information(p) == pytest.approx((h - inside) / np.log(4))
 
 
-def test_nuclear_norm_by_hand() -> None:
-    # Singular values of two certain rows of each class: sqrt 2, sqrt 2; over sqrt(4 * 2) is 1.
-    assert scores.nuclear_norm(np.eye(2)[[0, 1, 0, 1]]) == pytest.approx(1)
-    assert scores.nuclear_norm(np.eye(2)[[0, 0, 0, 0]]) == pytest.approx(1 / np.sqrt(2))
-
-
-def test_nuclear_norm_is_the_sum_of_roots_of_eigenvalues() -> None:
-    p = beliefs()
-    roots = np.sqrt(np.linalg.eigvalsh(p.T @ p)).sum()
-    assert scores.nuclear_norm(p) == pytest.approx(roots / np.sqrt(60 * 4))
-
-
 def test_clusters_find_the_classes() -> None:
     X, y = blobs()
     found = scores.clusterings(X, 3)
@@ -121,21 +109,6 @@ def test_a_family_has_one_vote() -> None:
     answers = [np.array([0]), np.array([1]), np.array([1]), np.array([0])]
     vote = scores.committee(answers, ["a", "many", "many", "many"], 2)
     np.testing.assert_allclose(vote, [[(1 + 1 / 3) / 2, (2 / 3) / 2]])
-
-
-def test_weighted_risk_by_hand() -> None:
-    # w = (1.5, .5) of mean one, wl = (3, 0): mean 1.5, Cov = .75, Var = .25, eta = -3;
-    # 1.5 - 3 * 1 + 3 = 1.5
-    assert scores.weighted_risk(np.array([2.0, 0.0]), np.array([3.0, 1.0])) == pytest.approx(1.5)
-
-
-def test_weighted_risk_is_the_mean_loss_where_weights_are_equal() -> None:
-    assert scores.weighted_risk(np.array([1.0, 0.0, 2.0]), np.full(3, 7.0)) == pytest.approx(1)
-
-
-def test_weights_alone_move_no_constant_loss() -> None:
-    weight = np.random.default_rng(0).exponential(size=500)
-    assert scores.weighted_risk(np.full(500, 0.3), weight) == pytest.approx(0.3)
 
 
 def test_the_way_back_tells_right_answers_from_wrong_ones() -> None:

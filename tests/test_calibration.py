@@ -5,7 +5,7 @@ import pytest
 
 from headstart.judge.calibration import _gaps, ece_interval, false_alarms
 from headstart.judge.intervals import wilson
-from headstart.judge.metrics import expected_calibration_error
+from headstart.tasks.metrics import expected_calibration_error
 
 
 def drawn(n, overconfident, seed):

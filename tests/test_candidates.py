@@ -13,12 +13,14 @@ from headstart.choose.candidates import (
     Candidate,
     Entry,
     by_promise,
+    line_of,
     offered,
     picks_by_fold,
-    record,
     shallowest,
 )
 from headstart.judge.intervals import wilson
+from headstart.tasks.classification import Classification
+from headstart.tasks.labels import Labels
 from headstart.transfer.recipe import Recipe, defaults
 
 NETWORKS = [
@@ -56,7 +58,7 @@ def answers(n, wrong):
 
 
 ALL = [np.arange(100)]
-TRUTH = np.zeros(100, np.int64)
+TRUTH = Labels(np.zeros(100, np.int64), Classification.numbered(2), None, False, 0)
 
 
 # --- one standard error -------------------------------------------------------------------------
@@ -107,12 +109,12 @@ def test_folds_are_pooled_by_their_rows_not_by_their_order():
     rng = np.random.default_rng(0)
     folds = np.array_split(rng.permutation(30), 3)
     y = rng.integers(0, 2, 30)
-    sure = np.eye(2)[y]
+    sure, labels = np.eye(2)[y], Labels(y, Classification.numbered(2), None, False, 0)
     right = Entry(candidate(5), 1.0, 1.0, [sure[f] for f in folds])
     wrong = Entry(candidate(0), 1.0, 1.0, [1 - sure[f] for f in folds])
-    assert shallowest([wrong, right], folds, y)[0] == 1
-    assert record(right, folds, y, True)["accuracy"] == 1
-    assert record(wrong, folds, y, True)["accuracy"] == 0
+    assert shallowest([wrong, right], folds, labels)[0] == 1
+    assert line_of(right, folds, labels, True)["accuracy"] == 1
+    assert line_of(wrong, folds, labels, True)["accuracy"] == 0
 
 
 # --- nobody chooses for himself -----------------------------------------------------------------
@@ -122,6 +124,7 @@ def test_folds_are_pooled_by_their_rows_not_by_their_order():
 def test_a_folds_own_answers_never_choose_what_it_scores(seed):
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 3, 60)
+    labels = Labels(y, Classification.numbered(3), None, False, 0)
     held = np.array_split(rng.permutation(60), 5)
 
     def guessing(skill):
@@ -131,7 +134,7 @@ def test_a_folds_own_answers_never_choose_what_it_scores(seed):
         Entry(candidate(depth), 1.0, 1.0, guessing(skill))
         for depth, skill in ((0, 0.3), (2, 0.4), (5, 0.5))
     ]
-    picks = picks_by_fold(entries, held, y)
+    picks = picks_by_fold(entries, held, labels)
     assert len(picks) == 5
     for f in range(5):
         for _ in range(4):
@@ -141,7 +144,7 @@ def test_a_folds_own_answers_never_choose_what_it_scores(seed):
                 )
                 for e in entries
             ]
-            assert picks_by_fold(changed, held, y)[f] == picks[f]
+            assert picks_by_fold(changed, held, labels)[f] == picks[f]
 
 
 def test_each_fold_picks_what_the_others_prefer():
@@ -212,17 +215,17 @@ def test_what_was_set_stays_set():
 
 
 def test_the_line_of_a_candidate():
-    line = record(entry(4, answers(100, range(20))), ALL, TRUTH, True)
+    line = line_of(entry(4, answers(100, range(20))), ALL, TRUTH, True)
     assert line["accuracy"] == pytest.approx(0.8)
     assert line["accuracy_ci95"] == pytest.approx(list(wilson(80, 100)))
     assert line["se"] == pytest.approx(0.04)
     assert (line["forecast_s"], line["seconds"], line["chosen"]) == (1.0, 2.0, True)
     assert (line["unfreeze"], line["status"]) == ("last-blocks", "tried")
-    assert record(entry(0, answers(100, ())), ALL, TRUTH, False)["unfreeze"] == ""
+    assert line_of(entry(0, answers(100, ())), ALL, TRUTH, False)["unfreeze"] == ""
 
 
 def test_the_line_of_one_that_was_not_tried():
     skipped = Entry(candidate(3), 33.333, status="skipped", reason="too slow")
-    line = record(skipped, ALL, TRUTH, False)
+    line = line_of(skipped, ALL, TRUTH, False)
     assert (line["accuracy"], line["accuracy_ci95"], line["se"], line["seconds"]) == (None,) * 4
     assert (line["forecast_s"], line["status"], line["reason"]) == (33.3, "skipped", "too slow")

@@ -8,6 +8,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from headstart.judge.curve import _nested_parts, label_curve
+from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
 
 
@@ -28,7 +29,7 @@ def drawn(n, strength, dim=6, seed=0, groups=None):
 
 def test_parts_are_nested_and_never_held_out():
     y = np.arange(120) % 3
-    for own, held in _nested_parts(Labels(y, 3, None, False, 0), 5):
+    for own, held in _nested_parts(Labels(y, Classification.numbered(3), None, False, 0), 5):
         assert [len(rows) for rows in own[:-1]] == [3, 6, 15, 30, 60]
         assert np.array_equal(np.sort(np.concatenate([own[-1], held])), np.arange(120))
         for smaller, larger in pairwise(own):
@@ -37,7 +38,7 @@ def test_parts_are_nested_and_never_held_out():
 
 
 def test_five_repeats_hold_out_every_row_once():
-    parts = _nested_parts(Labels(np.arange(60) % 2, 2, None, False, 0), 5)
+    parts = _nested_parts(Labels(np.arange(60) % 2, Classification.numbered(2), None, False, 0), 5)
     held = np.concatenate([out for _, out in parts])
     assert np.array_equal(np.sort(held), np.arange(60))
 
@@ -45,7 +46,9 @@ def test_five_repeats_hold_out_every_row_once():
 def test_groups_are_neither_split_nor_spread():
     groups = np.repeat(np.arange(40), 5)
     y = groups % 2
-    for own, held in _nested_parts(Labels(y, 2, groups, False, 0, grouped=True), 5):
+    for own, held in _nested_parts(
+        Labels(y, Classification.numbered(2), groups, False, 0, grouped=True), 5
+    ):
         assert not np.isin(groups[own[-1]], groups[held]).any()
         five = own[2]  # five labels of each class: of one group each, as they would be labelled
         assert len(np.unique(groups[five])) == 2
@@ -56,7 +59,7 @@ def test_a_curve_rises_above_its_baseline_and_looks_ahead():
     noise = np.random.default_rng(1).normal(size=(240, 6))
     weak, _ = drawn(240, 1.0, seed=2)
     ticks = []
-    labels = Labels(y, 2, None, False, 0)
+    labels = Labels(y, Classification.numbered(2), None, False, 0)
     found = label_curve(
         X,
         {"noise": noise, "weak": weak},
@@ -87,7 +90,7 @@ def test_a_curve_rises_above_its_baseline_and_looks_ahead():
 
 def test_what_cannot_be_said_is_none():
     X, y = drawn(24, 2.0)
-    found = label_curve(X, {}, Labels(y, 2, None, False, 0), repeats=5)
+    found = label_curve(X, {}, Labels(y, Classification.numbered(2), None, False, 0), repeats=5)
     assert found["forecast"] is None
     assert found["fit"] == {"transfer": None, "baseline": None}
     assert found["worth"]["labels"] is None
@@ -98,16 +101,18 @@ def test_worth_counts_the_labels_of_the_baseline():
     """The baseline sees half the signal: it needs more labels, or never gets there."""
     X, y = drawn(200, 2.5)
     weak, _ = drawn(200, 1.2, seed=2)
-    found = label_curve(X, {"weak": weak}, Labels(y, 2, None, False, 0))
+    found = label_curve(X, {"weak": weak}, Labels(y, Classification.numbered(2), None, False, 0))
     labels = found["worth"]["labels"]
     assert labels is None or labels > 80
-    same = label_curve(X, {"same": X}, Labels(y, 2, None, False, 0))
+    same = label_curve(X, {"same": X}, Labels(y, Classification.numbered(2), None, False, 0))
     assert same["worth"]["labels"] == pytest.approx(80)
     assert "as good" in same["worth"]["sentence"]
 
 
 def test_same_seed_same_curve():
     X, y = drawn(60, 2.0)
-    one, two, other = (label_curve(X, {}, Labels(y, 2, None, False, s)) for s in (0, 0, 1))
+    one, two, other = (
+        label_curve(X, {}, Labels(y, Classification.numbered(2), None, False, s)) for s in (0, 0, 1)
+    )
     assert one == two
     assert one["points"] != other["points"]

@@ -10,8 +10,9 @@ from headstart.judge.crossval import judge_folds
 from headstart.judge.curve import learning_curve
 from headstart.judge.estimate import judge, plan
 from headstart.judge.intervals import wilson
-from headstart.judge.metrics import log_loss
+from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
+from headstart.tasks.metrics import log_loss
 from headstart.transfer.probe import Choice, choose_head
 
 
@@ -23,7 +24,9 @@ def one_core():
 
 
 def labels(n, n_classes=2, groups=None, seed=0, balanced=False):
-    return Labels(np.arange(n) % n_classes, n_classes, groups, balanced, seed)
+    return Labels(
+        np.arange(n) % n_classes, Classification.numbered(n_classes), groups, balanced, seed
+    )
 
 
 def nothing(n):
@@ -198,7 +201,7 @@ def test_progress_counts_every_fit():
 def test_imbalanced_classes_are_compared_by_balanced_accuracy():
     rng = np.random.default_rng(0)
     y = (rng.random(240) < 0.15).astype(np.int64)
-    t = Labels(y, 2, None, True, 0)
+    t = Labels(y, Classification.numbered(2), None, True, 0)
     judgement = judge(signal(y), {"a": rng.normal(size=(240, 4))}, t, plan(t, nothing(240)))
     assert judgement.verdict.metric == "balanced_accuracy"
     assert judgement.verdict.decision == "helps"
@@ -240,7 +243,10 @@ def planted(groups_of=4, n_groups=46, seed=0):
 
 def test_a_group_leak_looks_great_and_groups_reveal_it():
     X, y, groups = planted()
-    leaking, honest = Labels(y, 2, None, False, 0), Labels(y, 2, groups, False, 0)
+    leaking, honest = (
+        Labels(y, Classification.numbered(2), None, False, 0),
+        Labels(y, Classification.numbered(2), groups, False, 0),
+    )
     none = nothing(len(y))
     great = judge(X, {}, leaking, plan(leaking, none)).estimate
     true = judge(X, {}, honest, plan(honest, none)).estimate
@@ -252,9 +258,13 @@ def test_a_group_leak_looks_great_and_groups_reveal_it():
 def test_inner_folds_keep_groups_too():
     """If the inner folds leaked, kNN would look perfect inside and be chosen."""
     X, y, groups = planted(seed=1)
-    folds = plan(Labels(y, 2, groups, False, 0), nothing(len(y))).folds[:5]
-    inner = judge_folds({"a": X}, Labels(y, 2, groups, False, 0), folds, workers=1)["a"].inner
-    leaking = judge_folds({"a": X}, Labels(y, 2, None, False, 0), folds, workers=1)["a"].inner
+    folds = plan(Labels(y, Classification.numbered(2), groups, False, 0), nothing(len(y))).folds[:5]
+    inner = judge_folds(
+        {"a": X}, Labels(y, Classification.numbered(2), groups, False, 0), folds, workers=1
+    )["a"].inner
+    leaking = judge_folds(
+        {"a": X}, Labels(y, Classification.numbered(2), None, False, 0), folds, workers=1
+    )["a"].inner
     assert np.mean(leaking) > 0.9
     assert np.mean(inner) < 0.7
 
@@ -281,5 +291,7 @@ def test_learning_curve_skips_parts_too_small_and_keeps_groups():
     points = learning_curve(signal(t.y), t, Choice("logistic", 0.1, 0, 1, []))
     assert [p["n_train"] for p in points] == [4, 10, 16, 24]  # a tenth would be one a class
     X, y, groups = planted()
-    grouped = learning_curve(X, Labels(y, 2, groups, False, 0), Choice("kNN", 0, 0, 1, []))
+    grouped = learning_curve(
+        X, Labels(y, Classification.numbered(2), groups, False, 0), Choice("kNN", 0, 0, 1, [])
+    )
     assert grouped[-1]["accuracy"] < 0.65

@@ -8,7 +8,8 @@ from threadpoolctl import threadpool_limits
 
 from headstart.judge.crossval import judge_folds
 from headstart.judge.label_issues import LabelIssues, Mending, find_label_issues, gain_of_mending
-from headstart.tasks.labels import Labels
+from headstart.tasks.classification import Classification
+from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.probe import Choice
 
 CHOICE = Choice("logistic", 0.03, 0.0, 1.0, [])
@@ -33,7 +34,7 @@ def planted(n=240, n_classes=3, share=0.08, seed=0, spread=3.0):
 
 
 def held_out(X, labels):
-    folds = labels.folds(np.arange(len(labels.y)), 5, 0)
+    folds = labels.folds(np.arange(len(labels.y)), 5, Stream.ESTIMATE)
     proba = np.zeros((len(labels.y), labels.n_classes))
     for (_, held), part in zip(
         folds, judge_folds({"it": X}, labels, folds, workers=1)["it"].proba, strict=True
@@ -72,7 +73,7 @@ def test_a_class_without_rows_is_not_suggested_by_its_absence():
 
 def test_the_order_of_the_rows_does_not_matter():
     X, _, y, _ = planted()
-    proba = held_out(X, Labels(y, 3, None, False, 0))
+    proba = held_out(X, Labels(y, Classification.numbered(3), None, False, 0))
     order = np.random.default_rng(1).permutation(len(y))
     one, other = find_label_issues(y, proba), find_label_issues(y[order], proba[order])
     assert order[other.rows].tolist() == one.rows.tolist()
@@ -80,7 +81,9 @@ def test_the_order_of_the_rows_does_not_matter():
 
 def test_planted_errors_are_found():
     X, truth, y, wrong = planted()
-    issues = find_label_issues(y, held_out(X, Labels(y, 3, None, False, 0)))
+    issues = find_label_issues(
+        y, held_out(X, Labels(y, Classification.numbered(3), None, False, 0))
+    )
     found = np.isin(issues.rows, wrong)
     assert found.mean() >= 0.8
     assert found.sum() / len(wrong) >= 0.7
@@ -92,7 +95,10 @@ def test_mending_errors_that_a_weak_penalty_follows():
     """Features to spare and hardly a penalty: every wrong label bends the fit."""
     X, _, y, _ = planted(n=240, share=0.15, spread=8.0)
     spare = np.random.default_rng(1).normal(size=(240, 60)).astype(np.float32)
-    X, labels = np.concatenate([X, spare], axis=1), Labels(y, 3, None, False, 0)
+    X, labels = (
+        np.concatenate([X, spare], axis=1),
+        Labels(y, Classification.numbered(3), None, False, 0),
+    )
     issues = find_label_issues(y, held_out(X, labels))
     mending = gain_of_mending(X, labels, issues, replace(CHOICE, C=1.0))
     assert mending is not None
@@ -122,8 +128,8 @@ def test_suspects_are_found_without_the_held_out_labels():
     from headstart.judge import label_issues
 
     X, _, y, _ = planted()
-    labels = Labels(y, 3, None, False, 0)
-    train, held = labels.folds(np.arange(len(y)), 5, 0)[0]
+    labels = Labels(y, Classification.numbered(3), None, False, 0)
+    train, held = labels.folds(np.arange(len(y)), 5, Stream.ESTIMATE)[0]
     one = label_issues._suspects(X, labels, train, CHOICE, 0)
     y = y.copy()
     y[held] = (y[held] + 1) % 3
@@ -134,7 +140,7 @@ def test_suspects_are_found_without_the_held_out_labels():
 
 def test_leaving_out_and_changing_differ():
     X, _, y, _ = planted(share=0.2)
-    labels = Labels(y, 3, None, False, 0)
+    labels = Labels(y, Classification.numbered(3), None, False, 0)
     issues = find_label_issues(y, held_out(X, labels))
     one = gain_of_mending(X, labels, issues, CHOICE)
     other = gain_of_mending(X, labels, issues, CHOICE, remedy="leave out")
@@ -148,7 +154,7 @@ def test_agreement_in_every_row_still_leaves_doubt():
     X, _, y, _ = planted(n=90, share=0.0, spread=30.0)
     y = y.copy()
     y[0] = (y[0] + 1) % 3
-    labels = Labels(y, 3, None, False, 0)
+    labels = Labels(y, Classification.numbered(3), None, False, 0)
     issues = LabelIssues(90, np.array([0]), np.array([0]), np.array([0.9]), np.array([0.1]))
     mending = gain_of_mending(X, labels, issues, CHOICE)
     assert mending is not None
@@ -161,4 +167,7 @@ def test_nothing_suspected_nothing_to_mend():
     X, _, y, _ = planted(n=60)
     none = np.zeros(0, np.int64)
     issues = LabelIssues(60, none, none, none.astype(float), none.astype(float))
-    assert gain_of_mending(X, Labels(y, 3, None, False, 0), issues, CHOICE) is None
+    assert (
+        gain_of_mending(X, Labels(y, Classification.numbered(3), None, False, 0), issues, CHOICE)
+        is None
+    )

@@ -9,7 +9,8 @@ from headstart.choose.layers import Layers, judge_combination, study
 from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import Outcome, judge_folds
 from headstart.judge.estimate import Plan
-from headstart.tasks.labels import Labels
+from headstart.tasks.classification import Classification
+from headstart.tasks.labels import Labels, Stream
 
 NAMES, DIMS = ("stem", "blocks.0", "blocks.1", "embedding"), (3, 4, 5, 4)
 DEPTH, SHAPES = (0.1, 0.4, 0.9, 1.0), ((3, 8, 8), (4, 4, 4), (5, 5), (4,))
@@ -29,12 +30,12 @@ def stages(strengths, n=100, seed=0, shared=False):
 
 
 def task_of(y, seed=0):
-    return Labels(y.astype(np.int64), int(y.max()) + 1, None, False, seed)
+    return Labels(y.astype(np.int64), Classification.numbered(int(y.max()) + 1), None, False, seed)
 
 
 def repeated(labels, repeats=2):
     rows = np.arange(len(labels.y))
-    folds = [pair for r in range(repeats) for pair in labels.folds(rows, 5, 0, r)]
+    folds = [pair for r in range(repeats) for pair in labels.folds(rows, 5, Stream.ESTIMATE, r)]
     return Plan("cv", folds, repeats)
 
 

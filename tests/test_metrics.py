@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as theirs
 
-from headstart.judge import metrics
-from headstart.judge.estimate import scores
+from headstart.tasks import metrics
+from headstart.tasks.classification import Classification
 
 labels = st.integers(1, 40).flatmap(
     lambda n: st.tuples(*[hnp.arrays(np.int64, n, elements=st.integers(0, 4))] * 2)
@@ -81,7 +81,9 @@ def test_calibration_error_by_hand():
 
 def test_all_scores_at_once():
     y = np.array([0, 0, 1, 1])
-    found = scores(y, np.array([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.3, 0.7]]))
+    found = Classification.numbered(2).scores(
+        y, np.array([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.3, 0.7]])
+    )
     assert set(found) == {"accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece"}
     assert found["accuracy"] == 0.75
     assert found["macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from headstart.data.dataset import groups_from_pattern, places
 from headstart.errors import ConfigError
 from headstart.judge.order import CLEARLY, OrderCheck, check_order
+from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
 from headstart.transfer.probe import Choice
 
@@ -31,7 +32,7 @@ def objects(n_objects=24, views=10, seed=0):
 
 
 def check(X, y, position, groups=None, choice=PROBE):
-    labels = Labels(y, int(y.max()) + 1, groups, False, 0)
+    labels = Labels(y, Classification.numbered(int(y.max()) + 1), groups, False, 0)
     return check_order(X, position, labels, choice)
 
 

@@ -12,6 +12,7 @@ from headstart.errors import ConfigError
 from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import judge_folds
 from headstart.judge.estimate import assess, plan
+from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
 from headstart.transfer.probe import choose_head
 
@@ -36,7 +37,7 @@ def space(y, strength, seed, dim=6):
 
 def task_of(n, seed=0, groups=None, grouped=False):
     y = np.random.default_rng(seed).permutation(np.arange(n) % 2)
-    return Labels(y, 2, groups, False, seed, grouped)
+    return Labels(y, Classification.numbered(2), groups, False, seed, grouped)
 
 
 def three(y, seconds=(3.0, 2.0, 1.0)):

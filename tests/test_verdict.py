@@ -20,6 +20,7 @@ from headstart.judge.verdict import (
     from_test_set,
     sign_flip,
 )
+from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
 
 
@@ -173,7 +174,7 @@ def test_unequal_classes_are_weighed_on_a_test_set():
     y = np.repeat([0, 1], [90, 10])
     proba = np.eye(2)[np.stack([y, np.zeros(100, int)])]
     chosen = Plan("test set", [(np.arange(100), np.arange(100))], 0)
-    labels = Labels(y, 2, None, False, 0)
+    labels = Labels(y, Classification.numbered(2), None, False, 0)
     own, other = (Outcome([p], [1.0]) for p in proba)
     verdict = compare(own, other, labels, chosen)
     assert verdict.metric == "balanced_accuracy"
@@ -210,7 +211,7 @@ def fixed(y, *answers_, classes=None, groups=None):
     made = [Outcome([np.eye(k)[a]], [float(np.mean(a == y))]) for a in answers_]
     baselines = {f"b{i}": o for i, o in enumerate(made[1:])}
     baselines[MAJORITY] = Outcome([np.eye(k)[np.full(n, np.bincount(y).argmax())]], [0.0])
-    labels = Labels(y, k, groups, False, 0, grouped=groups is not None)
+    labels = Labels(y, Classification.numbered(k), groups, False, 0, grouped=groups is not None)
     return assess(made[0], baselines, labels, chosen, classes).verdict
 
 
@@ -380,7 +381,7 @@ def test_picking_the_best_of_many_empty_baselines_gains_nothing():
     """Twelve feature spaces of noise: their best, picked inside, is still at chance."""
     rng = np.random.default_rng(0)
     y = rng.permutation(np.arange(200) % 2)
-    labels = Labels(y, 2, None, False, 0)
+    labels = Labels(y, Classification.numbered(2), None, False, 0)
     chosen = plan(labels, np.zeros(200, bool))
     assert len(chosen.folds) == 5
     spaces = {f"noise {k}": rng.normal(size=(200, 5)) for k in range(12)}
@@ -405,7 +406,7 @@ def decisions(times, signal, n=72, dim=10):
         y = rng.permutation(np.arange(n) % 2)
         transfer = rng.normal(size=(n, dim))
         transfer[:, 0] += signal * (2 * y - 1)
-        labels = Labels(y, 2, None, False, seed)
+        labels = Labels(y, Classification.numbered(2), None, False, seed)
         with whole():
             chosen = plan(labels, np.zeros(n, bool))
         assert len(chosen.folds) == 50
@@ -440,7 +441,7 @@ def test_a_planted_harm_is_found():
     y = rng.permutation(np.arange(72) % 2)
     good = rng.normal(size=(72, 10))
     good[:, 0] += 2 * (2 * y - 1)
-    labels = Labels(y, 2, None, False, 0)
+    labels = Labels(y, Classification.numbered(2), None, False, 0)
     judgement = judge(
         rng.normal(size=(72, 10)), {"pixels": good}, labels, plan(labels, np.zeros(72, bool))
     )

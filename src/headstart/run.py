@@ -22,7 +22,6 @@ from headstart.features.engines import Engine, Kitchen
 from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore
 from headstart.folder.model import SavedModel, load_model
-from headstart.judge.estimate import scores
 from headstart.judge.intervals import wilson
 from headstart.machine import cache_folder, worker_count
 from headstart.modalities import Modality, modality
@@ -193,14 +192,13 @@ class Run:
         if dataset.is_test.any():
             dataset = dataset.take(dataset.is_test)
         known = Classification(self.classes)
-        truth = known.encode([dataset.classes[c] for c in dataset.labels])
+        truth = known.encode(Classification(dataset.classes).decode(dataset.labels))
         features = self.embed(dataset.examples, on_event)
         rows = np.array([i for i in range(len(dataset)) if i not in features.unreadable], int)
         if not len(rows):
             raise DataError("None of the images can be read.", "Check the files.")
         truth, proba = truth[rows], self.saved.model.predict_proba(features.vectors[0][rows])
-        found = scores(truth, proba)
-        right = int((proba.argmax(axis=1) == truth).sum())
+        found, right = known.scores(truth, proba), known.score(truth, proba).sum()
         return {
             "n": len(rows),
             "skipped": len(features.unreadable),
@@ -316,7 +314,7 @@ def _prediction(
 def _confusion(
     truth: NDArray[np.int64], proba: NDArray[np.floating], n_classes: int
 ) -> list[list[int]]:
-    from headstart.judge.metrics import confusion
+    from headstart.tasks.metrics import confusion
 
     return confusion(truth, proba.argmax(axis=1), n_classes).tolist()
 

@@ -5,6 +5,7 @@ From nothing at all to a full linear map; every method ends in a linear head per
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,9 +83,7 @@ class Coral:
 
     def fit(self, domains: Domains) -> Adapted:
         """Map by ``Cs^-1/2 Ct^1/2``."""
-        shared = Shared.fit(domains, self.axes)
-        Cs, Ct = (covariance(Z, self.ridge) for Z in (shared.source, shared.target))
-        return _mapped(shared, power(Cs, -0.5) @ power(Ct, 0.5), domains)
+        return _recoloured(domains, recolouring, self.ridge, self.axes)
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,7 @@ class GaussianTransport:
 
     def fit(self, domains: Domains) -> Adapted:
         """Map by ``Cs^-1/2 (Cs^1/2 Ct Cs^1/2)^1/2 Cs^-1/2``."""
-        shared = Shared.fit(domains, self.axes)
-        Cs, Ct = (covariance(Z, self.ridge) for Z in (shared.source, shared.target))
-        return _mapped(shared, monge_map(Cs, Ct), domains)
+        return _recoloured(domains, monge_map, self.ridge, self.axes)
 
 
 @dataclass(frozen=True)
@@ -142,6 +139,11 @@ def power(C: Floats, exponent: float) -> Floats:
     return (V * np.maximum(values, 0) ** exponent) @ V.T
 
 
+def recolouring(Cs: Floats, Ct: Floats) -> Floats:
+    """Return A ``(dim, dim)`` that whitens and recolours: ``A' Cs A = Ct``; Cs must be definite."""
+    return power(Cs, -0.5) @ power(Ct, 0.5)
+
+
 def monge_map(Cs: Floats, Ct: Floats) -> Floats:
     """Return the symmetric A ``(dim, dim)`` with ``A Cs A = Ct``; Cs must be definite."""
     root, inverse = power(Cs, 0.5), power(Cs, -0.5)
@@ -154,49 +156,13 @@ def leading_axes(X: Floats, d: int) -> Floats:
     return eigh(covariance(X), subset_by_index=(dim - d, dim - 1))[1][:, ::-1]
 
 
-def coral_distance(S: Floats, T: Floats) -> float:
-    """Squared Frobenius distance of two covariances, ``|Cs - Ct|² / (4 dim²)``.
-
-    Parameters
-    ----------
-    S, T : ndarray of shape (n_s, dim) and (n_t, dim)
-
-    Returns
-    -------
-    float, >= 0
-        0 for equal inputs; blind to means.
-
-    References
-    ----------
-    Sun & Saenko (2016), "Deep CORAL", arXiv:1607.01719, eq. 1; covariances divide by n here.
-    """
-    gap = covariance(S) - covariance(T)
-    return float(np.square(gap).sum() / (4 * S.shape[1] ** 2))
-
-
-def bures_wasserstein(S: Floats, T: Floats) -> float:
-    """Squared 2-Wasserstein distance of two Gaussians fitted to rows.
-
-    Parameters
-    ----------
-    S, T : ndarray of shape (n_s, dim) and (n_t, dim)
-
-    Returns
-    -------
-    float, >= 0
-        ``|ms - mt|² + tr(Cs + Ct - 2 (Cs^1/2 Ct Cs^1/2)^1/2)``, in squared units of the features;
-        0 for equal inputs.
-
-    References
-    ----------
-    Dowson & Landau (1982), J. Multivariate Analysis 12, eq. 16.
-    """
-    Cs, Ct = covariance(S), covariance(T)
-    # The trace of the inner root is the nuclear norm of Cs^1/2 Ct^1/2, which needs no root of
-    # rounding errors.
-    cross = np.linalg.svd(power(Cs, 0.5) @ power(Ct, 0.5), compute_uv=False).sum()
-    spread = np.trace(Cs) + np.trace(Ct) - 2 * cross
-    return float(np.square(S.mean(axis=0) - T.mean(axis=0)).sum() + max(spread, 0.0))
+def _recoloured(
+    domains: Domains, mapping: Callable[[Floats, Floats], Floats], ridge: float, axes: int
+) -> Adapted:
+    """Learn on the source moved by a map made of the two covariances."""
+    shared = Shared.fit(domains, axes)
+    Cs, Ct = (covariance(Z, ridge) for Z in (shared.source, shared.target))
+    return _mapped(shared, mapping(Cs, Ct), domains)
 
 
 def _mapped(shared: Shared, A: Floats, domains: Domains) -> Adapted:

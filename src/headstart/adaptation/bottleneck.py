@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 WIDTH = 256
 """Hidden units of the bottleneck, as everywhere in the family, and of the discriminators (1024 in
 the papers, where the backbone is trained too)."""
-LEARNERS = ("DANN", "CDAN", "CDAN+E", "MDD")
+LEARNERS = ("DANN", "CDAN+E", "MDD")
 """Objectives with a network of their own."""
 
 

@@ -447,24 +447,3 @@ def information(logits: Tensor) -> Tensor:
     """
     mean = F.softmax(logits, dim=1).mean(dim=0)
     return entropy(logits).mean() + torch.special.xlogy(mean, mean).sum()
-
-
-def nuclear_norm(logits: Tensor) -> Tensor:
-    """Ask for sure and manifold answers by the singular values of the batch of beliefs.
-
-    Parameters
-    ----------
-    logits : Tensor of shape (B, K)
-
-    Returns
-    -------
-    Tensor of shape (), < 0
-        ``-sum of singular values of softmax(logits) / B``; the least, for B a multiple of K,
-        is ``-sqrt(K / B)``.
-
-    References
-    ----------
-    Cui et al. (2020), "Towards discriminability and diversity: batch nuclear-norm maximization",
-    CVPR, arXiv:2003.12237, section 3.
-    """
-    return -torch.linalg.svdvals(F.softmax(logits, dim=1)).sum() / len(logits)

@@ -135,20 +135,18 @@ class DANN(Objective):
 
 
 class CDAN(Objective):
-    """As DANN, but the discriminator sees features and beliefs multiplied.
+    """As DANN, but the discriminator sees features and beliefs multiplied, of sure rows the more.
 
     Parameters
     ----------
     dim, n_classes, weight, hidden, seed
         As of :class:`DANN`.
-    sure : bool, default=False
-        Let rows of little entropy count more: CDAN+E.
     width : int, default=1024
         Of the random map that replaces products where there are more than 4096 of them.
 
     References
     ----------
-    Long et al. (2018), arXiv:1705.10667.
+    Long et al. (2018), arXiv:1705.10667, with entropy conditioning: CDAN+E.
     """
 
     feature_map: Tensor
@@ -161,12 +159,11 @@ class CDAN(Objective):
         *,
         weight: float = 1.0,
         hidden: int = 1024,
-        sure: bool = False,
         width: int = 1024,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.weight, self.sure = weight, sure
+        self.weight = weight
         generator = torch.Generator().manual_seed(seed)
         self.mapped = dim * n_classes > losses.WIDEST
         if self.mapped:
@@ -186,9 +183,7 @@ class CDAN(Objective):
         else:
             seen = losses.outer(features, proba)
         logits, n = self.discriminator(seen)[:, 0], len(source.features)
-        weights = [
-            losses.entropy_weights(b.logits) if self.sure else None for b in (source, target)
-        ]
+        weights = [losses.entropy_weights(b.logits) for b in (source, target)]
         return self.weight * losses.domain_bce(logits[:n], logits[n:], *weights)
 
 
@@ -360,14 +355,9 @@ class SHOT(Objective):
         return loss
 
 
-def _cdan_e(dim: int, n_classes: int, **settings: float) -> Objective:
-    return CDAN(dim, n_classes, sure=True, **settings)  # type: ignore[arg-type]
-
-
 OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "DANN": DANN,
-    "CDAN": CDAN,
-    "CDAN+E": _cdan_e,
+    "CDAN+E": CDAN,
     "DAN": DAN,
     "JAN": JAN,
     "Deep CORAL": DeepCORAL,
@@ -377,4 +367,4 @@ OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "SHOT-IM": SHOT,
 }
 """Name to factory ``(dim, n_classes, **settings) -> Objective``; settings are those of the class,
-and those that learn something themselves (DANN, CDAN, MDD) take a ``seed``."""
+and those that learn something themselves (DANN, CDAN+E, MDD) take a ``seed``."""

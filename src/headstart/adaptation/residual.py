@@ -17,7 +17,7 @@ from headstart.adaptation.shift import auc_interval
 from headstart.adaptation.standard import Standard, principal
 from headstart.adaptation.trials import Trial
 from headstart.judge.intervals import Interval
-from headstart.judge.metrics import confusion
+from headstart.tasks.metrics import confusion
 from headstart.tasks.splits import pairs, stratified_folds
 from headstart.transfer.logistic import Floats
 

@@ -1,7 +1,7 @@
 """Scores of answers nobody can check: how good an adaptation looks without target labels.
 
-Each is a pure function of arrays. None is right on its own: information and nuclear norm reward
-whoever is sure of himself, clusters and neighbours whoever draws borders where the target is thin,
+Each is a pure function of arrays. None is right on its own: information rewards whoever is
+sure of himself, clusters and neighbours whoever draws borders where the target is thin,
 the committee whoever says what the others say. Only the way back (:func:`way_back`) is marked with
 labels somebody gave. :mod:`headstart.adaptation.select` lets them vote.
 """
@@ -47,20 +47,6 @@ def information(proba: Floats) -> float:
     """
     marginal = entropy(proba.mean(axis=0))
     return float((marginal - entropy(proba).mean()) / np.log(proba.shape[1]))
-
-
-def nuclear_norm(proba: Floats) -> float:
-    """Nuclear norm of the beliefs over its largest value: ``|P|_* / sqrt(n K)``, in 0 to 1.
-
-    1 where answers are certain and equally frequent, ``1 / sqrt(K)`` where all are the same.
-
-    References
-    ----------
-    Cui et al. (2020), "Towards discriminability and diversity: batch nuclear-norm maximization",
-    arXiv:2003.12237, section 3.3.
-    """
-    n, n_classes = proba.shape
-    return float(np.linalg.norm(proba, "nuc") / np.sqrt(n * n_classes))
 
 
 def clusterings(Z: Floats, n_clusters: int, *, seed: int = 0, runs: int = SEEDS) -> list[Ints]:
@@ -159,36 +145,6 @@ def agreement(vote: Floats, answers: Ints) -> float:
     """Share of answers (n,) that are also the committee's (n, K); a tie of m classes counts 1/m."""
     first = np.isclose(vote, vote.max(axis=1, keepdims=True))  # (n, K)
     return float((first[np.arange(len(vote)), answers] / first.sum(axis=1)).mean())
-
-
-def weighted_risk(loss: Floats, weight: Floats) -> float:
-    """Deep embedded validation: the target's risk from source losses, with a control variate.
-
-    ``mean(w l) + eta mean(w) - eta`` with ``eta = -Cov(w l, w) / Var(w)``, the weights scaled to
-    mean one. The control variate takes away the variance that the weights alone cause. Lower is
-    better. Where no source image looks like the target, the weights say nothing about it.
-
-    Parameters
-    ----------
-    loss : ndarray of shape (n,)
-        Of held-out source rows.
-    weight : ndarray of shape (n,), >= 0
-        Density of the target over density of the source
-        (:func:`~headstart.adaptation.weighting.density_ratio`).
-
-    References
-    ----------
-    You et al. (2019), "Towards accurate model selection in deep unsupervised domain adaptation",
-    ICML, eq. 10 and algorithm 1.
-    """
-    weight = weight / max(float(weight.mean()), 1e-12)
-    weighted = weight * loss
-    spread = float(weight.var())
-    if spread < 1e-12:
-        return float(loss.mean())
-    covariance = float(np.mean((weighted - weighted.mean()) * (weight - weight.mean())))
-    eta = -covariance / spread
-    return float(weighted.mean() + eta * weight.mean() - eta)
 
 
 def way_back(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from headstart.backbones.cutting import ALL, LAST_BLOCKS, LAST_STAGE, unfrozen
 from headstart.backbones.network import Backbone
 from headstart.judge.intervals import wilson
+from headstart.tasks.labels import Labels
 from headstart.transfer.recipe import Recipe, defaults
 
 PROBE = "probe"
@@ -100,7 +101,7 @@ def by_promise(forecasts: dict[str, float], candidates: Sequence[Candidate]) -> 
 
 
 def shallowest(
-    entries: Sequence[Entry], held: Sequence[NDArray[np.int64]], y: NDArray[np.int64]
+    entries: Sequence[Entry], held: Sequence[NDArray[np.int64]], labels: Labels
 ) -> tuple[int, float, float]:
     """Pick the shallowest candidate within one standard error of the most accurate.
 
@@ -127,11 +128,11 @@ def shallowest(
     ----------
     Breiman et al. (1984), "Classification and regression trees", section 3.4.3, applied to pairs.
     """
-    right = np.array([_right(entry, held, y) for entry in entries])  # (candidates, n)
-    best = right[int(np.argmax(right.mean(axis=1)))]
+    score = np.array([score_of(entry, held, labels) for entry in entries])  # (candidates, n)
+    best = score[int(np.argmax(score.mean(axis=1)))]
     order = sorted(range(len(entries)), key=lambda i: entries[i].candidate.depth)
     for place in order:
-        lead = best - right[place]
+        lead = best - score[place]
         error = float(np.sqrt(np.square(lead).sum() + 1) / len(lead))
         if lead.mean() <= error:
             return place, float(lead.mean()), error
@@ -139,7 +140,7 @@ def shallowest(
 
 
 def picks_by_fold(
-    entries: Sequence[Entry], held: Sequence[NDArray[np.int64]], y: NDArray[np.int64]
+    entries: Sequence[Entry], held: Sequence[NDArray[np.int64]], labels: Labels
 ) -> list[int]:
     """Pick for every fold by the other folds alone, so that the choice is judged, too.
 
@@ -155,20 +156,20 @@ def picks_by_fold(
     for f in range(len(held)):
         others = [g for g in range(len(held)) if g != f]
         fewer = [replace(e, proba=[(e.proba or [])[g] for g in others]) for e in entries]
-        found.append(shallowest(fewer, [held[g] for g in others], y)[0])
+        found.append(shallowest(fewer, [held[g] for g in others], labels)[0])
     return found
 
 
-def record(
-    entry: Entry, held: Sequence[NDArray[np.int64]], y: NDArray[np.int64], chosen: bool
+def line_of(
+    entry: Entry, held: Sequence[NDArray[np.int64]], labels: Labels, chosen: bool
 ) -> dict[str, Any]:
     """Return the line that ``metrics.json`` keeps of a candidate."""
     accuracy = interval = error = None
     if entry.proba is not None:
-        right = _right(entry, held, y)
-        accuracy, n = float(right.mean()), len(right)
+        score = score_of(entry, held, labels)
+        accuracy, n = float(score.mean()), len(score)
         interval = list(wilson(accuracy * n, n))
-        error = float(right.std() / np.sqrt(n))
+        error = float(score.std() / np.sqrt(n))
     return {
         "name": entry.candidate.name,
         "method": entry.candidate.method,
@@ -184,12 +185,13 @@ def record(
     }
 
 
-def _right(
-    entry: Entry, held: Sequence[NDArray[np.int64]], y: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def score_of(
+    entry: Entry, held: Sequence[NDArray[np.int64]], labels: Labels
+) -> NDArray[np.floating]:
+    """Return how right a candidate that was tried is about each held-out row, in their order."""
     assert entry.proba is not None
-    parts = [p.argmax(axis=1) == y[rows] for p, rows in zip(entry.proba, held, strict=True)]
-    return np.concatenate(parts).astype(np.float64)
+    answers = zip(entry.proba, held, strict=True)
+    return np.concatenate([labels.task.score(labels.y[rows], p) for p, rows in answers])
 
 
 def _two(backbone: Backbone) -> int:

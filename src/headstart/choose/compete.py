@@ -18,6 +18,8 @@ from headstart.choose.plan import TrainingPlan, duration
 from headstart.choose.workshop import Workshop
 from headstart.events import Event
 from headstart.judge.crossval import calibrated
+from headstart.tasks.labels import Labels
+from headstart.tasks.metrics import log_loss
 from headstart.transfer.finetune import ALPHAS, Fit, Setting, fit
 from headstart.transfer.logistic import Floats, softmax
 from headstart.transfer.parts import Point
@@ -87,7 +89,7 @@ def try_out(
     trial = Trial(candidate, plan, workshop.setting(candidate, plan, forecast))
     for f, (train, held) in enumerate(folds):
         trial.fits.append(fit(trial.setting, train, held, f"fold {f + 1}"))
-    proba = _settle(trial, [held for _, held in folds], workshop.labels.y)
+    proba = _settle(trial, [held for _, held in folds], workshop.labels)
     trial.seconds = time.perf_counter() - start
     trouble = next((fitted.trouble for fitted in trial.fits if fitted.trouble), "")
     status = "failed" if trouble else "tried"
@@ -189,19 +191,22 @@ class _Watch:
 
 
 def _settle(
-    trial: Trial, held: list[NDArray[np.int64]], y: NDArray[np.int64]
+    trial: Trial, held: list[NDArray[np.int64]], labels: Labels
 ) -> list[NDArray[np.floating]]:
     """Choose alpha and temperature; return each fold's probabilities, chosen by the other folds."""
-    logits = [fitted.logits for fitted in trial.fits]  # each (A, n_held, K)
-    best = _best_alpha(logits, held, y)
-    every = np.concatenate([z[best] for z in logits])
-    trial.temperature = fit_temperature(every, y[np.concatenate(held)])
+    y, logits = labels.y, [fitted.logits for fitted in trial.fits]  # each (A, n_held, K)
+    truth, best = y[np.concatenate(held)], _best_alpha(logits, held, y)
+    trial.temperature = fit_temperature(np.concatenate([z[best] for z in logits]), truth)
     if len(logits[0]) == 1:
         return [np.asarray(p) for p in calibrated([z[0] for z in logits], held, y)]
     trial.alpha = ALPHAS[best]
     trial.wise = [
-        {"alpha": a, **_scores(np.concatenate([z[i] for z in logits]), y[np.concatenate(held)])}
-        for i, a in enumerate(ALPHAS)
+        {
+            "alpha": alpha,
+            labels.task.metric: float(labels.task.score(truth, z).mean()),
+            "log_loss": _log_loss(z, truth),
+        }
+        for alpha, z in zip(ALPHAS, np.concatenate(logits, axis=1), strict=True)
     ]
     chosen = []
     for f in range(len(held)):
@@ -214,12 +219,8 @@ def _settle(
 def _best_alpha(logits: list[Floats], held: list[NDArray[np.int64]], y: NDArray[np.int64]) -> int:
     truth = y[np.concatenate(held)]
     joined = np.concatenate(logits, axis=1)  # (A, n, K)
-    return int(np.argmin([_scores(z, truth)["log_loss"] for z in joined]))
+    return int(np.argmin([_log_loss(z, truth) for z in joined]))
 
 
-def _scores(logits: Floats, truth: NDArray[np.int64]) -> dict[str, float]:
-    p = softmax(logits.astype(np.float64))[np.arange(len(truth)), truth]
-    return {
-        "accuracy": float((logits.argmax(axis=1) == truth).mean()),
-        "log_loss": float(-np.log(np.maximum(p, 1e-12)).mean()),
-    }
+def _log_loss(logits: Floats, truth: NDArray[np.int64]) -> float:
+    return log_loss(truth, softmax(logits.astype(np.float64)))

@@ -14,6 +14,7 @@ import numpy as np
 
 from headstart.choose.candidates import Candidate
 from headstart.choose.workshop import Workshop
+from headstart.tasks.labels import Stream
 from headstart.transfer.checkpoint import Forgetful
 from headstart.transfer.crew import seeded
 from headstart.transfer.loop import Loop
@@ -56,7 +57,7 @@ def find_rate(workshop: Workshop, candidate: Candidate, rows: Rows) -> dict[str,
         Forgetful(),
     )
     optimizer = network.optimizer(candidate.recipe)
-    rng = np.random.default_rng([labels.seed, 8])
+    rng = np.random.default_rng([labels.seed, Stream.LEARNING_RATE])
     lrs: list[float] = []
     losses: list[float] = []
     mean = 0.0

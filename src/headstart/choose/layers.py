@@ -24,7 +24,7 @@ from headstart.judge.estimate import Plan, assess, compare
 from headstart.judge.holm import holm, holm_against_best
 from headstart.judge.intervals import Interval
 from headstart.judge.verdict import LEVEL, Comparison
-from headstart.tasks.labels import Labels
+from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.combine import choose_combination
 from headstart.transfer.logistic import softmax
 
@@ -230,7 +230,7 @@ def judge_combination(
 
     def run(f: int) -> tuple[Floats, float]:
         train, held = folds[f]
-        rows, inner = labels.choosing(train, 1, f)
+        rows, inner = labels.inside(train, f)
         choice = choose_combination(
             X[rows], labels.y[rows], labels.n_classes, inner, balanced=labels.balanced
         )
@@ -369,7 +369,7 @@ def _combined(
     accuracy, interval = _accuracy(outcome, majority, labels, chosen)
     gain = compare(outcome, last, labels, chosen, balanced=False)
     train = np.unique(np.concatenate([rows for rows, _ in chosen.folds]))
-    rows, inner = labels.choosing(train, 1)
+    rows, inner = labels.choosing(train, Stream.INNER)
     choice = choose_combination(
         X[rows], labels.y[rows], labels.n_classes, inner, balanced=labels.balanced
     )

@@ -25,7 +25,7 @@ from headstart.judge.estimate import Plan, assess, compare
 from headstart.judge.holm import holm_against_best
 from headstart.judge.intervals import Interval
 from headstart.judge.verdict import LEVEL
-from headstart.tasks.labels import ENOUGH, Labels
+from headstart.tasks.labels import ENOUGH, Labels, Stream
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -338,9 +338,9 @@ def _pick(
 def _right(outcome: Outcome, labels: Labels, chosen: Plan) -> Floats:
     """How often each held-out row, in row order, was right over the repeats; weighted if asked."""
     held = np.concatenate([rows for _, rows in chosen.folds])
-    hits = np.concatenate([p.argmax(axis=1) for p in outcome.proba]) == labels.y[held]
+    score = labels.task.score(labels.y[held], np.concatenate(outcome.proba))
     rows, place, times = np.unique(held, return_inverse=True, return_counts=True)
-    right = np.bincount(place, hits) / times
+    right = np.bincount(place, score) / times
     if labels.balanced:
         counts = np.bincount(labels.y[rows], minlength=labels.n_classes)
         right = right * len(rows) / (np.count_nonzero(counts) * counts[labels.y[rows]])
@@ -387,7 +387,8 @@ def _scored_rows(labels: Labels, chosen: Plan) -> Ints:
     """Rows to learn from, at most ``ENOUGH``: what the transferability scores look at."""
     rows = np.unique(np.concatenate([train for train, _ in chosen.folds]))
     if len(rows) > ENOUGH:
-        rows = np.sort(np.random.default_rng([labels.seed, 5]).choice(rows, ENOUGH, replace=False))
+        rng = np.random.default_rng([labels.seed, Stream.SCORED_ROWS])
+        rows = np.sort(rng.choice(rows, ENOUGH, replace=False))
     return rows
 
 

@@ -19,7 +19,7 @@ from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.activations import Activations, activate, room
 from headstart.features.engines import Engine, Kitchen
-from headstart.tasks.labels import Labels
+from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import Setting, zero_head
 from headstart.transfer.heads import LinearHead
@@ -122,7 +122,7 @@ class Workshop:
         known = self._heads.get(rows.tobytes())
         if known is not None:
             return known
-        few, inner = self.labels.choosing(rows, 5, len(rows))
+        few, inner = self.labels.choosing(rows, Stream.NETWORK_HEAD, len(rows))
         y, k, balanced = self.labels.y, self.labels.n_classes, self.labels.balanced
         choice = choose_head(self.X[few], y[few], k, inner, balanced=balanced, rivals=False)
         fitted = fit_logistic(self.X[rows], y[rows], k, choice.C, balanced=balanced, exact=True)

@@ -22,6 +22,7 @@ from headstart._version import __version__
 from headstart.backbones import Card, Ref, is_packaged
 from headstart.backbones.saved import SavedBackbone
 from headstart.errors import ArtifactError, BackboneError
+from headstart.tasks.classification import Classification
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.heads import HEADS, arrays_of
 
@@ -89,7 +90,7 @@ def save_model(
         "schema": SCHEMA,
         "headstart": __version__,
         **_said_of(model),
-        "task": "classification",
+        "task": Classification.name,
         "modality": card.modality,
         "engine": engine,
         "backbone": card.to_json(),

@@ -20,6 +20,7 @@ from headstart.machine import worker_count
 from headstart.methods.kept import HeldOut, Kept
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
+from headstart.tasks.labels import Stream
 from headstart.transfer import FittedModel
 from headstart.transfer.familiar import KIND
 from headstart.transfer.probe import Choice
@@ -58,7 +59,7 @@ def _held_out(prepared: Prepared, judgement: Judgement, kept: Kept | None) -> He
     if kept is not None and kept.held_out is not None:
         return kept.held_out
     labels, rows = prepared.labels, prepared.train
-    folds = labels.folds(rows, 5, 6)
+    folds = labels.folds(rows, 5, Stream.TRAINING_PART)
     folds = [(rows[a], rows[b]) for a, b in folds]
     spaces = {TRANSFER: prepared.features.vectors[0]}
     outcome = judge_folds(spaces, labels, folds, workers=worker_count())[TRANSFER]
@@ -69,16 +70,17 @@ def _abstention(
     config: Config, prepared: Prepared, judgement: Judgement, known: HeldOut
 ) -> Abstention:
     """Learn the threshold on training rows; measure it on the rows of the estimate."""
-    y, wanted = prepared.labels.y, config.abstain
+    wanted, task, y = config.abstain, prepared.labels.task, prepared.labels.y
     groups = prepared.labels.groups if prepared.labels.grouped else None
     of = (lambda rows: None) if groups is None else groups.__getitem__
+    before, own = (
+        (task.score(y[answers.rows], answers.proba), answers.proba.max(axis=1))
+        for answers in (known, judgement)
+    )
+    together = of(judgement.rows)
     if known.rows is judgement.rows or wanted is None:
-        rows, proba, fold = judgement.rows, judgement.proba, judgement.fold
-        return cross_fitted(y[rows], proba, fold, wanted, groups=of(rows))
-    return transferred(
-        (y[known.rows], known.proba), (y[judgement.rows], judgement.proba), wanted,
-        groups=of(judgement.rows),
-    )  # fmt: skip
+        return cross_fitted(*own, judgement.fold, wanted, groups=together)
+    return transferred(before, own, wanted, groups=together)
 
 
 def _unfamiliar(
@@ -95,7 +97,7 @@ def _unfamiliar(
         rows = kept.trained
         X = np.zeros((len(labels.y), kept.features.shape[1]), np.float32)
         X[rows] = kept.features
-    folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, 7)]
+    folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, Stream.FALSE_ALARMS)]
     alarms = false_alarms(
         X, labels.y, labels.n_classes, folds, groups=labels.groups, workers=worker_count()
     )

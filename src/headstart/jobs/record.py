@@ -53,7 +53,7 @@ def metrics(
     dataset, card = prepared.dataset, prepared.engine.card
     return {
         "schema": SCHEMA,
-        "task": "classification",
+        "task": prepared.labels.task.name,
         "modality": dataset.modality.name,
         "classes": list(dataset.classes),
         "method": kept.model.method if kept and kept.model else "probe",

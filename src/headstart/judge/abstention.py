@@ -77,14 +77,15 @@ class Abstention:
         }
 
 
-def risk_coverage(y: Ints, proba: Floats, points: int = POINTS) -> list[Point]:
+def risk_coverage(score: Floats, confidence: Floats, points: int = POINTS) -> list[Point]:
     """Trace error against coverage over all thresholds.
 
     Parameters
     ----------
-    y : ndarray of int, shape (n,)
-    proba : ndarray of shape (n, K)
-        Held-out probabilities.
+    score : ndarray of shape (n,), 0 to 1
+        How right each held-out answer is (``Task.score``).
+    confidence : ndarray of shape (n,)
+        How sure the model is of each answer.
     points : int, default=100
         At most so many, evenly spread over coverage; the ends are kept.
 
@@ -92,25 +93,24 @@ def risk_coverage(y: Ints, proba: Floats, points: int = POINTS) -> list[Point]:
     ----------
     El-Yaniv & Wiener (2010), "On the foundations of noise-free selective classification", JMLR 11.
     """
-    threshold, accepted, wrong = _steps(y, proba)
+    threshold, accepted, wrong = _steps(score, confidence)
     shown = np.arange(len(threshold))
     if len(shown) > points:
         targets = np.linspace(accepted[0], accepted[-1], points)
         shown = np.unique(np.searchsorted(accepted, targets))
     return [
-        Point(float(threshold[i]), float(accepted[i] / len(y)), float(wrong[i] / accepted[i]))
+        Point(float(threshold[i]), float(accepted[i] / len(score)), float(wrong[i] / accepted[i]))
         for i in shown
     ]
 
 
-def choose_threshold(y: Ints, proba: Floats, wanted_error: float) -> float | None:
+def choose_threshold(score: Floats, confidence: Floats, wanted_error: float) -> float | None:
     """Return the confidence from which most rows are answered at no more than the wanted error.
 
     Parameters
     ----------
-    y : ndarray of int, shape (n,)
-    proba : ndarray of shape (n, K)
-        Held-out probabilities.
+    score, confidence : ndarray of shape (n,)
+        See :func:`risk_coverage`.
     wanted_error : float, 0 to 1, both excluded
         Share of the answers that may be wrong.
 
@@ -142,14 +142,14 @@ def choose_threshold(y: Ints, proba: Floats, wanted_error: float) -> float | Non
             f"A wanted error of {wanted_error:g} is no share between 0 and 1.",
             "For example 0.02: of a hundred answers two may be wrong.",
         )
-    threshold, accepted, wrong = _steps(y, proba)
+    threshold, accepted, wrong = _steps(score, confidence)
     safe = np.flatnonzero((wrong + 1) / (accepted + 1) <= wanted_error)
     return float(threshold[safe[-1]]) if len(safe) else None
 
 
 def cross_fitted(
-    y: Ints,
-    proba: Floats,
+    score: Floats,
+    confidence: Floats,
     fold: Ints,
     wanted_error: float | None,
     *,
@@ -159,9 +159,8 @@ def cross_fitted(
 
     Parameters
     ----------
-    y : ndarray of int, shape (n,)
-    proba : ndarray of shape (n, K)
-        Held-out probabilities.
+    score, confidence : ndarray of shape (n,)
+        See :func:`risk_coverage`.
     fold : ndarray of int, shape (n,)
         In which fold each row was held out. Where there is only one (a test set), its halves take
         turns.
@@ -172,24 +171,27 @@ def cross_fitted(
         whole.
     """
     if wanted_error is None:
-        return Abstention(None, None, None, None, None, None, risk_coverage(y, proba))
-    unit = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
+        return Abstention(None, None, None, None, None, None, risk_coverage(score, confidence))
+    n = len(score)
+    unit = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
     part = fold if len(np.unique(fold)) > 1 else unit % 2
-    answered = np.zeros(len(y), bool)
+    answered = np.zeros(n, bool)
     for f in np.unique(part):
         held = part == f
         threshold = (
-            choose_threshold(y[~held], proba[~held], wanted_error) if held.sum() < len(y) else None
+            choose_threshold(score[~held], confidence[~held], wanted_error)
+            if held.sum() < n
+            else None
         )
         if threshold is not None:
-            answered[held] = proba[held].max(axis=1) >= threshold
-    threshold = choose_threshold(y, proba, wanted_error)
-    return _measured(y, proba, answered, unit, wanted_error, threshold)
+            answered[held] = confidence[held] >= threshold
+    threshold = choose_threshold(score, confidence, wanted_error)
+    return _measured(score, confidence, answered, unit, wanted_error, threshold)
 
 
 def transferred(
-    known: tuple[Ints, Floats],
-    test: tuple[Ints, Floats],
+    known: tuple[Floats, Floats],
+    test: tuple[Floats, Floats],
     wanted_error: float,
     *,
     groups: Ints | None = None,
@@ -198,27 +200,28 @@ def transferred(
 
     Parameters
     ----------
-    known, test : (y of shape (n,), proba of shape (n, K))
-        Answers by models that had not seen the rows.
+    known, test : (score of shape (n,), confidence of shape (n,))
+        Of answers by models that had not seen the rows; see :func:`risk_coverage`.
     groups : ndarray of int, shape (n_test,), optional
         See :func:`cross_fitted`.
     """
     threshold = choose_threshold(*known, wanted_error)
-    y, proba = test
-    unit = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    answered = np.zeros(len(y), bool) if threshold is None else proba.max(axis=1) >= threshold
-    return _measured(y, proba, answered, unit, wanted_error, threshold)
+    score, confidence = test
+    n = len(score)
+    unit = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    answered = np.zeros(n, bool) if threshold is None else confidence >= threshold
+    return _measured(score, confidence, answered, unit, wanted_error, threshold)
 
 
 def _measured(
-    y: Ints,
-    proba: Floats,
+    score: Floats,
+    confidence: Floats,
     answered: NDArray[np.bool_],
     unit: Ints,
     wanted_error: float,
     threshold: float | None,
 ) -> Abstention:
-    wrong = proba.argmax(axis=1) != y
+    wrong = 1 - score
     coverage, coverage_ci95 = _share(answered, unit)
     error, error_ci95 = _share(wrong[answered], unit[answered]) if answered.any() else (None, None)
     return Abstention(
@@ -228,20 +231,19 @@ def _measured(
         coverage_ci95,
         error,
         error_ci95,
-        risk_coverage(y, proba),
+        risk_coverage(score, confidence),
     )
 
 
-def _steps(y: Ints, proba: Floats) -> tuple[Floats, Ints, Ints]:
+def _steps(score: Floats, confidence: Floats) -> tuple[Floats, Ints, Floats]:
     """Every distinct threshold, high to low; how many rows reach it; how many of them are wrong."""
-    confidence, wrong = proba.max(axis=1), proba.argmax(axis=1) != y
     order = np.argsort(-confidence, kind="stable")
-    confidence, errors = confidence[order], np.cumsum(wrong[order])
+    confidence, errors = confidence[order], np.cumsum(1 - score[order])
     last = np.flatnonzero(np.append(confidence[1:] != confidence[:-1], True))
     return confidence[last], last + 1, errors[last]
 
 
-def _share(hit: NDArray[np.bool_], unit: Ints) -> tuple[float, Interval]:
+def _share(hit: NDArray[Any], unit: Ints) -> tuple[float, Interval]:
     """Share of rows and its interval, as if there were only as many rows as units."""
     share, n = float(hit.mean()), len(np.unique(unit))
     return share, wilson(share * n, n)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from headstart.judge.crossval import in_threads
 from headstart.judge.intervals import Interval, wilson
-from headstart.judge.metrics import expected_calibration_error
+from headstart.tasks.metrics import expected_calibration_error
 from headstart.transfer.familiar import Familiarity
 
 Floats = NDArray[np.floating]

@@ -51,7 +51,7 @@ def judge_folds(
     workers: int,
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Outcome]:
-    """Choose, fit and predict in every fold for every feature space, and for the majority class.
+    """Choose, fit and predict in every fold for every feature space, and for the floor of the task.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def judge_folds(
         name: _outcome([r for (n, _), r in zip(jobs, results, strict=True) if n == name])
         for name in spaces
     }
-    outcomes[MAJORITY] = _majority(labels, folds)
+    outcomes[MAJORITY] = _floor(labels, folds)
     return outcomes
 
 
@@ -108,12 +108,12 @@ def _one_fold(X: Floats, labels: Labels, train: Ints, held: Ints, fold: int) -> 
     return proba, choice.accuracy, choice.right
 
 
-def _majority(labels: Labels, folds: list[tuple[Ints, Ints]]) -> Outcome:
+def _floor(labels: Labels, folds: list[tuple[Ints, Ints]]) -> Outcome:
     proba, inner = [], []
     for train, held in folds:
-        shares = np.bincount(labels.y[train], minlength=labels.n_classes) / len(train)
-        proba.append(np.tile(shares, (len(held), 1)))
-        inner.append(float(shares.max()))
+        y = labels.y[train]
+        proba.append(labels.task.floor(y, len(held)))
+        inner.append(float(labels.task.score(y, labels.task.floor(y, len(y))).mean()))
     return Outcome(proba, inner)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from headstart.judge.crossval import Floats, Ints, in_threads
 from headstart.judge.intervals import Interval, corrected_interval, wider, wilson
 from headstart.judge.power_law import LEAST_POINTS, PowerLaw, draws, fit_power_law, forecast
-from headstart.tasks.labels import Labels
+from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.probe import Choice, choose_head
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
@@ -46,9 +46,9 @@ def learning_curve(
         ``n_train`` (mean), ``accuracy`` and ``accuracy_ci95`` per point; points whose part cannot
         hold two images of every class are left out.
     """
-    rng = np.random.default_rng([labels.seed, 3])
+    rng = np.random.default_rng([labels.seed, Stream.LEARNING_CURVE])
     rows = np.sort(rng.permutation(len(labels.y))[:MAX_ROWS])
-    folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, 3)]
+    folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, Stream.LEARNING_CURVE)]
     points = []
     for share in SHARES:
         parts = [_part(labels.y, train, share, rng) for train, _ in folds]
@@ -75,7 +75,7 @@ def _score(
 ) -> float:
     part, held = job
     head = choice.fit(X[part], labels.y[part], labels.n_classes)
-    return float(np.mean(head.logits(X[held]).argmax(axis=1) == labels.y[held]))
+    return float(labels.task.score(labels.y[held], head.logits(X[held])).mean())
 
 
 def _part(
@@ -160,7 +160,9 @@ def _nested_parts(labels: Labels, repeats: int) -> list[Parts]:
     """Deal the parts: the same numbers per class in every repeat, the whole set last."""
     every = np.arange(len(labels.y))
     folds = [
-        pair for deal in range(-(-repeats // FOLDS)) for pair in labels.folds(every, FOLDS, 7, deal)
+        pair
+        for deal in range(-(-repeats // FOLDS))
+        for pair in labels.folds(every, FOLDS, Stream.LABEL_CURVE, deal)
     ][:repeats]
     counts = [np.bincount(labels.y[train], minlength=labels.n_classes) for train, _ in folds]
     # A point is worth its time where it is clearly less than everything.
@@ -168,7 +170,8 @@ def _nested_parts(labels: Labels, repeats: int) -> list[Parts]:
     sizes = [m for m in PER_CLASS if m <= min(most, min(int(c.max()) for c in counts))]
     made = []
     for r, (train, held) in enumerate(folds):
-        order = _order(labels, train, np.random.default_rng([labels.seed, 8, r]))
+        rng = np.random.default_rng([labels.seed, Stream.LABELLING, r])
+        order = _order(labels, train, rng)
         own = [np.sort(np.concatenate([rows[:m] for rows in order])) for m in sizes]
         made.append(([*own, train], held))
     return made
@@ -184,19 +187,19 @@ def _order(labels: Labels, train: Ints, rng: np.random.Generator) -> list[Ints]:
 
 
 def _chosen_inside(
-    X: Floats, labels: Labels, rows: Ints, held: Ints, alone: Choice, stream: tuple[int, int]
+    X: Floats, labels: Labels, rows: Ints, held: Ints, alone: Choice, part: tuple[int, int]
 ) -> tuple[float, float]:
     """Choose, fit and score one part: accuracy on the held-out rows, and inside."""
     y = labels.y[rows]
     inner = alone
     if np.bincount(y).max() >= ENOUGH_LABELS:
-        few, folds = labels.choosing(rows, 9, *stream)
+        few, folds = labels.choosing(rows, Stream.CURVE_HEAD, *part)
         inner = choose_head(
             X[few], labels.y[few], labels.n_classes, folds, balanced=labels.balanced, rivals=False
         )
     head = inner.fit(X[rows], y, labels.n_classes)
-    right = head.logits(X[held]).argmax(axis=1) == labels.y[held]
-    return float(right.mean()), inner.accuracy
+    score = labels.task.score(labels.y[held], head.logits(X[held]))
+    return float(score.mean()), inner.accuracy
 
 
 def _best_baseline(score: dict[str, Floats]) -> tuple[Floats | None, list[str]]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.judge import metrics
 from headstart.judge.baselines import MAJORITY
 from headstart.judge.calibration import ece_interval
 from headstart.judge.crossval import Outcome, best_of, judge_folds
@@ -26,7 +25,7 @@ from headstart.judge.verdict import (
     from_answers,
     from_test_set,
 )
-from headstart.tasks.labels import Labels
+from headstart.tasks.labels import Labels, Stream
 
 SMALL, LARGE = 200, 20_000
 IMBALANCED = 1.5
@@ -35,7 +34,6 @@ accuracy: there a model that always names the largest class should not look good
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -95,11 +93,12 @@ def plan(labels: Labels, is_test: NDArray[np.bool_], *, costly: bool = False) ->
         return Plan(f"test set of {len(test)} examples, used once", [(train, test)], 0)
     n, grouped = len(train), "grouped " if labels.grouped else ""
     if n > LARGE:
-        folds = labels.folds(train, 5, 0, 0)[:1]
+        folds = labels.folds(train, 5, Stream.ESTIMATE, 0)[:1]
         return Plan(f"{grouped}held-out fifth of {n} examples, used once", folds, 0)
     repeats = 10 if n < SMALL and not costly else 1
     k = min(5, n)
-    folds = [pair for r in range(repeats) for pair in labels.folds(train, k, 0, r)]
+    deals = (labels.folds(train, k, Stream.ESTIMATE, r) for r in range(repeats))
+    folds = [pair for deal in deals for pair in deal]
     k = len(folds) // repeats  # fewer where there are fewer groups
     times = f"{repeats} x " if repeats > 1 else ""
     name = f"nested {grouped}stratified cross-validation, {times}{k} folds"
@@ -174,18 +173,6 @@ def assess(
     )
 
 
-def scores(y: Ints, proba: Floats) -> dict[str, float]:
-    """All scores of probabilities against labels, as ``estimate`` has them."""
-    predicted = proba.argmax(axis=1)
-    return {
-        "accuracy": metrics.accuracy(y, predicted),
-        "balanced_accuracy": metrics.balanced_accuracy(y, predicted),
-        "macro_f1": metrics.macro_f1(y, predicted),
-        "log_loss": metrics.log_loss(y, proba),
-        "ece": metrics.expected_calibration_error(y, proba),
-    }
-
-
 def _pooled(outcome: Outcome, labels: Labels, chosen: Plan, part: slice) -> tuple[Ints, Floats]:
     """Labels and probabilities of all held-out rows of some folds."""
     rows = np.concatenate([held for _, held in chosen.folds[part]])
@@ -196,7 +183,7 @@ def _estimate(outcome: Outcome, labels: Labels, chosen: Plan) -> dict[str, Any]:
     accuracy, interval = _accuracy(outcome, labels, chosen)
     k = len(chosen.folds) // max(chosen.repeats, 1)
     repeats = [slice(r, r + k) for r in range(0, len(chosen.folds), k)]
-    found = [scores(*_pooled(outcome, labels, chosen, r)) for r in repeats]
+    found = [labels.task.scores(*_pooled(outcome, labels, chosen, r)) for r in repeats]
     ends = []
     for r in repeats:
         rows = np.concatenate([held for _, held in chosen.folds[r]])
@@ -217,7 +204,7 @@ def _accuracy(outcome: Outcome, labels: Labels, chosen: Plan) -> tuple[float, In
     Cross-validation: the wider of Wilson's interval, as if the n predictions came from one model,
     and the corrected t-interval over folds, which also knows that training sets differ.
     """
-    per_fold = _fold_scores(outcome, labels, chosen, metrics.accuracy)
+    per_fold = _fold_scores(outcome, labels, chosen)
     sizes = np.array([len(held) for _, held in chosen.folds])
     accuracy = float((per_fold * sizes).sum() / sizes.sum())
     n = int(sizes.sum() / max(chosen.repeats, 1))
@@ -269,20 +256,21 @@ def compare(
     if balanced is None:
         balanced = bool(counts.max() > IMBALANCED * counts[counts > 0].min())
     weight = 1 / (np.count_nonzero(counts) * counts[y]) if balanced else None
-    own, other = (_answers(o, chosen) == y for o in (transfer, baseline))
+    own, other = (_scores(o, labels, chosen) for o in (transfer, baseline))
     return _paired(own, other, labels, chosen, weight)
 
 
 def _paired(
-    own: Bools, other: Bools, labels: Labels, chosen: Plan, weight: Floats | None
+    own: Floats, other: Floats, labels: Labels, chosen: Plan, weight: Floats | None
 ) -> Comparison:
-    """Compare what is right, (repeats, n_held) each."""
+    """Compare how right both are, (repeats, n_held) each."""
     grouped = labels.grouped and labels.groups is not None
     groups = labels.groups[_rows(chosen)] if grouped and labels.groups is not None else None
+    metric = labels.task.metric
     if not chosen.repeats:
-        return from_test_set(own[0], other[0], weight=weight, groups=groups)
+        return from_test_set(own[0], other[0], weight=weight, groups=groups, metric=metric)
     k = len(chosen.folds) // chosen.repeats
-    return from_answers(own.astype(np.float64) - other, k, weight=weight, groups=groups)
+    return from_answers(own - other, k, weight=weight, groups=groups, metric=metric)
 
 
 def _rows(chosen: Plan) -> Ints:
@@ -291,15 +279,25 @@ def _rows(chosen: Plan) -> Ints:
     return np.sort(np.concatenate([held for _, held in chosen.folds[:k]]))
 
 
+def _scores(outcome: Outcome, labels: Labels, chosen: Plan) -> Floats:
+    """Return how right each held-out row was answered, in row order: (repeats, n_held)."""
+    return _in_order(_scores_by_fold(outcome, labels, chosen), chosen)
+
+
 def _answers(outcome: Outcome, chosen: Plan) -> Ints:
     """Return the class that each held-out row was given, in row order: (repeats, n_held)."""
+    return _in_order([p.argmax(axis=1) for p in outcome.proba], chosen)
+
+
+def _in_order(per_fold: Sequence[NDArray[Any]], chosen: Plan) -> NDArray[Any]:
+    """Join what there is of each fold's held-out rows, in row order: (repeats, n_held)."""
     repeats = max(chosen.repeats, 1)
     k = len(chosen.folds) // repeats
     found = []
     for first in range(0, repeats * k, k):
         rows = np.concatenate([held for _, held in chosen.folds[first : first + k]])
-        answers = np.concatenate([p.argmax(axis=1) for p in outcome.proba[first : first + k]])
-        found.append(answers[np.argsort(rows, kind="stable")])
+        joined = np.concatenate(per_fold[first : first + k])
+        found.append(joined[np.argsort(rows, kind="stable")])
     return np.stack(found)
 
 
@@ -331,7 +329,8 @@ def _per_class(
     for c in np.unique(y):
         of = y == c
         weight = np.where(of, 0.5 / of.sum(), 0.5 / max((~of).sum(), 1))
-        found[int(c)] = _paired((own == c) == of, (other == c) == of, labels, chosen, weight)
+        told, told_by_other = (((a == c) == of).astype(np.float64) for a in (own, other))
+        found[int(c)] = _paired(told, told_by_other, labels, chosen, weight)
     tested = [c for c in found if counts[c] >= MAY_TELL]
     adjusted = dict(zip(tested, holm([found[c].p for c in tested]), strict=True))
     return tuple(
@@ -346,15 +345,16 @@ def _per_class(
     )
 
 
-def _fold_scores(
-    outcome: Outcome, labels: Labels, chosen: Plan, score: Callable[[Ints, Ints], float]
-) -> Floats:
-    return np.array(
-        [
-            score(labels.y[held], p.argmax(axis=1))
-            for p, (_, held) in zip(outcome.proba, chosen.folds, strict=True)
-        ]
-    )
+def _scores_by_fold(outcome: Outcome, labels: Labels, chosen: Plan) -> list[Floats]:
+    """Return how right each held-out row was answered, fold by fold."""
+    return [
+        labels.task.score(labels.y[held], p)
+        for p, (_, held) in zip(outcome.proba, chosen.folds, strict=True)
+    ]
+
+
+def _fold_scores(outcome: Outcome, labels: Labels, chosen: Plan) -> Floats:
+    return np.array([float(s.mean()) for s in _scores_by_fold(outcome, labels, chosen)])
 
 
 def _first_repeat(outcome: Outcome, chosen: Plan) -> tuple[Floats, Ints, Ints]:

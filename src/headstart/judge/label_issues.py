@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.judge.intervals import Interval, corrected_interval
-from headstart.tasks.labels import Labels
+from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.logistic import softmax
 from headstart.transfer.probe import Choice
 
@@ -21,8 +21,6 @@ Ints = NDArray[np.int64]
 Remedy = Literal["relabel", "leave out"]
 
 FOLDS = 5
-STREAM = 17
-"""Tells the folds of the mending trial from those of the estimate."""
 FEWEST = 30
 """Held-out rows below which a mending trial says nothing."""
 
@@ -203,9 +201,10 @@ def gain_of_mending(
     if not len(issues) or sound.sum() < FEWEST:
         return None
     every = np.arange(len(labels.y))
-    folds = [pair for r in range(repeats) for pair in labels.folds(every, FOLDS, STREAM, r)]
+    deals = (labels.folds(every, FOLDS, Stream.MENDING, r) for r in range(repeats))
+    folds = [pair for deal in deals for pair in deal]
     trials = [
-        _trial(X, labels, train, held[sound[held]], choice, remedy, stream=f)
+        _trial(X, labels, train, held[sound[held]], choice, remedy, fold=f)
         for f, (train, held) in enumerate(folds)
         if sound[held].any()
     ]
@@ -228,10 +227,10 @@ def _trial(
     choice: Choice,
     remedy: Remedy,
     *,
-    stream: int,
+    fold: int,
 ) -> tuple[float, float, int]:
     """Return accuracy on ``held`` before and after mending ``train``, and how much was mended."""
-    found = _suspects(X, labels, train, choice, stream)
+    found = _suspects(X, labels, train, choice, fold)
     y, keep = labels.y.copy(), np.ones(len(train), bool)
     if remedy == "relabel":
         y[train[found.rows]] = found.suggested
@@ -239,14 +238,14 @@ def _trial(
         keep[found.rows] = False
     before = choice.fit(X[train], labels.y[train], labels.n_classes).logits(X[held])
     after = choice.fit(X[train[keep]], y[train[keep]], labels.n_classes).logits(X[held])
-    right = [float((z.argmax(axis=1) == labels.y[held]).mean()) for z in (before, after)]
-    return right[0], right[1], len(found)
+    first, then = (labels.task.score(labels.y[held], z).mean() for z in (before, after))
+    return float(first), float(then), len(found)
 
 
-def _suspects(X: Floats, labels: Labels, rows: Ints, choice: Choice, stream: int) -> LabelIssues:
+def _suspects(X: Floats, labels: Labels, rows: Ints, choice: Choice, fold: int) -> LabelIssues:
     """Find suspects among some rows by cross-validation within them."""
     proba = np.zeros((len(rows), labels.n_classes))
-    for train, held in labels.folds(rows, FOLDS, STREAM, 1, stream):
+    for train, held in labels.folds(rows, FOLDS, Stream.MENDING, 1, fold):
         head = choice.fit(X[rows[train]], labels.y[rows[train]], labels.n_classes)
         proba[held] = softmax(head.logits(X[rows[held]]) / choice.temperature)
     return find_label_issues(labels.y[rows], proba)

@@ -16,7 +16,7 @@ from scipy.stats import binomtest
 from headstart.findings import Finding
 from headstart.judge.crossval import Ints, in_threads
 from headstart.judge.intervals import wilson
-from headstart.tasks.labels import Labels
+from headstart.tasks.labels import Labels, Stream
 from headstart.tasks.splits import block_folds, pairs
 from headstart.transfer.probe import Choice
 
@@ -91,26 +91,25 @@ def check_order(
     choice : Choice
         Head and strength to use in every fold of both.
     """
-    shuffled = labels.folds(np.arange(len(labels.y)), BLOCKS, 2)
+    shuffled = labels.folds(np.arange(len(labels.y)), BLOCKS, Stream.ORDER)
     blocks = pairs(block_folds(position, BLOCKS))
-    right = [np.zeros(len(labels.y), dtype=bool) for _ in range(2)]
+    score = np.zeros((2, len(labels.y)))
 
     def run(job: tuple[int, tuple[Ints, Ints]]) -> None:
         which, (train, held) = job
         head = choice.fit(X[train], labels.y[train], labels.n_classes)
-        right[which][held] = head.logits(X[held]).argmax(axis=1) == labels.y[held]
+        score[which, held] = labels.task.score(labels.y[held], head.logits(X[held]))
 
     in_threads(run, [(0, f) for f in shuffled] + [(1, f) for f in blocks], workers)
-    only_shuffled = int((right[0] & ~right[1]).sum())
-    only_blocks = int((~right[0] & right[1]).sum())
-    apart = only_shuffled + only_blocks
-    p = binomtest(only_shuffled, apart).pvalue if apart else 1.0
+    shuffled_wins, blocks_win = int((score[0] > score[1]).sum()), int((score[0] < score[1]).sum())
+    apart = shuffled_wins + blocks_win
+    p = binomtest(shuffled_wins, apart).pvalue if apart else 1.0
     n = len(labels.y)
     return OrderCheck(
-        float(right[0].mean()),
-        float(right[1].mean()),
-        wilson(right[0].sum(), n),
-        wilson(right[1].sum(), n),
+        float(score[0].mean()),
+        float(score[1].mean()),
+        wilson(score[0].sum(), n),
+        wilson(score[1].sum(), n),
         float(p),
-        float(np.bincount(labels.y).max() / n),
+        float(labels.task.score(labels.y, labels.task.floor(labels.y, n)).mean()),
     )

@@ -17,7 +17,6 @@ from scipy.stats import binomtest, norm, t
 from headstart.judge.intervals import Interval, clopper_pearson
 
 Decision = Literal["helps", "hurts", "cannot tell"]
-Bools = NDArray[np.bool_]
 Floats = NDArray[np.floating]
 LEVEL, POWER = 0.05, 0.8
 EXACT, FLIPS = 12, 10_000
@@ -189,17 +188,22 @@ def decide(gain: float, p: float) -> Decision:
 
 
 def from_answers(
-    won: Floats, k: int, *, weight: Floats | None = None, groups: Any = None
+    won: Floats,
+    k: int,
+    *,
+    weight: Floats | None = None,
+    groups: Any = None,
+    metric: str = "accuracy",
 ) -> Comparison:
     """Compare held-out answers of repeated cross-validation, by a corrected resampled t-test.
 
     Parameters
     ----------
-    won : ndarray of shape (R, n), -1, 0 or 1
-        In every repeat, whether each example was right with the first model minus with the second.
+    won : ndarray of shape (R, n), -1 to 1
+        In every repeat, how right each example was with the first model minus with the second.
     k : int
         Folds of each repeat.
-    weight, groups
+    weight, groups, metric
         See :func:`from_test_set`.
 
     Notes
@@ -220,7 +224,7 @@ def from_answers(
     for repeated cross-validation Bouckaert & Frank (2004).
     """
     repeats, n = won.shape
-    metric = "accuracy" if weight is None else "balanced_accuracy"
+    metric = metric if weight is None else f"balanced_{metric}"
     weight = np.full(n, 1 / n) if weight is None else weight
     member = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
     several = int(member.max()) + 1
@@ -249,32 +253,41 @@ def from_answers(
 
 
 def from_test_set(
-    transfer: Bools, baseline: Bools, *, weight: Floats | None = None, groups: Any = None
+    transfer: Floats,
+    baseline: Floats,
+    *,
+    weight: Floats | None = None,
+    groups: Any = None,
+    metric: str = "accuracy",
 ) -> Comparison:
     """Compare answers on one fixed test set. Training variability is not in it.
 
-    Independent examples that all count the same: the exact paired (McNemar) test, with the exact
-    interval of the share of disagreements that transfer wins, scaled to all examples. Otherwise
-    the sign-flip test, since McNemar's counts examples as if they were independent and alike.
+    Independent examples that all count the same and are right or wrong: the exact paired (McNemar)
+    test, with the exact interval of the share of disagreements that transfer wins, scaled to all
+    examples. Otherwise the sign-flip test, since McNemar's counts examples as if they were
+    independent and alike.
 
     Parameters
     ----------
-    transfer, baseline : ndarray of bool, shape (n,)
-        Whether each answer is right.
+    transfer, baseline : ndarray of shape (n,), 0 to 1
+        How right each answer is.
     weight : ndarray of shape (n,), optional
         What each example counts, in sum one: equal for every class makes the score balanced
         accuracy.
     groups : ndarray of int, shape (n,), optional
         Examples of one number are right or wrong together.
+    metric : str
+        What the mean of it is called, before ``weight``.
     """
     n = len(transfer)
-    if weight is None and groups is None:
-        return _mcnemar(transfer, baseline)
-    metric = "accuracy" if weight is None else "balanced_accuracy"
+    apart = np.asarray(transfer, np.float64) - baseline
+    if weight is None and groups is None and np.isin(apart, (-1, 0, 1)).all():
+        return _mcnemar(apart, metric)
+    metric = metric if weight is None else f"balanced_{metric}"
     weight = np.full(n, 1 / n) if weight is None else weight
     member = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
     share = np.bincount(member, weight).astype(np.float64)
-    won = np.bincount(member, weight * (transfer.astype(float) - baseline)).astype(np.float64)
+    won = np.bincount(member, weight * apart).astype(np.float64)
     (low, high), p = sign_flip(won, share)
     gain = float(won.sum())
     unit = float((share**2).sum())  # what a typical group counts
@@ -289,10 +302,9 @@ def from_test_set(
     )
 
 
-def _mcnemar(transfer: Bools, baseline: Bools) -> Comparison:
-    n = len(transfer)
-    wins = int((transfer & ~baseline).sum())
-    losses = int((~transfer & baseline).sum())
+def _mcnemar(won: Floats, metric: str) -> Comparison:
+    n = len(won)
+    wins, losses = int((won > 0).sum()), int((won < 0).sum())
     apart = wins + losses
     low, high = clopper_pearson(wins, apart)
     return Comparison(
@@ -303,7 +315,7 @@ def _mcnemar(transfer: Bools, baseline: Bools) -> Comparison:
         float(binomtest(wins, apart).pvalue) if apart else 1.0,
         _detectable(apart / n**2, abs(wins - losses) / n, 1 / n),
         "exact McNemar on the test set, 5 % (training variability not included)",
-        "accuracy",
+        metric,
     )
 
 

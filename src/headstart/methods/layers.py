@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from headstart.choose.candidates import PROBE, Candidate, Entry, record
+from headstart.choose.candidates import PROBE, Candidate, Entry, line_of
 from headstart.choose.layers import judge_combination
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Engine, Kitchen
@@ -20,6 +20,7 @@ from headstart.machine import cache_folder, resolve_device, worker_count
 from headstart.methods.kept import HeldOut, Kept
 from headstart.prepare.config import LAYERS, Config
 from headstart.prepare.source import Prepared
+from headstart.tasks.labels import Stream
 from headstart.transfer import Familiarity, FittedModel
 from headstart.transfer.combine import fit_combination
 
@@ -35,7 +36,7 @@ def combine_layers(config: Config, prepared: Prepared, chosen: Plan, on_event: O
     mark = time.monotonic()
     outcome = judge_combination(X, labels, chosen.folds, workers=worker_count(), tick=tick)
     seconds = time.monotonic() - mark
-    few, inner = labels.choosing(rows, 4)
+    few, inner = labels.choosing(rows, Stream.MODEL_HEAD)
     with threadpool_limits(1):
         found = fit_combination(
             X[rows], labels.y[rows], labels.n_classes, inner,
@@ -54,10 +55,10 @@ def combine_layers(config: Config, prepared: Prepared, chosen: Plan, on_event: O
             Candidate(LAYERS, LAYERS, config.recipe, 0), None, seconds, list(outcome.proba[:once])
         ),
     ]
-    lines = [record(e, held, labels.y, e.candidate.name == LAYERS) for e in entries]
+    lines = [line_of(e, held, labels, e.candidate.name == LAYERS) for e in entries]
     kept = Kept(lines, f"{LAYERS} was asked for.", outcome, model=model, engine=engine)
     if prepared.dataset.is_test.any():
-        folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, 6)]
+        folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, Stream.TRAINING_PART)]
         answers = judge_combination(X, labels, folds, workers=worker_count(), tick=tick)
         kept.held_out = HeldOut.of(answers.proba, [h for _, h in folds])
     return kept

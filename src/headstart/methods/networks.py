@@ -18,9 +18,9 @@ from headstart.choose.candidates import (
     PROBE,
     Candidate,
     Entry,
+    line_of,
     offered,
     picks_by_fold,
-    record,
     shallowest,
 )
 from headstart.choose.compete import STOPPED, Trial, explore, try_out
@@ -35,6 +35,7 @@ from headstart.machine import cache_folder, resolve_device, worker_count
 from headstart.methods.kept import HeldOut, Kept
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
+from headstart.tasks.labels import Stream
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import ALPHAS, FINAL, Tuned, finish, fit, probabilities
@@ -136,12 +137,12 @@ class Tuning:
         else:  # what was asked for is kept
             place, tried, sentence = 0, entries, f"{entries[0].candidate.name} was asked for."
         winner = tried[place]
-        lines = [record(e, self.held, self.labels.y, e is winner) for e in (self.probe, *entries)]
+        lines = [line_of(e, self.held, self.labels, e is winner) for e in (self.probe, *entries)]
         kept = Kept(lines, sentence, findings=self._findings(entries))
         trial = next((t for t in trials if t.candidate is winner.candidate), None)
         picks = [place] * len(self.folds)
         if self.auto and not self.one_test and len(tried) > 1:
-            picks = picks_by_fold(tried, self.held, self.labels.y)
+            picks = picks_by_fold(tried, self.held, self.labels)
         if trial is not None:
             self._train_on_everything(kept, trial)
             kept.probe = self._probe_outcome() if trial.from_scratch else None
@@ -194,7 +195,7 @@ class Tuning:
 
     def _choose(self, tried: list[Entry]) -> tuple[int, str]:
         """Pick by the one-standard-error rule, and say why in a sentence."""
-        place, short, error = shallowest(tried, self.held, self.labels.y)
+        place, short, error = shallowest(tried, self.held, self.labels)
         winner = tried[place].candidate
         scores = {e.candidate.name: _accuracy(e, self.held, self.labels.y) for e in tried}
         best = max(scores, key=lambda name: scores[name])
@@ -361,7 +362,8 @@ class Tuning:
         if not self.one_test:
             return list(self.chosen.folds)
         k = CHOOSING_FOLDS if self.auto else 5
-        folds = [(self.train[a], self.train[b]) for a, b in self.labels.folds(self.train, k, 6)]
+        dealt = self.labels.folds(self.train, k, Stream.TRAINING_PART)
+        folds = [(self.train[a], self.train[b]) for a, b in dealt]
         return folds if self.auto else folds[:1]
 
     def _final_sizes(self, _: Candidate) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from headstart.events import Event, OnEvent, ignore
 from headstart.prepare.source import Prepared
+from headstart.tasks.labels import Stream
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice, fit_probe
 
@@ -17,7 +18,7 @@ def fit(
     """Fit the probe on all training rows; its choices are made by cross-validation."""
     on_event(Event("fitting the head"))
     X, labels = prepared.training()
-    rows, folds = labels.choosing(np.arange(len(X)), 4)
+    rows, folds = labels.choosing(np.arange(len(X)), Stream.MODEL_HEAD)
     classes = prepared.dataset.classes
     with threadpool_limits(1):  # as all fitting: see judge.crossval.in_threads
         return fit_probe(

@@ -30,6 +30,7 @@ from headstart.folder.model import refuse_unsavable
 from headstart.judge.baselines import RANDOM_NETWORK
 from headstart.machine import cache_folder, resolve_device, worker_count
 from headstart.prepare.config import Config, backbones_of, refuse_several, refuse_unknown
+from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
 
 
@@ -209,7 +210,7 @@ def _checked(
     dataset = dataset.noting(*check_groups(dataset, groups))
     labels = Labels(
         dataset.labels,
-        len(dataset.classes),
+        Classification(dataset.classes),
         groups,
         config.balanced,
         config.seed,

@@ -16,11 +16,11 @@ from safetensors import safe_open
 from headstart.backbones import Card
 from headstart.errors import ArtifactError, UnknownNameError
 from headstart.folder.model import HEAD_FILE, MODEL_JSON
-from headstart.judge import metrics as scores
 from headstart.judge.intervals import Interval, wilson
 from headstart.modalities import DEFAULT, Modality, Unit, modality
 from headstart.report.adaptation_facts import Adaptation, read_adaptation
 from headstart.report.curves import Curves, read_curves
+from headstart.tasks import metrics as scores
 
 FEW = 20
 """Below so many held-out images a class is never flagged: its recall is mostly luck."""

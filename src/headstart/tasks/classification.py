@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import DataError
-
-NAME = "classification"
+from headstart.tasks import Floats, Ints, metrics
 
 
 @dataclass(frozen=True)
@@ -24,13 +23,25 @@ class Classification:
     """
 
     classes: tuple[str, ...]
+    name = "classification"
+    metric = "accuracy"
 
     @classmethod
     def of(cls, labels: Sequence[str]) -> Classification:
         """Collect the classes that occur."""
         return cls(tuple(sorted(set(labels))))
 
-    def encode(self, labels: Sequence[str]) -> NDArray[np.int64]:
+    @classmethod
+    def numbered(cls, n_classes: int) -> Classification:
+        """Name the classes by their numbers, where there are no names."""
+        return cls(tuple(str(c) for c in range(n_classes)))
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of an answer: one per class."""
+        return len(self.classes)
+
+    def encode(self, labels: Sequence[str]) -> Ints:
         """Turn names into indices (n,), int64; raises ``DataError`` for unknown names."""
         index = {name: i for i, name in enumerate(self.classes)}
         unknown = sorted({label for label in labels if label not in index})
@@ -42,6 +53,26 @@ class Classification:
             )
         return np.array([index[label] for label in labels], dtype=np.int64)
 
-    def decode(self, indices: NDArray[np.integer]) -> list[str]:
+    def decode(self, y: Ints) -> list[str]:
         """Turn indices into names."""
-        return [self.classes[int(i)] for i in indices]
+        return [self.classes[int(i)] for i in y]
+
+    def floor(self, y: Ints, n: int) -> Floats:
+        """Answer with the shares of the classes: always the largest class, ``(n, K)``."""
+        shares = np.bincount(y, minlength=self.n_outputs) / len(y)
+        return np.tile(shares, (n, 1))
+
+    def score(self, y: Ints, out: Floats) -> NDArray[np.float64]:
+        """Return 1 where the likeliest class is the label, else 0: (n,)."""
+        return (out.argmax(axis=1) == y).astype(np.float64)
+
+    def scores(self, y: Ints, proba: Floats) -> dict[str, float]:
+        """Score probabilities by all that ``estimate`` reports."""
+        predicted = proba.argmax(axis=1)
+        return {
+            "accuracy": metrics.accuracy(y, predicted),
+            "balanced_accuracy": metrics.balanced_accuracy(y, predicted),
+            "macro_f1": metrics.macro_f1(y, predicted),
+            "log_loss": metrics.log_loss(y, proba),
+            "ece": metrics.expected_calibration_error(y, proba),
+        }

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.tasks import Task
 from headstart.tasks.splits import pairs, stratified_folds
 
 Ints = NDArray[np.int64]
 INNER_FOLDS, INNER_FOLDS_LARGE, LARGE = 5, 3, 1000
+
+
+class Stream(IntEnum):
+    """Who draws: folds and samples of one seed differ by this number, which never changes."""
+
+    ESTIMATE = 0  # the folds of the estimate, repeat by repeat
+    INNER = 1  # inside the training part of such a fold: what its head is chosen on
+    ORDER = 2  # the shuffled folds that the order check compares with blocks
+    LEARNING_CURVE = 3  # its folds, and the parts of them that it trains on
+    MODEL_HEAD = 4  # what the head of the model itself is chosen on: all training rows
+    NETWORK_HEAD = 5  # what the head is chosen on that the training of a network starts from
+    SCORED_ROWS = NETWORK_HEAD  # the rows that transferability scores look at; no network there
+    TRAINING_PART = 6  # answers for training rows, where the estimate is of a test set
+    LABEL_CURVE = 7  # the folds of the label curve, repeat by repeat
+    FALSE_ALARMS = LABEL_CURVE  # the folds that count false alarms; no label curve there
+    LABELLING = 8  # the order in which a label curve gets its labels
+    LEARNING_RATE = LABELLING  # the rows that a learning rate is found on; no label curve there
+    CURVE_HEAD = 9  # what the head of a point of the label curve is chosen on
+    MENDING = 17  # the folds of the mending trial
 
 
 @dataclass(frozen=True)
@@ -20,7 +41,8 @@ class Labels:
     Attributes
     ----------
     y : ndarray of int64, shape (n,)
-    n_classes : int
+    task : Task
+        What the numbers mean, and how right an answer is.
     groups : ndarray of int64, shape (n,), or None
     balanced : bool
         Weight classes equally.
@@ -30,29 +52,36 @@ class Labels:
     """
 
     y: Ints
-    n_classes: int
+    task: Task
     groups: Ints | None
     balanced: bool
     seed: int
     grouped: bool = False
 
-    def folds(self, rows: Ints, k: int, *stream: int) -> list[tuple[Ints, Ints]]:
-        """Deal rows into k folds; ``stream`` tells apart the places that ask."""
-        rng = np.random.default_rng([self.seed, *stream])
+    @property
+    def n_classes(self) -> int:
+        """Columns of an answer."""
+        return self.task.n_outputs
+
+    def folds(self, rows: Ints, k: int, stream: Stream, *part: int) -> list[tuple[Ints, Ints]]:
+        """Deal rows into k folds; ``stream`` tells who asks, ``part`` for which part of it."""
+        rng = np.random.default_rng([self.seed, stream, *part])
         groups = None if self.groups is None else self.groups[rows]
         return pairs(stratified_folds(self.y[rows], groups, k, rng))
 
-    def choosing(self, rows: Ints, *stream: int) -> tuple[Ints, list[tuple[Ints, Ints]]]:
+    def choosing(
+        self, rows: Ints, stream: Stream, *part: int
+    ) -> tuple[Ints, list[tuple[Ints, Ints]]]:
         """Return the rows a head is chosen on, at most ``ENOUGH``, and their inner folds."""
         if len(rows) > ENOUGH:
-            rng = np.random.default_rng([self.seed, *stream])
+            rng = np.random.default_rng([self.seed, stream, *part])
             rows = np.sort(rng.choice(rows, ENOUGH, replace=False))
         k = INNER_FOLDS if len(rows) < LARGE else INNER_FOLDS_LARGE
-        return rows, self.folds(rows, k, *stream)
+        return rows, self.folds(rows, k, stream, *part)
 
     def inside(self, train: Ints, fold: int) -> tuple[Ints, list[tuple[Ints, Ints]]]:
         """Return what ``judge_folds`` chooses the head of a fold on, as ``choosing`` does."""
-        return self.choosing(train, 1, fold)
+        return self.choosing(train, Stream.INNER, fold)
 
     def inner_rows(self, train: Ints, fold: int) -> Ints:
         """Return the inner held-out rows of a fold in the order of ``Outcome.right``."""

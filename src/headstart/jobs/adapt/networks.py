@@ -114,9 +114,7 @@ class Networks:
         recipe = replace(defaults("finetune"), epochs=PRETRAINED.epochs)
         candidate = Candidate("networks of both domains", "finetune", recipe, 1)
         labels = prepared.labels
-        nothing = Labels(
-            np.zeros(len(goal.data), np.int64), labels.n_classes, None, False, config.seed
-        )
+        nothing = Labels(np.zeros(len(goal.data), np.int64), labels.task, None, False, config.seed)
         source, other = (
             Workshop(
                 files, features.hashes, features.vectors[0], of, prepared.ref, prepared.engine,

@@ -19,7 +19,8 @@ from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.prepare.target import Target
 from headstart.run import answer
-from headstart.tasks.labels import Labels
+from headstart.tasks.classification import Classification
+from headstart.tasks.labels import Labels, Stream
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.familiar import KIND
 from headstart.transfer.heads import Head
@@ -53,7 +54,8 @@ def model_for(
         abstain=None,  # a promise measured on the source does not hold here
         moments=Moments.fit(X, said, K),
     )
-    folds = Labels(said, K, None, False, 0).folds(np.arange(len(said)), 5, 7)
+    labels = Labels(said, Classification(model.classes), None, False, 0)
+    folds = labels.folds(np.arange(len(said)), 5, Stream.FALSE_ALARMS)
     alarms = false_alarms(X, said, K, folds, workers=worker_count())
     return adapted, {"kind": KIND, "threshold": familiar.threshold, **alarms.to_json()}
 
