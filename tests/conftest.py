@@ -88,7 +88,7 @@ def _shorten() -> None:
 
     _BRIEF.setattr("headstart.judge.estimate.SMALL", 0)
     _BRIEF.setattr("headstart.jobs.judged.explanations", lambda *given: ([], None))
-    for job in ("train", "adapt.adapt", "adapt.from_run"):
+    for job in ("train", "adapt.adapt"):
         _BRIEF.setattr(f"headstart.jobs.{job}.render", page_alone)
 
 

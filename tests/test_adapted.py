@@ -22,6 +22,7 @@ from PIL import Image
 
 import headstart as hs
 from conftest import draw, draw_folder
+from headstart.adaptation import select
 from headstart.adaptation.align import NoAdaptation
 from headstart.adaptation.outcome import Selection
 from headstart.adaptation.sealed import TargetLabels
@@ -177,6 +178,35 @@ def test_the_estimate_is_of_the_source_and_the_model_says_what_it_is(
     assert model["method"] == "adapt"
     judged = rows_of(adapted.folder / "predictions.csv")
     assert {Path(r["path"]).name for r in judged} == {p.name for p in images_below(plain)}
+
+
+def test_the_head_that_is_told_of_is_the_one_that_is_kept(
+    plain: Path, noisy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose = select.choose
+
+    def prototypes(*given: Any, **named: Any) -> select.Choice:
+        return replace(choose(*given, **named), chosen="prototypes")
+
+    monkeypatch.setattr(select, "choose", prototypes)
+    run = hs.adapt(plain, noisy, out=tmp_path / "run", methods="prototypes")
+    head = run.metrics["head"]
+    saved = json.loads((run.folder / "model" / "model.json").read_text("utf-8"))
+    assert (head["kind"], head["temperature"]) == (saved["head"], saved["temperature"])
+    assert head["kind"] == "cosine"
+    assert head["C"] is None  # nothing was regularised
+    assert head["probe"]["kind"] == "logistic"
+    assert head["probe"]["C"] in {c["C"] for c in head["candidates"]}
+    page = (run.folder / "report.html").read_text("utf-8")
+    assert '<th scope="row">head</th><td class="text">cosine</td>' in page
+    assert "The adaptation put another in its place: <strong>nearest direction" in page
+
+
+@pytest.mark.parametrize("kind", ["adapted", "unadapted"])
+def test_the_head_is_told_of_as_it_is_saved(kind: str, request: pytest.FixtureRequest) -> None:
+    run: hs.Run = request.getfixturevalue(kind)
+    head, model = run.metrics["head"], run.saved.model
+    assert (head["kind"], head["temperature"]) == (model.head.kind, model.temperature)
 
 
 def test_predict_answers_as_the_run_did(headstart, adapted: hs.Run, noisy: Path, tmp_path) -> None:
@@ -420,24 +450,24 @@ def test_an_output_that_exists(headstart, plain: Path, noisy: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("module", "fault", "status"),
+    ("kind", "fault", "status"),
     [
-        ("adapt", OSError(28, "No space left on device"), 2),
-        ("from_run", KeyboardInterrupt(), 130),
+        ("images", OSError(28, "No space left on device"), 2),
+        ("run", KeyboardInterrupt(), 130),
     ],
 )
 def test_a_failure_while_writing_leaves_what_was_there(
     headstart, adapted: hs.Run, unadapted: hs.Run, plain: Path, noisy: Path, tmp_path: Path,
-    monkeypatch, module: str, fault: BaseException, status: int,
+    monkeypatch, kind: str, fault: BaseException, status: int,
 ) -> None:  # fmt: skip
     shutil.copytree(adapted.folder, tmp_path / "run")
 
     def fail(*args: object, **kwargs: object) -> None:
         raise fault
 
-    monkeypatch.setattr(f"headstart.jobs.adapt.{module}.render", fail)
-    source = {"adapt": plain, "from_run": unadapted.folder}[module]
-    extra = QUICK if module == "adapt" else ()
+    monkeypatch.setattr("headstart.jobs.adapt.adapt.render", fail)
+    source = {"images": plain, "run": unadapted.folder}[kind]
+    extra = QUICK if kind == "images" else ()
     done = headstart("adapt", source, noisy, "--out", "run", "--overwrite", *extra)
     assert done.status == status, done.err
     assert [p.name for p in tmp_path.iterdir()] == ["run"]

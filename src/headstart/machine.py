@@ -4,11 +4,50 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 from headstart.errors import ConfigError
+from headstart.events import Event, OnEvent, ignore
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a job runs on, asked once at its edge and handed down.
+
+    Attributes
+    ----------
+    cache : Path
+        Where features, activations and prepared engines are kept.
+    workers : int
+        Threads to work in.
+    device : {"cpu", "cuda"}
+    on_event : callable
+        Hears progress.
+    """
+
+    cache: Path
+    workers: int
+    device: str
+    on_event: OnEvent = ignore
+
+    @classmethod
+    def here(cls, device: str = "auto", on_event: OnEvent = ignore) -> Machine:
+        """Ask the computer this runs on.
+
+        Raises
+        ------
+        ConfigError
+            A device that is not there.
+        """
+        return cls(cache_folder(), worker_count(), resolve_device(device), on_event)
+
+    def ticker(self, stage: str) -> Callable[[int, int], None]:
+        """Return what turns (done, total) fits of a stage into events."""
+        return lambda done, total: self.on_event(Event(stage, done, total, "fits"))
 
 
 def worker_count() -> int:

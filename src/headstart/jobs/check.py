@@ -9,6 +9,7 @@ from typing import Any
 from headstart.events import OnEvent, ignore
 from headstart.jobs.judged import order_findings
 from headstart.jobs.record import counts
+from headstart.machine import Machine
 from headstart.methods.probe import fit
 from headstart.prepare.config import configure, taken
 from headstart.prepare.refusals import job
@@ -48,7 +49,8 @@ def check(
         ``n`` (counts, per class and of what was skipped) and ``findings``, as in metrics.json.
     """
     config = configure(data, taken("check", locals()))
+    machine = Machine.here(config.device, on_event)
     prepared = prepare(config, baseline=False, on_event=on_event)
     _, choice = fit(prepared, on_event)
-    findings = [*prepared.dataset.findings, *order_findings(prepared, choice, on_event)]
+    findings = [*prepared.dataset.findings, *order_findings(prepared, choice, machine)]
     return {"n": counts(prepared), "findings": [asdict(f) for f in findings]}

@@ -6,9 +6,9 @@ from typing import Any
 
 from headstart.events import OnEvent, ignore
 from headstart.folder.place import destination
-from headstart.jobs.study import SCHEMA, PathLike, data_name, ticker, write_study
+from headstart.jobs.study import SCHEMA, PathLike, data_name, write_study
 from headstart.judge.curve import label_curve
-from headstart.machine import worker_count
+from headstart.machine import Machine
 from headstart.prepare.config import PROBE, configure, taken
 from headstart.prepare.refusals import job
 from headstart.prepare.source import baseline_spaces, prepare
@@ -57,14 +57,15 @@ def curve(
     """
     config = configure(data, {**taken("curve", locals()), "method": PROBE})
     folder = destination(config.data, out, overwrite, study="curve")
+    machine = Machine.here(config.device, on_event)
     prepared = prepare(config, baseline=True, on_event=on_event)
     X, labels = prepared.training()
     found = label_curve(
         X,
         {name: space[prepared.train] for name, space in baseline_spaces(prepared).items()},
         labels,
-        workers=worker_count(),
-        tick=ticker(on_event, "fitting on parts of the labels"),
+        workers=machine.workers,
+        tick=machine.ticker("fitting on parts of the labels"),
     )
     document = {
         "schema": SCHEMA,

@@ -6,24 +6,101 @@ wrong: all from answers by models that had not trained on the row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from headstart.judge.abstention import Abstention, cross_fitted, transferred
-from headstart.judge.calibration import false_alarms
+from headstart.judge.calibration import FalseAlarms, false_alarms
 from headstart.judge.crossval import judge_folds
 from headstart.judge.estimate import TRANSFER, Judgement
-from headstart.judge.label_issues import find_label_issues, gain_of_mending
-from headstart.machine import worker_count
+from headstart.judge.label_issues import Mending, find_label_issues, gain_of_mending
+from headstart.machine import Machine
 from headstart.methods.kept import HeldOut, Kept
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.tasks.labels import Stream
-from headstart.transfer import FittedModel
 from headstart.transfer.familiar import KIND
 from headstart.transfer.probe import Choice
+
+NO_JUDGE = (
+    "The model is not clearly better than naming the largest class, so it cannot judge labels."
+)
+
+
+@dataclass(frozen=True)
+class Unfamiliar:
+    """How often ordinary images are called unfamiliar.
+
+    Attributes
+    ----------
+    threshold : float
+        Of the score below which they are.
+    alarms : FalseAlarms
+    """
+
+    threshold: float
+    alarms: FalseAlarms
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``unfamiliar`` of ``metrics.json``."""
+        return {"kind": KIND, "threshold": self.threshold, **self.alarms.to_json()}
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A label that held-out answers contradict.
+
+    Attributes
+    ----------
+    path, label : str
+    suggested : str
+        The class that is believed in instead.
+    confidence, given : float
+        Probability of that class, and of the label.
+    """
+
+    path: str
+    label: str
+    suggested: str
+    confidence: float
+    given: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a row of ``label_issues.csv``."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class SuspectLabels:
+    """Labels that look wrong, the most suspicious first.
+
+    Attributes
+    ----------
+    checked : int
+        How many labels were looked at.
+    rows : sequence of Suspect
+    mending : Mending or None
+        What mending them would bring; None where nothing was tried.
+    sentence : str
+    """
+
+    checked: int
+    rows: Sequence[Suspect]
+    mending: Mending | None
+    sentence: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``label_issues`` of ``metrics.json``."""
+        return {
+            "checked": self.checked,
+            "rows": [row.to_json() for row in self.rows],
+            "expected_gain": self.mending and self.mending.gain,
+            "expected_gain_ci95": self.mending and list(self.mending.gain_ci95),
+            "sentence": self.sentence,
+        }
 
 
 @dataclass(frozen=True)
@@ -31,38 +108,38 @@ class Doubts:
     """The sections of ``metrics.json`` of these names."""
 
     abstention: Abstention
-    unfamiliar: dict[str, Any] | None
-    label_issues: dict[str, Any]
+    unfamiliar: Unfamiliar | None
+    label_issues: SuspectLabels
 
 
 def doubt(
     config: Config,
     prepared: Prepared,
     judgement: Judgement,
-    model: FittedModel,
     choice: Choice,
-    kept: Kept | None,
+    kept: Kept,
+    machine: Machine,
 ) -> Doubts:
     """Work out what a finished model should be doubted for."""
-    held_out = _held_out(prepared, judgement, kept)
+    held_out = _held_out(prepared, judgement, kept, machine)
     return Doubts(
         _abstention(config, prepared, judgement, held_out),
-        _unfamiliar(prepared, judgement, model, kept),
+        _unfamiliar(prepared, kept, machine),
         _label_issues(prepared, judgement, held_out, choice),
     )
 
 
-def _held_out(prepared: Prepared, judgement: Judgement, kept: Kept | None) -> HeldOut:
+def _held_out(prepared: Prepared, judgement: Judgement, kept: Kept, machine: Machine) -> HeldOut:
     """Find an answer for training rows: those of the estimate, or others inside a training part."""
     if not prepared.dataset.is_test[judgement.rows].any():
         return HeldOut(judgement.rows, judgement.proba, judgement.fold)
-    if kept is not None and kept.held_out is not None:
+    if kept.held_out is not None:
         return kept.held_out
     labels, rows = prepared.labels, prepared.train
     folds = labels.folds(rows, 5, Stream.TRAINING_PART)
     folds = [(rows[a], rows[b]) for a, b in folds]
     spaces = {TRANSFER: prepared.features.vectors[0]}
-    outcome = judge_folds(spaces, labels, folds, workers=worker_count())[TRANSFER]
+    outcome = judge_folds(spaces, labels, folds, workers=machine.workers)[TRANSFER]
     return HeldOut.of(outcome.proba, [held for _, held in folds])
 
 
@@ -83,30 +160,28 @@ def _abstention(
     return transferred(before, own, wanted, groups=together)
 
 
-def _unfamiliar(
-    prepared: Prepared, judgement: Judgement, model: FittedModel, kept: Kept | None
-) -> dict[str, Any] | None:
+def _unfamiliar(prepared: Prepared, kept: Kept, machine: Machine) -> Unfamiliar | None:
     """Measure how often ordinary images are called unfamiliar.
 
     A fine-tuned network has seen all training rows, so of its embeddings the rate is a little low.
     """
-    if model.familiar is None:
+    if kept.model.familiar is None:
         return None
     labels, rows, X = prepared.labels, prepared.train, prepared.features.vectors[0]
-    if kept is not None and kept.features is not None and kept.trained is not None:
-        rows = kept.trained
-        X = np.zeros((len(labels.y), kept.features.shape[1]), np.float32)
-        X[rows] = kept.features
+    if kept.network is not None:
+        rows = kept.network.rows
+        X = np.zeros((len(labels.y), kept.network.features.shape[1]), np.float32)
+        X[rows] = kept.network.features
     folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, Stream.FALSE_ALARMS)]
     alarms = false_alarms(
-        X, labels.y, labels.n_classes, folds, groups=labels.groups, workers=worker_count()
+        X, labels.y, labels.n_classes, folds, groups=labels.groups, workers=machine.workers
     )
-    return {"kind": KIND, "threshold": model.familiar.threshold, **alarms.to_json()}
+    return Unfamiliar(kept.model.familiar.threshold, alarms)
 
 
 def _label_issues(
     prepared: Prepared, judgement: Judgement, known: HeldOut, choice: Choice
-) -> dict[str, Any]:
+) -> SuspectLabels:
     """List labels that held-out answers contradict; try what mending them would bring."""
     labels, refs, classes = prepared.labels, prepared.dataset.refs, prepared.dataset.classes
     rows, proba = known.rows, known.proba
@@ -117,45 +192,26 @@ def _label_issues(
     majority = float(np.bincount(labels.y[rows]).max() / len(rows))
     low, _ = judgement.estimate["accuracy_ci95"]
     if low <= majority:  # a model that guesses contradicts labels, too
-        return _nothing_said(found.checked)
+        return SuspectLabels(found.checked, (), None, NO_JUDGE)
     order = np.argsort(known.rows, kind="stable")
     X, training = prepared.training()
     mending = None
     if len(known.rows) == len(X):
         own = find_label_issues(training.y, known.proba[order])
         mending = gain_of_mending(X, training, own, choice)
-    return {
-        "checked": found.checked,
-        "rows": [
-            {
-                "path": refs[rows[i]],
-                "label": classes[labels.y[rows[i]]],
-                "suggested": classes[suggested],
-                "confidence": float(confidence),
-                "given": float(given),
-            }
-            for i, suggested, confidence, given in zip(
-                found.rows, found.suggested, found.confidence, found.given, strict=True
-            )
-        ],
-        "expected_gain": mending and mending.gain,
-        "expected_gain_ci95": mending and list(mending.gain_ci95),
-        "sentence": _sentence(len(found), found.checked)
-        + (f" {mending.sentence}" if mending else ""),
-    }
-
-
-def _nothing_said(checked: int) -> dict[str, Any]:
-    text = (
-        "The model is not clearly better than naming the largest class, so it cannot judge labels."
-    )
-    return {
-        "checked": checked,
-        "rows": [],
-        "expected_gain": None,
-        "expected_gain_ci95": None,
-        "sentence": text,
-    }
+    columns = (found.rows, found.suggested, found.confidence, found.given)
+    suspects = [
+        Suspect(
+            path=refs[rows[i]],
+            label=classes[labels.y[rows[i]]],
+            suggested=classes[suggested],
+            confidence=float(confidence),
+            given=float(given),
+        )
+        for i, suggested, confidence, given in zip(*columns, strict=True)
+    ]
+    said = _sentence(len(found), found.checked) + (f" {mending.sentence}" if mending else "")
+    return SuspectLabels(found.checked, suspects, mending, said)
 
 
 def _sentence(count: int, checked: int) -> str:

@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from headstart.events import Event, OnEvent, ignore
+from headstart.events import Event
 from headstart.findings import Finding
 from headstart.jobs.doubts import Doubts, doubt
 from headstart.jobs.looks import explanations
 from headstart.jobs.rank import Picked
 from headstart.judge.crossval import judge_folds
 from headstart.judge.curve import learning_curve
-from headstart.judge.estimate import TRANSFER, Judgement, Plan, assess
+from headstart.judge.estimate import TRANSFER, Judgement, assess
 from headstart.judge.order import check_order
-from headstart.machine import worker_count
+from headstart.machine import Machine
+from headstart.methods.kept import Kept
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared, baseline_spaces
-from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice
-
-if TYPE_CHECKING:
-    from headstart.methods.kept import Kept
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A model with all that is said of it: what a run folder is written from."""
+    """What a method left, with all that is said of it: what a run folder is written from.
+
+    Attributes
+    ----------
+    choice : Choice
+        Of the probe's head.
+    kept : Kept
+        Its model has learned when to give no answer.
+    picked : Picked or None
+        Where the backbone was chosen among several.
+    shown, tested
+        See :func:`headstart.jobs.looks.explanations`.
+    """
 
     config: Config
     prepared: Prepared
-    model: FittedModel
     choice: Choice
-    kept: Kept | None
+    kept: Kept
     picked: Picked | None
     judgement: Judgement
     findings: list[Finding]
@@ -46,70 +53,66 @@ class Judged:
 def judge_model(
     config: Config,
     prepared: Prepared,
-    model: FittedModel,
     choice: Choice,
-    chosen: Plan,
-    kept: Kept | None,
-    picked: Picked | None,
-    on_event: OnEvent,
+    kept: Kept,
+    machine: Machine,
+    picked: Picked | None = None,
 ) -> Judged:
-    """Judge a fitted model in every respect: score, verdict, what to doubt it for, its reasons."""
-    judgement = estimate(prepared, chosen, kept, picked, on_event)
-    findings = [*prepared.dataset.findings, *order_findings(prepared, choice, on_event)]
+    """Judge what was kept in every respect: score, verdict, what to doubt it for, its reasons."""
+    judgement = estimate(prepared, kept, machine, picked)
+    findings = [*prepared.dataset.findings, *order_findings(prepared, choice, machine)]
     findings += picked.doubts(prepared, kept) if picked else []
-    curve = learning_curve(*prepared.training(), choice, workers=worker_count())
-    on_event(Event("looking for doubts"))
-    doubts = doubt(config, prepared, judgement, model, choice, kept)
-    model = replace(model, abstain=doubts.abstention.threshold)
-    shown, tested = explanations(prepared, judgement, model, kept)
+    curve = learning_curve(*prepared.training(), choice, workers=machine.workers)
+    machine.on_event(Event("looking for doubts"))
+    doubts = doubt(config, prepared, judgement, choice, kept, machine)
+    kept = replace(kept, model=replace(kept.model, abstain=doubts.abstention.threshold))
+    shown, tested = explanations(prepared, judgement, kept, machine)
     return Judged(
-        config, prepared, model, choice, kept, picked, judgement, findings, curve, doubts,
-        shown, tested,
-    )  # fmt: skip
+        config=config,
+        prepared=prepared,
+        choice=choice,
+        kept=kept,
+        picked=picked,
+        judgement=judgement,
+        findings=[*findings, *kept.findings],
+        curve=curve,
+        doubts=doubts,
+        shown=shown,
+        tested=tested,
+    )
 
 
 def estimate(
-    prepared: Prepared,
-    chosen: Plan,
-    kept: Kept | None = None,
-    picked: Picked | None = None,
-    on_event: OnEvent = ignore,
+    prepared: Prepared, kept: Kept, machine: Machine, picked: Picked | None = None
 ) -> Judgement:
     """Estimate the score on held-out examples and judge transfer against the baselines.
 
     Where the backbone was picked, the estimate is that of picking one anew in every fold.
     """
-    features, labels, classes = prepared.features, prepared.labels, prepared.dataset.classes
-    own = kept.outcome if kept else None
+    labels, classes = prepared.labels, prepared.dataset.classes
+    own = kept.outcome
     spaces = baseline_spaces(prepared)
     if own is None and picked is not None:
-        own = picked.outcome(prepared, chosen)
+        own = picked.outcome(prepared, kept.plan)
     if own is None:
-        spaces[TRANSFER] = features.vectors[0]
-    outcomes = judge_folds(
-        spaces, labels, chosen.folds, workers=worker_count(), tick=partial(_tick, on_event)
-    )
+        spaces[TRANSFER] = prepared.features.vectors[0]
+    tick = machine.ticker("judging on held-out folds")
+    outcomes = judge_folds(spaces, labels, kept.plan.folds, workers=machine.workers, tick=tick)
     own = own or outcomes.pop(TRANSFER)
-    baselines = {**outcomes, **(kept.baselines if kept else {})}
-    judgement = assess(own, baselines, labels, chosen, classes=classes)
-    if kept is not None and kept.probe is not None:
+    baselines = {**outcomes, **kept.baselines}
+    judgement = assess(own, baselines, labels, kept.plan, classes=classes)
+    if kept.pretrained is not None:
         # Nothing was transferred into this model; the verdict is still about transfer.
-        return replace(
-            judgement,
-            verdict=assess(kept.probe, baselines, labels, chosen, classes=classes).verdict,
-        )
+        transferred = assess(kept.pretrained, baselines, labels, kept.plan, classes=classes)
+        return replace(judgement, verdict=transferred.verdict)
     return judgement
 
 
-def order_findings(prepared: Prepared, choice: Choice, on_event: OnEvent = ignore) -> list[Finding]:
+def order_findings(prepared: Prepared, choice: Choice, machine: Machine) -> list[Finding]:
     """Check whether neighbouring files help each other; pointless where groups are given."""
     if prepared.dataset.groups is not None:
         return []
-    on_event(Event("checking the order of files"))
+    machine.on_event(Event("checking the order of files"))
     X, labels = prepared.training()
     position = prepared.dataset.position[prepared.train]
-    return [check_order(X, position, labels, choice, workers=worker_count()).finding()]
-
-
-def _tick(on_event: OnEvent, done: int, total: int) -> None:
-    on_event(Event("judging on held-out folds", done, total, "fits"))
+    return [check_order(X, position, labels, choice, workers=machine.workers).finding()]

@@ -8,9 +8,9 @@ import numpy as np
 
 from headstart.events import OnEvent, ignore
 from headstart.folder.place import destination
-from headstart.jobs.study import PathLike, data_name, ticker, write_study
+from headstart.jobs.study import PathLike, data_name, write_study
 from headstart.judge.estimate import plan
-from headstart.machine import worker_count
+from headstart.machine import Machine
 from headstart.methods.layers import embed_stages
 from headstart.prepare.config import PROBE, configure, taken
 from headstart.prepare.refusals import job
@@ -63,8 +63,9 @@ def layers(
 
     config = configure(data, {**taken("layers", locals()), "method": PROBE})
     folder = destination(config.data, out, overwrite, study="layers")
+    machine = Machine.here(config.device, on_event)
     prepared = prepare(config, baseline=True, on_event=on_event)
-    _, features = embed_stages(prepared, config, on_event)
+    _, features = embed_stages(prepared, machine)
     stages, shares = Stages(prepared.ref.load()), macs(prepared.ref.load())
     rows, (_, labels) = prepared.train, prepared.training()
     found = study(
@@ -77,8 +78,8 @@ def layers(
         stages.shapes,
         baselines={name: space[rows] for name, space in baseline_spaces(prepared).items()},
         combine=True,
-        workers=worker_count(),
-        tick=ticker(on_event, "probing every layer"),
+        workers=machine.workers,
+        tick=machine.ticker("probing every layer"),
     )
     document = found.to_json(
         data=data_name(config), classes=prepared.dataset.classes, backbone=prepared.engine.card.name

@@ -9,14 +9,13 @@ from headstart.features.engines import Kitchen
 from headstart.judge.estimate import Judgement
 from headstart.judge.explain import choose, explain, integrity
 from headstart.judge.maps import Mapper, embedder, mapper, mapper_of
-from headstart.machine import cache_folder, worker_count
+from headstart.machine import Machine
 from headstart.methods.kept import Kept
 from headstart.prepare.source import Prepared
-from headstart.transfer import FittedModel
 
 
 def explanations(
-    prepared: Prepared, judgement: Judgement, model: FittedModel, kept: Kept | None
+    prepared: Prepared, judgement: Judgement, kept: Kept, machine: Machine
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """Show what spoke for the answer that an image was given while it was held out.
 
@@ -28,25 +27,26 @@ def explanations(
     dict or None
         The test of whether the maps mark what counts, as ``metrics.json`` has it.
     """
-    if kept is not None and kept.engine is not None:
+    if kept.layers is not None:
         return [], None
     if prepared.dataset.modality.show is None:
         return [], None
     network: Mapper | None
-    if kept is not None and kept.backbone is not None:
-        network = mapper_of(kept.backbone)
+    if kept.network is not None:
+        network = mapper_of(kept.network.backbone)
     else:
-        network = mapper(prepared.ref, prepared.engine, Kitchen(cache_folder(), worker_count()))
-    asked = network or embedder(prepared.engine, worker_count())
+        kitchen = Kitchen(machine.cache, machine.workers)
+        network = mapper(prepared.ref, prepared.engine, kitchen)
+    asked = network or embedder(prepared.engine, machine.workers)
     dataset, y = prepared.dataset, prepared.labels.y[judgement.rows]
     picks = choose(judgement.proba, y)
     rows = [int(judgement.rows[i]) for i, _ in picks]
     said = judgement.proba.argmax(axis=1)
     try:
         found = explain(
-            dataset.examples, rows, model, asked, targets=[int(said[i]) for i, _ in picks]
+            dataset.examples, rows, kept.model, asked, targets=[int(said[i]) for i, _ in picks]
         )
-        tested = integrity(found, model, asked, dataset.modality, prepared.labels.seed)
+        tested = integrity(found, kept.model, asked, dataset.modality, prepared.labels.seed)
     except HeadstartError:  # a file that went away meanwhile: no reason to lose the run
         return [], None
     place, show = dict(zip(rows, picks, strict=True)), dataset.modality.show

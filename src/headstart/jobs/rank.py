@@ -13,10 +13,10 @@ from headstart.events import Event, OnEvent, ignore
 from headstart.features.speed import seconds_per_1000
 from headstart.findings import Finding
 from headstart.folder.place import destination
-from headstart.jobs.study import PathLike, data_name, ticker, write_study
+from headstart.jobs.study import PathLike, data_name, write_study
 from headstart.judge.crossval import Outcome
 from headstart.judge.estimate import Plan, plan
-from headstart.machine import worker_count
+from headstart.machine import Machine
 from headstart.methods.kept import Kept
 from headstart.prepare.config import PROBE, Config, configure, taken
 from headstart.prepare.refusals import job
@@ -70,8 +70,9 @@ def rank(
     """
     config = configure(data, {**taken("rank", locals()), "backbone": backbones, "method": PROBE})
     folder = destination(config.data, out, overwrite, study="rank")
+    machine = Machine.here(config.device, on_event)
     prepared = prepare(config, baseline=False, several=True, on_event=on_event)
-    ranking = _ranked(entrants(prepared, on_event), prepared, on_event)
+    ranking = _ranked(entrants(prepared, machine), prepared, machine)
     document = ranking.to_json(data=data_name(config), classes=prepared.dataset.classes)
     return write_study(folder, document, on_event)
 
@@ -93,9 +94,9 @@ class Picked:
             return None
         return pick_by_fold(self.entrants, self.ranking.outcomes, prepared.labels, chosen)[0]
 
-    def doubts(self, prepared: Prepared, kept: Kept | None) -> list[Finding]:
+    def doubts(self, prepared: Prepared, kept: Kept) -> list[Finding]:
         """Say what the estimate of a trained network leaves out."""
-        if kept is None or kept.outcome is None or prepared.dataset.is_test.any():
+        if kept.outcome is None or prepared.dataset.is_test.any():
             return []
         text = (
             "The backbone was chosen on these images, too, and the estimate of this method does "
@@ -108,19 +109,18 @@ class Picked:
         return self.ranking.to_json(data=data_name(self.config), classes=())
 
 
-def pick_backbone(config: Config, on_event: OnEvent = ignore) -> Picked:
+def pick_backbone(config: Config, machine: Machine) -> Picked:
     """Rank the backbones of a configuration; return it with the recommended one alone."""
-    prepared = prepare(config, baseline=False, several=True, on_event=on_event)
-    known = entrants(prepared, on_event)
-    ranking = _ranked(known, prepared, on_event)
+    prepared = prepare(config, baseline=False, several=True, on_event=machine.on_event)
+    known = entrants(prepared, machine)
+    ranking = _ranked(known, prepared, machine)
     place = [entrant.name for entrant in known].index(ranking.recommended)
-    name = list(backbones_for(config, prepared.dataset))[
-        place
-    ]  # as it was typed: a card does not know its folder
+    names = list(backbones_for(config, prepared.dataset))
+    name = names[place]  # as it was typed: a card does not know its folder
     return Picked(replace(config, backbone=name), known, ranking)
 
 
-def entrants(prepared: Prepared, on_event: OnEvent = ignore) -> list[Entrant]:
+def entrants(prepared: Prepared, machine: Machine) -> list[Entrant]:
     """Make an entrant of every network that a dataset was embedded with; times each.
 
     Training rows only: a test set has no say in the choice of a backbone.
@@ -128,31 +128,32 @@ def entrants(prepared: Prepared, on_event: OnEvent = ignore) -> list[Entrant]:
     examples = prepared.dataset.examples
     found: list[Entrant] = []
     for engine, X in zip(prepared.engines, prepared.features.vectors, strict=True):
-        on_event(Event("timing the backbones", len(found), len(prepared.engines), "networks"))
+        done, of = len(found), len(prepared.engines)
+        machine.on_event(Event("timing the backbones", done, of, "networks"))
         card = engine.card
-        seconds = seconds_per_1000(engine, examples, worker_count())
+        seconds = seconds_per_1000(engine, examples, machine.workers)
         size = card.look.to_json().get("size")
         megabytes = 4 * card.parameters / 1e6  # float32
         found.append(
             Entrant(
-                card.name,
-                X[prepared.train],
-                card.parameters,
-                megabytes,
-                seconds,
-                card.licence,
-                size,
+                name=card.name,
+                X=X[prepared.train],
+                params=card.parameters,
+                mb=megabytes,
+                seconds_per_1000=seconds,
+                licence=card.licence,
+                size=size,
             )
         )
     return found
 
 
-def _ranked(known: list[Entrant], prepared: Prepared, on_event: OnEvent) -> Ranking:
+def _ranked(known: list[Entrant], prepared: Prepared, machine: Machine) -> Ranking:
     _, labels = prepared.training()
     return rank_entrants(
         known,
         labels,
         plan(labels, np.zeros(len(labels.y), bool)),
-        workers=worker_count(),
-        tick=ticker(on_event, "comparing backbones"),
+        workers=machine.workers,
+        tick=machine.ticker("comparing backbones"),
     )

@@ -7,8 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +19,14 @@ import numpy as np
 from headstart._version import __version__
 from headstart.features.engines import describe
 from headstart.features.extract import Features
-from headstart.findings import Finding
 from headstart.folder.files import write_json
 from headstart.folder.model import save_model
+from headstart.jobs.clock import Clock
+from headstart.jobs.doubts import Suspect
 from headstart.jobs.judged import Judged
 from headstart.judge.estimate import Judgement
-from headstart.machine import worker_count
+from headstart.machine import Machine
+from headstart.methods.kept import Kept
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.report.shown import collect
@@ -33,46 +34,70 @@ from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice
 
 if TYPE_CHECKING:
-    from headstart.methods.kept import Kept
     from headstart.transfer.parts import Point
 
 
 SCHEMA = 1
 
 
-def metrics(
-    config: Config,
-    prepared: Prepared,
-    judgement: Judgement,
-    choice: Choice,
-    findings: list[Finding],
-    curve: list[dict[str, Any]],
-    kept: Kept | None,
-) -> dict[str, Any]:
+def metrics(judged: Judged) -> dict[str, Any]:
     """Return ``metrics.json``, but for the timing."""
-    dataset, card = prepared.dataset, prepared.engine.card
+    prepared, kept, judgement = judged.prepared, judged.kept, judged.judgement
+    dataset, doubts = prepared.dataset, judged.doubts
+    card = kept.network.backbone.card if kept.network else prepared.engine.card
     return {
         "schema": SCHEMA,
         "task": prepared.labels.task.name,
         "modality": dataset.modality.name,
         "classes": list(dataset.classes),
-        "method": kept.model.method if kept and kept.model else "probe",
-        "backbone": kept.backbone.card.name if kept and kept.backbone else card.name,
+        "method": kept.model.method,
+        "backbone": card.name,
         "n": counts(prepared),
         "estimate": judgement.estimate,
         "verdict": judgement.verdict.to_json() if judgement.verdict else None,
         "baselines": judgement.baselines,
-        "head": {
-            "kind": choice.kind,
-            "C": choice.C,
-            "temperature": choice.temperature,
-            "candidates": choice.candidates,
-        },
-        "training": kept.training if kept else None,
-        "candidates": kept.entries if kept else [],
-        "choice": {"sentence": kept.sentence if kept else "", "budget_s": config.budget},
-        "learning_curve": curve,
-        "findings": [asdict(f) for f in [*findings, *(kept.findings if kept else [])]],
+        "head": describe_head(kept.model, kept.C, _tried(judged.choice)),
+        "training": kept.network.training if kept.network else None,
+        "candidates": kept.compared.to_json() if kept.compared else [],
+        "choice": {"sentence": kept.sentence, "budget_s": judged.config.budget},
+        "learning_curve": judged.curve,
+        "findings": [asdict(f) for f in judged.findings],
+        "abstention": doubts.abstention.to_json(),
+        "unfamiliar": doubts.unfamiliar and doubts.unfamiliar.to_json(),
+        "label_issues": doubts.label_issues.to_json(),
+        "explanations": judged.tested,
+        "ranking": judged.picked and judged.picked.document(),
+    }
+
+
+def describe_head(model: FittedModel, C: float | None, tried: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe the head of a model, and what was tried on the frozen network.
+
+    Parameters
+    ----------
+    C : float or None
+        Inverse regularisation of that head, if it was fitted with one.
+    tried : mapping
+        The same of a probe: ``kind``, ``C``, ``temperature``, ``candidates``.
+
+    Returns
+    -------
+    dict
+        ``head`` of ``metrics.json``; with ``probe``, the head chosen among the candidates, where
+        that is not the one that was kept.
+    """
+    own = {"kind": model.head.kind, "C": C, "temperature": model.temperature}
+    probe = tried.get("probe", {name: tried[name] for name in own})
+    told = {**own, "candidates": tried["candidates"]}
+    return told if own == probe else {**told, "probe": probe}
+
+
+def _tried(choice: Choice) -> dict[str, Any]:
+    return {
+        "kind": choice.kind,
+        "C": choice.C,
+        "temperature": choice.temperature,
+        "candidates": choice.candidates,
     }
 
 
@@ -89,12 +114,12 @@ def counts(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def timing(start: float, clock: dict[str, float], features: Features) -> dict[str, Any]:
+def timing(clock: Clock, features: Features) -> dict[str, Any]:
     """Return the seconds of each part of a run, and what the feature pass had to do."""
     rate = features.forward_examples / features.seconds if features.seconds else 0.0
     return {
-        "total_s": round(time.perf_counter() - start, 3),
-        **{name: round(seconds, 3) for name, seconds in clock.items()},
+        "total_s": round(clock.total, 3),
+        **{name: round(seconds, 3) for name, seconds in clock.parts.items()},
         "examples_per_s": round(rate, 1),
         "forward_examples": features.forward_examples,
         "cache_hits": features.cache_hits,
@@ -114,19 +139,19 @@ def write_predictions(path: Path, prepared: Prepared, judgement: Judgement) -> N
             table.writerow([dataset.refs[row], label, dataset.classes[p.argmax()], *shares, fold])
 
 
-def write_issues(path: Path, issues: dict[str, Any]) -> None:
+def write_issues(path: Path, suspects: Iterable[Suspect]) -> None:
     """Write suspected labels as a table to mend: correct the column ``label`` where it is wrong."""
     columns = ["path", "label", "suggested", "confidence", "given"]
     with path.open("w", encoding="utf-8", newline="") as out:
         table = csv.writer(out)
         table.writerow(columns)
-        for row in issues["rows"]:
+        for row in (suspect.to_json() for suspect in suspects):
             shares = [f"{row[name]:.4f}" for name in columns[3:]]
             table.writerow([*(row[name] for name in columns[:3]), *shares])
 
 
 def write_history(
-    path: Path, choice: Choice, seconds: float, curves: list[tuple[str, Point]]
+    path: Path, choice: Choice, seconds: float, curves: Iterable[tuple[str, Point]]
 ) -> None:
     """Write one row per candidate head, since fitting it has no epochs, then one per epoch."""
     with path.open("w", encoding="utf-8", newline="") as out:
@@ -166,15 +191,12 @@ def split(prepared: Prepared, judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def write_model(folder: Path, prepared: Prepared, model: FittedModel, kept: Kept | None) -> None:
+def write_model(folder: Path, prepared: Prepared, kept: Kept) -> None:
     """Write the model, with the network that was trained for it, if any."""
-    engine, ref = prepared.engine, prepared.ref
-    if kept is not None and kept.backbone is not None:
-        save_model(folder, model, kept.backbone.card, ref, engine.name, kept.backbone)
-    elif kept is not None and kept.engine is not None:
-        save_model(folder, model, kept.engine.card, ref, engine.name, base=engine.card)
-    else:
-        save_model(folder, model, engine.card, ref, engine.name)
+    engine, trained = prepared.engine, kept.network.backbone if kept.network else None
+    card = trained.card if trained else kept.layers.card if kept.layers else engine.card
+    base = engine.card if kept.layers else None
+    save_model(folder, kept.model, card, prepared.ref, engine.name, trained, base)
 
 
 def identity(config: Config, prepared: Prepared) -> dict[str, Any]:
@@ -190,7 +212,7 @@ def identity(config: Config, prepared: Prepared) -> dict[str, Any]:
     return dict(json.loads(json.dumps(flat)))
 
 
-def record(config: Config, prepared: Prepared) -> dict[str, Any]:
+def record(config: Config, prepared: Prepared, machine: Machine) -> dict[str, Any]:
     """Write down what would be needed to repeat the run; no user or host name goes in."""
     packages = (
         "numpy",
@@ -215,7 +237,7 @@ def record(config: Config, prepared: Prepared) -> dict[str, Any]:
         "host": {
             "system": platform.system(),
             "machine": platform.machine(),
-            "cores": worker_count(),
+            "cores": machine.workers,
         },
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -224,8 +246,8 @@ def record(config: Config, prepared: Prepared) -> dict[str, Any]:
 def write_run(
     folder: Path,
     judged: Judged,
-    clock: dict[str, float],
-    start: float,
+    machine: Machine,
+    clock: Clock,
     *,
     sections: Mapping[str, Any] = MappingProxyType({}),
     pictures: Mapping[str, Any] = MappingProxyType({}),
@@ -235,39 +257,25 @@ def write_run(
 
     Parameters
     ----------
-    clock, start
-        Seconds of each part, and ``time.perf_counter()`` at the beginning.
     sections, pictures, asked
         What else goes into metrics.json, pictures.json and run.json.
     """
     prepared, judgement, kept = judged.prepared, judged.judgement, judged.kept
-    doubts, picked = judged.doubts, judged.picked
-    write_model(folder / "model", prepared, judged.model, kept)
+    suspects = judged.doubts.label_issues.rows
+    write_model(folder / "model", prepared, kept)
     write_predictions(folder / "predictions.csv", prepared, judgement)
-    curves = kept.curves if kept else []
-    write_history(folder / "history.csv", judged.choice, clock["fit_s"], curves)
+    write_history(folder / "history.csv", judged.choice, clock.parts["fit_s"], kept.curves)
     write_json(folder / "split.json", split(prepared, judgement))
-    write_json(folder / "run.json", {**record(judged.config, prepared), **asked})
-    write_issues(folder / "label_issues.csv", doubts.label_issues)
+    write_json(folder / "run.json", {**record(judged.config, prepared, machine), **asked})
+    write_issues(folder / "label_issues.csv", suspects)
     shown = collect(
         prepared.dataset,
         prepared.features,
         judgement,
         prepared.labels,
-        label_issues=doubts.label_issues["rows"],
+        label_issues=[suspect.to_json() for suspect in suspects],
         explanations=judged.shown,
     )
     write_json(folder / "pictures.json", {**shown, **pictures})
-    numbers = metrics(
-        judged.config, prepared, judgement, judged.choice, judged.findings, judged.curve, kept
-    )
-    numbers |= {
-        "abstention": doubts.abstention.to_json(),
-        "unfamiliar": doubts.unfamiliar,
-        "label_issues": doubts.label_issues,
-        "explanations": judged.tested,
-        "ranking": picked and picked.document(),
-        **sections,
-    }
-    numbers["timing"] = timing(start, clock, prepared.features)
+    numbers = {**metrics(judged), **sections, "timing": timing(clock, prepared.features)}
     write_json(folder / "metrics.json", numbers)

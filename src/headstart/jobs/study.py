@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +26,3 @@ def write_study(folder: Path, document: dict[str, Any], on_event: OnEvent) -> di
 def data_name(config: Config) -> str:
     """Return what the user would call the data."""
     return Path(config.data).name.removeprefix("builtin:")
-
-
-def ticker(on_event: OnEvent, stage: str) -> Callable[[int, int], None]:
-    """Return what turns (done, total) fits of a stage into events."""
-    return partial(_tick, on_event, stage)
-
-
-def _tick(on_event: OnEvent, stage: str, done: int, total: int) -> None:
-    on_event(Event(stage, done, total, "fits"))

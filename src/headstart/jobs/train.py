@@ -6,7 +6,6 @@ estimate, verdict, artefact, report. Each step is one call into the module that 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,13 +14,16 @@ from headstart.events import Event, OnEvent, ignore
 from headstart.folder.files import whole_folder
 from headstart.folder.place import destination
 from headstart.folder.unfinished import Unfinished
-from headstart.jobs.clock import timed
+from headstart.jobs.clock import Clock
 from headstart.jobs.judged import judge_model
 from headstart.jobs.rank import Picked, pick_backbone
 from headstart.jobs.record import identity, write_run
 from headstart.judge.estimate import plan
+from headstart.machine import Machine
+from headstart.methods import Method, Work, method_of, refuse_unfit
+from headstart.methods.kept import Kept
 from headstart.methods.probe import fit
-from headstart.prepare.config import LAYERS, Config, configure, several, taken
+from headstart.prepare.config import Config, configure, several, taken
 from headstart.prepare.refusals import job
 from headstart.prepare.source import prepare
 from headstart.report import render
@@ -148,51 +150,44 @@ def train(
     DataError, ConfigError, UnknownNameError, BackboneError, MissingExtraError
         Before anything is written.
     """
-    start = time.perf_counter()
-    began = time.monotonic()
+    clock = Clock()
     config = configure(data, taken("train", locals()))
     folder = destination(config.data, out, overwrite)
-    config, picked = choose_backbone(config, on_event)
+    machine = Machine.here(config.device, on_event)
+    config, picked = choose_backbone(config, machine)
+    way = method_of(config)
     prepared = prepare(config, baseline=True, on_event=on_event)
-    clock = {"embed_s": prepared.features.seconds, "prepare_s": prepared.backbone_seconds}
-    clock["read_s"] = time.perf_counter() - start - sum(clock.values())
+    refuse_unfit(way, prepared.engine.card)
+    clock.parts |= {"embed_s": prepared.features.seconds, "prepare_s": prepared.backbone_seconds}
+    clock.rest("read_s")
 
-    with timed(clock, "fit_s"):
-        model, choice = fit(prepared, on_event)
-    chosen, kept = plan(prepared.labels, prepared.dataset.is_test), None
+    with clock.timed("fit_s"):
+        probe, choice = fit(prepared, on_event)
     unfinished = Unfinished(folder)
-    if config.method == LAYERS:
-        from headstart.methods.layers import combine_layers
-
-        with timed(clock, "train_s"):
-            kept = combine_layers(config, prepared, chosen, on_event)
-    elif config.trains_networks:
-        from headstart.methods.networks import train_networks  # imports torch
-
-        with timed(clock, "train_s"):
-            unfinished.begin(identity(config, prepared), resume, on_event)
-            try:
-                chosen, kept = train_networks(
-                    config, prepared, chosen, unfinished.folder, began, on_event
-                )
-            except BaseException:
-                unfinished.clear_if_empty()
-                raise
-
-    if kept is not None and kept.model is not None:
-        model = kept.model
-    with timed(clock, "judge_s"):
-        judged = judge_model(config, prepared, model, choice, chosen, kept, picked, on_event)
+    work = Work(
+        config=config,
+        prepared=prepared,
+        machine=machine,
+        probe=probe,
+        choice=choice,
+        plan=plan(prepared.labels, prepared.dataset.is_test),
+        checkpoints=unfinished.folder,
+        began=clock.began,
+    )
+    with clock.timed("train_s"):
+        kept = carry_out(way, work, unfinished, resume)
+    with clock.timed("judge_s"):
+        judged = judge_model(config, prepared, choice, kept, machine, picked)
     with whole_folder(folder) as beside:
         on_event(Event("writing the run folder"))
-        write_run(beside, judged, clock, start)
+        write_run(beside, judged, machine, clock)
         render(beside, name=folder.name)
-    if kept is not None:
+    if way.takes:
         unfinished.clear()
     return Run(folder)
 
 
-def choose_backbone(config: Config, on_event: OnEvent) -> tuple[Config, Picked | None]:
+def choose_backbone(config: Config, machine: Machine) -> tuple[Config, Picked | None]:
     """Settle which backbone a run uses: by measurement, where several are named."""
     if not several(config):
         return config, None
@@ -201,6 +196,19 @@ def choose_backbone(config: Config, on_event: OnEvent) -> tuple[Config, Picked |
             f"--method {config.method} uses nothing pretrained to choose a backbone by.",
             "Name one --backbone.",
         )
-    picked = pick_backbone(config, on_event)
-    on_event(Event("comparing backbones", message=picked.ranking.sentence, level="note"))
+    picked = pick_backbone(config, machine)
+    text = picked.ranking.sentence
+    machine.on_event(Event("comparing backbones", message=text, level="note"))
     return picked.config, picked
+
+
+def carry_out(method: Method, work: Work, unfinished: Unfinished, resume: bool) -> Kept:
+    """Let a method do its work; what trains networks may be interrupted and resumed."""
+    if not method.takes:
+        return method(work)
+    unfinished.begin(identity(work.config, work.prepared), resume, work.machine.on_event)
+    try:
+        return method(work)
+    except BaseException:
+        unfinished.clear_if_empty()
+        raise

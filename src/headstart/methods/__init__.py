@@ -1,1 +1,117 @@
-"""Methods: how knowledge is transferred. A method leaves a model, and what it was tried on."""
+"""Methods: how knowledge is transferred. A method leaves a model, and what it was tried on.
+
+:class:`Method` is the contract, ``method_of`` the table. A method is imported when it is asked for:
+the probe needs no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from headstart.backbones import Card
+from headstart.errors import BackboneError
+from headstart.judge.estimate import Plan
+from headstart.machine import Machine
+from headstart.methods.kept import Kept
+from headstart.prepare.config import LAYERS, PROBE, Config
+from headstart.prepare.source import Prepared
+from headstart.registry import Record, Registry
+from headstart.transfer import FittedModel
+from headstart.transfer.probe import Choice
+from headstart.transfer.recipe import METHODS as RECIPES
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a method works on.
+
+    Attributes
+    ----------
+    config : Config
+    prepared : Prepared
+    machine : Machine
+    probe : FittedModel
+        The floor: a head on the frozen network, fitted on all training rows.
+    choice : Choice
+        How that head was chosen.
+    plan : Plan
+        The folds on which the probe is judged.
+    checkpoints : Path
+        Folder for what an interrupted run should not train again.
+    began : float
+        When the run did, by ``time.monotonic``: its budget counts from there.
+    """
+
+    config: Config
+    prepared: Prepared
+    machine: Machine
+    probe: FittedModel
+    choice: Choice
+    plan: Plan
+    checkpoints: Path
+    began: float
+
+
+class Method(Protocol):
+    """The contract of a method."""
+
+    @property
+    def name(self) -> str:
+        """What ``--method`` calls it."""
+
+    @property
+    def needs_blocks(self) -> bool:
+        """Whether it works on single blocks of the backbone, so that one without will not do."""
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """Options of the recipe that mean something to it."""
+
+    def __call__(self, work: Work) -> Kept:
+        """Transfer; return the model with what is needed to judge it."""
+
+
+def _probe() -> Method:
+    from headstart.methods.probe import Probe
+
+    return Probe()
+
+
+def _layers() -> Method:
+    from headstart.methods.layers import Layers
+
+    return Layers()
+
+
+def _networks(method: str) -> Callable[[], Method]:
+    def make() -> Method:
+        from headstart.methods.networks import Networks  # imports torch
+
+        return Networks(method)
+
+    return make
+
+
+METHODS: Registry[Method] = Registry("method")
+METHODS.add(Record(PROBE, _probe, "a head on the frozen network"))
+METHODS.add(Record(LAYERS, _layers, "a head on all layers of the frozen network"))
+for _name in ("auto", *RECIPES):
+    METHODS.add(Record(_name, _networks(_name), "networks, trained on the images"))
+
+
+def method_of(config: Config) -> Method:
+    """Make the method of a run; ``auto`` that may train nothing is the probe."""
+    idle = config.method == "auto" and not config.trains_networks
+    return METHODS.get(PROBE if idle else config.method).factory()
+
+
+def refuse_unfit(method: Method, card: Card) -> None:
+    """Raise ``BackboneError`` for a backbone without the blocks that a method works on."""
+    if method.needs_blocks and not card.layers:
+        raise BackboneError(
+            f"--method {method.name} works on single blocks, and {card.name} has none.",
+            "Use --method probe, or another --backbone.",
+        )

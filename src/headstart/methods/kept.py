@@ -1,4 +1,4 @@
-"""What a method beyond the probe leaves of its work within a run."""
+"""What a method leaves of its work: a model, and what is needed to judge it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from headstart.features.engines import Engine
 from headstart.findings import Finding
 from headstart.judge.crossval import Outcome
+from headstart.judge.estimate import Plan
 from headstart.transfer import FittedModel
 
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
-    from headstart.choose.compete import Trial
+    from headstart.methods.compared import Compared
     from headstart.transfer.parts import Point
 
 
@@ -46,52 +47,69 @@ class HeldOut:
         return cls(np.concatenate(held), np.concatenate(proba), fold)
 
 
-@dataclass
-class Kept:
-    """What came of the methods beyond the probe.
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network that was trained, where the model works on one.
 
     Attributes
     ----------
-    entries : list of dict
-        Every candidate, as ``metrics.json`` has it.
+    backbone : Backbone
+    rows : ndarray of int64, shape (n_trained,)
+        What it was trained on.
+    features : ndarray of float32, shape (n_trained, dim)
+        Embeddings by it of those rows.
+    training : dict or None
+        How, as ``metrics.json`` has it.
+    """
+
+    backbone: Backbone
+    rows: NDArray[np.int64]
+    features: NDArray[np.float32]
+    training: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What came of a method.
+
+    Attributes
+    ----------
+    model : FittedModel
+    C : float or None
+        Inverse regularisation of its head; None where that was not fitted with one.
+    plan : Plan
+        The folds of the estimate.
     sentence : str
-        Why this method was kept.
+        Why this method was kept; "" where nothing was to choose.
+    compared : Compared or None
+        The candidates it was chosen among.
     outcome : Outcome or None
         Held-out answers on the folds of the estimate; None where they are those of the probe.
     held_out : HeldOut or None
         Where the estimate has a test set: answers of the method for training rows.
-    probe : Outcome or None
-        Those of the probe, on the same folds, where the model is from scratch: the verdict is
+    pretrained : Outcome or None
+        Answers of the probe on the same folds, where the model is from scratch: the verdict is
         about transfer all the same.
-    trial : Trial or None
-        How the network was tried; None where none is kept.
-    model : FittedModel or None
-        None where the probe is kept.
-    backbone : Backbone or None
-        The trained network.
-    engine : Engine or None
-        Of all layers, where the model works on those.
-    features : ndarray of shape (n_trained, dim) or None
-        Embeddings by the trained network, of the rows it was trained on.
-    trained : ndarray of int64, shape (n_trained,), or None
-        Those rows.
+    network : TrainedNetwork or None
+        Where one was trained.
+    layers : Engine or None
+        What runs all layers, where the model works on those.
     baselines : dict of str to Outcome
         Networks trained from scratch.
-    curves : list of (str, Point)
+    curves : tuple of (str, Point)
+    findings : tuple of Finding
     """
 
-    entries: list[dict[str, Any]]
-    sentence: str
+    model: FittedModel
+    C: float | None
+    plan: Plan
+    sentence: str = ""
+    compared: Compared | None = None
     outcome: Outcome | None = None
     held_out: HeldOut | None = None
-    probe: Outcome | None = None
-    trial: Trial | None = None
-    model: FittedModel | None = None
-    backbone: Backbone | None = None
-    engine: Engine | None = None
-    features: NDArray[np.float32] | None = None
-    trained: NDArray[np.int64] | None = None
-    training: dict[str, Any] | None = None
+    pretrained: Outcome | None = None
+    network: TrainedNetwork | None = None
+    layers: Engine | None = None
     baselines: dict[str, Outcome] = field(default_factory=dict)
-    curves: list[tuple[str, Point]] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    curves: tuple[tuple[str, Point], ...] = ()
+    findings: tuple[Finding, ...] = ()

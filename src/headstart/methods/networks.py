@@ -7,8 +7,7 @@ method asked for by name is kept whatever it scores, but told when the probe doe
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from headstart.choose.candidates import (
     PROBE,
     Candidate,
     Entry,
-    line_of,
     offered,
     picks_by_fold,
     shallowest,
@@ -27,20 +25,21 @@ from headstart.choose.compete import STOPPED, Trial, explore, try_out
 from headstart.choose.plan import duration
 from headstart.choose.workshop import Workshop
 from headstart.errors import BackboneError
-from headstart.events import Event, OnEvent
+from headstart.events import Event
 from headstart.findings import Finding
 from headstart.judge.crossval import Outcome, judge_folds
 from headstart.judge.estimate import SMALL, Plan, plan
-from headstart.machine import cache_folder, resolve_device, worker_count
-from headstart.methods.kept import HeldOut, Kept
+from headstart.methods import Work
+from headstart.methods.compared import Compared
+from headstart.methods.kept import HeldOut, Kept, TrainedNetwork
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
-from headstart.tasks.labels import Stream
+from headstart.tasks.labels import Labels, Stream
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import ALPHAS, FINAL, Tuned, finish, fit, probabilities
 from headstart.transfer.parts import Point
-from headstart.transfer.recipe import Recipe, defaults
+from headstart.transfer.recipe import FROM_SCRATCH, NAMES, Recipe, defaults
 
 Rows = NDArray[np.int64]
 Folds = list[tuple[Rows, Rows]]
@@ -54,81 +53,136 @@ LEAST_SECONDS = 5.0
 """With less than this left, not even the plans are worth their time."""
 
 
-class Tuning:
-    """One run's training of networks.
+class Networks:
+    """A method that trains networks, by its name; ``auto`` looks for the best.
 
     Parameters
     ----------
-    config, prepared
-    chosen : Plan
-        The folds of the estimate.
-    folder : Path
-        Where checkpoints lie until the run folder is written.
-    began : float
-        When the run did, by ``time.monotonic``.
+    name : str
     """
 
-    def __init__(
-        self,
-        config: Config,
-        prepared: Prepared,
-        chosen: Plan,
-        folder: Path,
-        began: float,
-        on_event: OnEvent,
-    ) -> None:
-        self.config, self.labels, self.chosen, self.on_event = (
-            config,
-            prepared.labels,
-            chosen,
-            on_event,
-        )
-        self.auto = config.method == "auto"
-        self.classes = prepared.dataset.classes
-        self.train: Rows = chosen.folds[0][0] if self.one_test else prepared.train
-        self.test: Rows = chosen.folds[0][1] if self.one_test else np.zeros(0, np.int64)
-        self.folds = self._folds()
-        self.held = [held for _, held in self.folds]
-        self.short = False
-        self.workshop = Workshop(
-            prepared.dataset.examples,
-            prepared.features.hashes,
-            prepared.features.vectors[0],
-            prepared.labels,
-            prepared.ref,
-            prepared.engine,
-            cache_folder(),
-            worker_count(),
-            resolve_device(config.device),
-            Checkpoints(folder),
-            on_event,
-        )
-        mark = time.monotonic()
-        spaces = {PROBE: self.workshop.X}
-        tried = judge_folds(spaces, self.labels, self.folds, workers=self.workshop.workers)[PROBE]
-        seconds = time.monotonic() - mark
-        # What is still to come after the search: baselines, order check, curve, report.
-        reserve = 5 + 8 * seconds
-        self.deadline = began + config.budget - reserve if config.budget else np.inf
-        self.probe = Entry(
-            Candidate(PROBE, PROBE, config.recipe, 0),
-            0.0,
-            seconds,
-            [np.asarray(p) for p in tried.proba],
-        )
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     @property
-    def one_test(self) -> bool:
-        """Whether the estimate is made once, on rows set apart."""
-        return not self.chosen.repeats
+    def needs_blocks(self) -> bool:
+        """Not where the network is one of its own, nor where a probe may be kept instead."""
+        return self.name not in ("auto", "small-cnn")
 
-    def run(self) -> Kept:
-        """Try, choose, train the chosen one on everything.
+    @property
+    def takes(self) -> frozenset[str]:
+        """All; but ``auto`` chooses the depth, and from scratch there is nothing to hold on to."""
+        if self.name in FROM_SCRATCH:
+            return frozenset(NAMES) - {"keep"}
+        return frozenset(NAMES) - ({"unfreeze"} if self.name == "auto" else set())
+
+    def __call__(self, work: Work) -> Kept:
+        """Train networks as far as time allows, keep the best, or the one that was asked for.
 
         Raises
         ------
         BackboneError, ConfigError
             A method that was asked for and that the backbone does not allow.
+        """
+        return Tuning.of(work).run()
+
+
+@dataclass
+class Tuning:
+    """One run's training of networks.
+
+    Attributes
+    ----------
+    work : Work
+    plan : Plan
+        The folds on which networks are judged: dealt once, for they are costly.
+    train, test : ndarray of int64
+        Rows to train on, and those that the final training watches.
+    folds : list of (train rows, held-out rows)
+        On which methods are compared.
+    workshop : Workshop
+    probe : Entry
+        The floor, on the same folds.
+    deadline : float
+        By ``time.monotonic``: when the search should be over.
+    short : bool
+        There was no time left to plan anything.
+    finder : dict or None
+        What the search for a learning rate found.
+    """
+
+    work: Work
+    plan: Plan
+    train: Rows
+    test: Rows
+    folds: Folds
+    workshop: Workshop
+    probe: Entry
+    deadline: float
+    short: bool = False
+    finder: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, work: Work) -> Tuning:
+        """Deal the folds of the comparison, and try the probe on them."""
+        prepared, budget = work.prepared, work.config.budget
+        costly = plan(prepared.labels, prepared.dataset.is_test, costly=True)
+        none = np.zeros(0, np.int64)
+        train, test = (prepared.train, none) if costly.repeats else costly.folds[0]
+        folds = list(costly.folds)
+        if not costly.repeats:
+            folds = _folds_inside(train, prepared, work.config.method == "auto")
+        mark = time.monotonic()
+        spaces = {PROBE: prepared.features.vectors[0]}
+        tried = judge_folds(spaces, prepared.labels, folds, workers=work.machine.workers)[PROBE]
+        seconds = time.monotonic() - mark
+        # What is still to come after the search: baselines, order check, curve, report.
+        reserve = 5 + 8 * seconds
+        return cls(
+            work,
+            costly,
+            train,
+            test,
+            folds,
+            _workshop(work),
+            Entry(
+                Candidate(PROBE, PROBE, work.config.recipe, 0),
+                0.0,
+                seconds,
+                [np.asarray(p) for p in tried.proba],
+            ),
+            work.began + budget - reserve if budget else np.inf,
+        )
+
+    @property
+    def config(self) -> Config:
+        """That of the run."""
+        return self.work.config
+
+    @property
+    def labels(self) -> Labels:
+        """Of all rows."""
+        return self.work.prepared.labels
+
+    @property
+    def auto(self) -> bool:
+        """Whether the method is to be chosen here."""
+        return self.config.method == "auto"
+
+    @property
+    def one_test(self) -> bool:
+        """Whether the estimate is made once, on rows set apart."""
+        return not self.plan.repeats
+
+    @property
+    def held(self) -> list[Rows]:
+        """Rows held out in each fold of the comparison."""
+        return [held for _, held in self.folds]
+
+    def run(self) -> Kept:
+        """Try, choose, train the chosen one on everything.
+
+        The probe, where it is kept after all, is judged as thoroughly as ever.
         """
         trials, entries = self._auto() if self.auto else self._asked()
         tried = [self.probe, *(e for e in entries if e.status == "tried")]
@@ -137,23 +191,33 @@ class Tuning:
         else:  # what was asked for is kept
             place, tried, sentence = 0, entries, f"{entries[0].candidate.name} was asked for."
         winner = tried[place]
-        lines = [line_of(e, self.held, self.labels, e is winner) for e in (self.probe, *entries)]
-        kept = Kept(lines, sentence, findings=self._findings(entries))
         trial = next((t for t in trials if t.candidate is winner.candidate), None)
-        picks = [place] * len(self.folds)
-        if self.auto and not self.one_test and len(tried) > 1:
-            picks = picks_by_fold(tried, self.held, self.labels)
+        work = self.work
+        kept = Kept(
+            work.probe,
+            work.choice.C,
+            work.plan,
+            sentence,
+            compared=Compared((self.probe, *entries), self.held, self.labels, winner),
+            findings=tuple(self._findings(entries)),
+        )
         if trial is not None:
-            self._train_on_everything(kept, trial)
-            kept.probe = self._probe_outcome() if trial.from_scratch else None
-        if not self.one_test and any(tried[p] is not self.probe for p in picks):
-            proba = [(tried[p].proba or [])[f] for f, p in enumerate(picks)]
-            kept.outcome = Outcome(proba, [0.0] * len(proba))
-        if trial is not None and self.one_test:
-            kept.held_out = HeldOut.of(winner.proba or [], self.held)
+            kept = self._train_on_everything(kept, trial, winner)
+        if not self.one_test:
+            kept = replace(kept, outcome=self._outcome(tried, place))
         if not _stopped(entries):
-            self._from_scratch(kept)
-        return kept
+            kept = self._from_scratch(kept)
+        return kept if kept.outcome is None else replace(kept, plan=self.plan)
+
+    def _outcome(self, tried: list[Entry], place: int) -> Outcome | None:
+        """Answer for every fold by what the other folds choose; None where it is the probe."""
+        picks = [place] * len(self.folds)
+        if self.auto and len(tried) > 1:
+            picks = picks_by_fold(tried, self.held, self.labels)
+        if all(tried[p] is self.probe for p in picks):
+            return None
+        proba = [(tried[p].proba or [])[f] for f, p in enumerate(picks)]
+        return Outcome(proba, [0.0] * len(proba))
 
     def _auto(self) -> tuple[list[Trial], list[Entry]]:
         """Search under the budget; what cannot be planned for is not offered."""
@@ -165,7 +229,7 @@ class Tuning:
         self.short = not perfect and self.deadline - time.monotonic() < LEAST_SECONDS
         if perfect or self.short:
             return [], []
-        self.on_event(Event("planning"))
+        self.work.machine.on_event(Event("planning"))
         try:
             candidates = offered(
                 self.workshop.backbone_of(self.config.method), self.config.recipe, per_class
@@ -178,7 +242,7 @@ class Tuning:
         """Carry out the one method that was asked for."""
         method, recipe = self.config.method, self.config.recipe
         name = f"finetune {recipe.unfreeze}" if method == "finetune" else method
-        self.on_event(Event("planning"))
+        self.work.machine.on_event(Event("planning"))
         candidate = Candidate(name, method, recipe, depth=1)
         if recipe.find_lr:
             candidate = replace(candidate, recipe=self._found_rate(candidate))
@@ -190,8 +254,9 @@ class Tuning:
     def _found_rate(self, candidate: Candidate) -> Recipe:
         from headstart.choose.finder import find_rate
 
-        self.finder = find_rate(self.workshop, candidate, self.train)
-        return replace(candidate.recipe, lr=self.finder["suggested"])
+        found = find_rate(self.workshop, candidate, self.train)
+        self.finder = found
+        return replace(candidate.recipe, lr=found["suggested"])
 
     def _choose(self, tried: list[Entry]) -> tuple[int, str]:
         """Pick by the one-standard-error rule, and say why in a sentence."""
@@ -214,48 +279,60 @@ class Tuning:
             "cheaper."
         )
 
-    def _train_on_everything(self, kept: Kept, trial: Trial) -> None:
+    def _train_on_everything(self, kept: Kept, trial: Trial, entry: Entry) -> Kept:
         """Fit the kept method on all training rows, and make its model."""
         fitted = fit(trial.setting, self.train, self.test, FINAL)
-        if fitted.trouble:
-            kept.findings.append(Finding("training", "warning", fitted.trouble))
         tuned = finish(trial.setting, self.train, fitted, trial.alpha)
-        kept.trial, kept.backbone = trial, tuned.backbone
-        kept.features, kept.trained = tuned.features, self.train
-        kept.curves = [
-            *trial.curves(),
-            *((f"{trial.setting.name} / {FINAL}", p) for p in fitted.history),
-        ]
-        y = self.labels.y[self.train]
+        y, k = self.labels.y[self.train], self.labels.n_classes
         groups = None if self.labels.groups is None else self.labels.groups[self.train]
-        familiar = Familiarity.fit(tuned.features, y, self.labels.n_classes, groups=groups)
-        moments = Moments.fit(tuned.features, y, self.labels.n_classes)
-        kept.model = FittedModel(
+        findings = [*kept.findings]
+        if fitted.trouble:
+            findings.append(Finding("training", "warning", fitted.trouble))
+        if not self.auto:
+            findings += self._probe_is_better(entry)
+        model = FittedModel(
             trial.candidate.method,
             tuned.head,
             trial.temperature,
-            self.classes,
-            familiar,
-            moments=moments,
+            self.work.prepared.dataset.classes,
+            Familiarity.fit(tuned.features, y, k, groups=groups),
+            moments=Moments.fit(tuned.features, y, k),
         )
+        outcome, held_out = None, None
         if self.one_test:
             at = ALPHAS.index(trial.alpha) if len(fitted.logits) > 1 else 0
-            proba = probabilities(fitted.logits[at], trial.temperature)
-            kept.outcome = Outcome([proba], [0.0])
-        kept.training = self._training(trial, tuned, fitted.history)
-        if not self.auto:
-            self._warn_if_probe_is_better(kept)
-
-    def _warn_if_probe_is_better(self, kept: Kept) -> None:
-        probe, own = kept.entries[0], kept.entries[-1]
-        if own["accuracy"] is None or own["accuracy"] >= probe["accuracy"]:
-            return
-        text = (
-            f"The probe, in {duration(probe['seconds'])}, is right on {probe['accuracy']:.1%} of "
-            f"the same held-out images, {own['name']} on {own['accuracy']:.1%}: training the "
-            "network did not pay here. --method probe is the simpler choice."
+            outcome = Outcome([probabilities(fitted.logits[at], trial.temperature)], [0.0])
+            held_out = HeldOut.of(entry.proba or [], self.held)
+        training = self._training(trial, tuned, fitted.history)
+        last = ((f"{trial.setting.name} / {FINAL}", p) for p in fitted.history)
+        return replace(
+            kept,
+            model=model,
+            C=None,
+            outcome=outcome,
+            held_out=held_out,
+            pretrained=self._probe_outcome() if trial.from_scratch else None,
+            network=TrainedNetwork(tuned.backbone, self.train, tuned.features, training),
+            curves=(*trial.curves(), *last),
+            findings=tuple(findings),
         )
-        kept.findings.append(Finding("training", "warning", text, {"probe": probe["accuracy"]}))
+
+    def _probe_is_better(self, own: Entry) -> list[Finding]:
+        """Say so where the probe is right more often than what was asked for."""
+        if own.proba is None:
+            return []
+        probe_is_right, own_is_right = (
+            _accuracy(e, self.held, self.labels.y) for e in (self.probe, own)
+        )
+        if own_is_right >= probe_is_right:
+            return []
+        text = (
+            f"The probe, in {duration(round(self.probe.seconds or 0.0, 1))}, is right on "
+            f"{probe_is_right:.1%} of the same held-out images, {own.candidate.name} on "
+            f"{own_is_right:.1%}: training the network did not pay here. --method probe is the "
+            "simpler choice."
+        )
+        return [Finding("training", "warning", text, {"probe": probe_is_right})]
 
     def _training(self, trial: Trial, tuned: Tuned, history: list[Point]) -> dict[str, Any]:
         """Return what ``metrics.json`` tells of the training."""
@@ -289,44 +366,50 @@ class Tuning:
             "seconds": round(seconds, 1),
             "wise": trial.wise or None,
             "wise_alpha": trial.alpha if trial.wise else None,
-            "finder": getattr(self, "finder", None),
+            "finder": self.finder,
         }
 
-    def _from_scratch(self, kept: Kept) -> None:
+    def _from_scratch(self, kept: Kept) -> Kept:
         """Add networks trained from scratch to the baselines, as far as the budget reaches."""
+        baselines = dict(kept.baselines)
         for method, name in SCRATCH.items():
             if self.config.method == method and kept.outcome is not None:
-                kept.baselines[name] = kept.outcome
+                baselines[name] = kept.outcome
                 continue
             left = self.deadline - time.monotonic()
             if not self.auto or left < LEAST_SECONDS or not self._comparable(kept):
                 continue
-            recipe = defaults(method)
-            candidate = Candidate(method, method, recipe, depth=1)
-            folds = self.folds[:1] if self.one_test else self.folds
-            fits = [(len(a), len(b)) for a, b in folds]
-            again = self._final_sizes(candidate) if self.one_test else []
-            plan, forecast = self.workshop.plan(candidate, [*fits, *again])
-            if time.monotonic() + forecast > self.deadline:
-                continue
             try:
-                trial, entry = try_out(self.workshop, candidate, plan, forecast, folds)
+                outcome = self._scratch(method)
             except KeyboardInterrupt:
                 text = "Ctrl-C stopped the training from scratch; the verdict goes without it."
-                kept.findings.append(Finding("interrupted", "info", text))
-                return
-            scored = entry.proba or []
-            hits = [
-                float((p.argmax(1) == self.labels.y[h]).mean())
-                for p, (_, h) in zip(scored, folds, strict=True)
-            ]
-            if self.one_test:
-                last = fit(trial.setting, self.train, self.test, FINAL)
-                proba = probabilities(last.logits[0], trial.temperature)
-                kept.baselines[name] = Outcome([proba], [hits[0]])
-            else:
-                inner = [float(np.mean(hits[:f] + hits[f + 1 :])) for f in range(len(hits))]
-                kept.baselines[name] = Outcome(scored, inner)
+                stopped = Finding("interrupted", "info", text)
+                kept = replace(kept, findings=(*kept.findings, stopped))
+                break
+            if outcome is not None:
+                baselines[name] = outcome
+        return replace(kept, baselines=baselines)
+
+    def _scratch(self, method: str) -> Outcome | None:
+        """Train from scratch on the folds of the estimate; None where time is too short."""
+        candidate = Candidate(method, method, defaults(method), depth=1)
+        folds = self.folds[:1] if self.one_test else self.folds
+        fits = [(len(a), len(b)) for a, b in folds]
+        again = self._final_sizes(candidate) if self.one_test else []
+        plan, forecast = self.workshop.plan(candidate, [*fits, *again])
+        if time.monotonic() + forecast > self.deadline:
+            return None
+        trial, entry = try_out(self.workshop, candidate, plan, forecast, folds)
+        scored = entry.proba or []
+        hits = [
+            float((p.argmax(1) == self.labels.y[h]).mean())
+            for p, (_, h) in zip(scored, folds, strict=True)
+        ]
+        if self.one_test:
+            last = fit(trial.setting, self.train, self.test, FINAL)
+            return Outcome([probabilities(last.logits[0], trial.temperature)], [hits[0]])
+        inner = [float(np.mean(hits[:f] + hits[f + 1 :])) for f in range(len(hits))]
+        return Outcome(scored, inner)
 
     def _comparable(self, kept: Kept) -> bool:
         """Whether baselines on these folds can be set against the estimate.
@@ -355,19 +438,35 @@ class Tuning:
         if not self.one_test:
             return Outcome(self.probe.proba or [], [0.0] * len(self.folds))
         spaces = {PROBE: self.workshop.X}
-        return judge_folds(spaces, self.labels, self.chosen.folds, workers=1)[PROBE]
-
-    def _folds(self) -> Folds:
-        """Deal the rows methods are compared on: those of the estimate, or inside its training."""
-        if not self.one_test:
-            return list(self.chosen.folds)
-        k = CHOOSING_FOLDS if self.auto else 5
-        dealt = self.labels.folds(self.train, k, Stream.TRAINING_PART)
-        folds = [(self.train[a], self.train[b]) for a, b in dealt]
-        return folds if self.auto else folds[:1]
+        return judge_folds(spaces, self.labels, self.plan.folds, workers=1)[PROBE]
 
     def _final_sizes(self, _: Candidate) -> list[tuple[int, int]]:
         return [(len(self.train), len(self.test))]
+
+
+def _folds_inside(train: Rows, prepared: Prepared, auto: bool) -> Folds:
+    """Deal the training rows beside a test set: three folds to choose on, else one to watch."""
+    k = CHOOSING_FOLDS if auto else 5
+    dealt = prepared.labels.folds(train, k, Stream.TRAINING_PART)
+    folds = [(train[a], train[b]) for a, b in dealt]
+    return folds if auto else folds[:1]
+
+
+def _workshop(work: Work) -> Workshop:
+    prepared, machine = work.prepared, work.machine
+    return Workshop(
+        examples=prepared.dataset.examples,
+        hashes=prepared.features.hashes,
+        X=prepared.features.vectors[0],
+        labels=prepared.labels,
+        ref=prepared.ref,
+        engine=prepared.engine,
+        cache=machine.cache,
+        workers=machine.workers,
+        device=machine.device,
+        checkpoints=Checkpoints(work.checkpoints),
+        on_event=machine.on_event,
+    )
 
 
 def _stopped(entries: list[Entry]) -> bool:
@@ -390,16 +489,3 @@ def _too_small(budget: float, least: float | None) -> Finding:
 def _accuracy(entry: Entry, held: list[Rows], y: NDArray[np.int64]) -> float:
     pairs = zip(entry.proba or [], held, strict=True)
     return float(np.mean(np.concatenate([p.argmax(1) == y[h] for p, h in pairs])))
-
-
-def train_networks(
-    config: Config, prepared: Prepared, chosen: Plan, folder: Path, began: float, on_event: OnEvent
-) -> tuple[Plan, Kept]:
-    """Train networks; return the folds of the estimate with what came of it.
-
-    The folds are dealt once where networks answer for them; where the probe is kept after all, it
-    is judged as thoroughly as ever.
-    """
-    costly = plan(prepared.labels, prepared.dataset.is_test, costly=True)
-    kept = Tuning(config, prepared, costly, folder, began, on_event).run()
-    return (chosen if kept.outcome is None else costly), kept

@@ -6,10 +6,24 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from headstart.events import Event, OnEvent, ignore
+from headstart.methods import Work
+from headstart.methods.kept import Kept
 from headstart.prepare.source import Prepared
 from headstart.tasks.labels import Stream
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice, fit_probe
+
+
+class Probe:
+    """The method ``probe``: what every run fits first, as the floor, is kept."""
+
+    name = "probe"
+    needs_blocks = False
+    takes: frozenset[str] = frozenset()
+
+    def __call__(self, work: Work) -> Kept:
+        """Keep the head that was fitted."""
+        return Kept(work.probe, work.choice.C, work.plan)
 
 
 def fit(

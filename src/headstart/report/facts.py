@@ -162,6 +162,12 @@ class Facts:
         return self.metrics.get("training")
 
     @property
+    def head_tried(self) -> dict[str, Any]:
+        """The head chosen for the frozen network, with ``candidates``; often the one kept."""
+        head: dict[str, Any] = self.metrics["head"]
+        return {**head, **head.get("probe", {})}
+
+    @property
     def candidates(self) -> list[dict[str, Any]]:
         """Methods that were compared, in the order tried; none where there was no choice."""
         found = list(self.metrics.get("candidates") or [])

@@ -38,6 +38,8 @@ HEADS = {
     "logistic": "logistic regression: a weighted sum per class",
     "centroid": "nearest class average",
     "kNN": "vote of the most similar training images",
+    "cosine": "nearest direction, one per class",
+    "bottleneck": "a small network with one hidden layer",
 }
 
 

@@ -19,23 +19,22 @@ from headstart.adaptation.finetune import (
     PRETRAINED,
     SOURCE_ONLY,
     AdaptedNetwork,
-    Target,
     adapt_network_of,
 )
+from headstart.adaptation.finetune import Target as TargetInputs
 from headstart.adaptation.outcome import Selection
 from headstart.adaptation.trials import Trial, hold_out
 from headstart.choose.candidates import Candidate
 from headstart.choose.workshop import Workshop
 from headstart.errors import ConfigError
-from headstart.events import Event, OnEvent
+from headstart.events import Event
 from headstart.jobs.adapt.target import METHOD
 from headstart.judge.crossval import Outcome, calibrated
 from headstart.judge.estimate import Plan
-from headstart.machine import cache_folder, resolve_device, worker_count
-from headstart.methods.kept import Kept
-from headstart.prepare.config import Config
+from headstart.machine import Machine
+from headstart.methods.kept import Kept, TrainedNetwork
 from headstart.prepare.source import Prepared
-from headstart.prepare.target import Target as Goal
+from headstart.prepare.target import Target
 from headstart.tasks.labels import Labels
 from headstart.transfer import FittedModel
 from headstart.transfer.finetune import Setting
@@ -80,24 +79,19 @@ class Networks:
         Their classes.
     setting : Setting
         Of the source.
-    target : Target
+    target : TargetInputs
     methods : tuple of str
     """
 
     rows: Ints
     y: Ints
     setting: Setting
-    target: Target
+    target: TargetInputs
     methods: tuple[str, ...]
 
     @classmethod
     def of(
-        cls,
-        config: Config,
-        prepared: Prepared,
-        goal: Goal,
-        methods: tuple[str, ...],
-        on_event: OnEvent,
+        cls, prepared: Prepared, target: Target, methods: tuple[str, ...], machine: Machine
     ) -> Networks:
         """Cache the activations of both domains.
 
@@ -106,31 +100,41 @@ class Networks:
         ConfigError
             The target is too small.
         """
-        if len(goal.data) < LEAST:
+        if len(target.data) < LEAST:
             raise ConfigError(
-                f"--networks: {len(goal.data)} image of the target is too few to train on.",
+                f"--networks: {len(target.data)} image of the target is too few to train on.",
                 "Leave out --networks, or give more images.",
             )
         recipe = replace(defaults("finetune"), epochs=PRETRAINED.epochs)
         candidate = Candidate("networks of both domains", "finetune", recipe, 1)
         labels = prepared.labels
-        nothing = Labels(np.zeros(len(goal.data), np.int64), labels.task, None, False, config.seed)
+        nobody = np.zeros(len(target.data), np.int64)
+        nothing = Labels(nobody, labels.task, None, False, labels.seed)
         source, other = (
             Workshop(
-                files, features.hashes, features.vectors[0], of, prepared.ref, prepared.engine,
-                cache_folder(), worker_count(), resolve_device(config.device), on_event=on_event,
+                examples=files,
+                hashes=features.hashes,
+                X=features.vectors[0],
+                labels=of,
+                ref=prepared.ref,
+                engine=prepared.engine,
+                cache=machine.cache,
+                workers=machine.workers,
+                device=machine.device,
+                on_event=machine.on_event,
             )
             for files, features, of in (
                 (prepared.dataset.examples, prepared.features, labels),
-                (goal.data.examples, goal.features, nothing),
+                (target.data.examples, target.features, nothing),
             )
-        )  # fmt: skip
+        )
         plan, forecast = source.plan(candidate, [(len(labels.y), 0)] * len(methods))
         twice = 2 * forecast  # every step has a batch of each domain
-        on_event(Event("planning", message=f"Networks: about {twice:.0f} s.", level="note"))
+        text = f"Networks: about {twice:.0f} s."
+        machine.on_event(Event("planning", message=text, level="note"))
         setting = source.setting(candidate, plan)
-        target = Target(other.setting(candidate, plan).inputs, len(goal.data))
-        return cls(prepared.train, labels.y[prepared.train], setting, target, methods)
+        inputs = TargetInputs(other.setting(candidate, plan).inputs, len(target.data))
+        return cls(prepared.train, labels.y[prepared.train], setting, inputs, methods)
 
     def trials(self, learn: Ints, held: Ints) -> list[Trial]:
         """Train every method on rows ``learn`` of the source and answer for those ``held`` out."""
@@ -152,7 +156,7 @@ class Networks:
 
 def kept_network(
     network: AdaptedNetwork, selection: Selection, prepared: Prepared, classes: tuple[str, ...]
-) -> tuple[Kept, Plan]:
+) -> Kept:
     """Return a chosen network as a run keeps it, and where on the source it was scored.
 
     Training it anew in every fold would take as long as many times; it is scored on the fifth of
@@ -161,11 +165,14 @@ def kept_network(
     _, labels = prepared.training()
     learn, held = hold_out(labels.y, labels.groups, seed=labels.seed)
     train, trial = prepared.train, selection.winner.trial
-    folds = [(train[learn], train[held])]
     name = f"held-out fifth of {len(train)} examples, on which all candidates were tried"
-    chosen = Plan(name, folds, 0)
     outcome = Outcome(calibrated([trial.held], [train[held]], prepared.labels.y), [0.0])
-    model = FittedModel(METHOD, network.tuned.head, trial.temperature, classes)
+    tuned = network.tuned
     return Kept(
-        [], selection.sentence, outcome, model=model, backbone=network.tuned.backbone
-    ), chosen
+        FittedModel(METHOD, tuned.head, trial.temperature, classes),
+        None,
+        Plan(name, [(train[learn], train[held])], 0),
+        selection.sentence,
+        outcome=outcome,
+        network=TrainedNetwork(tuned.backbone, train, tuned.features),
+    )

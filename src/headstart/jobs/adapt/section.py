@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,57 +11,93 @@ from numpy.typing import NDArray
 
 from headstart.adaptation.domains import Domains
 from headstart.adaptation.labelling import Labelled, propose
+from headstart.adaptation.outcome import PLAIN
 from headstart.adaptation.priors import find_priors
-from headstart.adaptation.select import PLAIN, Selection
+from headstart.adaptation.select import Selection
 from headstart.adaptation.shift import Shift
 from headstart.adaptation.trials import Trial, hold_out
 from headstart.adaptation.unknown import find_unknown
-from headstart.prepare.source import Prepared
+from headstart.jobs.adapt.truth import Truth
 from headstart.prepare.target import Target
 from headstart.transfer import FittedModel
 from headstart.transfer.logistic import softmax
 
 
-def describe(
-    prepared: Prepared,
-    goal: Target,
-    domains: Domains,
-    selection: Selection,
-    shift: Shift | None,
-    model: FittedModel,
-    learned: Labelled | None,
-) -> dict[str, Any]:
-    """Return the section ``adaptation`` of metrics.json, but for what labels of the target say."""
-    section = {
-        **selection.to_json(prepared.dataset.classes),
-        "source": {"name": prepared.dataset.name, "n": len(domains.source)},
-        "target": {"name": goal.data.name, "n": len(goal.data), "note": goal.data.note},
-        "shift": _seen(domains, goal, selection, shift, model, prepared.training()[1].groups),
-        "target_labels": None,
-        "proposals": None,
-        "labelled": None,
-    }
-    if learned is not None:
-        before = {name: section[name] for name in ("decision", "chosen", "sentence", "sure")}
-        section["labelled"] = {**learned.to_json(), "before": before}
-        decision = "not adapted" if learned.name == PLAIN else "adapted"
-        section |= {"decision": decision, "chosen": learned.name, "sentence": learned.sentence}
-    return section
+@dataclass(frozen=True)
+class Section:
+    """What an adaptation found.
+
+    Attributes
+    ----------
+    choice : mapping
+        ``decision``, ``chosen``, ``sentence``, ``sure``, ``candidates``, ``evidence``, as the
+        choice without labels of the target has them.
+    source : str
+        What the user would call it.
+    n_source : int
+        Images it was learned from.
+    target : Target
+    shift : mapping or None
+        How the domains differ; None where the source is a run.
+    labelled : Labelled or None
+        What labels of the target decided.
+    proposals : sequence of mapping, or None
+        Which images to label; None where nobody asked.
+    truth : Truth or None
+        What labels of the target say.
+    """
+
+    choice: Mapping[str, Any]
+    source: str
+    n_source: int
+    target: Target
+    shift: Mapping[str, Any] | None = None
+    labelled: Labelled | None = None
+    proposals: Sequence[Mapping[str, Any]] | None = None
+    truth: Truth | None = None
+
+    @property
+    def decision(self) -> str:
+        """``"adapted"`` or ``"not adapted"``, in the end."""
+        if self.labelled is None:
+            return str(self.choice["decision"])
+        return "not adapted" if self.labelled.name == PLAIN else "adapted"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the section of ``metrics.json``."""
+        data, truth = self.target.data, self.truth
+        section = {
+            **self.choice,
+            "source": {"name": self.source, "n": self.n_source},
+            "target": {"name": data.name, "n": len(data), "note": data.note},
+            "shift": self.shift,
+            "target_labels": truth and truth.to_json(adapted=self.decision == "adapted"),
+            "proposals": self.proposals,
+            "labelled": None,
+        }
+        if truth is not None:
+            section["candidates"] = [truth.beside(entry) for entry in section["candidates"]]
+        if self.labelled is not None:
+            before = {name: section[name] for name in ("decision", "chosen", "sentence", "sure")}
+            section["labelled"] = {**self.labelled.to_json(), "before": before}
+            section["decision"], section["chosen"] = self.decision, self.labelled.name
+            section["sentence"] = self.labelled.sentence
+        return section
 
 
 def proposals(
-    domains: Domains, goal: Target, model: FittedModel, budget: int
+    domains: Domains, target: Target, model: FittedModel, budget: int
 ) -> list[dict[str, Any]]:
     """Say which images of the target to label."""
-    proba = model.predict_proba(goal.X)
+    proba = model.predict_proba(target.X)
     said = proba.argmax(axis=1)
     found = propose(domains, proba, budget)
-    return [p.to_json(goal.data.refs, said, model.classes) for p in found]
+    return [p.to_json(target.data.refs, said, model.classes) for p in found]
 
 
-def _seen(
+def describe_shift(
     domains: Domains,
-    goal: Target,
+    target: Target,
     selection: Selection,
     shift: Shift | None,
     model: FittedModel,
@@ -78,7 +116,7 @@ def _seen(
             "unknown": None,
             "map": {"source": [], "target": []},
         }
-    said = model.predict_proba(goal.X).argmax(axis=1)
+    said = model.predict_proba(target.X).argmax(axis=1)
     plain, winner = selection.candidates[0].trial, selection.winner.trial
     priors = find_priors(
         domains.y, winner.held_y, believed(winner, winner.held), believed(winner, winner.target),
@@ -89,9 +127,9 @@ def _seen(
         domains, shift, believed(plain, plain.held), believed(plain, plain.target), held=held
     )
     return {
-        **shift.to_json(goal.data.refs, domains.y, said, model.classes),
+        **shift.to_json(target.data.refs, domains.y, said, model.classes),
         "prior": priors.to_json(model.classes),
-        "unknown": unknown.to_json(goal.data.refs),
+        "unknown": unknown.to_json(target.data.refs),
     }
 
 

@@ -1,20 +1,23 @@
-"""Models and answers for the target of an adaptation; labels that may be shown for it."""
+"""The target of an adaptation: as it is given, the model for it, its answers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.unlabelled import Unlabelled, read_labels
-from headstart.errors import DataError
+from headstart.data.unlabelled import Unlabelled, open_unlabelled, read_labels
+from headstart.errors import ConfigError, DataError
 from headstart.findings import Finding
+from headstart.jobs.adapt.asked import Asked
+from headstart.jobs.doubts import Unfamiliar
 from headstart.judge.calibration import false_alarms
-from headstart.machine import cache_folder, worker_count
+from headstart.machine import Machine
+from headstart.modalities import Modality
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.prepare.target import Target
@@ -22,27 +25,136 @@ from headstart.run import answer
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer import Familiarity, FittedModel, Moments
-from headstart.transfer.familiar import KIND
 from headstart.transfer.heads import Head
 
 METHOD = "adapt"
 """Of a model that was adapted."""
-UNKNOWN, UNLABELLED = -1, -2
-"""Places of target labels that are of no source class, and of images without one."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """The target as the user gave it.
+
+    Attributes
+    ----------
+    listed : Unlabelled
+        Whatever is there, readable or not.
+    to_score, to_learn : mapping of int to str
+        Labels by place among those listed: to score the finished result with, and to learn from.
+        No image has both.
+    """
+
+    listed: Unlabelled
+    to_score: Mapping[int, str]
+    to_learn: Mapping[int, str]
+
+
+def open_target(
+    asked: Asked,
+    config: Config,
+    machine: Machine,
+    modality: Modality[Any, Any],
+    columns: Sequence[str],
+) -> Given:
+    """List the target; read the labels that were given for it, before anything takes time.
+
+    Parameters
+    ----------
+    modality, columns
+        Of the source: what its examples are, and the columns of numbers that they are made of.
+
+    Raises
+    ------
+    DataError, ConfigError
+        Nothing to read; no labels to score with but those that are learned from.
+    """
+    listed = open_unlabelled(
+        asked.target,
+        modality,
+        columns=columns,
+        x=config.x,
+        encoding=config.encoding,
+        cache_dir=machine.cache,
+        on_event=machine.on_event,
+    )
+
+    def labels(data: str | Path | None, option: str) -> dict[int, str]:
+        if data is None:
+            return {}
+        return read_labels(
+            data,
+            listed.examples,
+            option=option,
+            x=config.x,
+            y=config.y,
+            encoding=config.encoding,
+            cache_dir=machine.cache,
+        )
+
+    to_score = labels(asked.target_labels, "--target-labels")
+    to_learn = labels(asked.labelled, "--labelled")
+    to_score = {place: label for place, label in to_score.items() if place not in to_learn}
+    if asked.target_labels is not None and not to_score:
+        raise ConfigError(
+            "--target-labels names no image but those that --labelled learns from: a score on "
+            "them would flatter.",
+            "Give labels of other images, or leave --target-labels out.",
+        )
+    return Given(listed, to_score, to_learn)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labels of some rows of a target.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (m,), ascending
+    y : ndarray of int64, shape (m,)
+        Places in ``names``.
+    names : tuple of str
+        Classes of the source, then others that were named.
+    """
+
+    rows: NDArray[np.int64]
+    y: NDArray[np.int64]
+    names: tuple[str, ...]
+
+
+def encode(labels: Mapping[int, str], target: Target, classes: Sequence[str]) -> Labelled:
+    """Turn labels by place into classes by row.
+
+    Raises
+    ------
+    DataError
+        All images that have a label are unreadable.
+    """
+    places = target.kept.tolist()
+    rows = [row for row, place in enumerate(places) if place in labels]
+    if not rows:
+        raise DataError(
+            f"None of the {len(labels)} labelled images of the target can be read.",
+            "Label some that can, or replace those files.",
+        )
+    said = [labels[places[row]] for row in rows]
+    names = (*classes, *sorted(set(said) - set(classes)))
+    number = {name: c for c, name in enumerate(names)}
+    y = np.array([number[label] for label in said], np.int64)
+    return Labelled(np.array(rows, np.int64), y, names)
 
 
 def model_for(
-    goal: Target, model: FittedModel, head: Head, temperature: float
-) -> tuple[FittedModel, dict[str, Any]]:
+    target: Target, model: FittedModel, head: Head, temperature: float, machine: Machine
+) -> tuple[FittedModel, Unfamiliar]:
     """Give a model a head for the target, and a sense of what is familiar there.
 
     Returns
     -------
     model : FittedModel
-    unfamiliar : dict
-        How often ordinary images of the target are called unfamiliar, as ``metrics.json`` has it.
+    unfamiliar : Unfamiliar
+        How often ordinary images of the target are called unfamiliar.
     """
-    X, K = goal.X, len(model.classes)
+    X, K = target.X, len(model.classes)
     said = head.logits(X.astype(np.float64)).argmax(axis=1).astype(np.int64)
     familiar = Familiarity.fit(X, said, K)
     adapted = replace(
@@ -56,58 +168,21 @@ def model_for(
     )
     labels = Labels(said, Classification(model.classes), None, False, 0)
     folds = labels.folds(np.arange(len(said)), 5, Stream.FALSE_ALARMS)
-    alarms = false_alarms(X, said, K, folds, workers=worker_count())
-    return adapted, {"kind": KIND, "threshold": familiar.threshold, **alarms.to_json()}
+    alarms = false_alarms(X, said, K, folds, workers=machine.workers)
+    return adapted, Unfamiliar(familiar.threshold, alarms)
 
 
-def answers(listed: Unlabelled, goal: Target, model: FittedModel) -> list[dict[str, Any]]:
-    """Answer for every image of the target, as ``predict`` would: one row each, in order."""
-    vectors = np.zeros((len(listed), goal.X.shape[1]), np.float32)
-    vectors[goal.kept] = goal.X
-    found = answer(model, listed.refs, vectors, goal.unreadable)
+def answers(listed: Unlabelled, target: Target, model: FittedModel) -> list[dict[str, Any]]:
+    """Answer for every image that was listed, as ``predict`` would: one row each, in order."""
+    vectors = np.zeros((len(listed), target.X.shape[1]), np.float32)
+    vectors[target.kept] = target.X
+    found = answer(model, listed.refs, vectors, target.unreadable)
     return [p.row(model.classes, abstains=model.abstain is not None) for p in found]
 
 
-def labels_told(
-    config: Config, listed: Unlabelled, data: str | Path | None, option: str
-) -> dict[int, str]:
-    """Read labels for images among those listed, by place; none where none are given."""
-    if data is None:
-        return {}
-    return read_labels(
-        data,
-        listed.examples,
-        option=option,
-        x=config.x,
-        y=config.y,
-        encoding=config.encoding,
-        cache_dir=cache_folder(),
-    )
-
-
-def encode(told: dict[int, str], goal: Target, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Turn labels by place into classes by row: ``UNKNOWN``, ``UNLABELLED`` or 0 to K - 1.
-
-    Raises
-    ------
-    DataError
-        All images that have a label are unreadable.
-    """
-    if told.keys().isdisjoint(goal.kept.tolist()):
-        raise DataError(
-            f"None of the {len(told)} labelled images of the target can be read.",
-            "Label some that can, or replace those files.",
-        )
-    number = {name: c for c, name in enumerate(classes)}
-    return np.array(
-        [number.get(told[i], UNKNOWN) if i in told else UNLABELLED for i in goal.kept.tolist()],
-        np.int64,
-    )
-
-
-def shared_images(prepared: Prepared, goal: Target) -> list[Finding]:
+def shared_images(prepared: Prepared, target: Target) -> list[Finding]:
     """Say which images of the target the source holds too."""
-    data, features = goal.data, goal.features
+    data, features = target.data, target.features
     n = len(prepared.dataset)
     hashes = [*prepared.features.hashes, *features.hashes]
     digests = [*prepared.features.digests, *features.digests]

@@ -3,94 +3,124 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.jobs.adapt.target import UNKNOWN, UNLABELLED
-from headstart.judge.intervals import wilson
-from headstart.judge.verdict import from_test_set
+from headstart.judge.intervals import Interval, wilson
+from headstart.judge.verdict import Comparison, from_test_set
 
 Ints = NDArray[np.integer]
 
 
+@dataclass(frozen=True)
+class Share:
+    """A share of right answers, with its 95 % interval."""
+
+    accuracy: float
+    accuracy_ci95: Interval
+
+    @classmethod
+    def of(cls, right: NDArray[np.bool_]) -> Share:
+        """Count the right ones."""
+        return cls(float(right.mean()), wilson(int(right.sum()), len(right)))
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Scores on labels of the target.
+
+    Attributes
+    ----------
+    n : int
+        Labelled images.
+    unknown : int
+        Those of a class that the source does not have; they count as wrong.
+    kept, source_only : Share
+        Of the model that was kept, and of the source's own.
+    compared : Comparison
+        The two.
+    candidates : mapping of str to Share
+    """
+
+    n: int
+    unknown: int
+    kept: Share
+    source_only: Share
+    compared: Comparison
+    candidates: Mapping[str, Share]
+
+    def beside(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
+        """Add its score to an entry of ``candidates``."""
+        share = self.candidates.get(candidate["name"])
+        if share is None:
+            return dict(candidate)
+        scored = {
+            "target_accuracy": share.accuracy,
+            "target_accuracy_ci95": list(share.accuracy_ci95),
+        }
+        return {**candidate, **scored}
+
+    def to_json(self, *, adapted: bool) -> dict[str, Any]:
+        """Return ``target_labels`` of the section; ``adapted`` tells how to say it."""
+        best = max(self.candidates, key=lambda name: self.candidates[name].accuracy)
+        return {
+            "n": self.n,
+            "unknown": self.unknown,
+            "accuracy": self.kept.accuracy,
+            "accuracy_ci95": list(self.kept.accuracy_ci95),
+            "source_only_accuracy": self.source_only.accuracy,
+            "source_only_accuracy_ci95": list(self.source_only.accuracy_ci95),
+            "gain": self.compared.gain,
+            "gain_ci95": list(self.compared.gain_ci95),
+            "decision": self.compared.decision,
+            "best": {"name": best, "accuracy": self.candidates[best].accuracy},
+            "sentence": self._sentence(best, adapted),
+        }
+
+    def _sentence(self, best: str, adapted: bool) -> str:
+        images = "one labelled target image" if self.n == 1 else f"{self.n} labelled target images"
+        text = f"On {images} the source's model is right {self.kept.accuracy:.1%}."
+        if adapted:
+            low, high = (f"{100 * end:+.1f}" for end in self.compared.gain_ci95)
+            text = (
+                f"On {images} the adapted model is right {self.kept.accuracy:.1%}, the "
+                f"source's {self.source_only.accuracy:.1%}: {100 * self.compared.gain:+.1f} points "
+                f"(95 % interval {low} to {high})."
+            )
+        text += f" The best of all would have been {best}, {self.candidates[best].accuracy:.1%}."
+        if self.unknown:
+            text += (
+                f" Of classes that the source does not have: {self.unknown} of {self.n}; no answer "
+                "for those is right."
+            )
+        return text
+
+
 def compare_with_truth(
-    y: Ints,
-    section: Mapping[str, Any],
-    answered: Mapping[str, Ints],
-    own: Ints,
-    plain: Ints,
-) -> dict[str, Any]:
+    y: Ints, n_classes: int, answered: Mapping[str, Ints], kept: Ints, source_only: Ints
+) -> Truth:
     """Score the model that was kept, that of the source, and every candidate.
 
     Parameters
     ----------
-    y : ndarray of int64, shape (n_t,)
-        Labels, or ``UNKNOWN`` and ``UNLABELLED``; an image of an unknown class is answered wrong
-        whatever the answer.
-    section : mapping
-        ``adaptation`` of metrics.json.
-    answered : mapping of str to ndarray of int64, shape (n_t,)
-        What every candidate answered.
-    own, plain : ndarray of int64, shape (n_t,)
+    y : ndarray of int64, shape (m,)
+        Labels; from ``n_classes`` on they are of no class of the source, and whatever is answered
+        is wrong.
+    n_classes : int
+        Of the source.
+    answered : mapping of str to ndarray of int64, shape (m,)
+        What every candidate answers for those images.
+    kept, source_only : ndarray of int64, shape (m,)
         What the kept model and that of the source answer.
-
-    Returns
-    -------
-    dict
-        ``candidates`` and ``target_labels`` of the section.
     """
-    known = np.flatnonzero(y != UNLABELLED)
-    right = {name: said[known] == y[known] for name, said in answered.items()}
-    entries = [dict(entry) for entry in section["candidates"]]
-    for entry in entries:
-        if entry["name"] in right:
-            entry["target_accuracy"], entry["target_accuracy_ci95"] = _share(right[entry["name"]])
-    adapted, before = own[known] == y[known], plain[known] == y[known]
-    compared = from_test_set(adapted, before)
-    accuracy, accuracy_ci95 = _share(adapted)
-    source_only, source_only_ci95 = _share(before)
-    best = max(right, key=lambda name: float(right[name].mean()))
-    told = {
-        "n": len(known),
-        "unknown": int((y[known] == UNKNOWN).sum()),
-        "accuracy": accuracy,
-        "accuracy_ci95": accuracy_ci95,
-        "source_only_accuracy": source_only,
-        "source_only_accuracy_ci95": source_only_ci95,
-        "gain": compared.gain,
-        "gain_ci95": list(compared.gain_ci95),
-        "decision": compared.decision,
-        "best": {"name": best, "accuracy": float(right[best].mean())},
-    }
-    told["sentence"] = _sentence(told, section["decision"])
-    return {"candidates": entries, "target_labels": told}
-
-
-def _share(right: NDArray[np.bool_]) -> tuple[float, list[float]]:
-    return float(right.mean()), list(wilson(int(right.sum()), len(right)))
-
-
-def _sentence(told: Mapping[str, Any], decision: str) -> str:
-    """Say what the labels of the target say."""
-    low, high = (f"{100 * end:+.1f}" for end in told["gain_ci95"])
-    n, best = told["n"], told["best"]
-    strangers = (
-        f" Of classes that the source does not have: {told['unknown']} of {n}; no answer for those "
-        "is right."
-        if told["unknown"]
-        else ""
-    )
-    images = "one labelled target image" if n == 1 else f"{n} labelled target images"
-    if decision == "not adapted":
-        text = f"On {images} the source's model is right {told['accuracy']:.1%}."
-    else:
-        text = (
-            f"On {images} the adapted model is right {told['accuracy']:.1%}, the "
-            f"source's {told['source_only_accuracy']:.1%}: {100 * told['gain']:+.1f} points "
-            f"(95 % interval {low} to {high})."
-        )
-    return (
-        f"{text} The best of all would have been {best['name']}, {best['accuracy']:.1%}.{strangers}"
+    return Truth(
+        n=len(y),
+        unknown=int((y >= n_classes).sum()),
+        kept=Share.of(kept == y),
+        source_only=Share.of(source_only == y),
+        compared=from_test_set(kept == y, source_only == y),
+        candidates={name: Share.of(said == y) for name, said in answered.items()},
     )
