@@ -160,7 +160,7 @@ def plane_model(moments: Moments | None) -> FittedModel:
 
 
 def adapt(model: FittedModel, X: np.ndarray, kind: str = "statistics"):
-    return adapt_to_inputs(kind, model, X, source=None, files=[], hashes=[])  # type: ignore[arg-type]
+    return adapt_to_inputs(kind, model, X, source=None, examples=None, hashes=[])  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -247,9 +247,9 @@ def make_run(folder: Path, photos: Path, architecture: str) -> hs.Run:
     """Save a head on one of timm's test networks as a run does."""
     ref = resolve(weights(folder, architecture))
     if architecture == "test_resnet":
-        ref = replace(ref, size=64)  # faster
+        ref = ref.at(size=64)  # faster
     backbone, files = ref.load(), sorted(photos.rglob("*.*"))
-    pixels = np.stack([backbone.card.look(Image.open(f).convert("RGB")) for f in files])
+    pixels = np.stack([backbone.card.look.pixels(Image.open(f).convert("RGB")) for f in files])
     with torch.inference_mode():
         X = backbone(torch.from_numpy(pixels)).numpy()
     classes = tuple(sorted({f.parent.name for f in files}))

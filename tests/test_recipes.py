@@ -344,6 +344,8 @@ def test_commands_of_the_page_are_accepted(line: str) -> None:
         given.pop(apart)
     config = configure(data, given)
     backbone = config.backbone
+    if backbone is None:
+        return
     if backbone.startswith("file:"):
         assert "#" in backbone
     elif backbone != "auto":

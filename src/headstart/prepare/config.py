@@ -152,7 +152,9 @@ def backbones_of(config: Config, modality: str) -> dict[str, Ref]:
     else:
         names = [name.strip() for name in (config.backbone or "").split(",") if name.strip()]
     if config.backbone is not None and not names:
-        raise ConfigError(f"--backbone {config.backbone!r} names nothing.", "Leave it out.")
+        raise ConfigError(
+            f"--backbone {config.backbone!r} names nothing.", "For example efficientnet-lite0."
+        )
     found: dict[str, Ref] = {}
     for name in names:
         ref = resolve(name)
@@ -163,7 +165,7 @@ def backbones_of(config: Config, modality: str) -> dict[str, Ref]:
 
 def several(config: Config) -> bool:
     """Whether a configuration names more than one backbone to choose from."""
-    return config.backbone == "auto" or "," in (config.backbone or "")
+    return config.backbone == "auto" or len(backbones_of(config, "")) > 1
 
 
 def refuse_unknown(config: Config) -> None:
