@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import draw_folder
 
 import headstart as hs
+from conftest import draw_folder
 
 OLD = Path(__file__).with_name("old_run")
 
