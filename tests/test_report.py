@@ -22,6 +22,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 import headstart as hs
 from conftest import draw, whole
+from given import IMAGE
 from headstart.report import render, words
 from headstart.report.charts import bar, embedding, gain, point_words
 from headstart.report.facts import FEW, class_row, most_frequent, read
@@ -135,7 +136,7 @@ def test_a_run_without_pictures_still_has_a_report(copy):
     shutil.rmtree(copy / "figures")
     page = Page(render(copy).read_text("utf-8"))
     assert {e["id"] for e in page.all("section")} >= set(contents(read(copy, "run")))
-    assert page.text().count("This run kept no pictures.") == 2
+    assert page.text().count("This run kept nothing to show.") == 2
     assert not (copy / "figures" / "map.png").exists()
     assert (copy / "figures" / "confusion.svg").exists()
 
@@ -143,7 +144,7 @@ def test_a_run_without_pictures_still_has_a_report(copy):
 def test_a_moved_run_is_called_by_its_new_name(copy):
     moved = copy.rename(copy.with_name("it's moved"))
     text = Page(render(moved).read_text("utf-8")).text()
-    assert """headstart predict 'it'"'"'s moved' new_photos/""" in text
+    assert """headstart predict 'it'"'"'s moved' new_images/""" in text
     assert 'hs.load("it\'s moved")' in text
 
 
@@ -454,7 +455,7 @@ def test_mixups_are_counted_by_truth_and_answer():
     ],
 )
 def test_every_protocol_is_explained(protocol, said):
-    assert said in words.protocol(protocol)
+    assert said in words.protocol(protocol, IMAGE.unit)
 
 
 @pytest.mark.parametrize(
@@ -463,7 +464,7 @@ def test_every_protocol_is_explained(protocol, said):
 )
 def test_the_curve_is_put_in_words(accuracies, said):
     curve = [{"n_train": 10 * (i + 1), "accuracy": a} for i, a in enumerate(accuracies)]
-    assert said in words.more_images(curve)
+    assert said in words.more(curve, IMAGE.unit)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ def adapt(
     or    headstart adapt photos/ sketches/ --label-budget 30
     """
     from headstart.jobs.adapt.adapt import adapt
+    from headstart.modalities import unit
     from headstart.report.adaptation_words import adaptation_lines
 
     with Bars() as bars:
@@ -118,7 +119,7 @@ def adapt(
         print_data(json.dumps({**found, "run": str(run.folder)}, ensure_ascii=False))
     show_findings(found["findings"])
     say("")
-    for line in adaptation_lines(found["adaptation"]):
+    for line in adaptation_lines(found["adaptation"], unit(found["modality"])):
         say(escape(line))
     say(f"\nThe target's predictions: {run.folder / 'target_predictions.csv'}")
     if (run.folder / "to_label.csv").exists():
