@@ -119,8 +119,9 @@ def _summarise(metrics: dict[str, Any], folder: Path) -> None:
         sentence = metrics["label_issues"]["sentence"].partition(" In a trial")[0]
         say(f"[yellow]![/] {escape(sentence)} See {folder / 'label_issues.csv'}.")
     _say_when_it_abstains(metrics["abstention"])
-    colour = {"helps": "green", "hurts": "red"}.get(metrics["verdict"]["decision"], "yellow")
-    say(f"[bold {colour}]Verdict:[/] {escape(metrics['verdict']['sentence'])}")
+    if metrics["verdict"]:
+        colour = {"helps": "green", "hurts": "red"}.get(metrics["verdict"]["decision"], "yellow")
+        say(f"[bold {colour}]Verdict:[/] {escape(metrics['verdict']['sentence'])}")
     timing = metrics["timing"]
     say(
         f"\n{n['train'] + n['test']} images, {timing['total_s']:.1f} s "

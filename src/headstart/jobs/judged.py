@@ -101,6 +101,8 @@ def estimate(
     own = own or outcomes.pop(TRANSFER)
     baselines = {**outcomes, **kept.baselines}
     judgement = assess(own, baselines, labels, kept.plan, classes=classes)
+    if not prepared.engine.card.learned:  # nothing is transferred, so there is nothing to judge
+        return replace(judgement, verdict=None)
     if kept.pretrained is not None:
         # Nothing was transferred into this model; the verdict is still about transfer.
         transferred = assess(kept.pretrained, baselines, labels, kept.plan, classes=classes)
