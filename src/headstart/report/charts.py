@@ -188,8 +188,7 @@ def embedding(points: Sequence[dict[str, Any]], classes: Sequence[str], unit: Un
         viewBox=f"0 0 {MAP_WIDTH} {MAP_HEIGHT}",
         class_="map",
         role="group",
-        aria_label=f"Map of {len(points)} {unit.many}: what the network sees as alike lies "
-        "together.",
+        aria_label=f"Map of {len(points)} {unit.many}: those that are alike lie together.",
     )
 
 

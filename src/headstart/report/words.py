@@ -44,7 +44,10 @@ HEADS = {
 }
 
 
-UNLEARNED = "Nothing was pretrained here, so there is nothing to transfer."
+UNLEARNED = (
+    "Nothing was pretrained here, so there is nothing to transfer; the model is compared with simpler "
+    "ones instead."
+)
 
 
 def rival(name: str, unit: Unit) -> str:
