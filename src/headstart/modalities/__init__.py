@@ -68,6 +68,10 @@ class Unit:
         """Return the word that goes with a number."""
         return self.one if n == 1 else self.many
 
+    def into(self, text: str) -> str:
+        """Fill the words into a text that was written for all: ``{one}`` and ``{many}``."""
+        return text.format(one=self.one, many=self.many)
+
     @property
     def a(self) -> str:
         """The word with its article."""

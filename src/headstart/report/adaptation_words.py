@@ -193,11 +193,11 @@ def score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def meaning(score: str) -> str:
+def meaning(score: str, unit: Unit) -> str:
     """Say what a score measures; "" for one that is not known."""
     from headstart.adaptation.outcome import SCORES
 
-    return SCORES.get(score, "")
+    return unit.into(SCORES.get(score, ""))
 
 
 def allowance() -> str:

@@ -203,7 +203,9 @@ def _map(axes: Axes, facts: Facts) -> None:
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     axes.invert_yaxis()
-    axes.set_xlabel(f"alike{' to the network' if facts.card.learned else ''} = close together; crosses: wrong")
+    axes.set_xlabel(
+        f"alike{' to the network' if facts.card.learned else ''} = close together; crosses: wrong"
+    )
     if len(facts.classes) <= 20:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
 

@@ -147,9 +147,7 @@ def contents(facts: Facts) -> dict[str, str]:
     }
     first = ADAPTATION if facts.adaptation else {}
     return first | {
-        key: label.format(many=facts.unit.many)
-        for key, label in SECTIONS.items()
-        if there.get(key, True)
+        key: facts.unit.into(label) for key, label in SECTIONS.items() if there.get(key, True)
     }
 
 

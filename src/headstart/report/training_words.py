@@ -257,7 +257,7 @@ def settings(training: dict[str, Any], unit: Unit) -> list[tuple[str, str]]:
         "Learning rate": t.get("lr")
         and f"{t['lr']:g} at most for the network"
         + (f", {t['head_lr']:g} for the head" if t.get("head_lr") else ""),
-        "Batch normalisation": BATCHNORMS.get(t.get("batchnorm") or "", "").format(many=unit.many),
+        "Batch normalisation": unit.into(BATCHNORMS.get(t.get("batchnorm") or "", "")),
         f"Views of {unit.a}": t.get("views_said"),
         "Held on to": "; ".join(keep),
         "Place of the cut": t.get("cut_reason"),

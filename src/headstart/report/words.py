@@ -45,14 +45,14 @@ HEADS = {
 
 
 UNLEARNED = (
-    "Nothing was pretrained here, so there is nothing to transfer; the model is compared with simpler "
-    "ones instead."
+    "Nothing was pretrained here, so there is nothing to transfer; the model is compared with "
+    "simpler ones instead."
 )
 
 
 def rival(name: str, unit: Unit) -> str:
     """Say what a baseline is that every modality has; "" for any other."""
-    return BASELINES.get(name, "").format(many=unit.many)
+    return unit.into(BASELINES.get(name, ""))
 
 
 def finding(kind: str, unit: Unit) -> str:
@@ -63,12 +63,12 @@ def finding(kind: str, unit: Unit) -> str:
     >>> finding("unreadable", Unit("row", "rows")), finding("drift", Unit("row", "rows"))
     ('Unreadable rows', 'Drift')
     """
-    return FINDINGS.get(kind, kind.capitalize()).format(many=unit.many)
+    return unit.into(FINDINGS.get(kind, kind.capitalize()))
 
 
 def head(kind: str, unit: Unit) -> str:
     """Say what a head does."""
-    return HEADS.get(kind, kind).format(many=unit.many)
+    return unit.into(HEADS.get(kind, kind))
 
 
 def headline(verdict: dict[str, Any] | None, *, learned: bool = True) -> str:
