@@ -111,10 +111,12 @@ def estimate(
 
 
 def order_findings(prepared: Prepared, choice: Choice, machine: Machine) -> list[Finding]:
-    """Check whether neighbouring files help each other; pointless where groups are given."""
+    """Check whether neighbours in the list help each other; pointless where groups are given."""
     if prepared.dataset.groups is not None:
         return []
-    machine.on_event(Event("checking the order of files"))
+    examples = prepared.dataset.examples
+    machine.on_event(Event(f"checking the order of {examples.listed.many}"))
     X, labels = prepared.training()
     position = prepared.dataset.position[prepared.train]
-    return [check_order(X, position, labels, choice, workers=machine.workers).finding()]
+    found = check_order(X, position, labels, choice, workers=machine.workers)
+    return [found.finding(examples.modality.unit, examples.listed)]

@@ -62,7 +62,7 @@ def read_target(config: Config, listed: Unlabelled, features: Features) -> Targe
     """Leave out what could not be read, and say what was not taken for a label."""
     bad = dict(sorted(features.unreadable.items()))
     named = [(listed.refs[i], reason) for i, reason in bad.items()]
-    found = note_unreadable(config, named, len(listed))
+    found = note_unreadable(config, named, listed.examples)
     rows = np.array([i for i in range(len(listed)) if i not in bad], np.int64)
     data, features = listed.take(rows.tolist()), features.take(rows)
     if data.note:
