@@ -20,7 +20,7 @@ from headstart.prepare.source import note_unreadable
 
 @dataclass(frozen=True)
 class Target:
-    """The target as adaptation sees it: readable images, their features, and no labels.
+    """The target as adaptation sees it: readable examples, their features, and no labels.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Target:
         return self.features.vectors[0]
 
     def embedded(self, X: NDArray[np.float32]) -> Target:
-        """Return the same images with embeddings by another network."""
+        """Return the same examples with embeddings by another network."""
         return replace(self, features=replace(self.features, vectors=[X]))
 
 
