@@ -254,7 +254,7 @@ def _knows_moments(model: FittedModel, vectors: Vectors) -> bool:
 def _refuse_without_moments(model: FittedModel, vectors: Vectors) -> None:
     if not _knows_moments(model, vectors):
         raise ArtifactError(
-            "This model does not hold the statistics of its training images, which --adapt "
+            "This model does not hold the statistics of its training examples, which --adapt "
             "statistics needs.",
             "Train it again with this version, with the method probe or finetune.",
         )
@@ -312,7 +312,7 @@ class _NetworkWork:
             if not out_of_memory(cause):
                 raise
             raise ConfigError(
-                f"There is not enough memory to train the batch norms on {BATCH} images at once.",
+                f"There is not enough memory to train the batch norms on {BATCH} {self.unit} at once.",
                 "Use --adapt bn, which needs a small part of it.",
             ) from cause
         estimate(self.network, self.batches, self.n)

@@ -20,7 +20,7 @@ from headstart.errors import ConfigError
 def predict(
     run: RunFolder,
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Images, folders, globs, tables.")
+        list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, tables.")
     ],
     out: Annotated[
         Path | None, typer.Option(help="Write here (.csv or .jsonl) instead of stdout.")
