@@ -245,7 +245,7 @@ def test_a_warning_about_order_gets_a_box_with_both_scores(run):
     assert "order" in {e["id"] for e in page.all("section")}
     assert "Beware!" in text
     assert "91.2%" in text and "53.4%" in text
-    assert "Read the warning about the order of files" in text
+    assert "Read the warning about the order of images" in text
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_snippets_name_the_run_whatever_it_is_called(name):
     import ast
     import shlex
 
-    lines = snippets(name)
+    lines = snippets(name, IMAGE.unit)
     assert shlex.split(lines["shell"])[2] == name
     if not any(0xD800 <= ord(c) <= 0xDFFF for c in name):
         call = ast.parse(lines["python"]).body[1].value
@@ -488,7 +488,7 @@ def test_charts_say_their_numbers_to_who_cannot_see_them():
     point = {"x": 0, "y": 1, "path": "a.jpg", "label": "cat", "predicted": None, "right": None,
              "image": "data:,"}  # fmt: skip
     assert point_words(point) == "cat, trained on (a.jpg)"
-    assert "cat, trained on (a.jpg)" in embedding([point], ["cat"])
+    assert "cat, trained on (a.jpg)" in embedding([point], ["cat"], IMAGE.unit)
 
 
 # In a browser
@@ -601,7 +601,7 @@ def test_snippets_can_be_copied(visit):
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     page.locator(".copy").first.click()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == snippets("run <&>")["shell"]
+    assert copied == snippets("run <&>", IMAGE.unit)["shell"]
 
 
 def test_everything_is_there_without_scripts(visit):

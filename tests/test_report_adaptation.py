@@ -341,7 +341,11 @@ def test_no_more_labels_are_asked_for_than_there_are_images():
 
 def test_the_guard_is_told_as_it_is():
     assert said_as.allowance() == f"{100 * SLACK:.0f}"
-    assert said_as.meaning("clusters") == SCORES["clusters"] and said_as.meaning("else") == ""
+    assert (
+        said_as.meaning("clusters", IMAGE.unit)
+        == "agreement of the answers with clusters of the target images"
+    )
+    assert said_as.meaning("else", IMAGE.unit) == ""
 
 
 @pytest.mark.parametrize(
@@ -615,7 +619,7 @@ def test_a_run_as_the_source_leaves_no_holes(copy, files):
     assert "Selected without target labels and without source images." in top
     assert "SHOT chosen 20% –" in table and "SHOT 0.312 0.500" in table
     assert "on the source" not in table and "Place" not in table and "time" not in table
-    assert SCORES["clusters"] in table
+    assert IMAGE.unit.into(SCORES["clusters"]) in table
     assert "a run keeps none" in shift and "takes images of the source" in shares
     assert "disc 50.0%" in shares and "95 % interval" not in shares
     assert "--target-labels" in after and "--label-budget" not in after

@@ -312,7 +312,8 @@ class _NetworkWork:
             if not out_of_memory(cause):
                 raise
             raise ConfigError(
-                f"There is not enough memory to train the batch norms on {BATCH} {self.unit} at once.",
+                f"There is not enough memory to train the batch norms on {BATCH} {self.unit} at "
+                "once.",
                 "Use --adapt bn, which needs a small part of it.",
             ) from cause
         estimate(self.network, self.batches, self.n)

@@ -110,6 +110,11 @@ class Facts:
         return self.modality.unit if self.modality else EXAMPLE
 
     @property
+    def in_files(self) -> bool:
+        """Whether an example may lie in a file of its own."""
+        return self.modality is None or "file" in self.modality.kinds
+
+    @property
     def hints(self) -> tuple[str, ...]:
         """How to read an explained example."""
         return self.modality.hints if self.modality else ()

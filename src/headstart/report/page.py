@@ -50,7 +50,7 @@ def compose(facts: Facts) -> str:
         few=FEW,
         unit=facts.unit,
         order=_warning_about_order(facts),
-        snippets=snippets(facts),
+        snippets=snippets(facts.name, facts.unit, files=facts.in_files),
     )
 
 
@@ -160,13 +160,20 @@ def policy(script: str) -> str:
     )
 
 
-def snippets(facts: Facts) -> dict[str, str]:
-    """Lines that use the run, ready to copy; typed in the folder that holds it."""
-    shell, quoted = shlex.quote(facts.name), json.dumps(facts.name, ensure_ascii=False)
-    files = facts.modality is None or "file" in facts.modality.kinds
-    new, known = (
-        f"{what}_{facts.unit.many}{'/' if files else '.csv'}" for what in ("new", "labelled")
-    )
+def snippets(name: str, unit: Unit, *, files: bool = True) -> dict[str, str]:
+    """Lines that use the run, ready to copy; typed in the folder that holds it.
+
+    Parameters
+    ----------
+    name : str
+        Of the run.
+    unit : Unit
+        What an example is called.
+    files : bool
+        Whether examples may lie in files of their own; otherwise in tables.
+    """
+    shell, quoted = shlex.quote(name), json.dumps(name, ensure_ascii=False)
+    new, known = (f"{what}_{unit.many}{'/' if files else '.csv'}" for what in ("new", "labelled"))
     return {
         "shell": (
             f"headstart predict {shell} {new} --out answers.csv\nheadstart evaluate {shell} {known}"

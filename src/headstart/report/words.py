@@ -29,7 +29,7 @@ FINDINGS = {
     "interrupted": "Interrupted",
     "memory": "Memory",
     "note": "Note",
-    "order": "Order",
+    "order": "Order of {many}",
     "small": "Small {many}",
     "small_test": "Small test set",
     "training": "Training",
