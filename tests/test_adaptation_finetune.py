@@ -247,7 +247,7 @@ def test_errors_name_the_mend(setting, target):
     with pytest.raises(UnknownNameError, match=r"'DAN2'.* Did you mean 'DAN'"):
         adapt_network_of(setting, target, "DAN2", ROWS, HELD)
     few = Target(target.inputs, 1)
-    with pytest.raises(ConfigError, match=r"the source has 1 and the target has 1\. Add images"):
+    with pytest.raises(ConfigError, match=r"the source has 1 and the target has 1\. Add some"):
         adapt_network_of(setting, few, "MCC", ROWS[:1], HELD)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from given import IMAGE
 from headstart.adaptation import labelling as module
 from headstart.adaptation.domains import Domains
 from headstart.adaptation.labelling import JOINED, TARGET_ONLY, learn, propose
@@ -26,7 +27,7 @@ def drawn(n, sizes=(1, 1, 1), seed=0, swap=False):
 def domains(swap=False, n_t=120, seed=0, sizes=(1, 1, 1)):
     X, y = drawn(60)
     T, truth = drawn(n_t, sizes, seed=seed + 1, swap=swap)
-    return Domains(X, y, T, 3, C=0.1, seed=seed), truth
+    return Domains(X, y, T, 3, C=0.1, seed=seed, unit=IMAGE.unit), truth
 
 
 def head(wrong=False):

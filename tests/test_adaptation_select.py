@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import pytest
 
+from given import IMAGE
 from headstart.adaptation import guards
 from headstart.adaptation.domains import Adapted, Domains
 from headstart.adaptation.residual import label_shift, residual_shift
@@ -38,7 +39,7 @@ def features(
 def domains(shift: float, n: int = 90, **target: tuple[float, ...]) -> tuple[Domains, np.ndarray]:
     X, y = features(120, 0)
     T, t = features(n, 1, shift=shift, **target)
-    return Domains(X, y, T, K), t
+    return Domains(X, y, T, K, unit=IMAGE.unit), t
 
 
 @dataclass(frozen=True)

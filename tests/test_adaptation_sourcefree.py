@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from given import IMAGE
 from headstart.adaptation.outcome import PLAIN
 from headstart.adaptation.sourcefree import (
     ADAPTERS,
@@ -48,7 +49,7 @@ def source() -> tuple[LinearHead, Moments]:
 @pytest.fixture(scope="module")
 def shifted(source: tuple[LinearHead, Moments]) -> tuple[SourceFree, np.ndarray]:
     X, y = groups(240, 2)
-    return SourceFree(*source, elsewhere(X)), y
+    return SourceFree(*source, elsewhere(X), unit=IMAGE.unit), y
 
 
 def accuracy(head: Head, X: np.ndarray, y: np.ndarray) -> float:
@@ -167,7 +168,7 @@ def test_without_a_shift_the_model_stays(source: tuple[LinearHead, Moments]) -> 
 
 def test_a_stream_of_one_class_is_left_alone(source: tuple[LinearHead, Moments]) -> None:
     X, _ = groups(200, 2, classes=1)
-    assert select_source_free(SourceFree(*source, elsewhere(X))).name == PLAIN
+    assert select_source_free(SourceFree(*source, elsewhere(X), unit=IMAGE.unit)).name == PLAIN
 
 
 def test_what_looks_of_one_class_is_left_alone(source: tuple[LinearHead, Moments]) -> None:
@@ -189,12 +190,12 @@ def test_without_groups_in_training_the_target_is_only_standardised(
 
 def test_noise_is_left_alone(source: tuple[LinearHead, Moments]) -> None:
     X = np.random.default_rng(0).normal(size=(200, DIM))
-    assert select_source_free(SourceFree(*source, elsewhere(X))).name == PLAIN
+    assert select_source_free(SourceFree(*source, elsewhere(X), unit=IMAGE.unit)).name == PLAIN
 
 
 def test_few_images_are_left_alone(source: tuple[LinearHead, Moments]) -> None:
     X, _ = groups(19, 2)
-    found = select_source_free(SourceFree(*source, elsewhere(X)))
+    found = select_source_free(SourceFree(*source, elsewhere(X), unit=IMAGE.unit))
     assert found.name == PLAIN
     assert "19 images of the target: too few" in found.sentence
 

@@ -6,14 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+from given import IMAGE
 from headstart.data.dataset import groups_from_pattern, places
 from headstart.errors import ConfigError
 from headstart.judge.order import CLEARLY, OrderCheck, check_order
+from headstart.modalities import Unit
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
 from headstart.transfer.probe import Choice
 
 PROBE = Choice("logistic", 0.1, 0.0, 1.0, [])
+
+FILES = Unit("file", "files")
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +46,7 @@ def test_runs_of_the_same_object_are_found():
     assert found.shuffled > 0.95
     assert found.blocks < 0.7
     assert found.dependent
-    finding = found.finding()
+    finding = found.finding(IMAGE.unit, FILES)
     assert (finding.kind, finding.severity) == ("order", "warning")
     for words in (f"{found.shuffled:.1%}", f"{found.blocks:.1%}", "--groups-from", "--groups"):
         assert words in finding.message
@@ -77,7 +81,7 @@ def test_independent_rows_are_a_reassurance(seed):
     X = rng.normal(size=(240, 20)) + np.eye(20)[y]
     found = check(X, y, np.arange(240) / 240)
     assert not found.dependent
-    finding = found.finding()
+    finding = found.finding(IMAGE.unit, FILES)
     assert finding.severity == "info"
     assert "No clear sign" in finding.message
     assert f"{found.blocks:.1%}" in finding.message
@@ -99,9 +103,12 @@ def test_the_same_rows_and_seed_give_the_same_figures():
 def test_majority_is_told_when_blocks_fall_below_it():
     kept = {"shuffled_ci95": (0.8, 1.0), "blocks_ci95": (0.3, 0.5), "p_value": 1e-9}
     below = OrderCheck(shuffled=0.9, blocks=0.4, majority=0.6, **kept)
-    assert "below the 60.0% of always naming the largest class" in below.finding().message
+    assert (
+        "below the 60.0% of always naming the largest class"
+        in below.finding(IMAGE.unit, FILES).message
+    )
     above = OrderCheck(shuffled=0.9, blocks=0.7, majority=0.6, **kept)
-    assert "largest class" not in above.finding().message
+    assert "largest class" not in above.finding(IMAGE.unit, FILES).message
 
 
 @pytest.mark.parametrize(

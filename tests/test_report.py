@@ -22,6 +22,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 import headstart as hs
 from conftest import draw, whole
+from given import IMAGE
 from headstart.report import render, words
 from headstart.report.charts import bar, embedding, gain, point_words
 from headstart.report.facts import FEW, class_row, most_frequent, read
@@ -135,7 +136,7 @@ def test_a_run_without_pictures_still_has_a_report(copy):
     shutil.rmtree(copy / "figures")
     page = Page(render(copy).read_text("utf-8"))
     assert {e["id"] for e in page.all("section")} >= set(contents(read(copy, "run")))
-    assert page.text().count("This run kept no pictures.") == 2
+    assert page.text().count("This run kept nothing to show.") == 2
     assert not (copy / "figures" / "map.png").exists()
     assert (copy / "figures" / "confusion.svg").exists()
 
@@ -143,7 +144,7 @@ def test_a_run_without_pictures_still_has_a_report(copy):
 def test_a_moved_run_is_called_by_its_new_name(copy):
     moved = copy.rename(copy.with_name("it's moved"))
     text = Page(render(moved).read_text("utf-8")).text()
-    assert """headstart predict 'it'"'"'s moved' new_photos/""" in text
+    assert """headstart predict 'it'"'"'s moved' new_images/""" in text
     assert 'hs.load("it\'s moved")' in text
 
 
@@ -244,7 +245,7 @@ def test_a_warning_about_order_gets_a_box_with_both_scores(run):
     assert "order" in {e["id"] for e in page.all("section")}
     assert "Beware!" in text
     assert "91.2%" in text and "53.4%" in text
-    assert "Read the warning about the order of files" in text
+    assert "Read the warning about the order of images" in text
 
 
 @pytest.mark.parametrize(
@@ -337,7 +338,7 @@ def test_snippets_name_the_run_whatever_it_is_called(name):
     import ast
     import shlex
 
-    lines = snippets(name)
+    lines = snippets(name, IMAGE.unit)
     assert shlex.split(lines["shell"])[2] == name
     if not any(0xD800 <= ord(c) <= 0xDFFF for c in name):
         call = ast.parse(lines["python"]).body[1].value
@@ -454,7 +455,7 @@ def test_mixups_are_counted_by_truth_and_answer():
     ],
 )
 def test_every_protocol_is_explained(protocol, said):
-    assert said in words.protocol(protocol)
+    assert said in words.protocol(protocol, IMAGE.unit)
 
 
 @pytest.mark.parametrize(
@@ -463,7 +464,7 @@ def test_every_protocol_is_explained(protocol, said):
 )
 def test_the_curve_is_put_in_words(accuracies, said):
     curve = [{"n_train": 10 * (i + 1), "accuracy": a} for i, a in enumerate(accuracies)]
-    assert said in words.more_images(curve)
+    assert said in words.more(curve, IMAGE.unit)
 
 
 @pytest.mark.parametrize(
@@ -487,7 +488,7 @@ def test_charts_say_their_numbers_to_who_cannot_see_them():
     point = {"x": 0, "y": 1, "path": "a.jpg", "label": "cat", "predicted": None, "right": None,
              "image": "data:,"}  # fmt: skip
     assert point_words(point) == "cat, trained on (a.jpg)"
-    assert "cat, trained on (a.jpg)" in embedding([point], ["cat"])
+    assert "cat, trained on (a.jpg)" in embedding([point], ["cat"], IMAGE.unit)
 
 
 # In a browser
@@ -600,7 +601,7 @@ def test_snippets_can_be_copied(visit):
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     page.locator(".copy").first.click()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == snippets("run <&>")["shell"]
+    assert copied == snippets("run <&>", IMAGE.unit)["shell"]
 
 
 def test_everything_is_there_without_scripts(visit):

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from conftest import draw
-from given import images
+from given import IMAGE, images
 from headstart.adaptation.guards import SLACK
 from headstart.adaptation.outcome import SCORES
 from headstart.data.items import Examples
@@ -284,7 +284,7 @@ def test_the_headline_promises_only_what_labels_showed(change, headline, tone):
     ],
 )
 def test_an_auc_is_told_as_pairs_of_images(auc, ci95, expected):
-    assert expected in said_as.apart({"auc": auc, "auc_ci95": ci95, "sentence": ""})
+    assert expected in said_as.apart({"auc": auc, "auc_ci95": ci95, "sentence": ""}, IMAGE.unit)
 
 
 def test_the_reason_leaves_out_that_nothing_was_measured():
@@ -319,8 +319,8 @@ def test_what_was_chosen_before_there_were_labels_is_kept():
 
 
 def test_labels_of_classes_unknown_to_the_source_are_counted():
-    assert said_as.witnesses(TRUTH) == said_as.DECIDED_NOTHING
-    one, more = (said_as.witnesses(TRUTH | {"unknown": n}) for n in (1, 4))
+    assert said_as.witnesses(TRUTH, IMAGE.unit) == said_as.DECIDED_NOTHING
+    one, more = (said_as.witnesses(TRUTH | {"unknown": n}, IMAGE.unit) for n in (1, 4))
     assert one.startswith("1 of the 30 labelled images is of a class that the source does not have")
     assert more.startswith("4 of the 30 labelled images are of classes")
 
@@ -341,7 +341,11 @@ def test_no_more_labels_are_asked_for_than_there_are_images():
 
 def test_the_guard_is_told_as_it_is():
     assert said_as.allowance() == f"{100 * SLACK:.0f}"
-    assert said_as.meaning("clusters") == SCORES["clusters"] and said_as.meaning("else") == ""
+    assert (
+        said_as.meaning("clusters", IMAGE.unit)
+        == "agreement of the answers with clusters of the target images"
+    )
+    assert said_as.meaning("else", IMAGE.unit) == ""
 
 
 @pytest.mark.parametrize(
@@ -350,7 +354,7 @@ def test_the_guard_is_told_as_it_is():
 )
 def test_what_is_unfamiliar_is_scored_where_it_was_learned(on_target, expected):
     found = {"false_alarm_rate": 0.05, "false_alarm_ci95": [0.02, 0.1]}
-    assert expected in unfamiliar(found, on_target=on_target)
+    assert expected in unfamiliar(found, IMAGE.unit, on_target=on_target)
 
 
 def test_the_best_in_hindsight_is_named_with_a_warning():
@@ -370,11 +374,13 @@ def test_scores_compare_not_adapting_with_the_chosen_or_the_best_of_the_rest():
 
 
 def test_a_shift_that_has_a_sentence_speaks_for_itself():
-    assert said_as.apart(ADAPTED["shift"] | {"sentence": "They differ."}) == "They differ."
+    assert (
+        said_as.apart(ADAPTED["shift"] | {"sentence": "They differ."}, IMAGE.unit) == "They differ."
+    )
 
 
 def test_the_terminal_gets_decision_evidence_and_next_step():
-    lines = adaptation_lines(ADAPTED)
+    lines = adaptation_lines(ADAPTED, IMAGE.unit)
     assert lines[0] == ADAPTED["sentence"]
     assert any(line.startswith("Hardly sure") for line in lines)
     assert any("97 of 100 pairs" in line for line in lines)
@@ -383,25 +389,25 @@ def test_the_terminal_gets_decision_evidence_and_next_step():
 
 
 def test_the_terminal_says_what_labels_showed():
-    lines = adaptation_lines(ADAPTED | {"target_labels": TRUTH})
+    lines = adaptation_lines(ADAPTED | {"target_labels": TRUTH}, IMAGE.unit)
     assert lines[0] == "Adapting helps: 30.0 points better."
     assert "With its labels: 80.0% right. These labels decided nothing" in "\n".join(lines)
     assert not any("sure" in line or "Next" in line for line in lines)
-    back = adaptation_lines(BACK)
+    back = adaptation_lines(BACK, IMAGE.unit)
     assert back[0] == LABELLED["sentence"]
     assert back[1] == "Before there were labels: adapted by CORAL: 3 of 4 scores prefer it."
     assert "sure" not in " ".join(back) and "not measured" not in " ".join(back)
     assert " ".join(back).count(LABELLED["sentence"]) == 1
-    aside = adaptation_lines(STEPPED_ASIDE | {"target_labels": TRUTH})
+    aside = adaptation_lines(STEPPED_ASIDE | {"target_labels": TRUTH}, IMAGE.unit)
     assert aside[0] == "Not adapted: no shift was found."
-    wanted = adaptation_lines(ADAPTED | {"proposals": [{"path": "a", "why": ""}] * 30})
+    wanted = adaptation_lines(ADAPTED | {"proposals": [{"path": "a", "why": ""}] * 30}, IMAGE.unit)
     assert wanted[-1] == "Next: label the 30 images that are proposed in the report."
-    more = adaptation_lines(BACK | {"proposals": [{"path": "a", "why": ""}]})
+    more = adaptation_lines(BACK | {"proposals": [{"path": "a", "why": ""}]}, IMAGE.unit)
     assert more[-1] == "Next: label the 1 image that is proposed in the report."
 
 
 def test_the_terminal_does_not_propose_what_a_run_as_the_source_refuses():
-    lines = adaptation_lines(SOURCE_FREE)
+    lines = adaptation_lines(SOURCE_FREE, IMAGE.unit)
     assert lines[0] == SOURCE_FREE["sentence"] and "--target-labels" in lines[-1]
     assert "--label-budget" not in " ".join(lines)
     assert said_as.command(Adaptation(SOURCE_FREE, {})).endswith("--target-labels LABELS.csv")
@@ -409,11 +415,11 @@ def test_the_terminal_does_not_propose_what_a_run_as_the_source_refuses():
 
 def test_of_a_target_of_few_images_more_are_asked_for():
     one = STEPPED_ASIDE | {"target": {"name": "b", "n": 1}}
-    assert adaptation_lines(one)[-1].startswith("Next: give more images")
+    assert adaptation_lines(one, IMAGE.unit)[-1].startswith("Next: give more images")
 
 
 def test_the_terminal_says_little_where_little_is_known():
-    lines = adaptation_lines(NOTHING)
+    lines = adaptation_lines(NOTHING, IMAGE.unit)
     assert lines[0] == "Not adapted: the model answers as it is."
     assert len(lines) == 3 and all(lines)
 
@@ -423,7 +429,7 @@ def test_the_terminal_says_little_where_little_is_known():
 
 def test_the_map_has_a_disc_or_a_triangle_for_every_point():
     drawn = ElementTree.fromstring(
-        adaptation_charts.domains(ADAPTED["shift"]["map"], ("a", NASTY, "c"))
+        adaptation_charts.domains(ADAPTED["shift"]["map"], ("a", NASTY, "c"), IMAGE.unit)
     )
     source, target = drawn.findall("g")
     assert [p.get("d").count("M") for p in source] == [1, 2]
@@ -433,7 +439,11 @@ def test_the_map_has_a_disc_or_a_triangle_for_every_point():
     assert source[1].find("title").text == f"source images labelled {NASTY} (2 here)"
     assert target[0].find("title").text == "target images called c (1 here)"
     assert "3 source images and 1 target images" in drawn.get("aria-label")
-    assert adaptation_charts.domains(None, ()) == adaptation_charts.domains({}, ()) == ""
+    assert (
+        adaptation_charts.domains(None, (), IMAGE.unit)
+        == adaptation_charts.domains({}, (), IMAGE.unit)
+        == ""
+    )
 
 
 def test_bars_of_shares_fill_the_width_with_the_largest():
@@ -609,7 +619,7 @@ def test_a_run_as_the_source_leaves_no_holes(copy, files):
     assert "Selected without target labels and without source images." in top
     assert "SHOT chosen 20% –" in table and "SHOT 0.312 0.500" in table
     assert "on the source" not in table and "Place" not in table and "time" not in table
-    assert SCORES["clusters"] in table
+    assert IMAGE.unit.into(SCORES["clusters"]) in table
     assert "a run keeps none" in shift and "takes images of the source" in shares
     assert "disc 50.0%" in shares and "95 % interval" not in shares
     assert "--target-labels" in after and "--label-budget" not in after
@@ -660,7 +670,7 @@ def test_whatever_is_missing_the_page_is_whole(copy, files, adaptation, expected
     text = said(source)
     assert expected in text
     assert re.findall(r"\b(nan|inf|None)\b", text.replace("None: every held-out", "")) == []
-    assert all(adaptation_lines(adaptation))
+    assert all(adaptation_lines(adaptation, IMAGE.unit))
 
 
 def test_without_pictures_the_paths_are_named(copy, files):

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from conftest import draw
-from given import images
+from given import IMAGE, images
 from headstart.data.dataset import Dataset
 from headstart.modalities.image.digest import Digest
 from headstart.modalities.image.show import MARKED_SIDE, thumbnail_data_uri
@@ -246,7 +246,7 @@ def test_a_run_from_before_there_was_doubt_renders_as_it_did(copy):
         ({"label_issues": ISSUES | {"expected_gain_ci95": [-0.01, 0.03]}}, "too little to be sure"),
         ({"pictures": False}, "its probability"),
         ({"explanations": None}, "Where did it look?"),
-        ({"ranking": None}, "Which photos should you not trust?"),
+        ({"ranking": None}, "Which images should you not trust?"),
     ],
     ids=lambda v: ",".join(v) if isinstance(v, dict) else v,
 )  # fmt: skip
@@ -263,16 +263,16 @@ def test_whatever_is_missing_the_page_is_whole(copy, change, expected):
 
 def test_the_curve_of_risk_marks_its_threshold():
     curve = ABSTENTION["curve"][::-1]
-    drawn = trust_charts.risk(curve, ABSTENTION)
+    drawn = trust_charts.risk(curve, ABSTENTION, IMAGE.unit)
     assert "threshold 71%" in drawn and "asked for: 5.0%" in drawn
     assert "2% answered, 0.0% wrong; 100% answered, 13.0% wrong" in drawn
-    plain = trust_charts.risk(curve, NO_LIMIT)
+    plain = trust_charts.risk(curve, NO_LIMIT, IMAGE.unit)
     assert "threshold" not in plain and "asked for" not in plain
 
 
 def test_a_curve_without_errors_has_an_axis():
     curve = [{"threshold": 0.5, "coverage": c, "error": 0.0} for c in (0.5, 1.0)]
-    assert "nan" not in trust_charts.risk(curve, NO_LIMIT)
+    assert "nan" not in trust_charts.risk(curve, NO_LIMIT, IMAGE.unit)
 
 
 def test_doubt_is_drawn_as_files_too(run):
@@ -331,7 +331,7 @@ def test_shares_of_answers_that_the_curve_lacks_are_not_said():
 
 def test_many_harmed_classes_are_counted():
     found = [{"name": f"c{i}", "gain": -0.1, "n": 30} for i in range(7)]
-    assert "c4 (-10.0 points on 30 images) and 2 more." in trust_words.harm(found)
+    assert "c4 (-10.0 points on 30 images) and 2 more." in trust_words.harm(found, IMAGE.unit)
 
 
 def test_trust_has_an_interval_only_where_there_is_one():

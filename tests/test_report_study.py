@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import headstart as hs
+from given import IMAGE
 from headstart.report import render_study, study_charts, study_words
 from headstart.report.scales import numbers
 from headstart.report.scatter import Spot, places, reach
@@ -334,7 +335,7 @@ def test_ties_are_filled_and_what_is_behind_is_hollow():
     assert kinds["efficientnet-lite2"] == ("", False)
     assert kinds["squeezenet1_1"] == ("", True)
     assert "unmeasured.pt" not in kinds  # without a time it is only in the table
-    assert study_charts.ranking(RANK).count("dot behind") == 2
+    assert study_charts.ranking(RANK, IMAGE.unit).count("dot behind") == 2
 
 
 def test_names_of_points_stand_off_all_points_and_each_other():

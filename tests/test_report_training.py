@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from given import IMAGE
 from headstart.report import render, training_charts, training_words, words
 from headstart.report.curves import Epoch, mean, read_curves
 from headstart.report.facts import read
@@ -191,7 +192,7 @@ def test_an_only_final_fit_stands_for_the_curves(tmp_path):
     curves = read_curves(path)
     assert (curves.folds, len(curves.training), len(curves.validation)) == (0, 3, 3)
     assert curves.final == ()
-    assert "model that was kept" in training_words.lines(curves)
+    assert "model that was kept" in training_words.lines(curves, IMAGE.unit)
 
 
 def test_cells_that_are_no_numbers_are_gaps(tmp_path):
@@ -393,7 +394,7 @@ def test_new_findings_have_names():
 )
 def test_the_curves_are_put_in_words(training, validation, expected):
     numbered = [[(i + 1, y) for i, y in enumerate(ys)] for ys in (training, validation)]
-    assert expected in training_words.reading(*numbered, 3)
+    assert expected in training_words.reading(*numbered, 3, IMAGE.unit)
 
 
 @given(st.lists(st.floats(0, 300), min_size=1, max_size=12), st.floats(1, 40))

@@ -196,7 +196,9 @@ class Run:
         features = self.embed(dataset.examples, on_event)
         rows = np.array([i for i in range(len(dataset)) if i not in features.unreadable], int)
         if not len(rows):
-            raise DataError("None of the images can be read.", "Check the files.")
+            raise DataError(
+                f"None of the {self.modality.unit.many} can be read.", "Check the files."
+            )
         truth, proba = truth[rows], self.saved.model.predict_proba(features.vectors[0][rows])
         found, right = known.scores(truth, proba), known.score(truth, proba).sum()
         return {

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.modalities import EXAMPLE, Unit
 from headstart.transfer.heads import Head
 from headstart.transfer.logistic import Floats, Ints
 
@@ -22,11 +23,11 @@ class Domains:
     Attributes
     ----------
     source : ndarray of shape (n_s, dim), float64
-        Embeddings of the labelled images.
+        Embeddings of the labelled examples.
     y : ndarray of int64, shape (n_s,)
         Their classes, 0 to K - 1.
     target : ndarray of shape (n_t, dim), float64
-        Embeddings of the unlabelled images.
+        Embeddings of the unlabelled examples.
     n_classes : int
         K.
     C : float
@@ -35,6 +36,8 @@ class Domains:
     balanced : bool
         Weigh the classes of the source equally.
     seed : int, >= 0
+    unit : Unit
+        What sentences call an example.
     """
 
     source: Floats
@@ -44,6 +47,7 @@ class Domains:
     C: float = 0.01
     balanced: bool = False
     seed: int = 0
+    unit: Unit = EXAMPLE
 
     def learning_from(self, rows: Ints) -> Domains:
         """Return the same domains with only these rows of the source."""
@@ -61,10 +65,10 @@ class Adapted:
     Attributes
     ----------
     source : Head
-        For embeddings of source-like images; the honest check is made with it, on source rows the
+        For embeddings of source-like examples; the honest check is made with it, on source rows the
         method has not seen.
     target : Head
-        For embeddings of target-like images; this is the model.
+        For embeddings of target-like examples; this is the model.
     """
 
     source: Head
@@ -79,7 +83,7 @@ class Adapter(Protocol):
     name : str
         As the user meets it: ``"CORAL"``.
     summary : str
-        What it does, in a sentence for people.
+        What it does, in a sentence for people; ``{many}`` stands for what examples are called.
     reference : str
         Authors, year, title, and the equation that is followed.
     """

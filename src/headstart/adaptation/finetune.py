@@ -380,7 +380,7 @@ def _check(method: str, rows: Rows, target: Target) -> None:
     wrong = [f"the {name} has {n}" for name, n in few.items() if n < LEAST_ROWS]
     if wrong:
         raise ConfigError(
-            f"Adapting a network takes at least {LEAST_ROWS} images of each domain; "
+            f"Adapting a network takes at least {LEAST_ROWS} examples of each domain; "
             f"{' and '.join(wrong)}.",
-            "Add images, or use the model as it is.",
+            "Add some, or use the model as it is.",
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from headstart.adaptation.scores import entropy
 from headstart.adaptation.trials import Trial
+from headstart.modalities import EXAMPLE, Unit
 from headstart.transfer.logistic import Floats, Ints
 
 SLACK = 0.3
@@ -23,7 +24,11 @@ COLLAPSE = 0.5
 
 
 def guards(
-    trial: Trial, plain: Trial, prior: Floats, classes: Sequence[str] | None = None
+    trial: Trial,
+    plain: Trial,
+    prior: Floats,
+    classes: Sequence[str] | None = None,
+    unit: Unit = EXAMPLE,
 ) -> list[str]:
     """Say everything that rules a candidate out; nothing where it may be chosen.
 
@@ -37,18 +42,20 @@ def guards(
         Class shares of the source.
     classes : sequence of str, optional
         Their names, for the sentences.
+    unit : Unit
+        What an example is called.
     """
     if trial.failure:
         return [trial.failure]
     said = (
-        costs_source_accuracy(trial, plain),
+        costs_source_accuracy(trial, plain, unit),
         collapses(trial.answers, plain.answers, prior),
         distorts_shares(trial.answers, plain.answers, prior, classes),
     )
     return [sentence for sentence in said if sentence]
 
 
-def costs_source_accuracy(trial: Trial, plain: Trial) -> str:
+def costs_source_accuracy(trial: Trial, plain: Trial, unit: Unit = EXAMPLE) -> str:
     """Compare row by row on held-out source: beyond the slack and one standard error it is out."""
     if not len(trial.held_y):
         return ""
@@ -57,8 +64,8 @@ def costs_source_accuracy(trial: Trial, plain: Trial) -> str:
     if loss.mean() <= SLACK + error:
         return ""
     return (
-        f"It costs accuracy on held-out source images: {_percent(trial.right.mean())} instead of "
-        f"{_percent(plain.right.mean())}."
+        f"It costs accuracy on held-out source {unit.many}: {_percent(trial.right.mean())} "
+        f"instead of {_percent(plain.right.mean())}."
     )
 
 
@@ -100,7 +107,7 @@ def effective(share: Floats) -> float:
 
 
 def _ratios(answers: Ints, prior: Floats) -> Floats:
-    """Shares over the source's; one image more of every class keeps few from saying much."""
+    """Shares over the source's; one example more of every class keeps few from saying much."""
     n_classes = len(prior)
     count = np.bincount(answers, minlength=n_classes)
     expected = prior * len(answers)

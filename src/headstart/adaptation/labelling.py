@@ -21,6 +21,7 @@ from headstart.adaptation.linear import class_weights, fit_linear, one_hot
 from headstart.adaptation.standard import Shared, Standard
 from headstart.errors import ConfigError, DataError
 from headstart.judge.intervals import Interval, wilson
+from headstart.modalities import EXAMPLE, Unit
 from headstart.tasks.splits import pairs, stratified_folds
 from headstart.transfer.heads import Head, LinearHead
 
@@ -39,14 +40,14 @@ STREAM = 37
 
 @dataclass(frozen=True)
 class Proposal:
-    """A target image worth a label.
+    """A target example worth a label.
 
     Attributes
     ----------
     row : int
         Its row among the target's.
     stands_for : float
-        How many target images it was drawn for; these sum to n_t over the proposals.
+        How many target examples it was drawn for; these sum to n_t over the proposals.
     why : str
     """
 
@@ -108,7 +109,7 @@ def propose(domains: Domains, proba: NDArray[np.floating], budget: int) -> list[
     group = np.arange(n) if budget >= n else _groups(domains.target, budget, domains.seed)
     found: list[Proposal] = []
     for members, draws in _draws(group, min(budget, n)):
-        others = f"{len(members)} of {n} target images"
+        others = f"{len(members)} of {n} target {domains.unit.many}"
         for row in rng.choice(members, draws, replace=False):
             sure = f"the model is {100 * proba[row].max():.0f} % sure of its answer"
             alike = (
@@ -183,6 +184,8 @@ class Labelled:
         like those that were labelled.
     trials : list of Way
         Every way that was tried.
+    unit : Unit
+        What sentences call an example.
     """
 
     name: str
@@ -192,16 +195,17 @@ class Labelled:
     accuracy_ci95: Interval
     drawn: bool
     trials: list[Way]
+    unit: Unit = EXAMPLE
 
     @property
     def sentence(self) -> str:
         """Say it in words."""
         low, high = (100 * end for end in self.accuracy_ci95)
         holds = (
-            "The images were drawn to stand for the whole target."
+            f"The {self.unit.many} were drawn to stand for the whole target."
             if self.drawn
-            else "It holds for images like those that were labelled, and is off for the target as "
-            "a whole if easy or hard ones were picked."
+            else f"It holds for {self.unit.many} like those that were labelled, and is off for "
+            "the target as a whole if easy or hard ones were picked."
         )
         return (
             f"{self.n} labels of the target chose '{self.name}'. Its accuracy is about "
@@ -296,26 +300,30 @@ def learn(
         head = ready[name] if name in ready else _fitted(domains, shared, name, rows, labels)
     accuracy, interval = _share(np.concatenate(held), weight[order])
     trials = [Way(n, *_share(right[n], weight)) for n in names]
-    return Labelled(name, head, len(rows), accuracy, interval, stands_for is not None, trials)
+    return Labelled(
+        name, head, len(rows), accuracy, interval, stands_for is not None, trials, domains.unit
+    )
 
 
 def _check(domains: Domains, rows: Ints, labels: Ints) -> None:
     if len(rows) < 2:
         raise DataError(
-            f"{len(rows)} labelled image{'' if len(rows) == 1 else 's'} of the target: too few to "
+            f"{len(rows)} labelled {domains.unit.of(len(rows))} of the target: too few to "
             "choose by.",
             "Label two or more; ten are a good start.",
         )
     if len(np.unique(rows)) < len(rows):
         raise DataError(
-            f"{len(rows) - len(np.unique(rows))} target images are labelled more than once.",
+            f"{len(rows) - len(np.unique(rows))} target {domains.unit.many} are labelled more "
+            "than once.",
             "Leave one label for each.",
         )
     if labels.min() < 0 or labels.max() >= domains.n_classes:
         raise DataError(
             f"Label {labels.max() if labels.max() >= domains.n_classes else labels.min()} is no "
             f"class of the source, which has 0 to {domains.n_classes - 1}.",
-            "Use the source's class names, or add images of the new class to the source.",
+            f"Use the source's class names, or add {domains.unit.many} of the new class to the "
+            "source.",
         )
 
 

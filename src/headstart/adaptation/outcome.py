@@ -10,6 +10,7 @@ from headstart.adaptation.domains import Adapted
 from headstart.adaptation.guards import shares
 from headstart.adaptation.trials import Trial
 from headstart.judge.intervals import wilson
+from headstart.modalities import EXAMPLE, Unit
 
 Sure = Literal["fairly", "hardly", "not"]
 Prefers = Literal["adaptation", "no adaptation", "neither"]
@@ -19,10 +20,10 @@ PLAIN = "no adaptation"
 SCORES = {
     "committee": "share of answers that are also the vote of all families of methods together",
     "way back": "source accuracy of a model that learned from the target with these answers",
-    "neighbours": "how much oftener than by chance similar target images get the same answer",
-    "clusters": "agreement of the answers with clusters of the target images",
+    "neighbours": "how much oftener than by chance similar target {many} get the same answer",
+    "clusters": "agreement of the answers with clusters of the target {many}",
 }
-"""What decides, and what it measures; higher is better for all.
+"""What decides, and what it measures, ``{many}`` being the examples; higher is better for all.
 
 On 84 pairs of domains these say rightly whether a method beats "no adaptation" in 89, 77, 78 and 77
 of 100 cases; information and nuclear norm in 65 and 63, accuracy on held-out source in 41.
@@ -97,6 +98,7 @@ class Evidence:
     none: float
     rival: float
     against: str
+    unit: Unit = EXAMPLE
 
     @property
     def prefers(self) -> Prefers:
@@ -109,7 +111,7 @@ class Evidence:
         """Return plain types, as ``metrics.json`` has them."""
         return {
             "score": self.score,
-            "says": SCORES[self.score],
+            "says": self.unit.into(SCORES[self.score]),
             "higher_is_better": True,
             "none": self.none,
             "chosen": self.rival,

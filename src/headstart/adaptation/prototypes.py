@@ -27,7 +27,7 @@ class Prototypes:
     """
 
     name: str = "prototypes"
-    summary: str = "The target's images are grouped around one direction per class."
+    summary: str = "The target's {many} are grouped around one direction per class."
     reference: str = (
         "Liang, Hu & Feng (2020), Do we really need to access the source data? (SHOT), "
         "arXiv:2002.08546, eqs. 4-5"
@@ -52,7 +52,7 @@ class T3A:
     """Class directions from the surest images of the target, beside those of the source's head."""
 
     name: str = "T3A"
-    summary: str = "The head's directions are averaged with the target's surest images."
+    summary: str = "The head's directions are averaged with the target's surest {many}."
     reference: str = (
         "Iwasawa & Matsuo (2021), Test-time classifier adjustment module for model-agnostic domain "
         "generalization, NeurIPS 34, eqs. 4-6, with all images at once"

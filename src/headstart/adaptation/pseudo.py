@@ -52,7 +52,7 @@ class LabelPropagation:
     """
 
     name: str = "label propagation"
-    summary: str = "Labels flow from image to similar image, across the domains."
+    summary: str = "Labels flow from {one} to similar {one}, across the domains."
     reference: str = (
         "Zhou et al. (2004), Learning with local and global consistency, NeurIPS 16, algorithm of "
         "section 2; Iscen et al. (2019), arXiv:1904.04717, eq. 9 (cosines cubed, k neighbours)"

@@ -106,9 +106,9 @@ def select(
     -----
     Every method learns from four fifths of the source, and is ruled out if it costs much accuracy
     on the last fifth, or answers few classes only (see ``guards``). The others vote
-    on every target image, one vote a family; the method that agrees most with the vote is the
+    on every target example, one vote a family; the method that agrees most with the vote is the
     rival. It is taken if at least three of four scores of different kinds (``SCORES``) prefer it to
-    "no adaptation", none objects where there are few target images, and there is a shift in more
+    "no adaptation", none objects where there are few target examples, and there is a shift in more
     than how frequent the classes are (see ``residual``). docs/measurements.md has
     how often that helped and harmed.
     """
@@ -160,8 +160,8 @@ def choose(
     rivals = [c for c in candidates[1:] if c.rank is not None]
     n = len(domains.target)
     if n < FEW:
-        images = "1 target image is" if n == 1 else f"{n} target images are"
-        sentence = f"Not adapted: {images} too few to choose a method by; give at least {FEW}."
+        few = f"{n} target {domains.unit.of(n)} {'is' if n == 1 else 'are'}"
+        sentence = f"Not adapted: {few} too few to choose a method by; give at least {FEW}."
         return _none(candidates, (), sentence, "not")
     if not rivals:
         sentence = (
@@ -172,7 +172,8 @@ def choose(
         return _none(candidates, (), sentence, "hardly")
     rival = min(rivals, key=lambda c: c.rank or 0.0)
     evidence = tuple(
-        Evidence(score, plain.scores[score], rival.scores[score], rival.name) for score in SCORES
+        Evidence(score, plain.scores[score], rival.scores[score], rival.name, domains.unit)
+        for score in SCORES
     )
     return _verdict(domains, candidates, rival, evidence, shift_found)
 
@@ -191,7 +192,7 @@ def compare(
             "Without a model of the source there is nothing to adapt; train on it first.",
         )
     prior = shares(domains.y, domains.n_classes)
-    ruled = [[] if t is plain else guards(t, plain, prior, classes) for t in trials]
+    ruled = [[] if t is plain else guards(t, plain, prior, classes, domains.unit) for t in trials]
     running = [t for t, said in zip(trials, ruled, strict=True) if not said]
     scored = score(domains, running, workers)
     order = ranks([s["committee"] for s in scored])
@@ -252,8 +253,8 @@ def _verdict(
     enough = n >= FEW_PER_CLASS * domains.n_classes
     if not shift_found:
         sentence = (
-            "Not adapted: the target's images cannot be told from the source's, so there is "
-            "nothing to mend."
+            f"Not adapted: the target's {domains.unit.many} cannot be told from the source's, so "
+            "there is nothing to mend."
         )
         return _none(candidates, evidence, sentence, "fairly" if enough else "hardly")
     if not residual_shift(domains, candidates[0].trial).found:
@@ -271,7 +272,7 @@ def _verdict(
     if against and not enough:
         sentence = (
             f"Not adapted: {tally} the best rival, {rival.name}, to no adaptation, but with only "
-            f"{n} target images none may object ({', '.join(against)})."
+            f"{n} target {domains.unit.many} none may object ({', '.join(against)})."
         )
         return _none(candidates, evidence, sentence, "hardly")
     sentence = (

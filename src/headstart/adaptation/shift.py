@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from headstart.adaptation.domains import Domains
 from headstart.judge.intervals import Interval
+from headstart.modalities import EXAMPLE, Unit
 from headstart.tasks.splits import pairs, stratified_folds
 
 Floats = NDArray[np.float64]
@@ -44,20 +45,22 @@ STREAM = 31
 
 @dataclass(frozen=True)
 class Shift:
-    """How well a classifier tells the domains apart, on images it has not seen.
+    """How well a classifier tells the domains apart, on examples it has not seen.
 
     Attributes
     ----------
     auc : float, 0..1
-        Chance that of one source and one target image the target image gets the higher score; 0.5
+        Chance that of one source and one target example the target one gets the higher score; 0.5
         is no difference.
     auc_ci95 : (float, float)
     scores : ndarray of float64, shape (n_t,), 0..1
-        How sure the classifier is that each target image is one, if both were as likely.
+        How sure the classifier is that each target example is one, if both were as likely.
     source_points, target_points : ndarray of int64, shape (m, 2), 0..1000
         A map of both domains (t-SNE; neighbours are alike, distances between groups say little).
     source_rows, target_rows : ndarray of int64, shape (m,)
-        The images that are on the map.
+        The examples that are on the map.
+    unit : Unit
+        What sentences call an example.
     """
 
     auc: float
@@ -67,6 +70,7 @@ class Shift:
     target_points: Ints
     source_rows: Ints
     target_rows: Ints
+    unit: Unit = EXAMPLE
 
     @property
     def found(self) -> bool:
@@ -84,15 +88,17 @@ class Shift:
         if self.found:
             size = "clearly" if self.auc_ci95[0] > 0.75 else "somewhat"
             return (
-                f"The two sets {size} differ: shown one image of each, a classifier picks the one "
-                f"from the target {told}."
+                f"The two sets {size} differ: shown one {self.unit.one} of each, a classifier "
+                f"picks the one from the target {told}."
             )
         doubt = (
-            "" if high < 75 else " So few images could hide a shift of any size but the largest."
+            ""
+            if high < 75
+            else f" So few {self.unit.many} could hide a shift of any size but the largest."
         )
         return (
-            "No shift was found: shown one image of each set, a classifier picks the one from the "
-            f"target {told}.{doubt}"
+            f"No shift was found: shown one {self.unit.one} of each set, a classifier picks the "
+            f"one from the target {told}.{doubt}"
         )
 
     def least_like_source(self, most: int = SHOWN) -> Ints:
@@ -107,9 +113,9 @@ class Shift:
         Parameters
         ----------
         paths : sequence of str, n_t
-            Of the target images.
+            Of the target examples.
         y : ndarray of int, shape (n_s,)
-            Classes of the source images.
+            Classes of the source examples.
         predicted : ndarray of int, shape (n_t,)
             The answers on the target.
         classes : sequence of str
@@ -179,7 +185,7 @@ def find_shift(domains: Domains) -> Shift:
     n = len(on_map[0])
     return Shift(
         auc, interval, scores, points[:n], points[n:],
-        rows_s[np.sort(on_map[0])], rows_t[np.sort(on_map[1])],
+        rows_s[np.sort(on_map[0])], rows_t[np.sort(on_map[1])], domains.unit,
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from headstart.adaptation.scores import (
     neighbours,
 )
 from headstart.errors import ConfigError
+from headstart.modalities import EXAMPLE, Unit
 from headstart.transfer.heads import CosineHead, Head, LinearHead
 from headstart.transfer.logistic import Floats, Ints, softmax
 from headstart.transfer.moments import ROUNDS, SHARPNESS, Moments, group, unit
@@ -49,6 +50,8 @@ class SourceFree:
     temperature : float, > 0
         Of the model.
     seed : int, >= 0
+    unit : Unit
+        What sentences call an example.
     """
 
     head: Head
@@ -56,6 +59,7 @@ class SourceFree:
     target: Floats
     temperature: float = 1.0
     seed: int = 0
+    unit: Unit = EXAMPLE
 
     @property
     def n_classes(self) -> int:
@@ -182,7 +186,7 @@ class T3A:
     """
 
     name: str = "T3A"
-    summary: str = "Averages the model's weights with the target images it is surest of."
+    summary: str = "Averages the model's weights with the target {many} it is surest of."
     reference: str = (
         "Iwasawa & Matsuo (2021), Test-time classifier adjustment module for model-agnostic domain "
         "generalization, NeurIPS, eqs. 5 to 8; all images at once"
@@ -331,7 +335,7 @@ RATIO = 3.0
 """Times that a class may be more or less common in the answers than in training."""
 
 UNVERIFIED = (
-    "Selected without target labels and without source images; the accuracy on the target is not "
+    "Selected without target labels and without source {many}; the accuracy on the target is not "
     "measured."
 )
 
@@ -432,19 +436,22 @@ def select_source_free(
     the classes is ruled out. Of those that group, the one of the best mean rank is taken, the
     earlier where two are equal.
     """
-    plain = domain.head
+    plain, unit = domain.head, domain.unit
     answers, heads, failures = _fit_all(domain, adapters, tick)
     tried = _scored(domain, adapters, answers, failures)
     shift = _changed(plain, domain)
     reason = ""
     if len(domain.target) < FEW:
         n = len(domain.target)
-        reason = f"{n} image{'' if n == 1 else 's'} of the target: too few to adapt to."
+        reason = f"{n} {unit.of(n)} of the target: too few to adapt to."
     elif max(tried[0].shares) >= ONE_CLASS and _rare_in_training(tried[0].shares, domain):
-        reason = "Nearly all target images look like one class: nothing can be adapted to it alone."
+        reason = (
+            f"Nearly all target {unit.many} look like one class: nothing can be adapted to "
+            "it alone."
+        )
     elif shift < SHIFTED:
         reason = (
-            "Bringing the target to the scale of the training images changes "
+            f"Bringing the target to the scale of the training {unit.many} changes "
             f"{shift:.0%} of the answers: there is no shift to adapt to."
         )
     left = [i for i, t in enumerate(tried) if i and not t.guards]
@@ -461,11 +468,12 @@ def select_source_free(
         f"{_two(chosen.clusters)}) and among neighbours ({_two(before.neighbours)} to "
         f"{_two(chosen.neighbours)})"
         if grouping
-        else "the target differs in scale from the training images, and nothing bolder is supported"
+        else f"the target differs in scale from the training {unit.many}, and nothing bolder is "
+        "supported"
     )
     sentence = (
         f"{chosen.name} was chosen: {why}; {chosen.changed:.0%} of the answers differ from the "
-        f"model's. {UNVERIFIED}"
+        f"model's. {unit.into(UNVERIFIED)}"
     )
     return Selected(chosen.name, head, "hardly", sentence, tried)
 
@@ -512,7 +520,7 @@ def _scored(
     assert plain is not None, "the model's own answers are numbers"
     tried: list[Tried] = []
     for adapter, said, failure in zip(adapters, answers, failures, strict=True):
-        words = (adapter.name, adapter.summary, adapter.reference)
+        words = (adapter.name, domain.unit.into(adapter.summary), adapter.reference)
         if said is None:
             tried.append(Tried(*words, guards=(failure,)))
             continue
@@ -537,8 +545,8 @@ def _guards(found: Tried, plain: Tried, domain: SourceFree) -> tuple[str, ...]:
     if found.name != MILD:
         if grouped < GROUPED:
             said.append(
-                f"It groups the target, and only {grouped:.0%} of the training images lie in "
-                "the group of their class."
+                f"It groups the target, and only {grouped:.0%} of the training "
+                f"{domain.unit.many} lie in the group of their class."
             )
         if found.clusters <= plain.clusters:
             said.append("Its answers follow groups in the target no better than the model's.")

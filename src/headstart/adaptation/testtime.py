@@ -42,7 +42,7 @@ Ints = NDArray[np.integer]
 KINDS = {
     "bn": "the statistics of the network's batch norms were estimated anew on these inputs",
     "tent": "the network's batch norms were adapted to these inputs so that answers become surer",
-    "statistics": "the embeddings of these inputs were brought to the scale of the training images",
+    "statistics": "the embeddings of these inputs were brought to the scale of the training {many}",
 }
 LEAST = 16
 """Inputs below which nothing is adapted: the stored statistics would count for more than half."""
@@ -148,7 +148,7 @@ def adapt_to_inputs(
         after = _answers(model, vectors)
         moved = moved_class(before, after, len(model.classes))
         if moved is None:
-            return AtTest(vectors, name, *_told(name, model, before, after, undone))
+            return AtTest(vectors, name, *_told(name, model, before, after, undone, examples))
         was, now = ((x == moved).mean() for x in (before, after))
         undone = (
             f"--adapt {name} was undone: it moved {model.classes[moved]!r} from {was:.0%} to "
@@ -196,11 +196,12 @@ def moved_class(before: Ints, after: Ints, n_classes: int) -> int | None:
 
 
 def _told(
-    name: str, model: FittedModel, before: Ints, after: Ints, undone: str
+    name: str, model: FittedModel, before: Ints, after: Ints, undone: str, examples: Examples
 ) -> tuple[float, str]:
     changed = float((before != after).mean())
     sentence = (
-        f"{changed:.0%} of the {len(before)} answers changed: {KINDS[name]}. Whether they are "
+        f"{changed:.0%} of the {len(before)} answers changed: "
+        f"{examples.modality.unit.into(KINDS[name])}. Whether they are "
         "better is not known without labels."
     )
     if name != "statistics" and model.method not in FROM_SCRATCH:
@@ -253,7 +254,7 @@ def _knows_moments(model: FittedModel, vectors: Vectors) -> bool:
 def _refuse_without_moments(model: FittedModel, vectors: Vectors) -> None:
     if not _knows_moments(model, vectors):
         raise ArtifactError(
-            "This model does not hold the statistics of its training images, which --adapt "
+            "This model does not hold the statistics of its training examples, which --adapt "
             "statistics needs.",
             "Train it again with this version, with the method probe or finetune.",
         )
@@ -311,7 +312,8 @@ class _NetworkWork:
             if not out_of_memory(cause):
                 raise
             raise ConfigError(
-                f"There is not enough memory to train the batch norms on {BATCH} images at once.",
+                f"There is not enough memory to train the batch norms on {BATCH} {self.unit} at "
+                "once.",
                 "Use --adapt bn, which needs a small part of it.",
             ) from cause
         estimate(self.network, self.batches, self.n)

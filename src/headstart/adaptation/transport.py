@@ -1,4 +1,4 @@
-"""Optimal transport: carry source images onto the target's, classes kept together."""
+"""Optimal transport: carry source examples onto the target's, classes kept together."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class OptimalTransport:
     """
 
     name: str = "optimal transport"
-    summary: str = "Source images are carried onto the target's with the least effort."
+    summary: str = "Source {many} are carried onto the target's with the least effort."
     reference: str = (
         "Courty et al. (2017), Optimal transport for domain adaptation, arXiv:1507.00504, eqs. 12 "
         "(class regularisation) and 14 (barycentric map)"

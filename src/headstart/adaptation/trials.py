@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.adaptation.domains import Adapted, Adapter, Domains
+from headstart.modalities import Unit
 from headstart.tasks.splits import stratified_folds
 from headstart.transfer.logistic import Floats, Ints
 from headstart.transfer.probe import fit_temperature
@@ -104,16 +105,16 @@ def try_out(adapter: Adapter, part: Domains, held: Floats, held_y: Ints) -> Tria
     seconds = time.perf_counter() - start
     nothing = np.empty((0, part.n_classes))
     if isinstance(found, str):
-        return _trial(adapter, nothing, held_y, nothing, seconds, found)
+        return _trial(adapter, part.unit, nothing, held_y, nothing, seconds, found)
     try:
         at_held = np.asarray(found.source.logits(held), np.float64)
         at_target = np.asarray(found.target.logits(part.target), np.float64)
     except Exception as error:
-        return _trial(adapter, nothing, held_y, nothing, seconds, _said(error))
+        return _trial(adapter, part.unit, nothing, held_y, nothing, seconds, _said(error))
     if not (np.isfinite(at_held).all() and np.isfinite(at_target).all()):
         failure = "It gave answers that are not numbers."
-        return _trial(adapter, nothing, held_y, nothing, seconds, failure)
-    return _trial(adapter, at_held, held_y, at_target, seconds, "")
+        return _trial(adapter, part.unit, nothing, held_y, nothing, seconds, failure)
+    return _trial(adapter, part.unit, at_held, held_y, at_target, seconds, "")
 
 
 def fit_whole(adapter: Adapter, domains: Domains) -> Adapted | None:
@@ -139,6 +140,7 @@ def _said(error: Exception) -> str:
 
 def _trial(
     adapter: Adapter,
+    unit: Unit,
     held: Floats,
     held_y: Ints,
     target: Floats,
@@ -149,7 +151,7 @@ def _trial(
     return Trial(
         adapter.name,
         str(getattr(adapter, "family", module)),
-        adapter.summary,
+        unit.into(adapter.summary),
         adapter.reference,
         held,
         held_y,

@@ -20,6 +20,7 @@ from headstart.adaptation.scores import entropy
 from headstart.adaptation.shift import Shift
 from headstart.adaptation.standard import Standard
 from headstart.judge.intervals import Interval
+from headstart.modalities import EXAMPLE, Unit
 from headstart.transfer.moments import unit
 
 Floats = NDArray[np.float64]
@@ -38,7 +39,7 @@ SHOWN = 12
 
 @dataclass(frozen=True)
 class Unknown:
-    """Target images that may belong to no class of the source.
+    """Target examples that may belong to no class of the source.
 
     Attributes
     ----------
@@ -48,13 +49,16 @@ class Unknown:
         At least so many of the target's images, if the known classes look alike in both domains.
     share_ci95 : (float, float)
     scores : ndarray of float64, shape (n_t,), 0..1
-        How strange an image is among the target's: its rank by distance and doubt together.
+        How strange an example is among the target's: its rank by distance and doubt together.
+    unit : Unit
+        What sentences call an example.
     """
 
     judged: bool
     share: float
     share_ci95: Interval
     scores: Floats
+    unit: Unit = EXAMPLE
 
     @property
     def flagged(self) -> bool:
@@ -68,15 +72,15 @@ class Unknown:
         if not self.judged:
             return (
                 "Whether the target holds classes that the source does not have cannot be told: "
-                "under a shift this large images of known classes look strange as well."
+                f"under a shift this large {self.unit.many} of known classes look strange as well."
             )
         if not self.flagged:
             return "No sign of classes that the source does not have."
         return (
-            f"About {100 * self.share:.0f} % of the target's images or more (95 % interval "
-            f"{low:.0f} to {high:.0f}) may belong to classes that the source does not have. The "
-            "model has no answer for them but a known class, so look at the strangest before "
-            "trusting theirs."
+            f"About {100 * self.share:.0f} % of the target's {self.unit.many} or more (95 % "
+            f"interval {low:.0f} to {high:.0f}) may belong to classes that the source does not "
+            "have. The model has no answer for them but a known class, so look at the strangest "
+            "before trusting theirs."
         )
 
     def to_json(self, paths: Sequence[str]) -> dict[str, Any]:
@@ -135,11 +139,11 @@ def find_unknown(
     arXiv:2204.06507, the distance; Katz et al. (1978), Biometrics 34, the interval.
     """
     if shift.auc > MILD or len(held_proba) < LEAST:
-        return Unknown(False, 0.0, (0.0, 1.0), np.zeros(len(domains.target)))
+        return Unknown(False, 0.0, (0.0, 1.0), np.zeros(len(domains.target)), domains.unit)
     score = strangeness(domains, held_proba, target_proba, held)
     share, interval = novel_share(*score)
     ranks = rankdata(score[1]) / len(score[1])
-    return Unknown(True, share, interval, np.asarray(ranks, np.float64))
+    return Unknown(True, share, interval, np.asarray(ranks, np.float64), domains.unit)
 
 
 def strangeness(

@@ -34,7 +34,7 @@ class ImportanceWeighting:
     """
 
     name: str = "importance weighting"
-    summary: str = "Source images that look like the target's count more."
+    summary: str = "Source {many} that look like the target's count more."
     reference: str = (
         "Shimodaira (2000), Improving predictive inference under covariate shift by weighting the "
         "log-likelihood function, J. Stat. Plan. Inference 90, eq. 2.1"

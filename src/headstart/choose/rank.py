@@ -25,6 +25,7 @@ from headstart.judge.estimate import Plan, assess, compare
 from headstart.judge.holm import holm_against_best
 from headstart.judge.intervals import Interval
 from headstart.judge.verdict import LEVEL
+from headstart.modalities import EXAMPLE, Unit
 from headstart.tasks.labels import ENOUGH, Labels, Stream
 
 Floats = NDArray[np.floating]
@@ -175,6 +176,7 @@ def rank(
     *,
     workers: int = 1,
     tick: Callable[[int, int], None] = lambda done, total: None,
+    unit: Unit = EXAMPLE,
 ) -> Ranking:
     """Rank backbones by the cross-validated accuracy of their probe, and recommend one.
 
@@ -196,6 +198,8 @@ def rank(
         Threads.
     tick : callable
         Told how many fits are done, and of how many.
+    unit : Unit
+        What sentences call an example.
 
     Raises
     ------
@@ -210,7 +214,7 @@ def rank(
     return Ranking(
         places,
         entrants[pick].name,
-        _sentence(places, entrants[pick].name, lost, error, within=not chosen.repeats),
+        _sentence(places, entrants[pick].name, lost, error, unit, within=not chosen.repeats),
         chosen.protocol,
         len(labels.y),
         outcomes,
@@ -393,13 +397,13 @@ def _scored_rows(labels: Labels, chosen: Plan) -> Ints:
 
 
 def _sentence(
-    places: Sequence[Place], name: str, lost: float, error: float, *, within: bool
+    places: Sequence[Place], name: str, lost: float, error: float, unit: Unit, *, within: bool
 ) -> str:
     """Say what to use and why, and how far the data could tell."""
     best, own = places[0], next(p for p in places if p.entrant.name == name)
     low, high = own.accuracy_ci95
     held = (
-        f"{100 * own.accuracy:.1f} % of held-out images right "
+        f"{100 * own.accuracy:.1f} % of held-out {unit.many} right "
         f"(95 % interval {100 * low:.1f} to {100 * high:.1f})"
     )
     if len(places) == 1:

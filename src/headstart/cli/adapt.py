@@ -19,7 +19,7 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="Labelled images, as DATA of `train`; or a run folder, where the images it was "
+        help="Labelled examples, as DATA of `train`; or a run folder, where the examples it was "
         "trained on are not at hand.",
     ),
 ]
@@ -27,7 +27,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="Images without labels: a folder, a table with a column of paths, a zip or tar, "
+        help="Examples without labels: a folder, a table with a column of paths, a zip or tar, "
         "builtin:NAME. Labels in it are not read.",
     ),
 ]
@@ -71,7 +71,7 @@ def adapt(
         int | None,
         typer.Option(
             metavar="N",
-            help="Say which N images would teach most if you labelled them; writes to_label.csv.",
+            help="Say which N examples would teach most if you labelled them; writes to_label.csv.",
             rich_help_panel=KNOWING,
         ),
     ] = None,
@@ -87,7 +87,7 @@ def adapt(
     as_json: Json = False,
     **options: Any,
 ) -> None:
-    """Take a model to images that look different, with labels only for the old ones.
+    """Take a model to examples that look different, with labels only for the old ones.
 
     Methods of adaptation compete with not adapting, which wins unless there is evidence against
     it: chosen wrongly, they make a model worse.
@@ -96,6 +96,7 @@ def adapt(
     or    headstart adapt photos/ sketches/ --label-budget 30
     """
     from headstart.jobs.adapt.adapt import adapt
+    from headstart.modalities import unit
     from headstart.report.adaptation_words import adaptation_lines
 
     with Bars() as bars:
@@ -118,10 +119,11 @@ def adapt(
         print_data(json.dumps({**found, "run": str(run.folder)}, ensure_ascii=False))
     show_findings(found["findings"])
     say("")
-    for line in adaptation_lines(found["adaptation"]):
+    called = unit(found["modality"])
+    for line in adaptation_lines(found["adaptation"], called):
         say(escape(line))
     say(f"\nThe target's predictions: {run.folder / 'target_predictions.csv'}")
     if (run.folder / "to_label.csv").exists():
         say(f"What to label: {run.folder / 'to_label.csv'}; then add --labelled with that file.")
     say(f"Report: {run.folder / 'report.html'}")
-    say(f"Predict: headstart predict {run.folder} IMAGES...")
+    say(f"Predict: headstart predict {run.folder} {called.many.upper()}...")

@@ -20,7 +20,7 @@ from headstart.errors import ConfigError
 def predict(
     run: RunFolder,
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Images, folders, globs, tables.")
+        list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, tables.")
     ],
     out: Annotated[
         Path | None, typer.Option(help="Write here (.csv or .jsonl) instead of stdout.")
@@ -37,7 +37,7 @@ def predict(
     as_json: Json = False,
     **options: Any,
 ) -> None:
-    """Predict images: one row per input, in order."""
+    """Predict: one row per input, in order."""
     from headstart.folder.files import write_rows
     from headstart.run import Run
 
@@ -75,8 +75,9 @@ def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) 
         print_data(json.dumps(found, ensure_ascii=False))
         return
     low, high = found["accuracy_ci95"]
+    unit = loaded.modality.unit
     say(
-        f"\nAccuracy {found['accuracy']:.1%} on {found['n']} images "
+        f"\nAccuracy {found['accuracy']:.1%} on {unit.count(found['n'])} "
         f"(95 % interval {low:.1%} to {high:.1%})."
     )
     say(
@@ -85,11 +86,11 @@ def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) 
     )
     if found["seen_in_training"]:
         say(
-            f"[yellow]![/] {found['seen_in_training']} of these images were trained on: this is "
-            "not how the model does on new ones."
+            f"[yellow]![/] {found['seen_in_training']} of these {unit.many} were trained on: "
+            "this is not how the model does on new ones."
         )
     if found["skipped"]:
-        say(f"[yellow]![/] {found['skipped']} files could not be read and were left out.")
+        say(f"[yellow]![/] {unit.count(found['skipped'])} could not be read, left out.")
 
 
 @command()

@@ -31,7 +31,7 @@ def rank(
     as_json: Json = False,
     **options: Any,
 ) -> None:
-    """Compare backbones on your images: accuracy with its doubt, and cost; ties are ties.
+    """Compare backbones on your data: accuracy with its doubt, and cost; ties are ties.
 
     For example: headstart rank photos/ --backbones efficientnet-lite0,timm:resnet18.a1_in1k
     """
@@ -66,7 +66,7 @@ def layers(
     as_json: Json = False,
     **options: Any,
 ) -> None:
-    """Probe every layer of a backbone: see how far its knowledge carries over to your images.
+    """Probe every layer of a backbone: see how far its knowledge carries over to your data.
 
     For example: headstart layers photos/
     """
@@ -152,8 +152,10 @@ def _study(name: str, data: str, as_json: bool, **options: Any) -> dict[str, Any
 
 
 def _show_study(found: dict[str, Any], table: Table, sentence: str) -> None:
+    from headstart.modalities import unit
+
     say("")
     err.print(table)
     say(f"\n[bold]{escape(sentence)}[/]")
-    say(f"{found['n']} images; {escape(found['protocol'])}.")
+    say(f"{found['n']} {unit(found['modality']).many}; {escape(found['protocol'])}.")
     say(f"Report: {Path(found['folder']) / 'report.html'}")

@@ -74,16 +74,17 @@ def demo(
 @command()
 @options(*options_of("check"))
 def check(data: Data, backbone: OneBackbone = None, as_json: Json = False, **options: Any) -> None:
-    """Look for what a score would hide: copies, damage, imbalance, order, too few images."""
+    """Look for what a score would hide: copies, damage, imbalance, order, too few examples."""
     from headstart.jobs.check import check
+    from headstart.modalities import unit
 
     with Bars() as bars:
         found = check(data, backbone=backbone, on_event=bars, **options)
     if as_json:
         print_data(json.dumps(found, ensure_ascii=False))
         return
-    counts = found["n"]
-    say(f"\n{counts['train']} images to train on, {counts['test']} to test on:")
+    counts, many = found["n"], unit(found["modality"]).many
+    say(f"\n{counts['train']} {many} to train on, {counts['test']} to test on:")
     for name, count in counts["per_class"].items():
         say(f"  {count:>6}  {escape(name)}")
     show_findings(found["findings"])
@@ -107,7 +108,9 @@ def _show_candidates(metrics: dict[str, Any]) -> None:
 
 
 def _summarise(metrics: dict[str, Any], folder: Path) -> None:
-    estimate, n = metrics["estimate"], metrics["n"]
+    from headstart.modalities import unit
+
+    estimate, n, many = metrics["estimate"], metrics["n"], unit(metrics["modality"]).many
     low, high = estimate["accuracy_ci95"]
     show_findings(metrics["findings"])
     _show_candidates(metrics)
@@ -118,19 +121,20 @@ def _summarise(metrics: dict[str, Any], folder: Path) -> None:
     if metrics["label_issues"]["rows"]:
         sentence = metrics["label_issues"]["sentence"].partition(" In a trial")[0]
         say(f"[yellow]![/] {escape(sentence)} See {folder / 'label_issues.csv'}.")
-    _say_when_it_abstains(metrics["abstention"])
-    colour = {"helps": "green", "hurts": "red"}.get(metrics["verdict"]["decision"], "yellow")
-    say(f"[bold {colour}]Verdict:[/] {escape(metrics['verdict']['sentence'])}")
+    _say_when_it_abstains(metrics["abstention"], many)
+    if metrics["verdict"]:
+        colour = {"helps": "green", "hurts": "red"}.get(metrics["verdict"]["decision"], "yellow")
+        say(f"[bold {colour}]Verdict:[/] {escape(metrics['verdict']['sentence'])}")
     timing = metrics["timing"]
     say(
-        f"\n{n['train'] + n['test']} images, {timing['total_s']:.1f} s "
+        f"\n{n['train'] + n['test']} {many}, {timing['total_s']:.1f} s "
         f"({timing['forward_examples']} forward passes, {timing['cache_hits']} from the cache)."
     )
     say(f"Report: {folder / 'report.html'}")
-    say(f"Predict: headstart predict {folder} IMAGES...")
+    say(f"Predict: headstart predict {folder} {many.upper()}...")
 
 
-def _say_when_it_abstains(found: dict[str, Any]) -> None:
+def _say_when_it_abstains(found: dict[str, Any], many: str) -> None:
     if found["wanted_error"] is None:
         return
     wanted = f"{found['wanted_error']:.1%} wrong answers"
@@ -140,7 +144,7 @@ def _say_when_it_abstains(found: dict[str, Any]) -> None:
     error = "" if found["error"] is None else f", of which {found['error']:.1%} were wrong"
     say(
         f"For at most {wanted} it is silent below a confidence of {found['threshold']:.0%}; of "
-        f"held-out images it answered {found['coverage']:.1%}{error}."
+        f"held-out {many} it answered {found['coverage']:.1%}{error}."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from headstart.data.dataset import Dataset
 from headstart.errors import DataError
 from headstart.findings import Finding
+from headstart.modalities import Modality
 from headstart.modalities.copies import Copies
 
 
@@ -21,23 +23,24 @@ def check_classes(dataset: Dataset) -> list[Finding]:
     Raises
     ------
     DataError
-        Fewer than two classes in training, a class with one training image or none at all, or test
-        classes that training lacks.
+        Fewer than two classes in training, a class with one training example or none at all, or
+        test classes that training lacks.
     """
-    names = dataset.classes
+    names, unit = dataset.classes, dataset.modality.unit
     train = np.bincount(dataset.labels[~dataset.is_test], minlength=len(names))
     test = np.bincount(dataset.labels[dataset.is_test], minlength=len(names))
     empty = [names[c] for c in np.flatnonzero(train + test == 0)]
     if empty:
         raise DataError(
-            f"{_count(empty, 'class')} without a usable image: {', '.join(map(repr, empty[:5]))}.",
-            "Repair or add images, or remove the class.",
+            f"{_count(empty, 'class')} without a usable {unit.one}: "
+            f"{', '.join(map(repr, empty[:5]))}.",
+            f"Repair or add {unit.many}, or remove the class.",
         )
     unseen = [names[c] for c in np.flatnonzero((train == 0) & (test > 0))]
     if unseen:
         raise DataError(
             f"The test set has classes that training lacks: {', '.join(map(repr, unseen))}.",
-            "Add training images of them, or take them out of the test set.",
+            f"Add training {unit.many} of them, or take them out of the test set.",
         )
     present = np.flatnonzero(train)
     if len(present) < 2:
@@ -50,9 +53,10 @@ def check_classes(dataset: Dataset) -> list[Finding]:
     single = [names[c] for c in present if train[c] == 1]
     if single:
         raise DataError(
-            f"{_count(single, 'class')} with a single training image: "
+            f"{_count(single, 'class')} with a single training {unit.one}: "
             f"{', '.join(map(repr, single[:5]))}.",
-            "One image cannot be both learned from and held out: add some, or remove the class.",
+            f"One {unit.one} cannot be both learned from and held out: add some, or remove the "
+            "class.",
         )
     return _imbalance(dict(zip(names, train.tolist(), strict=True)))
 
@@ -76,15 +80,16 @@ def _imbalance(counts: dict[str, int]) -> list[Finding]:
 
 
 def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], list[Finding]]:
-    """Report copies; decide which training images must go because the test set has them too.
+    """Report copies; decide which training examples must go because the test set has them too.
 
     Returns
     -------
     keep : ndarray of bool, shape (n,)
-        False for training images whose picture is also in the test set. One that is turned over
-        goes only if the label agrees: arrows to the left are mirrored arrows to the right.
+        False for training examples of which the test set has a copy. One that is turned over goes
+        only if the label agrees: arrows to the left are mirrored arrows to the right.
     findings : list of Finding
     """
+    unit = dataset.modality.unit
     keep = np.ones(len(dataset), dtype=bool)
     clusters = copies.clusters()
     across: list[list[str]] = []
@@ -107,7 +112,9 @@ def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], l
             Finding(
                 "duplicates",
                 "warning" if across else "info",
-                _copies_message(named, (extra, exact, turned), across, int((~keep).sum())),
+                _copies_message(
+                    dataset.modality, named, (extra, exact, turned), across, int((~keep).sum())
+                ),
                 {
                     "pictures": len(clusters),
                     "copies": extra,
@@ -124,7 +131,7 @@ def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], l
             Finding(
                 "conflicts",
                 "warning",
-                f"{_count(conflicts, 'picture')} carr{'y' if len(conflicts) > 1 else 'ies'} "
+                f"{unit.count(len(conflicts))} carr{'y' if len(conflicts) > 1 else 'ies'} "
                 f"different labels in different copies (first: {', '.join(conflicts[0][:3])}). "
                 "At most one can be right: correct them.",
                 {"count": len(conflicts), "files": conflicts[:50]},
@@ -134,7 +141,7 @@ def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], l
 
 
 def _leaks(dataset: Dataset, copies: Copies, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Training images, of the copies of one picture, from which the test set would be known."""
+    """Training examples, among copies of one thing, from which the test set would be known."""
     test = dataset.is_test[rows]
     upright, labels = copies.unturned[rows], dataset.labels[rows]
     told = np.isin(upright, upright[test]) | np.isin(labels, labels[test])
@@ -146,18 +153,23 @@ def _groups(rows: NDArray[np.int64], numbers: NDArray[np.int64]) -> list[NDArray
 
 
 def _copies_message(
-    named: list[list[str]], counts: tuple[int, int, int], across: list[list[str]], dropped: int
+    modality: Modality[Any, Any],
+    named: list[list[str]],
+    counts: tuple[int, int, int],
+    across: list[list[str]],
+    dropped: int,
 ) -> str:
-    extra, exact, turned = counts
-    text = f"{extra} image{'s are copies' if extra > 1 else ' is a copy'} of others "
-    over = f", {turned} of them mirrored or upside down" if turned else ""
+    unit, (extra, exact, turned) = modality.unit, counts
+    text = f"{extra} {unit.of(extra)} {'are copies' if extra > 1 else 'is a copy'} of others "
+    over = f", {turned} of them {modality.turned}" if turned else ""
     text += f"({exact} exact, {extra - exact} near{over}; first: {' = '.join(named[0][:3])}). "
     if not across:
         return text + "Copies are kept on one side of every split."
     return text + (
-        f"{_count(across, 'picture')} of the test set occur{'s' if len(across) == 1 else ''} in "
+        f"{unit.count(len(across))} of the test set occur{'s' if len(across) == 1 else ''} in "
         f"training too (first: {' = '.join(across[0][:3])}); {dropped} training "
-        f"image{'s were' if dropped > 1 else ' was'} left out so that the test stays honest."
+        f"{unit.of(dropped)} {'were' if dropped > 1 else 'was'} left out so that the test stays "
+        "honest."
     )
 
 
@@ -166,13 +178,14 @@ def check_test_size(dataset: Dataset) -> list[Finding]:
     n = int(dataset.is_test.sum())
     if not 0 < n < 100:
         return []
+    unit = dataset.modality.unit
     return [
         Finding(
             "small_test",
             "info",
-            f"The test set has {n} images: its accuracy is known to about "
+            f"The test set has {n} {unit.many}: its accuracy is known to about "
             f"±{100 * 0.98 / np.sqrt(n):.0f} points at worst. Without a test folder, "
-            "cross-validation would use every image.",
+            f"cross-validation would use every {unit.one}.",
             {"n": n},
         )
     ]
@@ -207,8 +220,8 @@ def check_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]:
     n, least = len(np.unique(groups[train])), 2 if dataset.is_test.any() else 3
     if n < least:
         raise DataError(
-            f"All training images are of {_count([*range(n)], 'group')}, so no group can be held "
-            "out and the rest learned from.",
+            f"All training {dataset.modality.unit.many} are of {_count([*range(n)], 'group')}, so "
+            "no group can be held out and the rest learned from.",
             f"Give at least {least} groups, better 10 or more; or leave --groups and --groups-from "
             "out.",
         )
@@ -241,7 +254,8 @@ def _lone_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]:
         return []
     text = (
         f"{_count(lone, 'class')} with a single group: {', '.join(map(repr, lone[:5]))}. When that "
-        "group is held out nothing is left to learn the class from, so its images count as wrong."
+        "group is held out nothing is left to learn the class from, so its "
+        f"{dataset.modality.unit.many} count as wrong."
     )
     return [Finding("groups", "warning", text, {"classes_of_one_group": lone})]
 

@@ -210,7 +210,7 @@ def _listed(problems: Sequence[tuple[int, str]], total: int, row: str) -> str:
 
 def _no_rows(path: Path) -> DataError:
     return DataError(
-        f"{path.name} has no rows.", "A table needs column names and one row for every image."
+        f"{path.name} has no rows.", "A table needs column names and one row for every example."
     )
 
 

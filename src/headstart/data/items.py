@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import DataError
-from headstart.modalities import HEAD, LOOKED_AT, Kind, Modality, UnreadableError
+from headstart.modalities import HEAD, LOOKED_AT, Kind, Modality, Unit, UnreadableError
 
 Ints = NDArray[np.integer]
 
@@ -142,6 +142,11 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.refs)
+
+    @property
+    def listed(self) -> Unit:
+        """What a list of them holds: files, where examples lie in files."""
+        return Unit("file", "files") if self.items.kind == "file" else self.modality.unit
 
     def take(self, rows: Sequence[int] | Ints) -> Examples:
         """Return the chosen rows, in order."""

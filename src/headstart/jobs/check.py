@@ -46,11 +46,16 @@ def check(
     Returns
     -------
     dict
-        ``n`` (counts, per class and of what was skipped) and ``findings``, as in metrics.json.
+        ``n`` (counts, per class and of what was skipped), ``modality`` and ``findings``, as in
+        metrics.json.
     """
     config = configure(data, taken("check", locals()))
     machine = Machine.here(config.device, on_event)
     prepared = prepare(config, baseline=False, on_event=on_event)
     _, choice = fit(prepared, on_event)
     findings = [*prepared.dataset.findings, *order_findings(prepared, choice, machine)]
-    return {"n": counts(prepared), "findings": [asdict(f) for f in findings]}
+    return {
+        "n": counts(prepared),
+        "modality": prepared.dataset.modality.name,
+        "findings": [asdict(f) for f in findings],
+    }

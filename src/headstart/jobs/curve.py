@@ -76,4 +76,4 @@ def curve(
         "backbone": prepared.engine.card.name,
         **found,
     }
-    return write_study(folder, document, on_event)
+    return write_study(folder, document, prepared.dataset.modality, on_event)

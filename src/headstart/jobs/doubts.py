@@ -19,6 +19,7 @@ from headstart.judge.estimate import TRANSFER, Judgement
 from headstart.judge.label_issues import Mending, find_label_issues, gain_of_mending
 from headstart.machine import Machine
 from headstart.methods.kept import HeldOut, Kept
+from headstart.modalities import Unit
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.tasks.labels import Stream
@@ -32,7 +33,7 @@ NO_JUDGE = (
 
 @dataclass(frozen=True)
 class Unfamiliar:
-    """How often ordinary images are called unfamiliar.
+    """How often ordinary examples are called unfamiliar.
 
     Attributes
     ----------
@@ -161,7 +162,7 @@ def _abstention(
 
 
 def _unfamiliar(prepared: Prepared, kept: Kept, machine: Machine) -> Unfamiliar | None:
-    """Measure how often ordinary images are called unfamiliar.
+    """Measure how often ordinary examples are called unfamiliar.
 
     A fine-tuned network has seen all training rows, so of its embeddings the rate is a little low.
     """
@@ -188,7 +189,7 @@ def _label_issues(
     if known.rows is not judgement.rows:  # the test set's labels may be wrong, too
         rows = np.concatenate([rows, judgement.rows])
         proba = np.concatenate([proba, judgement.proba])
-    found = find_label_issues(labels.y[rows], proba)
+    unit, found = prepared.dataset.modality.unit, find_label_issues(labels.y[rows], proba)
     majority = float(np.bincount(labels.y[rows]).max() / len(rows))
     low, _ = judgement.estimate["accuracy_ci95"]
     if low <= majority:  # a model that guesses contradicts labels, too
@@ -198,7 +199,7 @@ def _label_issues(
     mending = None
     if len(known.rows) == len(X):
         own = find_label_issues(training.y, known.proba[order])
-        mending = gain_of_mending(X, training, own, choice)
+        mending = gain_of_mending(X, training, own, choice, unit=unit)
     columns = (found.rows, found.suggested, found.confidence, found.given)
     suspects = [
         Suspect(
@@ -210,15 +211,15 @@ def _label_issues(
         )
         for i, suggested, confidence, given in zip(*columns, strict=True)
     ]
-    said = _sentence(len(found), found.checked) + (f" {mending.sentence}" if mending else "")
+    said = _sentence(len(found), found.checked, unit) + (f" {mending.sentence}" if mending else "")
     return SuspectLabels(found.checked, suspects, mending, said)
 
 
-def _sentence(count: int, checked: int) -> str:
+def _sentence(count: int, checked: int, unit: Unit) -> str:
     if not count:
         return f"No label of {checked} is clearly contradicted by the model."
     verb = "is" if count == 1 else "are"
     return (
         f"{count} of {checked} labels {verb} contradicted by models that had not seen them. "
-        "Some will be wrong labels, others hard images: look before changing one."
+        f"Some will be wrong labels, others hard {unit.many}: look before changing one."
     )

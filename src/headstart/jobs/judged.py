@@ -101,6 +101,8 @@ def estimate(
     own = own or outcomes.pop(TRANSFER)
     baselines = {**outcomes, **kept.baselines}
     judgement = assess(own, baselines, labels, kept.plan, classes=classes)
+    if not prepared.engine.card.learned:  # nothing is transferred, so there is nothing to judge
+        return replace(judgement, verdict=None)
     if kept.pretrained is not None:
         # Nothing was transferred into this model; the verdict is still about transfer.
         transferred = assess(kept.pretrained, baselines, labels, kept.plan, classes=classes)
@@ -109,10 +111,12 @@ def estimate(
 
 
 def order_findings(prepared: Prepared, choice: Choice, machine: Machine) -> list[Finding]:
-    """Check whether neighbouring files help each other; pointless where groups are given."""
+    """Check whether neighbours in the list help each other; pointless where groups are given."""
     if prepared.dataset.groups is not None:
         return []
-    machine.on_event(Event("checking the order of files"))
+    examples = prepared.dataset.examples
+    machine.on_event(Event(f"checking the order of {examples.listed.many}"))
     X, labels = prepared.training()
     position = prepared.dataset.position[prepared.train]
-    return [check_order(X, position, labels, choice, workers=machine.workers).finding()]
+    found = check_order(X, position, labels, choice, workers=machine.workers)
+    return [found.finding(examples.modality.unit, examples.listed)]

@@ -84,4 +84,4 @@ def layers(
     document = found.to_json(
         data=data_name(config), classes=prepared.dataset.classes, backbone=prepared.engine.card.name
     )
-    return write_study(folder, document, on_event)
+    return write_study(folder, document, prepared.dataset.modality, on_event)

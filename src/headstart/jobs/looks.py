@@ -1,4 +1,4 @@
-"""Where the network looked, in the images of a run that it got most wrong or was least sure of."""
+"""Where the network looked, in what a run got most wrong or was least sure of."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from headstart.prepare.source import Prepared
 def explanations(
     prepared: Prepared, judgement: Judgement, kept: Kept, machine: Machine
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """Show what spoke for the answer that an image was given while it was held out.
+    """Show what spoke for the answer that an example was given while it was held out.
 
     Returns
     -------

@@ -74,7 +74,7 @@ def rank(
     prepared = prepare(config, baseline=False, several=True, on_event=on_event)
     ranking = _ranked(entrants(prepared, machine), prepared, machine)
     document = ranking.to_json(data=data_name(config), classes=prepared.dataset.classes)
-    return write_study(folder, document, on_event)
+    return write_study(folder, document, prepared.dataset.modality, on_event)
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,9 @@ class Picked:
         if kept.outcome is None or prepared.dataset.is_test.any():
             return []
         text = (
-            "The backbone was chosen on these images, too, and the estimate of this method does "
-            "not count that choice: it may be a little too high. A test set would not mislead."
+            f"The backbone was chosen on these {prepared.dataset.modality.unit.many}, too, and "
+            "the estimate of this method does not count that choice: it may be a little too "
+            "high. A test set would not mislead."
         )
         return [Finding("training", "info", text)]
 
@@ -156,4 +157,5 @@ def _ranked(known: list[Entrant], prepared: Prepared, machine: Machine) -> Ranki
         plan(labels, np.zeros(len(labels.y), bool)),
         workers=machine.workers,
         tick=machine.ticker("comparing backbones"),
+        unit=prepared.dataset.modality.unit,
     )

@@ -102,7 +102,7 @@ def _tried(choice: Choice) -> dict[str, Any]:
 
 
 def counts(prepared: Prepared) -> dict[str, Any]:
-    """Count images: to train on, to test on, skipped, and per class."""
+    """Count examples: to train on, to test on, skipped, and per class."""
     dataset = prepared.dataset
     per_class = np.bincount(dataset.labels, minlength=len(dataset.classes)).tolist()
     return {
@@ -127,7 +127,7 @@ def timing(clock: Clock, features: Features) -> dict[str, Any]:
 
 
 def write_predictions(path: Path, prepared: Prepared, judgement: Judgement) -> None:
-    """Write the held-out answers, one row per image."""
+    """Write the held-out answers, one row per example."""
     dataset = prepared.dataset
     columns = ["path", "label", "predicted", *(f"p:{name}" for name in dataset.classes), "fold"]
     with path.open("w", encoding="utf-8", newline="") as out:
@@ -170,7 +170,7 @@ def write_history(
 
 
 def split(prepared: Prepared, judgement: Judgement) -> dict[str, Any]:
-    """Say which image went where."""
+    """Say which example went where."""
     dataset, hashes = prepared.dataset, prepared.features.hashes
     fold = {int(r): int(f) for r, f in zip(judgement.rows, judgement.fold, strict=True)}
     groups = prepared.labels.groups

@@ -1,4 +1,4 @@
-"""The main job: from a folder of labelled images to a run folder that can be trusted.
+"""The main job: from labelled examples to a run folder that can be trusted.
 
 Read this file to see the whole product in order: source, checks, features, head, networks,
 estimate, verdict, artefact, report. Each step is one call into the module that owns it.

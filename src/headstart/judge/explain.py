@@ -45,7 +45,7 @@ TRIES = 32
 MOST_PARTS = 512
 """Parts up to which each is left out by itself: every one takes a pass of the network."""
 NOTE = (
-    "The maps are of the model that is saved. It was trained on these images too; the answers "
+    "The maps are of the model that is saved. It was trained on these examples too; the answers "
     "beside them were given by models that had not seen them."
 )
 

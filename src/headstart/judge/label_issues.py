@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.judge.intervals import Interval, corrected_interval
+from headstart.modalities import EXAMPLE, Unit
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.logistic import softmax
 from headstart.transfer.probe import Choice
@@ -126,6 +127,7 @@ class Mending:
     gain_ci95: Interval
     n: int
     mended: float
+    unit: Unit = EXAMPLE
 
     @property
     def sentence(self) -> str:
@@ -145,7 +147,8 @@ class Mending:
         return (
             f"In a trial, {what} without looking {found}: {self.gain * 100:+.1f} points (95 % "
             f"interval {low * 100:+.1f} to {high * 100:+.1f}) on the {self.n} held-out labels that "
-            "look sound. The doubtful ones are not scored, so this says nothing about hard images, "
+            f"look sound. The doubtful ones are not scored, so this says nothing about hard "
+            f"{self.unit.many}, "
             "and labels corrected by a person may bring more."
         )
 
@@ -158,6 +161,7 @@ def gain_of_mending(
     *,
     remedy: Remedy = "relabel",
     repeats: int = 1,
+    unit: Unit = EXAMPLE,
 ) -> Mending | None:
     """Try what mending brings: fit with and without, score both on held-out rows, paired.
 
@@ -215,7 +219,14 @@ def gain_of_mending(
     n, gain = int(sound.sum()), float((after - before).mean())
     interval = max(-1.0, min(low, gain - 3 / n)), min(1.0, max(high, gain + 3 / n))
     return Mending(
-        remedy, float(before.mean()), float(after.mean()), gain, interval, n, float(mended.mean())
+        remedy,
+        float(before.mean()),
+        float(after.mean()),
+        gain,
+        interval,
+        n,
+        float(mended.mean()),
+        unit,
     )
 
 

@@ -67,6 +67,8 @@ def mapper(source: Source, engine: Engine, kitchen: Kitchen) -> Mapper | None:
     kitchen : Kitchen
         Keeps the converted network, so that another run needs no torch.
     """
+    if not engine.card.layers:
+        return None  # no blocks, hence no maps
     device = "cuda" if engine.name.startswith("cuda") else "cpu"
     try:
         to_maps = kitchen.engine(_ToMaps(source), device=device, name=engine.name)

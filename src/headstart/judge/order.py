@@ -1,4 +1,4 @@
-"""The order check: whether neighbouring files are of the same object.
+"""The order check: whether neighbours in a list are of the same object.
 
 Shuffled cross-validation lets a photo of an object help to classify the next photo of the same
 object; contiguous blocks in file order do not. Where blocks are clearly worse, the shuffled score
@@ -16,6 +16,7 @@ from scipy.stats import binomtest
 from headstart.findings import Finding
 from headstart.judge.crossval import Ints, in_threads
 from headstart.judge.intervals import wilson
+from headstart.modalities import Unit
 from headstart.tasks.labels import Labels, Stream
 from headstart.tasks.splits import block_folds, pairs
 from headstart.transfer.probe import Choice
@@ -41,8 +42,14 @@ class OrderCheck:
         """Whether blocks are clearly worse."""
         return self.p_value < 0.01 and self.shuffled - self.blocks >= CLEARLY
 
-    def finding(self) -> Finding:
-        """Word it: a warning where order matters, a reassurance where it does not."""
+    def finding(self, unit: Unit, listed: Unit) -> Finding:
+        """Word it: a warning where order matters, a reassurance where it does not.
+
+        Parameters
+        ----------
+        unit, listed : Unit
+            What an example is called, and what the list holds whose order it is.
+        """
         figures = {
             "shuffled_accuracy": round(self.shuffled, 4),
             "shuffled_accuracy_ci95": [round(x, 4) for x in self.shuffled_ci95],
@@ -53,8 +60,8 @@ class OrderCheck:
         }
         if not self.dependent:
             text = (
-                f"No clear sign that the order of files matters: accuracy {self.shuffled:.1%} "
-                "with shuffled folds, "
+                f"No clear sign that the order of {listed.many} matters: accuracy "
+                f"{self.shuffled:.1%} with shuffled folds, "
                 f"{self.blocks:.1%} with contiguous blocks."
             )
             return Finding("order", "info", text, figures)
@@ -64,11 +71,11 @@ class OrderCheck:
             else ""
         )
         text = (
-            f"Neighbouring files are probably of the same object: accuracy is "
+            f"Neighbouring {listed.many} are probably of the same object: accuracy is "
             f"{self.shuffled:.1%} with shuffled folds but {self.blocks:.1%} when whole blocks of "
-            f"neighbours are held out{below}. Expect the first figure on new photos of objects "
-            "you already have, and nearer the second on new objects. Tell what belongs together "
-            "with --groups COLUMN or --groups-from REGEX."
+            f"neighbours are held out{below}. Expect the first figure on new {unit.many} of "
+            "objects you already have, and nearer the second on new objects. Tell what belongs "
+            "together with --groups COLUMN or --groups-from REGEX."
         )
         return Finding("order", "warning", text, figures)
 
@@ -81,7 +88,7 @@ def check_order(
     *,
     workers: int = 1,
 ) -> OrderCheck:
-    """Compare shuffled folds with contiguous blocks, same head and strength, same images.
+    """Compare shuffled folds with contiguous blocks, same head and strength, same examples.
 
     Parameters
     ----------

@@ -99,7 +99,7 @@ METHODS: Registry[Method] = Registry("method")
 METHODS.add(Record(PROBE, _probe, "a head on the frozen network"))
 METHODS.add(Record(LAYERS, _layers, "a head on all layers of the frozen network"))
 for _name in ("auto", *RECIPES):
-    METHODS.add(Record(_name, _networks(_name), "networks, trained on the images"))
+    METHODS.add(Record(_name, _networks(_name), "networks, trained on the examples"))
 
 
 def method_of(config: Config) -> Method:

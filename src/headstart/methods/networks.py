@@ -165,6 +165,11 @@ class Tuning:
         return self.work.prepared.labels
 
     @property
+    def many(self) -> str:
+        """What sentences call the examples."""
+        return self.work.prepared.dataset.modality.unit.many
+
+    @property
     def auto(self) -> bool:
         """Whether the method is to be chosen here."""
         return self.config.method == "auto"
@@ -266,7 +271,7 @@ class Tuning:
         best = max(scores, key=lambda name: scores[name])
         if len(tried) == 1:
             return place, "Only the probe was tried."
-        own = f"{winner.name} is right on {scores[winner.name]:.1%} of the held-out images"
+        own = f"{winner.name} is right on {scores[winner.name]:.1%} of the held-out {self.many}"
         if best == winner.name:
             others = ", ".join(f"{n} on {a:.1%}" for n, a in scores.items() if n != best)
             why = "no shallower method comes within one standard error of it"
@@ -328,7 +333,7 @@ class Tuning:
             return []
         text = (
             f"The probe, in {duration(round(self.probe.seconds or 0.0, 1))}, is right on "
-            f"{probe_is_right:.1%} of the same held-out images, {own.candidate.name} on "
+            f"{probe_is_right:.1%} of the same held-out {self.many}, {own.candidate.name} on "
             f"{own_is_right:.1%}: training the network did not pay here. --method probe is the "
             "simpler choice."
         )

@@ -68,10 +68,18 @@ class Unit:
         """Return the word that goes with a number."""
         return self.one if n == 1 else self.many
 
+    def into(self, text: str) -> str:
+        """Fill the words into a text that was written for all: ``{one}`` and ``{many}``."""
+        return text.format(one=self.one, many=self.many)
+
     @property
     def a(self) -> str:
         """The word with its article."""
         return f"{'an' if self.one[0] in 'aeiou' else 'a'} {self.one}"
+
+
+EXAMPLE = Unit("example", "examples")
+"""Where the modality is not installed."""
 
 
 class Look(Protocol[X]):
@@ -222,6 +230,8 @@ class Modality(Protocol[X, D]):
     """None: pages name examples and show nothing."""
     parts: Parts[X, Any] | None = None
     """None: answers are not explained."""
+    hints: tuple[str, ...] = ()
+    """How to read an explained example, in sentences for the reader of a report."""
     views: Views[X] | None = None
     """None: networks are trained without augmentation."""
     small_network: tuple[str, Mapping[str, Any]] | None = None
@@ -313,6 +323,11 @@ def _announced() -> Registry[Modality[Any, Any]]:
 def modality(name: str) -> Modality[Any, Any]:
     """Return a modality by name; raises ``UnknownNameError`` for one that is not installed."""
     return _announced().get(name).factory()
+
+
+def unit(name: str) -> Unit:
+    """Return what sentences call an example of a modality, also of one that is not installed."""
+    return modality(name).unit if name in names() else EXAMPLE
 
 
 def names() -> list[str]:

@@ -49,7 +49,7 @@ WHY_NOT: dict[str, dict[str, str]] = {
 OF_THE_SOURCE = ("backbone", "size", "balanced", "y", "groups", "groups_from", "modality")
 """Options of ``adapt`` that a run folder as the source has decided."""
 WITH_IMAGES = ("methods", "networks", "label_budget", "labelled")
-"""Options of ``adapt`` that need the images of the source."""
+"""Options of ``adapt`` that need the examples of the source."""
 
 
 def job(function: Callable[P, R]) -> Callable[P, R]:
@@ -124,7 +124,7 @@ def refuse_by_method(method: str, trains_networks: bool, given: Mapping[str, Any
 def refuse_for_run(given: Collection[str]) -> None:
     """Raise ``ConfigError`` for options of ``adapt`` that mean nothing with a run as the source."""
     reasons = {
-        "has no images to do that with": [n for n in WITH_IMAGES if n in given],
+        "has no examples to do that with": [n for n in WITH_IMAGES if n in given],
         "was trained already, so there is nothing to set": [n for n in OF_THE_SOURCE if n in given],
     }
     wrong = [
@@ -135,7 +135,7 @@ def refuse_for_run(given: Collection[str]) -> None:
     if wrong:
         raise ConfigError(
             f"{'; '.join(wrong)}.",
-            "Leave it out, or give the labelled images themselves as SOURCE.",
+            "Leave it out, or give the labelled examples themselves as SOURCE.",
         )
 
 

@@ -19,6 +19,7 @@ from headstart.data.checks import (
     merge_groups,
 )
 from headstart.data.dataset import Dataset
+from headstart.data.items import Examples
 from headstart.data.sources import open_source
 from headstart.errors import ConfigError, DataError
 from headstart.events import Event, OnEvent, ignore
@@ -191,7 +192,7 @@ def _checked(
 ) -> Prepared:
     """Leave out what cannot be used, note what a score would hide."""
     unreadable = [(dataset.refs[i], features.unreadable[i]) for i in sorted(features.unreadable)]
-    found = note_unreadable(config, unreadable, len(dataset))
+    found = note_unreadable(config, unreadable, dataset.examples)
     readable = np.array([i not in features.unreadable for i in range(len(dataset))])
     dataset, features = dataset.take(readable), features.take(np.flatnonzero(readable))
     check_classes(dataset)
@@ -200,7 +201,7 @@ def _checked(
     copies = modality.copies(features.hashes, features.digests)
     keep, copy_findings = check_copies(dataset, copies)
     left_out = unreadable + [
-        (dataset.refs[i], "copy of a test image") for i in np.flatnonzero(~keep)
+        (dataset.refs[i], f"copy of a test {modality.unit.one}") for i in np.flatnonzero(~keep)
     ]
     groups = merge_groups(copies.component[keep], _kept(dataset.groups, keep))
     dataset, features = dataset.take(keep), features.take(np.flatnonzero(keep))
@@ -229,15 +230,21 @@ def _checked(
     )
 
 
-def note_unreadable(config: Config, unreadable: list[tuple[str, str]], n: int) -> list[Finding]:
-    """Say which of ``n`` files (name, reason) are left out; refuse to where that is too much."""
+def note_unreadable(
+    config: Config, unreadable: list[tuple[str, str]], examples: Examples
+) -> list[Finding]:
+    """Say which examples (name, reason) are left out; refuse to where that is too much."""
     if not unreadable:
         return []
     named = "; ".join(f"{ref}: {reason}" for ref, reason in unreadable[:5])
     more = f"; and {len(unreadable) - 5} more" if len(unreadable) > 5 else ""
-    text = f"{len(unreadable)} of {n} files cannot be read ({named}{more})"
-    if len(unreadable) == n:
-        raise DataError(f"{text}.", "Check that the files are images and not damaged.")
+    text = (
+        f"{len(unreadable)} of {len(examples)} {examples.listed.many} cannot be read "
+        f"({named}{more})"
+    )
+    if len(unreadable) == len(examples):
+        many = examples.modality.unit.many
+        raise DataError(f"{text}.", f"Check that they are {many} and not damaged.")
     if config.strict:
         raise DataError(f"{text}.", "Repair or remove them, or run without --strict.")
     return [

@@ -20,7 +20,7 @@ from headstart.prepare.source import note_unreadable
 
 @dataclass(frozen=True)
 class Target:
-    """The target as adaptation sees it: readable images, their features, and no labels.
+    """The target as adaptation sees it: readable examples, their features, and no labels.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Target:
         return self.features.vectors[0]
 
     def embedded(self, X: NDArray[np.float32]) -> Target:
-        """Return the same images with embeddings by another network."""
+        """Return the same examples with embeddings by another network."""
         return replace(self, features=replace(self.features, vectors=[X]))
 
 
@@ -62,7 +62,7 @@ def read_target(config: Config, listed: Unlabelled, features: Features) -> Targe
     """Leave out what could not be read, and say what was not taken for a label."""
     bad = dict(sorted(features.unreadable.items()))
     named = [(listed.refs[i], reason) for i, reason in bad.items()]
-    found = note_unreadable(config, named, len(listed))
+    found = note_unreadable(config, named, listed.examples)
     rows = np.array([i for i in range(len(listed)) if i not in bad], np.int64)
     data, features = listed.take(rows.tolist()), features.take(rows)
     if data.note:

@@ -1,7 +1,7 @@
 """The report: one self-contained page per run or study, and its figures as files.
 
 ``facts`` reads the numbers, ``words`` says them, ``charts`` and ``figures`` draw them, ``page``
-puts them together; ``pictures`` is called during training, while the images are at hand. ``study``
+puts them together; ``shown`` is called during training, while the examples are at hand. ``study``
 does the same for the documents of studies.
 """
 

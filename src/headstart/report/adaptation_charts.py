@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from headstart.modalities import Unit
 from headstart.report.adaptation_facts import ClassShare
 from headstart.report.charts import PALETTE
 from headstart.report.svg import tag
@@ -16,8 +17,8 @@ WIDTH, HEIGHT, MARGIN = 640, 440, 14
 DOMAINS = ("source", "target")
 
 
-def domains(points: dict[str, Any] | None, classes: Sequence[str]) -> Markup:
-    """Draw both domains on one map: source images as discs, target images as triangles.
+def domains(points: dict[str, Any] | None, classes: Sequence[str], unit: Unit) -> Markup:
+    """Draw both domains on one map: examples of the source as discs, of the target as triangles.
 
     One path per domain and class, with its name as title, so that over a thousand points stay
     small; colours come from the style of the page, by domain or by class.
@@ -28,6 +29,7 @@ def domains(points: dict[str, Any] | None, classes: Sequence[str]) -> Markup:
         ``source`` and ``target``: rows (x, y, class); the target's classes are answers.
     classes : sequence of str
         Names, by index.
+    unit : Unit
 
     Returns
     -------
@@ -38,15 +40,15 @@ def domains(points: dict[str, Any] | None, classes: Sequence[str]) -> Markup:
     if not any(found.values()):
         return Markup("")
     far = [max(1, *(row[axis] for rows in found.values() for row in rows)) for axis in (0, 1)]
-    layers = [_layer(name, found[name], far, classes) for name in DOMAINS]
+    layers = [_layer(name, found[name], far, classes, unit) for name in DOMAINS]
     return tag(
         "svg",
         *layers,
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         class_="domains",
         role="img",
-        aria_label=f"Map of {len(found['source'])} source images and {len(found['target'])} "
-        "target images: what the network sees as alike lies close together.",
+        aria_label=f"Map of {len(found['source'])} source {unit.many} and {len(found['target'])} "
+        f"target {unit.many}: what the network sees as alike lies close together.",
     )
 
 
@@ -91,7 +93,11 @@ def shares(row: ClassShare, most: float) -> Markup:
 
 
 def _layer(
-    name: str, rows: Sequence[Sequence[int]], far: Sequence[int], classes: Sequence[str]
+    name: str,
+    rows: Sequence[Sequence[int]],
+    far: Sequence[int],
+    classes: Sequence[str],
+    unit: Unit,
 ) -> Markup:
     """Draw one domain; points run from 0 to ``far`` along either axis."""
     by_class: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
@@ -106,7 +112,7 @@ def _layer(
     marks = [
         tag(
             "path",
-            tag("title", f"{name} images {verb} {classes[c]} ({len(places)} here)"),
+            tag("title", f"{name} {unit.many} {verb} {classes[c]} ({len(places)} here)"),
             d="".join(_mark(name, x, y) for x, y in places),
             class_=f"c{c % len(PALETTE)}",
         )

@@ -79,7 +79,7 @@ class Adaptation:
         As it stands in the file; what is missing or null there is "", [] or None here.
     images : dict
         The part ``adaptation`` of pictures.json: ``least_like``, ``unknown``, ``proposals``, each
-        a list of ``{path, image}``.
+        a list of ``{path}`` with what ``Show.large`` made.
     """
 
     found: Mapping[str, Any]
@@ -107,12 +107,12 @@ class Adaptation:
 
     @cached_property
     def source(self) -> Row:
-        """Name and number of images of the domain with labels."""
+        """Name and number of examples of the domain with labels."""
         return {"name": "the source", "n": None} | _known(self.found.get("source"))
 
     @cached_property
     def target(self) -> Row:
-        """Name and number of images of the domain without, and a note on it."""
+        """Name and number of examples of the domain without, and a note on it."""
         return {"name": "the target", "n": None, "note": ""} | _known(self.found.get("target"))
 
     @cached_property
@@ -130,7 +130,7 @@ class Adaptation:
 
     @cached_property
     def without_source(self) -> bool:
-        """Whether the source was a run folder: its model was there, its images were not."""
+        """Whether the source was a run folder: its model was there, its examples were not."""
         return {row["family"] for row in self.candidates} == {SOURCE_FREE}
 
     @cached_property
@@ -140,7 +140,7 @@ class Adaptation:
 
     @cached_property
     def checked(self) -> bool:
-        """Whether the candidates were tried on held-out images of the source."""
+        """Whether the candidates were tried on held-out examples of the source."""
         return any(row["source_accuracy"] is not None for row in self.candidates)
 
     @cached_property
@@ -201,24 +201,24 @@ class Adaptation:
 
     @cached_property
     def least_like(self) -> list[Row]:
-        """Target images that are least like the source, with their pictures."""
+        """Target examples that are least like the source, and how they are shown."""
         return self._shown("least_like", self.shift["least_like"])
 
     @cached_property
     def strangers(self) -> list[Row]:
-        """Target images that seem to be of no class of the source, with their pictures."""
+        """Target examples that seem to be of no class of the source, and how they are shown."""
         return self._shown("unknown", (self.unknown or _UNKNOWN)["examples"])
 
     @cached_property
     def proposals(self) -> list[Row]:
-        """Target images to label, with their pictures."""
+        """Target examples to label, and how they are shown."""
         return self._shown("proposals", self.found.get("proposals"))
 
     def _shown(self, part: str, rows: Sequence[Mapping[str, Any]] | None) -> list[Row]:
-        """Join rows with their pictures; ``image`` is None where there is none."""
-        image = {shot["path"]: shot["image"] for shot in self.images.get(part) or []}
-        blank = {"score": None, "predicted": None, "why": ""}
-        return [blank | dict(row) | {"image": image.get(row["path"])} for row in rows or []]
+        """Join rows with how they are shown; ``image`` is None where there is none."""
+        shown = {shot["path"]: shot for shot in self.images.get(part) or []}
+        blank = {"score": None, "predicted": None, "why": "", "image": None, "text": None}
+        return [blank | dict(row) | shown.get(row["path"], {}) for row in rows or []]
 
 
 def read_adaptation(metrics: Mapping[str, Any], pictures: Mapping[str, Any]) -> Adaptation | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headstart.modalities import Unit
 from headstart.report.adaptation_facts import Adaptation, Row
 from headstart.report.plates import OTHER, OWN, RIVAL, RULE, errors, percent, plain, plate
 
@@ -18,7 +19,7 @@ LONGEST = 30
 """Classes in the figure of shares, those that changed most."""
 
 
-def draw_adaptation(a: Adaptation) -> Iterator[tuple[str, bytes]]:
+def draw_adaptation(a: Adaptation, unit: Unit) -> Iterator[tuple[str, bytes]]:
     """Draw what there are numbers for, as ``(file name, content)``: each once PNG, once SVG."""
     tall = len(_scored(a))
     wide = min(len([row for row in a.shares if row.source is not None]), LONGEST)
@@ -30,10 +31,10 @@ def draw_adaptation(a: Adaptation) -> Iterator[tuple[str, bytes]]:
     ]
     for name, paint, size, there in plans:
         if there:
-            yield from plate(name, [partial(paint, a=a)], size)
+            yield from plate(name, [partial(paint, a=a, unit=unit)], size)
 
 
-def _domains(axes: Axes, a: Adaptation) -> None:
+def _domains(axes: Axes, a: Adaptation, unit: Unit) -> None:
     """Draw both domains, told apart by colour and shape."""
     named = {"source": str(a.source["name"]), "target": str(a.target["name"])}
     for name, colour, mark in (("source", OWN, "o"), ("target", OTHER, "^")):
@@ -48,7 +49,7 @@ def _domains(axes: Axes, a: Adaptation) -> None:
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.09), ncols=2, frameon=False, fontsize=9)
 
 
-def _shares(axes: Axes, a: Adaptation) -> None:
+def _shares(axes: Axes, a: Adaptation, unit: Unit) -> None:
     """Draw the share of each class in the source and, as estimated, in the target."""
     rows = [row for row in a.shares if row.source is not None][:LONGEST][::-1]
     places = np.arange(len(rows))
@@ -62,17 +63,17 @@ def _shares(axes: Axes, a: Adaptation) -> None:
     axes.set_yticks(places, [plain(row.name) for row in rows])
     axes.xaxis.set_major_formatter(percent)
     axes.set_xlim(left=0)
-    axes.set_xlabel("share of the images, 95 % intervals")
+    axes.set_xlabel(f"share of the {unit.many}, 95 % intervals")
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=2, frameon=False, fontsize=8)
 
 
-def _candidates(axes: Axes, a: Adaptation) -> None:
+def _candidates(axes: Axes, a: Adaptation, unit: Unit) -> None:
     """Draw the accuracy of each candidate on the source and, with labels, on the target."""
     rows = _scored(a)[::-1]
     places = np.arange(len(rows))
     for key, said, colour, mark, up in (
-        ("source_accuracy", "held-out source images", OWN, "o", 0.12),
-        ("target_accuracy", "target images (decided nothing)", OTHER, "^", -0.12),
+        ("source_accuracy", f"held-out source {unit.many}", OWN, "o", 0.12),
+        ("target_accuracy", f"target {unit.many} (decided nothing)", OTHER, "^", -0.12),
     ):
         known = [(p, c) for p, c in zip(places, rows, strict=True) if c[key] is not None]
         if not known:

@@ -6,13 +6,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from headstart.modalities import Unit
 from headstart.report.adaptation_facts import NONE, Adaptation, ClassShare
 from headstart.report.words import count
 
 BUDGET = 30
 """Labels to ask for: within the 20 to 50 that say more than any score without labels."""
 FEW = 20
-"""Target images below which to ask for more of them, as the choice itself does."""
+"""Target examples below which to ask for more of them, as the choice itself does."""
 
 SURE = {
     "fairly": "Fairly sure: most of the signs point the same way. Signs are no proof.",
@@ -103,34 +104,39 @@ def sure(a: Adaptation) -> str:
     return SURE.get(a.sure, SURE["not"])
 
 
-def apart(shift: Mapping[str, Any], *, without_source: bool = False) -> str:
-    """Say how well the domains can be told apart, as a game with pairs of images.
+def apart(shift: Mapping[str, Any], unit: Unit, *, without_source: bool = False) -> str:
+    """Say how well the domains can be told apart, as a game with pairs of examples.
 
     In the shift's own sentence, where it has one.
 
     Parameters
     ----------
     shift : mapping
+    unit : Unit
     without_source : bool
-        There was no image of the source to compare with.
+        There was no example of the source to compare with.
 
     Examples
     --------
-    >>> apart({"auc": 0.972, "auc_ci95": [0.961, 0.98], "sentence": ""})
-    'A classifier tells a target image from a source one in 97 of 100 pairs (95 % interval 96 to 98). Pure guessing is right in 50.'
+    >>> apart({"auc": 0.972, "auc_ci95": [0.961, 0.98], "sentence": ""}, Unit("row", "rows"))
+    'A classifier tells a target row from a source one in 97 of 100 pairs (95 % interval 96 to 98). Pure guessing is right in 50.'
     """  # noqa: E501
     if shift["sentence"]:
         return str(shift["sentence"])
     if shift["auc"] is None:
-        why = ": that takes images of the source, and a run keeps none" if without_source else ""
+        why = (
+            f": that takes {unit.many} of the source, and a run keeps none"
+            if without_source
+            else ""
+        )
         return f"How far source and target differ was not measured{why}."
     doubt = ""
     if shift["auc_ci95"]:
         low, high = (_of_100(v) for v in shift["auc_ci95"])
         doubt = f" (95 % interval {low} to {high})"
     return (
-        f"A classifier tells a target image from a source one in {_of_100(shift['auc'])} of 100 "
-        f"pairs{doubt}. Pure guessing is right in 50."
+        f"A classifier tells a target {unit.one} from a source one in {_of_100(shift['auc'])} of "
+        f"100 pairs{doubt}. Pure guessing is right in 50."
     )
 
 
@@ -187,11 +193,11 @@ def score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def meaning(score: str) -> str:
+def meaning(score: str, unit: Unit) -> str:
     """Say what a score measures; "" for one that is not known."""
     from headstart.adaptation.outcome import SCORES
 
-    return SCORES.get(score, "")
+    return unit.into(SCORES.get(score, ""))
 
 
 def allowance() -> str:
@@ -225,20 +231,21 @@ def frequency(row: ClassShare) -> str:
     return "more frequent" if row.target > row.source else "less frequent"
 
 
-def truth(told: Mapping[str, Any]) -> str:
+def truth(told: Mapping[str, Any], unit: Unit) -> str:
     """Say what labels of the target showed, and that they came after the choice."""
     said = str(told["sentence"])
     if not said and told["accuracy"] is not None:
-        said = f"{told['accuracy']:.1%} of {count(told['n'], 'target image')} are named correctly."
+        whole = f"{told['n']:,} target {unit.of(told['n'])}"
+        said = f"{told['accuracy']:.1%} of {whole} are named correctly."
     return f"{said} {DECIDED_NOTHING}".lstrip()
 
 
-def witnesses(told: Mapping[str, Any]) -> str:
+def witnesses(told: Mapping[str, Any], unit: Unit) -> str:
     """Say of labels whose numbers stand beside: which no answer can meet, and when they came.
 
     Examples
     --------
-    >>> witnesses({"n": 30, "unknown": 0})
+    >>> witnesses({"n": 30, "unknown": 0}, Unit("row", "rows"))
     'These labels decided nothing: the choice was made before they were looked at.'
     """
     strange = told["unknown"]
@@ -246,8 +253,8 @@ def witnesses(told: Mapping[str, Any]) -> str:
         return DECIDED_NOTHING
     which = "is of a class" if strange == 1 else "are of classes"
     return (
-        f"{strange} of the {count(told['n'], 'labelled image')} {which} that the source does not "
-        f"have: every answer there is wrong. {DECIDED_NOTHING}"
+        f"{strange} of the {told['n']:,} labelled {unit.of(told['n'])} {which} that the source "
+        f"does not have: every answer there is wrong. {DECIDED_NOTHING}"
     )
 
 
@@ -265,36 +272,38 @@ def best(a: Adaptation) -> str:
 
 
 def budget(a: Adaptation) -> int:
-    """Return how many labels to ask for: no more than there are images."""
+    """Return how many labels to ask for: no more than there are examples."""
     return min(BUDGET, a.target["n"] or BUDGET)
 
 
 def too_few(a: Adaptation) -> bool:
-    """Whether the target has too few images to say anything by."""
+    """Whether the target has too few examples to say anything by."""
     n = a.target["n"]
     return n is not None and n < FEW
 
 
 def command(a: Adaptation) -> str:
-    """Write the command that proposes images to label, or takes labels where it cannot propose.
+    """Write the command that proposes examples to label, or takes labels where it cannot propose.
 
     Examples
     --------
-    >>> command(Adaptation({"source": {"name": "photos"}, "target": {"name": "new ones"}}, {}))
-    "headstart adapt photos 'new ones' --label-budget 30"
+    >>> command(Adaptation({"source": {"name": "old ones"}, "target": {"name": "new ones"}}, {}))
+    "headstart adapt 'old ones' 'new ones' --label-budget 30"
     """
     ends = (shlex.quote(str(domain["name"])) for domain in (a.source, a.target))
     more = "--target-labels LABELS.csv" if a.without_source else f"--label-budget {budget(a)}"
     return f"headstart adapt {' '.join(ends)} {more}"
 
 
-def adaptation_lines(adaptation: Mapping[str, Any]) -> list[str]:
+def adaptation_lines(adaptation: Mapping[str, Any], unit: Unit) -> list[str]:
     """Sum up an adaptation in a few lines for the terminal.
 
     Parameters
     ----------
     adaptation : mapping
         ``metrics.json["adaptation"]``.
+    unit : Unit
+        What an example is called.
 
     Returns
     -------
@@ -310,11 +319,11 @@ def adaptation_lines(adaptation: Mapping[str, Any]) -> list[str]:
         lines = [headline(a) if a.adapted or not a.sentence else "", reason(a)]
     else:
         lines = [a.sentence or headline(a), sure(a)]
-    lines += [truth(a.truth)] if a.truth else []
+    lines += [truth(a.truth, unit)] if a.truth else []
     if a.shift["auc"] is not None:
-        lines.append(apart(a.shift))
+        lines.append(apart(a.shift, unit))
     lines += _warnings(a)
-    return [line for line in [*lines, _next(a)] if line]
+    return [line for line in [*lines, _next(a, unit)] if line]
 
 
 def _warnings(a: Adaptation) -> list[str]:
@@ -322,18 +331,19 @@ def _warnings(a: Adaptation) -> list[str]:
     return found + ([a.unknown["sentence"]] if a.unknown and a.unknown["flagged"] else [])
 
 
-def _next(a: Adaptation) -> str:
+def _next(a: Adaptation, unit: Unit) -> str:
     if a.proposals:
-        which = "image that is" if len(a.proposals) == 1 else "images that are"
-        return f"Next: label the {len(a.proposals)} {which} proposed in the report."
+        n = len(a.proposals)
+        which = f"{unit.of(n)} that {'is' if n == 1 else 'are'}"
+        return f"Next: label the {n} {which} proposed in the report."
     if a.truth or a.labelled:
         return ""
     if too_few(a):
-        return "Next: give more images of the target; so few say little."
+        return f"Next: give more {unit.many} of the target; so few say little."
     said = f"Next: {budget(a)} labels of the target say more than any score;"
     if a.without_source:
         return f"{said} --target-labels takes them."
-    return f"{said} with --label-budget {budget(a)} the same command proposes which images."
+    return f"{said} with --label-budget {budget(a)} the same command proposes which {unit.many}."
 
 
 def _proven(sentence: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from headstart.judge.intervals import wilson
+from headstart.modalities import Unit
 from headstart.report.svg import Frame, tag, ticks
 
 PALETTE = (
@@ -79,7 +80,7 @@ def gain(value: float, ci95: Sequence[float]) -> Markup:
     )
 
 
-def reliability(bins: Sequence[dict[str, float]]) -> Markup:
+def reliability(bins: Sequence[dict[str, float]], unit: Unit) -> Markup:
     """Draw how often answers of a given confidence are right, and how many there are."""
     frame = Frame((0, 1), (0, 1), height=392, bottom=138)
     quarters = [(x, f"{x:.0%}") for x in (0, 0.25, 0.5, 0.75, 1)]
@@ -87,7 +88,7 @@ def reliability(bins: Sequence[dict[str, float]]) -> Markup:
     parts = [
         frame.axes(quarters, quarters, "stated confidence", "how often it was right"),
         frame.line([(0, 0), (1, 1)], "ideal"),
-        tag("text", "number of images", x=frame.left, y=frame.height - 90, class_="title"),
+        tag("text", f"number of {unit.many}", x=frame.left, y=frame.height - 90, class_="title"),
     ]
     wide = frame.across(0.1) - frame.across(0) - 4
     for b in bins:
@@ -104,7 +105,7 @@ def reliability(bins: Sequence[dict[str, float]]) -> Markup:
         ]  # fmt: skip
     parts.append(frame.line([(b["confidence"], b["accuracy"]) for b in bins]))
     parts += [
-        frame.dot(b["confidence"], b["accuracy"], f"{int(b['count'])} images: stated "
+        frame.dot(b["confidence"], b["accuracy"], f"{int(b['count'])} {unit.many}: stated "
                   f"{b['confidence']:.0%}, right {b['accuracy']:.0%}")
         for b in bins
     ]  # fmt: skip
@@ -112,8 +113,8 @@ def reliability(bins: Sequence[dict[str, float]]) -> Markup:
     return frame.drawing(f"Reliability: {said}.", *parts)
 
 
-def learning_curve(points: Sequence[dict[str, Any]]) -> Markup:
-    """Draw accuracy against the number of training images, with intervals."""
+def learning_curve(points: Sequence[dict[str, Any]], unit: Unit) -> Markup:
+    """Draw accuracy against the number of training examples, with intervals."""
     xs = [float(p["n_train"]) for p in points]
     ys = [float(p["accuracy"]) for p in points]
     lows, highs = zip(*(p["accuracy_ci95"] for p in points), strict=True)
@@ -123,21 +124,21 @@ def learning_curve(points: Sequence[dict[str, Any]]) -> Markup:
         frame.axes(
             [(x, f"{x:,.0f}") for x in ticks(0, max(xs), 5)],
             [(y, f"{y:.0%}") for y in ticks(floor, 1, 5)],
-            "images to learn from",
-            "accuracy on held-out images",
+            f"{unit.many} to learn from",
+            f"accuracy on held-out {unit.many}",
         ),
         frame.band(xs, lows, highs),
         frame.line(list(zip(xs, ys, strict=True))),
         *(
-            frame.dot(x, y, f"{x:,.0f} images: {y:.1%} ({low:.1%} to {high:.1%})")
+            frame.dot(x, y, f"{x:,.0f} {unit.many}: {y:.1%} ({low:.1%} to {high:.1%})")
             for x, y, low, high in zip(xs, ys, lows, highs, strict=True)
         ),
     ]
-    said = "; ".join(f"{x:,.0f} images {y:.1%}" for x, y in zip(xs, ys, strict=True))
+    said = "; ".join(f"{x:,.0f} {unit.many} {y:.1%}" for x, y in zip(xs, ys, strict=True))
     return frame.drawing(f"Learning curve: {said}.", *parts)
 
 
-def candidates(head: dict[str, Any]) -> Markup:
+def candidates(head: dict[str, Any], unit: Unit) -> Markup:
     """Draw the heads that were tried: log loss against the freedom C, the chosen one marked."""
     tried = head["candidates"]
     free = [c for c in tried if c["head"] == "logistic"]
@@ -158,7 +159,7 @@ def candidates(head: dict[str, Any]) -> Markup:
         frame.axes(
             [(k, f"10{raised(k)}") for k in powers],
             [(y, f"{y:g}") for y in ticks(*frame.y, 5)],
-            "C: freedom to follow the training images",
+            f"C: freedom to follow the training {unit.many}",
             "log loss, lower is better",
         ),
         frame.band(xs, lows, highs),
@@ -171,11 +172,12 @@ def candidates(head: dict[str, Any]) -> Markup:
     )
 
 
-def embedding(points: Sequence[dict[str, Any]], classes: Sequence[str]) -> Markup:
-    """Draw the map: a dot per image, a cross where the held-out answer was wrong.
+def embedding(points: Sequence[dict[str, Any]], classes: Sequence[str], unit: Unit) -> Markup:
+    """Draw the map: a dot per example, a cross where the held-out answer was wrong.
 
-    Every point is an element with its picture and its words inside, so it works without scripts;
-    only the first is in the tab order, the page's script moves from there with the arrow keys.
+    Every point is an element with its words, and its picture where it has one, inside, so
+    it works without scripts; only the first is in the tab order, the page's script moves from there
+    with the arrow keys.
     """
     index = {name: c for c, name in enumerate(classes)}
     wrong_on_top = sorted(points, key=lambda p: p["right"] is False)
@@ -186,7 +188,7 @@ def embedding(points: Sequence[dict[str, Any]], classes: Sequence[str]) -> Marku
         viewBox=f"0 0 {MAP_WIDTH} {MAP_HEIGHT}",
         class_="map",
         role="group",
-        aria_label=f"Map of {len(points)} images: what the network sees as alike lies together.",
+        aria_label=f"Map of {len(points)} {unit.many}: those that are alike lie together.",
     )
 
 
@@ -212,21 +214,27 @@ def _point(point: dict[str, Any], c: int, *, first: bool) -> Markup:
     y = MAP_MARGIN + point["y"] * (MAP_HEIGHT - 2 * MAP_MARGIN)
     kind = {True: "right", False: "wrong", None: "trained"}[point["right"]]
     shape = tag("path", d="M-4-4 4 4M-4 4 4-4") if kind == "wrong" else tag("circle", r=4)
-    half = PICTURE / 2
-    frame = tag("rect", x=-half, y=-half, width=PICTURE, height=PICTURE, class_="frame")
-    image = tag("image", href=point["image"], x=-half, y=-half, width=PICTURE, height=PICTURE,
-                preserveAspectRatio="xMidYMid slice")  # fmt: skip
     return tag(
         "g",
         tag("title", point_words(point)),
-        image,
-        frame,
+        *_picture(point),
         shape,
         class_=f"point {kind} c{c % len(PALETTE)}",
         data_class=c,
         transform=f"translate({x:.1f} {y:.1f})",
         tabindex=0 if first else -1,
         role="img",
+    )
+
+
+def _picture(point: dict[str, Any]) -> tuple[Markup, ...]:
+    """Draw the picture of a point, where it has one, and its frame."""
+    if "image" not in point:
+        return ()
+    square = {"x": -PICTURE / 2, "y": -PICTURE / 2, "width": PICTURE, "height": PICTURE}
+    return (
+        tag("image", href=point["image"], **square, preserveAspectRatio="xMidYMid slice"),
+        tag("rect", **square, class_="frame"),
     )
 
 

@@ -17,13 +17,13 @@ from headstart.backbones import Card
 from headstart.errors import ArtifactError, UnknownNameError
 from headstart.folder.model import HEAD_FILE, MODEL_JSON
 from headstart.judge.intervals import Interval, wilson
-from headstart.modalities import DEFAULT, Modality, Unit, modality
+from headstart.modalities import DEFAULT, EXAMPLE, Modality, Unit, modality
 from headstart.report.adaptation_facts import Adaptation, read_adaptation
 from headstart.report.curves import Curves, read_curves
 from headstart.tasks import metrics as scores
 
 FEW = 20
-"""Below so many held-out images a class is never flagged: its recall is mostly luck."""
+"""Below so many held-out examples a class is never flagged: its recall is mostly luck."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,16 @@ class ClassRow:
     Attributes
     ----------
     n : int
-        Held-out images of the class.
+        Held-out examples of the class.
     precision : float or None
-        Of the images called this class, the share that is.
+        Of the examples called this class, the share that is.
     recall : float or None
-        Of the images of this class, the share that was found, with Wilson's 95 % interval.
+        Of the examples of this class, the share that was found, with Wilson's 95 % interval.
     f1 : float or None
         Harmonic mean of both.
     weak : bool
         The whole interval of the recall lies below the accuracy over all classes, and the class
-        has at least ``FEW`` images.
+        has at least ``FEW`` examples.
     """
 
     name: str
@@ -56,7 +56,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Mixup:
-    """``count`` images of ``truth`` (a ``share`` of them) were called ``said``."""
+    """``count`` examples of ``truth`` (a ``share`` of them) were called ``said``."""
 
     truth: str
     said: str
@@ -107,7 +107,17 @@ class Facts:
     @property
     def unit(self) -> Unit:
         """What sentences call an example."""
-        return self.modality.unit if self.modality else Unit("example", "examples")
+        return self.modality.unit if self.modality else EXAMPLE
+
+    @property
+    def in_files(self) -> bool:
+        """Whether an example may lie in a file of its own."""
+        return self.modality is None or "file" in self.modality.kinds
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """How to read an explained example."""
+        return self.modality.hints if self.modality else ()
 
     @property
     def rival_says(self) -> dict[str, str]:
@@ -137,7 +147,7 @@ class Facts:
 
     @cached_property
     def per_class(self) -> list[ClassRow]:
-        """One row per class, the weakest (by F1) first, classes without images last."""
+        """One row per class, the weakest (by F1) first, classes without examples last."""
         rows = [class_row(name, c, self.confusion) for c, name in enumerate(self.classes)]
         return sorted(rows, key=lambda row: (row.f1 is None, row.f1))
 
@@ -202,12 +212,12 @@ class Facts:
 
     @property
     def looks(self) -> list[dict[str, Any]]:
-        """Images with a map of where the network looked; none where the run kept none."""
+        """Examples with a map of what spoke for the answer; none where the run kept none."""
         return list(self.pictures.get("explanations") or [])
 
     @cached_property
     def adaptation(self) -> Adaptation | None:
-        """How the model was adapted to images without labels; None where it was not asked to."""
+        """How the model was adapted to examples without labels; None where it was not asked to."""
         return read_adaptation(self.metrics, self.pictures)
 
     @property

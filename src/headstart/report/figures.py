@@ -57,11 +57,12 @@ def draw(facts: Facts) -> Iterator[tuple[str, bytes]]:
     for name, painters, size in plans:
         yield from plate(name, [partial(paint, facts=facts) for paint in painters], size)
     if facts.adaptation:
-        yield from draw_adaptation(facts.adaptation)
+        yield from draw_adaptation(facts.adaptation, facts.unit)
 
 
 def _baselines(axes: Axes, facts: Facts) -> None:
-    own = {"name": "pretrained network (this model)", **facts.metrics["estimate"]}
+    name = "pretrained network (this model)" if facts.card.learned else "this model"
+    own = {"name": name, **facts.metrics["estimate"]}
     rows = [own, *facts.rivals][::-1]
     values = [float(r["accuracy"]) for r in rows]
     doubt = errors(values, [r["accuracy_ci95"] for r in rows])
@@ -71,7 +72,7 @@ def _baselines(axes: Axes, facts: Facts) -> None:
     axes.set_yticks(places, [plain(r["name"], 48) for r in rows])
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(percent)
-    axes.set_xlabel("accuracy on held-out images, 95 % intervals")
+    axes.set_xlabel(f"accuracy on held-out {facts.unit.many}, 95 % intervals")
 
 
 def _confusion(axes: Axes, facts: Facts) -> None:
@@ -109,7 +110,7 @@ def _reliability(axes: Axes, facts: Facts) -> None:
     axes.set_ylim(0, 1.02)
     axes.xaxis.set_major_formatter(percent)
     axes.yaxis.set_major_formatter(percent)
-    axes.set_xlabel("stated confidence (small numbers: images)")
+    axes.set_xlabel(f"stated confidence (small numbers: {facts.unit.many})")
     axes.set_ylabel("how often it was right")
 
 
@@ -123,7 +124,7 @@ def _learning_curve(axes: Axes, facts: Facts) -> None:
     axes.set_ylim(math.floor(10 * min(lows)) / 10, 1.005)
     axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.yaxis.set_major_formatter(percent)
-    axes.set_xlabel("images to learn from")
+    axes.set_xlabel(f"{facts.unit.many} to learn from")
     axes.set_ylabel("accuracy, 95 % interval")
 
 
@@ -167,7 +168,7 @@ def _methods(axes: Axes, facts: Facts) -> None:
 
 def _ranking(axes: Axes, facts: Facts) -> None:
     assert facts.ranking is not None
-    study_figures.ranking(axes, facts.ranking)
+    study_figures.ranking(axes, facts.ranking, facts.unit)
 
 
 def _abstention(axes: Axes, facts: Facts) -> None:
@@ -186,7 +187,7 @@ def _abstention(axes: Axes, facts: Facts) -> None:
     axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.xaxis.set_major_formatter(percent)
     axes.yaxis.set_major_formatter(percent)
-    axes.set_xlabel("share of images answered, the surest first")
+    axes.set_xlabel(f"share of {facts.unit.many} answered, the surest first")
     axes.set_ylabel("wrong among the answered")
 
 
@@ -202,7 +203,9 @@ def _map(axes: Axes, facts: Facts) -> None:
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     axes.invert_yaxis()
-    axes.set_xlabel("alike to the network = close together; crosses: wrong")
+    axes.set_xlabel(
+        f"alike{' to the network' if facts.card.learned else ''} = close together; crosses: wrong"
+    )
     if len(facts.classes) <= 20:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
 

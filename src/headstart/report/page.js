@@ -35,7 +35,7 @@ each(".copy", (button) => {
   button.hidden = false;
 });
 
-// The map: the nearest point to the pointer, or the focused one, shows its picture.
+// The map: the nearest point to the pointer, or the focused one, shows its picture and words.
 const map = document.querySelector(".map");
 if (map) {
   const peek = document.getElementById("peek"), points = [...map.querySelectorAll(".point")];
@@ -55,10 +55,14 @@ if (map) {
     if (i === null) return;
     const point = points[i], box = map.getBoundingClientRect(), scale = box.width / map.viewBox.baseVal.width;
     point.classList.add("near");
-    const picture = new Image();
-    picture.src = point.querySelector("image").getAttribute("href");
-    picture.alt = "";
-    peek.replaceChildren(picture, point.getAttribute("aria-label"));
+    peek.replaceChildren(point.getAttribute("aria-label"));
+    const small = point.querySelector("image");
+    if (small) {
+      const picture = new Image();
+      picture.src = small.getAttribute("href");
+      picture.alt = "";
+      peek.prepend(picture);
+    }
     const [x, y] = spots[i].map((v) => v * scale), room = box.width - peek.offsetWidth;
     const left = x + 16 > room ? x - peek.offsetWidth - 16 : x + 16;
     peek.style.left = `${Math.max(0, Math.min(room, left))}px`;

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from headstart.modalities import Unit
 from headstart.report import (
     adaptation_charts,
     adaptation_words,
@@ -47,13 +48,21 @@ def compose(facts: Facts) -> str:
         between=adaptation_charts,
         adapting=adaptation_words,
         few=FEW,
+        unit=facts.unit,
         order=_warning_about_order(facts),
-        snippets=snippets(facts.name),
+        snippets=snippets(facts.name, facts.unit, files=facts.in_files),
     )
 
 
 def fill(
-    template: str, *, title: str, headline: str, version: str, sections: dict[str, str], **more: Any
+    template: str,
+    *,
+    title: str,
+    headline: str,
+    version: str,
+    sections: dict[str, str],
+    unit: Unit,
+    **more: Any,
 ) -> str:
     """Lay what a page has of its own into what all pages share.
 
@@ -70,6 +79,8 @@ def fill(
         Of headstart, when the numbers were made.
     sections : dict
         Id and name of every section, in order.
+    unit : Unit
+        What an example is called.
     **more
         What the template itself asks for.
     """
@@ -79,6 +90,7 @@ def fill(
         headline=headline,
         version=version,
         sections=sections,
+        unit=unit,
         words=words,
         study_charts=study_charts,
         study_words=study_words,
@@ -93,7 +105,7 @@ def fill(
 SECTIONS = {
     "verdict": "Verdict",
     "gain": "Comparison",
-    "curve": "More images?",
+    "curve": "More {many}?",
     "findings": "Checks",
     "labels": "Labels",
     "classes": "Classes",
@@ -134,7 +146,9 @@ def contents(facts: Facts) -> dict[str, str]:
         "looks": facts.looks,
     }
     first = ADAPTATION if facts.adaptation else {}
-    return first | {key: label for key, label in SECTIONS.items() if there.get(key, True)}
+    return first | {
+        key: facts.unit.into(label) for key, label in SECTIONS.items() if there.get(key, True)
+    }
 
 
 def policy(script: str) -> str:
@@ -146,18 +160,28 @@ def policy(script: str) -> str:
     )
 
 
-def snippets(name: str) -> dict[str, str]:
-    """Lines that use the run, ready to copy; typed in the folder that holds it."""
+def snippets(name: str, unit: Unit, *, files: bool = True) -> dict[str, str]:
+    """Lines that use the run, ready to copy; typed in the folder that holds it.
+
+    Parameters
+    ----------
+    name : str
+        Of the run.
+    unit : Unit
+        What an example is called.
+    files : bool
+        Whether examples may lie in files of their own; otherwise in tables.
+    """
     shell, quoted = shlex.quote(name), json.dumps(name, ensure_ascii=False)
+    new, known = (f"{what}_{unit.many}{'/' if files else '.csv'}" for what in ("new", "labelled"))
     return {
         "shell": (
-            f"headstart predict {shell} new_photos/ --out answers.csv\n"
-            f"headstart evaluate {shell} labelled_photos/"
+            f"headstart predict {shell} {new} --out answers.csv\nheadstart evaluate {shell} {known}"
         ),
         "python": (
             "import headstart as hs\n\n"
             f"run = hs.load({quoted})\n"
-            'for answer in run.predict("new_photos/"):\n'
+            f'for answer in run.predict("{new}"):\n'
             "    print(answer.path, answer.predicted, answer.confidence)"
         ),
     }
@@ -172,7 +196,7 @@ def _title(facts: Facts) -> str:
 def _headline(facts: Facts) -> str:
     if facts.adaptation:
         return adaptation_words.headline(facts.adaptation)
-    return words.headline(facts.metrics["verdict"])
+    return words.headline(facts.metrics["verdict"], learned=facts.card.learned)
 
 
 def _warning_about_order(facts: Facts) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
-"""The pictures a report shows, chosen while the images are at hand and kept as plain JSON.
+"""What a report shows of examples, chosen while they are at hand and kept as plain JSON.
 
-A run folder must be readable where the images are not, so the few that explain the model travel
+A run folder must be readable where the examples are not, so the few that explain the model travel
 with it: those it got most wrong, those it was least sure of, and a map of small copies.
 """
 
@@ -31,7 +31,7 @@ POINTS = 400
 AXES = 50
 """Principal axes that t-SNE sees, as its authors advise (van der Maaten & Hinton 2008, sec. 4)."""
 FEWEST = 30
-"""Below so many images t-SNE has no neighbourhoods to keep; the two first axes are shown."""
+"""Below so many examples t-SNE has no neighbourhoods to keep; the two first axes are shown."""
 STEPS = 500
 """Half of scikit-learn's default: 400 points have settled by then, in about half a second."""
 
@@ -45,7 +45,7 @@ def collect(
     label_issues: Sequence[Mapping[str, Any]] | None = None,
     explanations: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Choose and shrink the pictures of a report.
+    """Choose what a report shows, and make it small.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def lay_out(X: NDArray[np.floating], seed: int) -> tuple[NDArray[np.float64], st
     xy : ndarray of shape (n, 2)
         Within 0..1.
     method : str
-        ``"t-SNE"``, or ``"PCA"`` where there are too few images for it.
+        ``"t-SNE"``, or ``"PCA"`` where there are too few examples for it.
     """
     with threadpool_limits(1):  # threads in lockstep crawl on a busy machine
         axes = _principal_axes(np.asarray(X, np.float64), AXES)
@@ -130,7 +130,7 @@ def _tsne(axes: NDArray[np.float64], seed: int) -> NDArray[np.float32]:
 
     spread = axes[:, 0].std() or 1.0
     start = (axes[:, :2] / spread * 1e-4).astype(np.float32)
-    near = min(30.0, len(axes) / 4)  # neighbours that matter; must be fewer than the images
+    near = min(30.0, len(axes) / 4)  # neighbours that matter; must be fewer than the examples
     tsne = TSNE(2, perplexity=near, init=start, max_iter=STEPS, random_state=seed)
     return tsne.fit_transform(axes)
 
@@ -248,7 +248,7 @@ def collect_adaptation(
     dict
         ``least_like``, ``unknown`` and ``proposals``: lists of ``{path}`` with what
         ``Show.large`` makes, in the order of ``adaptation``. An example that is not in ``target``
-        or has gone is left out: the report then names it without a picture.
+        or has gone is left out: the report then names it and shows nothing.
     """
     shift = adaptation.get("shift") or {}
     wanted = {

@@ -8,6 +8,7 @@ from typing import Any
 
 from headstart._version import __version__
 from headstart.errors import ArtifactError
+from headstart.modalities import DEFAULT, unit
 from headstart.report import charts, study_figures, study_words
 from headstart.report.files import write
 from headstart.report.page import fill
@@ -70,6 +71,7 @@ def compose_study(document: dict[str, Any]) -> str:
         version=str(document.get("headstart", __version__)),
         sections=SECTIONS,
         study=document,
+        unit=unit(document.get("modality", DEFAULT)),
         question=TITLES[document["study"]],
         charts=charts,
     )

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from headstart.judge.intervals import Interval
+from headstart.modalities import Unit
 from headstart.report.scales import numbers, shares
 from headstart.report.scatter import LABEL, Spot, scatter
 from headstart.report.svg import Frame, spread, tag, ticks
@@ -23,22 +24,22 @@ NOTHING = Markup("")
 TRANSFER, BASELINE = "with transfer", "without"
 
 
-def ranking(document: dict[str, Any]) -> Markup:
+def ranking(document: dict[str, Any], unit: Unit) -> Markup:
     """Draw the accuracy of each backbone against its time, the recommended one marked."""
     spots = backbone_spots(document)
     if not spots:
         return NOTHING
     return scatter(
-        f"Accuracy against seconds per 1,000 images: {'; '.join(s.title for s in spots)}.",
+        f"Accuracy against seconds per 1,000 {unit.many}: {'; '.join(s.title for s in spots)}.",
         spots,
         numbers,
-        "seconds per 1,000 images, on a logarithmic scale",
-        "accuracy on held-out images",
+        f"seconds per 1,000 {unit.many}, on a logarithmic scale",
+        f"accuracy on held-out {unit.many}",
     )
 
 
 def backbone_spots(document: dict[str, Any]) -> list[Spot]:
-    """Place the backbones whose time is known: log10 of seconds per 1,000 images, and accuracy.
+    """Place the backbones whose time is known: log10 of seconds per 1,000 examples, and accuracy.
 
     Called without their providers: the table has the whole names.
     """
@@ -58,7 +59,7 @@ def backbone_spots(document: dict[str, Any]) -> list[Spot]:
     ]
 
 
-def layers(document: dict[str, Any]) -> Markup:
+def layers(document: dict[str, Any], unit: Unit) -> Markup:
     """Draw the accuracy by depth, with intervals; the combination of all layers as a level."""
     found, combined = document["layers"], document["combined"]
     if not found:
@@ -76,7 +77,7 @@ def layers(document: dict[str, Any]) -> Markup:
             [(v, f"{v:.0%}") for v in ticks(0, 1, 4)],
             levels,
             "depth: share of the network's work done up to here",
-            "accuracy on held-out images",
+            f"accuracy on held-out {unit.many}",
         ),
         _combination(frame, combined) if combined else NOTHING,
         *(frame.error(x, *r["accuracy_ci95"]) for x, r in zip(xs, found, strict=True)),
@@ -86,7 +87,7 @@ def layers(document: dict[str, Any]) -> Markup:
     )
 
 
-def labels(document: dict[str, Any]) -> Markup:
+def labels(document: dict[str, Any], unit: Unit) -> Markup:
     """Draw accuracy against labels per class, and the fitted law beyond what was measured."""
     points = document["points"]
     if not points:
@@ -100,7 +101,7 @@ def labels(document: dict[str, Any]) -> Markup:
     frame = Frame((xs[0] - 0.08, max(end, xs[0] + 0.3) + 0.05), ends, height=340, right=108)
     parts = [
         frame.axes(numbers(*frame.x), levels, "labels per class, on a logarithmic scale",
-                   "accuracy on held-out images"),
+                   f"accuracy on held-out {unit.many}"),
         _beyond(frame, document) if forecast else NOTHING,
     ]  # fmt: skip
     last = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.modalities import DEFAULT, Unit, unit
 from headstart.report.plates import OTHER, OWN, RULE, errors, percent, plain, plate, scatter
 from headstart.report.scales import numbers
 from headstart.report.study_charts import (
@@ -29,20 +30,21 @@ def draw(document: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
         "layers": ("layers", layers, bool(document.get("layers"))),
         "curve": ("curve", labels, bool(document.get("points"))),
     }[document["study"]]
+    called = unit(document.get("modality", DEFAULT))
     if there:
-        yield from plate(name, [partial(paint, document=document)], (6.4, 4.0))
+        yield from plate(name, [partial(paint, document=document, unit=called)], (6.4, 4.0))
 
 
-def ranking(axes: Axes, document: dict[str, Any]) -> None:
+def ranking(axes: Axes, document: dict[str, Any], unit: Unit) -> None:
     """Draw the accuracy of each backbone against its time."""
     spots = backbone_spots(document)
     if spots:
         scatter(axes, spots, numbers)
-    axes.set_xlabel("seconds per 1,000 images, on a logarithmic scale")
+    axes.set_xlabel(f"seconds per 1,000 {unit.many}, on a logarithmic scale")
     axes.set_ylabel("accuracy, 95 % interval (hollow: clearly behind)")
 
 
-def layers(axes: Axes, document: dict[str, Any]) -> None:
+def layers(axes: Axes, document: dict[str, Any], unit: Unit) -> None:
     """Draw the accuracy by depth, and the combination as a level."""
     found, combined = document["layers"], document["combined"]
     xs, ys = [r["depth"] for r in found], [r["accuracy"] for r in found]
@@ -56,13 +58,13 @@ def layers(axes: Axes, document: dict[str, Any]) -> None:
     axes.annotate(plain(f"best: {best['name']}", 40), (best["depth"], best["accuracy"]), (0, 10),
                   textcoords="offset points", fontsize=8, ha="right")  # fmt: skip
     axes.set_xlim(-0.02, 1.03)
-    _share_of_images(axes)
+    _share_right(axes, unit)
     axes.xaxis.set_major_formatter(percent)
     axes.set_xlabel("depth: share of the network's work done up to here")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
 
 
-def labels(axes: Axes, document: dict[str, Any]) -> None:
+def labels(axes: Axes, document: dict[str, Any], unit: Unit) -> None:
     """Draw accuracy against labels per class, and the fitted law beyond the data."""
     forecast, lines = document["forecast"], measured_lines(document)
     if forecast:
@@ -77,14 +79,14 @@ def labels(axes: Axes, document: dict[str, Any]) -> None:
             end = np.log10(forecast["per_class"]) if forecast else xs[-1]
             grid = np.linspace(xs[0], end, 60)
             axes.plot(grid, law(grid), "--", color=colour, linewidth=1)
-    _share_of_images(axes)
+    _share_right(axes, unit)
     marks = numbers(*axes.get_xlim())
     axes.set_xticks([x for x, _ in marks], [said for _, said in marks])
     axes.set_xlabel("labels per class, on a logarithmic scale (dashed: the fitted law)")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
 
 
-def _share_of_images(axes: Axes) -> None:
+def _share_right(axes: Axes, unit: Unit) -> None:
     axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.yaxis.set_major_formatter(percent)
-    axes.set_ylabel("accuracy on held-out images, 95 % interval")
+    axes.set_ylabel(f"accuracy on held-out {unit.many}, 95 % interval")

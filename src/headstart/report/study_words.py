@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headstart.modalities import Unit
 from headstart.report.words import count, protocol
 
 ADVICE = {
@@ -135,20 +136,20 @@ def law(fit: dict[str, float]) -> str:
     return f"wrong answers = {fit['a']:.3g} · n^-{fit['b']:.3g} + {fit['c']:.3g}"
 
 
-def explained(text: str) -> str:
+def explained(text: str, unit: Unit) -> str:
     """Explain a protocol where its words are known; "" where they speak for themselves."""
     known = ("folds", "test set", "held-out fifth")
-    return protocol(text) if any(word in text for word in known) else ""
+    return protocol(text, unit) if any(word in text for word in known) else ""
 
 
-def examples(document: dict[str, Any]) -> str:
-    """Say how many images there were, in how many classes.
+def examples(document: dict[str, Any], unit: Unit) -> str:
+    """Say how many examples there were, in how many classes.
 
     Examples
     --------
-    >>> examples({"n": 600, "classes": 5}), examples({"n": 1, "classes": ["a", "b"]})
-    ('600 images in 5 classes', '1 image in 2 classes')
+    >>> examples({"n": 600, "classes": ["a", "b"]}, Unit("row", "rows"))
+    '600 rows in 2 classes'
     """
     classes = document["classes"]
     k = classes if isinstance(classes, int) else len(classes)
-    return f"{count(int(document['n']), 'image')} in {count(k, 'class', 'classes')}"
+    return f"{unit.count(int(document['n']))} in {count(k, 'class', 'classes')}"

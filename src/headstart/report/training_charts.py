@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from headstart.judge.intervals import Interval
+from headstart.modalities import Unit
 from headstart.report.charts import raised
 from headstart.report.curves import TRAINING, VALIDATION, Curves, Epoch
 from headstart.report.scales import moments, shares
@@ -114,7 +115,7 @@ def finder(found: dict[str, Any]) -> Markup:
     )  # fmt: skip
 
 
-def methods(candidates: Sequence[dict[str, Any]]) -> Markup:
+def methods(candidates: Sequence[dict[str, Any]], unit: Unit) -> Markup:
     """Draw the accuracy of each method tried against the time it took, the chosen one marked."""
     spots = method_spots(candidates)
     if not spots:
@@ -125,7 +126,7 @@ def methods(candidates: Sequence[dict[str, Any]]) -> Markup:
         spots,
         moments,
         "time it took, on a logarithmic scale",
-        "accuracy on held-out images",
+        f"accuracy on held-out {unit.many}",
     )
 
 

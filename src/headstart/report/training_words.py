@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from headstart.modalities import Unit
 from headstart.report.curves import Curves
 from headstart.report.words import amount, count, duration
 
@@ -24,7 +25,7 @@ KEPT = {
 }
 BATCHNORMS = {
     "frozen": "frozen: its statistics, scales and shifts stayed as they came",
-    "train": "trained: its statistics follow your images",
+    "train": "trained: its statistics follow your {many}",
 }
 OUTCOMES = {
     "tried": "tried",
@@ -78,7 +79,7 @@ def own(training: dict[str, Any] | None) -> str:
     return "pretrained network, fine-tuned (this model)"
 
 
-def trained(training: dict[str, Any], layers: int) -> str:
+def trained(training: dict[str, Any], layers: int, unit: Unit) -> str:
     """Say which part of the network was trained, and how much of it that is.
 
     Parameters
@@ -90,17 +91,17 @@ def trained(training: dict[str, Any], layers: int) -> str:
     share = training["trainable_parameters"] / max(training["parameters"], 1)
     if training["method"] in SCRATCH:
         said = (
-            "The whole network was trained from nothing, on your images alone: no pretrained "
+            f"The whole network was trained from nothing, on your {unit.many} alone: no pretrained "
             "weights are in it."
         )
     elif len(blocks) >= layers or not blocks:
-        said = "The whole network and the head were trained further on your images."
+        said = f"The whole network and the head were trained further on your {unit.many}."
     else:
         last = count(len(blocks), "layer") if len(blocks) > 1 else "layer"
         which = f"{blocks[0]} to {blocks[-1]}" if len(blocks) > 1 else blocks[0]
         said = (
             f"The last {last} of the network ({which}) and the head were trained further on your "
-            f"images. Everything before them ({count(layers - len(blocks), 'layer')}) stayed "
+            f"{unit.many}. Everything before them ({count(layers - len(blocks), 'layer')}) stayed "
             "frozen, that is, exactly as it came."
         )
     tuned = TUNED.get(training.get("tune", "all"), "")
@@ -116,19 +117,19 @@ def trained(training: dict[str, Any], layers: int) -> str:
     )
 
 
-def computed(training: dict[str, Any], images: Sequence[int]) -> str:
+def computed(training: dict[str, Any], sizes: Sequence[int], unit: Unit) -> str:
     """Say what was computed once and kept, and what in every step.
 
     Parameters
     ----------
-    images : sequence of int
+    sizes : sequence of int
         How many the run may have looked at: those to train on, and all. Where an earlier run had
         kept a part, the passes on record are not one of these times the views.
 
     Examples
     --------
-    >>> computed({"cut": "blocks.4", "prefix_forwards": 1196, "views": 4, "cache_mb": 44.1}, [299])
-    'The frozen layers, up to blocks.4, were computed once per image and view: 299 images × 4 views = 1,196 forward passes, kept in 44.1 MB. Each epoch computed only the layers behind them.'
+    >>> computed({"cut": "blocks.4", "prefix_forwards": 1196, "views": 4, "cache_mb": 44.1}, [299], Unit("row", "rows"))
+    'The frozen layers, up to blocks.4, were computed once per row and view: 299 rows × 4 views = 1,196 forward passes, kept in 44.1 MB. Each epoch computed only the layers behind them.'
     """  # noqa: E501
     if training["cut"] is None:
         return "Nothing was kept from step to step: every step computed the whole network."
@@ -138,19 +139,22 @@ def computed(training: dict[str, Any], images: Sequence[int]) -> str:
             f"The frozen layers, up to {training['cut']}, were not computed again: an earlier run "
             "had kept what they give. Each epoch computed only the layers behind them."
         )
-    looked = next((n for n in images if n * views == passes), None)
-    product = f"{count(looked, 'image')} × {count(views, 'view')} = " if looked else ""
+    looked = next((n for n in sizes if n * views == passes), None)
+    product = f"{unit.count(looked)} × {count(views, 'view')} = " if looked else ""
     size = training.get("cache_mb")
     kept = f", kept in {size:,.1f} MB" if size is not None else ""
     return (
-        f"The frozen layers, up to {training['cut']}, were computed once per image and view: "
+        f"The frozen layers, up to {training['cut']}, were computed once per {unit.one} and view: "
         f"{product}{count(passes, 'forward pass', 'forward passes')}{kept}. Each epoch computed "
         "only the layers behind them."
     )
 
 
 def reading(
-    training: Sequence[tuple[int, float]], validation: Sequence[tuple[int, float]], classes: int
+    training: Sequence[tuple[int, float]],
+    validation: Sequence[tuple[int, float]],
+    classes: int,
+    unit: Unit,
 ) -> str:
     """Read the loss curves: what they say about learning, and what to try next.
 
@@ -165,25 +169,25 @@ def reading(
     --------
     >>> falling = [(1, 0.9), (2, 0.5), (3, 0.2), (4, 0.05)]
     >>> print(
-    ...     reading(falling, [(1, 0.8), (2, 0.6), (3, 0.7), (4, 0.9)], 3)
+    ...     reading(falling, [(1, 0.8), (2, 0.6), (3, 0.7), (4, 0.9)], 3, Unit("row", "rows"))
     ... )  # doctest: +NORMALIZE_WHITESPACE
     The validation loss was lowest after epoch 2 (0.600) and then rose to 0.900, while the training
-    loss fell to 0.050: from there on the network learned its training images by heart. Fewer
+    loss fell to 0.050: from there on the network learned its training rows by heart. Fewer
     epochs, or fewer trained layers, would do.
     >>> print(
-    ...     reading(falling, [(1, 0.8), (2, 0.6), (3, 0.4), (4, 0.3)], 3)
+    ...     reading(falling, [(1, 0.8), (2, 0.6), (3, 0.4), (4, 0.3)], 3, Unit("row", "rows"))
     ... )  # doctest: +NORMALIZE_WHITESPACE
     The validation loss was still falling at the end, to 0.300: more epochs may help. It is 6.0
-    times the training loss (0.050): part of what was learned holds only for the training images.
-    >>> reading([(1, 0.9)], [(1, 0.8)], 3)
+    times the training loss (0.050): part of what was learned holds only for the training rows.
+    >>> reading([(1, 0.9)], [(1, 0.8)], 3, Unit("row", "rows"))
     'One epoch is too few to see where the curves lead.'
     """
     if max(len(training), len(validation)) < 2:
         return "One epoch is too few to see where the curves lead."
     if not validation:
         return (
-            f"The training loss {_moved(training)}. No images were held out of this fit, so the "
-            "curve cannot tell whether it learned by heart."
+            f"The training loss {_moved(training)}. No {unit.many} were held out of this fit, so "
+            "the curve cannot tell whether it learned by heart."
         )
     best_epoch, best = min(validation, key=lambda point: point[1])
     end = validation[-1][1]
@@ -194,7 +198,7 @@ def reading(
         return jump
     last = training[-1][1]
     if end - best > max(0.05 * best, 0.01):
-        return _risen(training, best_epoch, best, end)
+        return _risen(training, best_epoch, best, end, unit)
     first = training[0][1]
     if last > 0.95 * first and end > 0.5 * math.log(max(classes, 2)):
         return (
@@ -209,54 +213,56 @@ def reading(
         )
     else:
         trend = f"The validation loss settled at {end:.3f}: more epochs would change little."
-    return f"{trend} {_gap(last, end)}"
+    return f"{trend} {_gap(last, end, unit)}"
 
 
-def lines(curves: Curves) -> str:
+def lines(curves: Curves, unit: Unit) -> str:
     """Say what the lines of the curves are."""
     if not curves.folds:
-        held = "; validation: images held out of it" if curves.validation else ""
+        held = f"; validation: {unit.many} held out of it" if curves.validation else ""
         return f"Curves of the fit of the model that was kept{held}."
     over = (
         f"Means over {curves.folds} folds, for the epochs that all of them reached"
         if curves.folds > 1
         else "Curves of one fold"
     )
-    said = f"{over}: solid line and discs, training; dashed line and squares, images held out."
+    said = f"{over}: solid line and discs, training; dashed line and squares, {unit.many} held out."
     if curves.final:
-        said += " Thin dotted line: training of the model that was kept, on all training images."
+        said += (
+            f" Thin dotted line: training of the model that was kept, on all training {unit.many}."
+        )
     return said
 
 
-def mixture(training: dict[str, Any]) -> str:
+def mixture(training: dict[str, Any], unit: Unit) -> str:
     """Explain the mixture of the weights before and after training, with the share chosen."""
     said = (
         "WiSE-FT mixes the weights from before and after training: a mixture is often steadier on "
-        "new images than either."
+        f"new {unit.many} than either."
     )
     alpha = training.get("wise_alpha")
     return said if alpha is None else f"{said} Kept: {alpha:.0%} of the way (alpha {alpha:g})."
 
 
-def settings(training: dict[str, Any]) -> list[tuple[str, str]]:
+def settings(training: dict[str, Any], unit: Unit) -> list[tuple[str, str]]:
     """List the settings, each with its value in words; what is not on record is left out."""
     t = training
     keep = [KEPT.get(word, word) for word in (t.get("keep") or "").split(",") if word]
     rows = {
         "Method": f"{t['method']}, {depth(t['unfreeze'])}",
         "Length": t.get("epochs")
-        and f"{count(t['epochs'], 'epoch')} (each once through all training images), "
-        f"{t.get('batch_size')} images a step",
+        and f"{count(t['epochs'], 'epoch')} (each once through all training {unit.many}), "
+        f"{t.get('batch_size')} {unit.many} a step",
         "Optimiser": t.get("optimizer") and f"{t['optimizer']}, {t.get('schedule')} learning rate",
         "Learning rate": t.get("lr")
         and f"{t['lr']:g} at most for the network"
         + (f", {t['head_lr']:g} for the head" if t.get("head_lr") else ""),
-        "Batch normalisation": BATCHNORMS.get(t.get("batchnorm") or "", ""),
-        "Views of an image": t.get("views_said"),
+        "Batch normalisation": unit.into(BATCHNORMS.get(t.get("batchnorm") or "", "")),
+        f"Views of {unit.a}": t.get("views_said"),
         "Held on to": "; ".join(keep),
         "Place of the cut": t.get("cut_reason"),
         "Speed": t.get("images_per_s")
-        and f"{t['images_per_s']:,.0f} images a second; {duration(t['seconds'])} in all",
+        and f"{t['images_per_s']:,.0f} {unit.many} a second; {duration(t['seconds'])} in all",
     }
     return [(label, value) for label, value in rows.items() if value]
 
@@ -312,7 +318,9 @@ def _jump(training: Sequence[tuple[int, float]]) -> str:
     )
 
 
-def _risen(training: Sequence[tuple[int, float]], epoch: int, best: float, end: float) -> str:
+def _risen(
+    training: Sequence[tuple[int, float]], epoch: int, best: float, end: float, unit: Unit
+) -> str:
     """Read a validation loss that ends above its lowest."""
     then = min(training, key=lambda point: abs(point[0] - epoch))[1]
     said = (
@@ -323,7 +331,8 @@ def _risen(training: Sequence[tuple[int, float]], epoch: int, best: float, end: 
     if last < then:
         return (
             f"{said}, while the training loss fell to {last:.3f}: from there on the network "
-            "learned its training images by heart. Fewer epochs, or fewer trained layers, would do."
+            f"learned its training {unit.many} by heart. Fewer epochs, or fewer trained layers, "
+            "would do."
         )
     return (
         f"{said}, and the training loss did not fall either: the learning rate is probably too "
@@ -331,17 +340,17 @@ def _risen(training: Sequence[tuple[int, float]], epoch: int, best: float, end: 
     )
 
 
-def _gap(training: float, validation: float) -> str:
+def _gap(training: float, validation: float, unit: Unit) -> str:
     """Compare the two losses at the end."""
     if validation > 2 * training and validation - training > 0.1:
         above = f"{validation / training:.1f} times" if training > 0.001 else "far above"
         return (
             f"It is {above} the training loss ({training:.3f}): part of what was learned holds "
-            "only for the training images."
+            f"only for the training {unit.many}."
         )
     if training > 1.2 * validation:
         return (
             f"The training loss ({training:.3f}) is higher, for it is measured while learning, on "
-            "altered images."
+            f"altered {unit.many}."
         )
     return f"The training loss ({training:.3f}) is close to it: no sign of learning by heart."

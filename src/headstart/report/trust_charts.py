@@ -7,10 +7,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from headstart.modalities import Unit
 from headstart.report.svg import Frame, tag, ticks
 
 
-def risk(curve: Sequence[dict[str, float]], held: dict[str, Any]) -> Markup:
+def risk(curve: Sequence[dict[str, float]], held: dict[str, Any], unit: Unit) -> Markup:
     """Draw the risk-coverage curve (El-Yaniv & Wiener 2010), the chosen threshold marked.
 
     Parameters
@@ -32,7 +33,7 @@ def risk(curve: Sequence[dict[str, float]], held: dict[str, Any]) -> Markup:
         frame.axes(
             [(v, f"{v:.0%}") for v in ticks(0, 1, 4)],
             [(v, f"{100 * v:g}%") for v in ticks(0, top, 5)],
-            "share of images answered, the surest first",
+            f"share of {unit.many} answered, the surest first",
             "wrong among the answered",
         )
     ]

@@ -1,50 +1,50 @@
-"""Doubt in words: withheld answers, unfamiliar images, suspicious labels, harmed classes."""
+"""Doubt in words: withheld answers, unfamiliar examples, suspicious labels, harmed classes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from headstart.report.words import count
+from headstart.modalities import Unit
 
 LEVELS = (1.0, 0.9, 0.8, 0.5)
-"""Shares of images answered that are said in words."""
+"""Shares of examples answered that are said in words."""
 NAMED = 5
 """So many harmed classes are named."""
 
 
-def silence(held: dict[str, Any]) -> str:
+def silence(held: dict[str, Any], unit: Unit) -> str:
     """Say what withholding answers brings and costs.
 
     Examples
     --------
-    >>> silence({"wanted_error": 0.01, "threshold": None})
-    'No level of confidence keeps the errors at 1.0% with these images: it cannot be promised.'
+    >>> silence({"wanted_error": 0.01, "threshold": None}, Unit("row", "rows"))
+    'No level of confidence keeps the errors at 1.0% with these rows: it cannot be promised.'
     """
     wanted, threshold = held["wanted_error"], held["threshold"]
     if wanted is None:
-        return "It answers every image: no limit on errors was asked for."
+        return f"It answers every {unit.one}: no limit on errors was asked for."
     if threshold is None:
         return (
-            f"No level of confidence keeps the errors at {wanted:.1%} with these images: it "
+            f"No level of confidence keeps the errors at {wanted:.1%} with these {unit.many}: it "
             "cannot be promised."
         )
     share, error = held["coverage"], held["error"]
     if error is None:
         return (
             f"Asked for at most {wanted:.1%} wrong answers, it is silent below a confidence of "
-            f"{threshold:.0%}. Among the held-out images none was as sure as that."
+            f"{threshold:.0%}. Among the held-out {unit.many} none was as sure as that."
         )
     return (
         f"Asked for at most {wanted:.1%} wrong answers, it is silent below a confidence of "
-        f"{threshold:.0%}. It then answers {share:.1%} of images "
+        f"{threshold:.0%}. It then answers {share:.1%} of {unit.many} "
         f"({_interval(held['coverage_ci95'])}) and {error:.1%} of these answers are wrong "
         f"({_interval(held['error_ci95'])}). The price: {1 - share:.1%} are left to you."
     )
 
 
 def levels(curve: Sequence[dict[str, float]]) -> str:
-    """Say the errors at a few shares of answered images.
+    """Say the errors at a few shares of answered examples.
 
     Parameters
     ----------
@@ -65,21 +65,21 @@ def levels(curve: Sequence[dict[str, float]]) -> str:
     return f"Wrong among the answered: {', '.join(said)}." if said else ""
 
 
-def unfamiliar(found: dict[str, Any], *, on_target: bool = False) -> str:
-    """State the rate of false alarms of the mark for unfamiliar images.
+def unfamiliar(found: dict[str, Any], unit: Unit, *, on_target: bool = False) -> str:
+    """State the rate of false alarms of the mark for unfamiliar examples.
 
     Parameters
     ----------
     found : dict
         ``metrics.json["unfamiliar"]``.
     on_target : bool
-        The model was adapted: what is familiar was learned, and scored, on images of the target.
+        The model was adapted: what is familiar was learned, and scored, on examples of the target.
     """
-    known, held = "the model learned from", "held-out images of your own"
+    known, held = "the model learned from", f"held-out {unit.many} of your own"
     if on_target:
-        known, held = "in the target", "images of the target, each held out in turn"
+        known, held = "in the target", f"{unit.many} of the target, each held out in turn"
     return (
-        f"An image that is unlike everything {known} is marked "
+        f"{unit.a.capitalize()} that is unlike everything {known} is marked "
         f"unfamiliar. False alarms: of {held}, {found['false_alarm_rate']:.1%} were marked "
         f"({_interval(found['false_alarm_ci95'])})."
     )
@@ -100,15 +100,15 @@ def mending(issues: dict[str, Any]) -> str:
     )
 
 
-def harm(classes: Sequence[dict[str, Any]]) -> str:
+def harm(classes: Sequence[dict[str, Any]], unit: Unit) -> str:
     """Name the classes that the pretrained network makes worse.
 
     Examples
     --------
-    >>> harm([{"name": "moss", "gain": -0.12, "n": 48}])
-    'moss (-12.0 points on 48 images). The pretrained network tells them from the rest less well than the best model without it does, by more than chance explains.'
+    >>> harm([{"name": "moss", "gain": -0.12, "n": 48}], Unit("row", "rows"))
+    'moss (-12.0 points on 48 rows). The pretrained network tells them from the rest less well than the best model without it does, by more than chance explains.'
     """  # noqa: E501
-    named = [f"{c['name']} ({100 * c['gain']:+.1f} points on {count(c['n'], 'image')})"
+    named = [f"{c['name']} ({100 * c['gain']:+.1f} points on {unit.count(c['n'])})"
              for c in classes[:NAMED]]  # fmt: skip
     more = f" and {len(classes) - NAMED} more" if len(classes) > NAMED else ""
     return (

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from headstart.judge.baselines import MAJORITY, RANDOM_NETWORK
+from headstart.modalities import Unit
 
 BASELINES = {
     RANDOM_NETWORK: "the same network as it was before it learned anything",
     MAJORITY: "always answers the most frequent class",
-    "small network, trained from scratch": "it has seen nothing but your images",
-    "same network, trained from scratch": "it has seen nothing but your images",
+    "small network, trained from scratch": "it has seen nothing but your {many}",
+    "same network, trained from scratch": "it has seen nothing but your {many}",
 }
 FINDINGS = {
     "budget": "Budget",
@@ -28,29 +29,63 @@ FINDINGS = {
     "interrupted": "Interrupted",
     "memory": "Memory",
     "note": "Note",
-    "order": "Order of files",
-    "small": "Small images",
+    "order": "Order of {many}",
+    "small": "Small {many}",
     "small_test": "Small test set",
     "training": "Training",
-    "unreadable": "Unreadable files",
+    "unreadable": "Unreadable {many}",
 }
 HEADS = {
     "logistic": "logistic regression: a weighted sum per class",
     "centroid": "nearest class average",
-    "kNN": "vote of the most similar training images",
+    "kNN": "vote of the most similar training {many}",
     "cosine": "nearest direction, one per class",
     "bottleneck": "a small network with one hidden layer",
 }
 
 
-def headline(verdict: dict[str, Any] | None) -> str:
+UNLEARNED = (
+    "Nothing was pretrained here, so there is nothing to transfer; the model is compared with "
+    "simpler ones instead."
+)
+
+
+def rival(name: str, unit: Unit) -> str:
+    """Say what a baseline is that every modality has; "" for any other."""
+    return unit.into(BASELINES.get(name, ""))
+
+
+def finding(kind: str, unit: Unit) -> str:
+    """Name a kind of finding.
+
+    Examples
+    --------
+    >>> finding("unreadable", Unit("row", "rows")), finding("drift", Unit("row", "rows"))
+    ('Unreadable rows', 'Drift')
+    """
+    return unit.into(FINDINGS.get(kind, kind.capitalize()))
+
+
+def head(kind: str, unit: Unit) -> str:
+    """Say what a head does."""
+    return unit.into(HEADS.get(kind, kind))
+
+
+def headline(verdict: dict[str, Any] | None, *, learned: bool = True) -> str:
     """Say the verdict in one short sentence.
+
+    Parameters
+    ----------
+    learned : bool
+        Whether the backbone learned anything before.
 
     Examples
     --------
     >>> headline({"decision": "helps", "gain": 0.43})
     'Pretraining helps: 43.0 points better.'
     """
+    if not learned:
+        return "No verdict on transfer: nothing was pretrained."
     if verdict is None:
         return "No verdict: there was nothing to compare with."
     if verdict["decision"] == "cannot tell":
@@ -59,24 +94,24 @@ def headline(verdict: dict[str, Any] | None) -> str:
     return f"Pretraining {verdict['decision']}: {100 * abs(verdict['gain']):.1f} points {side}."
 
 
-def expectation(estimate: dict[str, Any]) -> str:
-    """Say an accuracy and its interval as numbers of images.
+def expectation(estimate: dict[str, Any], unit: Unit) -> str:
+    """Say an accuracy and its interval as numbers of examples.
 
     Examples
     --------
-    >>> expectation({"accuracy": 0.87, "accuracy_ci95": [0.79, 0.922]})
-    'Of 100 new images like these, expect about 87 to be named correctly; 79 to 92 is plausible.'
+    >>> expectation({"accuracy": 0.87, "accuracy_ci95": [0.79, 0.922]}, Unit("row", "rows"))
+    'Of 100 new rows like these, expect about 87 to be named correctly; 79 to 92 is plausible.'
     """
     low, high = (round(100 * x) for x in estimate["accuracy_ci95"])
     share = round(100 * estimate["accuracy"])
     about = "nearly all" if share == 100 else f"about {share}"
     return (
-        f"Of 100 new images like these, expect {about} to be named correctly; "
+        f"Of 100 new {unit.many} like these, expect {about} to be named correctly; "
         f"{low} to {high} is plausible."
     )
 
 
-def protocol(text: str, *, trained: bool = False) -> str:
+def protocol(text: str, unit: Unit, *, trained: bool = False) -> str:
     """Explain how examples were held out, from the words ``judge.plan`` chose.
 
     Parameters
@@ -87,19 +122,19 @@ def protocol(text: str, *, trained: bool = False) -> str:
     if text.startswith("test set"):
         return (
             "You set a test set apart. The model never saw it while learning; it was asked about "
-            "each of its images once, at the very end."
+            f"each of its {unit.many} once, at the very end."
         )
     if "held-out fifth" in text:
         return (
-            "A fifth of the images was drawn at random and set apart. The model never saw it "
-            "while learning and was asked about each of its images once."
+            f"A fifth of the {unit.many} was drawn at random and set apart. The model never saw it "
+            f"while learning and was asked about each of its {unit.many} once."
         )
     folds = re.search(r"(?:(\d+) x )?(\d+) folds", text)
     times, parts = (folds.group(1), folds.group(2)) if folds else (None, "5")
     said = (
-        f"This is cross-validation: the images are dealt into {parts} parts (folds), and each part "
-        "in turn is held out while the model is made from the others and then asked about it. So "
-        "every image is tested, and never by a model that learned from it."
+        f"This is cross-validation: the {unit.many} are dealt into {parts} parts (folds), and each "
+        "part in turn is held out while the model is made from the others and then asked about it. "
+        f"So every {unit.one} is tested, and never by a model that learned from it."
     )
     if times:
         said += f" All of this was done {times} times with new parts, because the set is small."
@@ -109,43 +144,44 @@ def protocol(text: str, *, trained: bool = False) -> str:
     if "stratified" in text:
         said += " Every part has all classes in about the same shares (stratified)."
     if "grouped" in text:
-        said += " Copies, and images of one group, stay in the same part (grouped)."
+        said += f" Copies, and {unit.many} of one group, stay in the same part (grouped)."
     return said
 
 
-def how_tested(text: str) -> str:
+def how_tested(text: str, unit: Unit) -> str:
     """Explain the statistical test behind a verdict."""
     if "McNemar" in text:
         return (
-            "It looks only at the images on which one of the two models is right and the other "
-            "wrong, and asks whether one of them wins too often for chance."
+            f"It looks only at the {unit.many} on which one of the two models is right and the "
+            "other wrong, and asks whether one of them wins too often for chance."
         )
     return (
-        "It compares the two models part by part, on the same images, and allows for the fact "
-        "that the parts share training images, which makes plain averages look too sure."
+        f"It compares the two models part by part, on the same {unit.many}, and allows for the "
+        f"fact that the parts share training {unit.many}, which makes plain averages look too sure."
     )
 
 
-def more_images(curve: Sequence[dict[str, Any]]) -> str:
-    """Say what the learning curve promises for more images."""
+def more(curve: Sequence[dict[str, Any]], unit: Unit) -> str:
+    """Say what the learning curve promises for more examples."""
     if len(curve) < 2:
-        return "There are too few images to draw the curve."
+        return f"There are too few {unit.many} to draw the curve."
     before, last = curve[-2], curve[-1]
     rise = 100 * (last["accuracy"] - before["accuracy"])
-    step = f"From {before['n_train']:,} to {last['n_train']:,} images"
+    step = f"From {before['n_train']:,} to {last['n_train']:,} {unit.many}"
     if rise >= 1.5:
         return (
             f"{step} the accuracy rose by {rise:.1f} points and is still rising: "
-            "more labelled images will probably help."
+            f"more labelled {unit.many} will probably help."
         )
     if rise >= 0.5:
         return (
             f"{step} the accuracy rose by {rise:.1f} points: it still creeps up, and many more "
-            "images would be needed for a clear gain."
+            f"{unit.many} would be needed for a clear gain."
         )
     return (
-        f"{step} the accuracy changed by {rise:+.1f} points: the curve is flat, so more images "
-        "of the same kind will hardly help. Different images, or better labels, might."
+        f"{step} the accuracy changed by {rise:+.1f} points: the curve is flat, so more "
+        f"{unit.many} of the same kind will hardly help. Different {unit.many}, or better labels, "
+        "might."
     )
 
 
@@ -224,8 +260,8 @@ def count(n: int, noun: str, plural: str = "") -> str:
 
     Examples
     --------
-    >>> count(1, "class", "classes"), count(1200, "image")
-    ('1 class', '1,200 images')
+    >>> count(1, "class", "classes"), count(1200, "label")
+    ('1 class', '1,200 labels')
     """
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 

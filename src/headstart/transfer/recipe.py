@@ -103,8 +103,8 @@ class Recipe:
     )
     tune: str = _knob("all", "What to train in them: all, bias (BitFit) or norm.")
     batchnorm: str = _knob("frozen", "frozen: batch norms stay as they are; train.")
-    epochs: int = _knob(12, "How often every image is seen.")
-    batch_size: int = _knob(32, "Images per step.")
+    epochs: int = _knob(12, "How often every example is seen.")
+    batch_size: int = _knob(32, "Examples per step.")
     optimizer: str = _knob("adamw", "adamw, adam or sgd.")
     lr: float | None = _knob(None, "Learning rate of pretrained layers.")
     head_lr: float | None = _knob(None, "Learning rate of the head.")
@@ -125,7 +125,7 @@ class Recipe:
     precision: str = _knob("auto", "float32, bfloat16, or auto: bfloat16 on CUDA.")
     find_lr: bool = _knob(False, "Choose --lr by a range test first.")
     augment: str = _knob("crops", "none, mirror, flips, crops, pad, colour or randaugment.")
-    views: int | None = _knob(None, "Fixed views of each image whose activations are cached.")
+    views: int | None = _knob(None, "Fixed views of each example whose activations are cached.")
     cache: bool = _knob(
         True,
         "Keep activations of fixed views; or compute frozen layers, and new views, every time.",

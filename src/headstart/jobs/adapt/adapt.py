@@ -137,6 +137,7 @@ def scored(settled: Settled) -> Settled:
         {name: said[told.rows] for name, said in settled.answered.items()},
         model.predict_proba(target.X).argmax(axis=1)[told.rows],
         settled.source_only[told.rows],
+        target.data.examples.modality.unit,
     )
     return replace(settled, section=replace(settled.section, truth=truth))
 

@@ -284,6 +284,7 @@ def domains_of(prepared: Prepared, target: Target, choice: Choice) -> Domains:
         C=choice.C,
         balanced=labels.balanced,
         seed=labels.seed,
+        unit=prepared.dataset.modality.unit,
     )
 
 

@@ -85,7 +85,7 @@ class FromRun:
             raise ArtifactError(
                 f"The model in {config.data} keeps nothing of its training embeddings to adapt by.",
                 "Train it again with this version (method layers keeps nothing), or give the "
-                "labelled images as SOURCE.",
+                "labelled examples as SOURCE.",
             )
         return cls(config, asked, machine, clock, before, moments)
 
@@ -104,7 +104,10 @@ class FromRun:
     def choose(self, look: Look) -> Selected:
         """Choose by the answers for the target alone."""
         model, X = self.model, look.target.X.astype(np.float64)
-        domain = SourceFree(model.head, self.moments, X, model.temperature, self.config.seed)
+        domain = SourceFree(
+            model.head, self.moments, X, model.temperature, self.config.seed,
+            look.target.data.examples.modality.unit,
+        )  # fmt: skip
         tick = self.machine.ticker("adapting")
         with self.clock.timed("adapt_s"), threadpool_limits(1):  # see judge.crossval.in_threads
             return select_source_free(domain, tick=tick)

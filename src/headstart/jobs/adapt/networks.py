@@ -101,9 +101,10 @@ class Networks:
             The target is too small.
         """
         if len(target.data) < LEAST:
+            unit = prepared.dataset.modality.unit
             raise ConfigError(
-                f"--networks: {len(target.data)} image of the target is too few to train on.",
-                "Leave out --networks, or give more images.",
+                f"--networks: {len(target.data)} {unit.one} of the target is too few to train on.",
+                f"Leave out --networks, or give more {unit.many}.",
             )
         recipe = replace(defaults("finetune"), epochs=PRETRAINED.epochs)
         candidate = Candidate("networks of both domains", "finetune", recipe, 1)

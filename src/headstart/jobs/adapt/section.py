@@ -35,14 +35,14 @@ class Section:
     source : str
         What the user would call it.
     n_source : int
-        Images it was learned from.
+        Examples it was learned from.
     target : Target
     shift : mapping or None
         How the domains differ; None where the source is a run.
     labelled : Labelled or None
         What labels of the target decided.
     proposals : sequence of mapping, or None
-        Which images to label; None where nobody asked.
+        Which examples to label; None where nobody asked.
     truth : Truth or None
         What labels of the target say.
     """
@@ -88,7 +88,7 @@ class Section:
 def proposals(
     domains: Domains, target: Target, model: FittedModel, budget: int
 ) -> list[dict[str, Any]]:
-    """Say which images of the target to label."""
+    """Say which examples of the target to label."""
     proba = model.predict_proba(target.X)
     said = proba.argmax(axis=1)
     found = propose(domains, proba, budget)
@@ -103,9 +103,9 @@ def describe_shift(
     model: FittedModel,
     groups: NDArray[np.int64] | None,
 ) -> dict[str, Any]:
-    """Describe how the domains differ; of a single image nothing can be said."""
+    """Describe how the domains differ; of a single one nothing can be said."""
     if shift is None:
-        text = "Whether a single image is of another kind cannot be told."
+        text = f"Whether a single {domains.unit.one} is of another kind cannot be told."
         return {
             "auc": None,
             "auc_ci95": None,

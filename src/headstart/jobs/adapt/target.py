@@ -95,10 +95,11 @@ def open_target(
     to_learn = labels(asked.labelled, "--labelled")
     to_score = {place: label for place, label in to_score.items() if place not in to_learn}
     if asked.target_labels is not None and not to_score:
+        unit = listed.examples.modality.unit
         raise ConfigError(
-            "--target-labels names no image but those that --labelled learns from: a score on "
-            "them would flatter.",
-            "Give labels of other images, or leave --target-labels out.",
+            f"--target-labels names no {unit.one} but those that --labelled learns from: a score "
+            "on them would flatter.",
+            f"Give labels of other {unit.many}, or leave --target-labels out.",
         )
     return Given(listed, to_score, to_learn)
 
@@ -127,13 +128,14 @@ def encode(labels: Mapping[int, str], target: Target, classes: Sequence[str]) ->
     Raises
     ------
     DataError
-        All images that have a label are unreadable.
+        All examples that have a label are unreadable.
     """
     places = target.kept.tolist()
     rows = [row for row, place in enumerate(places) if place in labels]
     if not rows:
+        many = target.data.examples.modality.unit.many
         raise DataError(
-            f"None of the {len(labels)} labelled images of the target can be read.",
+            f"None of the {len(labels)} labelled {many} of the target can be read.",
             "Label some that can, or replace those files.",
         )
     said = [labels[places[row]] for row in rows]
@@ -152,7 +154,7 @@ def model_for(
     -------
     model : FittedModel
     unfamiliar : Unfamiliar
-        How often ordinary images of the target are called unfamiliar.
+        How often ordinary examples of the target are called unfamiliar.
     """
     X, K = target.X, len(model.classes)
     said = head.logits(X.astype(np.float64)).argmax(axis=1).astype(np.int64)
@@ -173,7 +175,7 @@ def model_for(
 
 
 def answers(listed: Unlabelled, target: Target, model: FittedModel) -> list[dict[str, Any]]:
-    """Answer for every image that was listed, as ``predict`` would: one row each, in order."""
+    """Answer for every example that was listed, as ``predict`` would: one row each, in order."""
     vectors = np.zeros((len(listed), target.X.shape[1]), np.float32)
     vectors[target.kept] = target.X
     found = answer(model, listed.refs, vectors, target.unreadable)
@@ -181,7 +183,7 @@ def answers(listed: Unlabelled, target: Target, model: FittedModel) -> list[dict
 
 
 def shared_images(prepared: Prepared, target: Target) -> list[Finding]:
-    """Say which images of the target the source holds too."""
+    """Say which examples of the target the source holds too."""
     data, features = target.data, target.features
     n = len(prepared.dataset)
     hashes = [*prepared.features.hashes, *features.hashes]
@@ -191,9 +193,12 @@ def shared_images(prepared: Prepared, target: Target) -> list[Finding]:
     if not len(again):
         return []
     named = ", ".join(data.refs[i] for i in again[:3]) + (", ..." if len(again) > 3 else "")
-    verb = "is a copy of a source image" if len(again) == 1 else "are copies of source images"
+    unit = data.examples.modality.unit
+    verb = (
+        f"{'is a copy of a' if len(again) == 1 else 'are copies of'} source {unit.of(len(again))}"
+    )
     text = (
-        f"{len(again)} of {len(data)} images of the target {verb} ({named}): for those the answer "
-        "was learned by heart, and the target is less new than it looks."
+        f"{len(again)} of {len(data)} {unit.many} of the target {verb} ({named}): for those the "
+        "answer was learned by heart, and the target is less new than it looks."
     )
     return [Finding("copies", "warning", text, {"files": [data.refs[i] for i in again[:100]]})]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from headstart.judge.intervals import Interval, wilson
 from headstart.judge.verdict import Comparison, from_test_set
+from headstart.modalities import Unit
 
 Ints = NDArray[np.integer]
 
@@ -43,6 +44,8 @@ class Truth:
     compared : Comparison
         The two.
     candidates : mapping of str to Share
+    unit : Unit
+        What an example is called.
     """
 
     n: int
@@ -51,6 +54,7 @@ class Truth:
     source_only: Share
     compared: Comparison
     candidates: Mapping[str, Share]
+    unit: Unit
 
     def beside(self, candidate: Mapping[str, Any]) -> dict[str, Any]:
         """Add its score to an entry of ``candidates``."""
@@ -81,12 +85,13 @@ class Truth:
         }
 
     def _sentence(self, best: str, adapted: bool) -> str:
-        images = "one labelled target image" if self.n == 1 else f"{self.n} labelled target images"
-        text = f"On {images} the source's model is right {self.kept.accuracy:.1%}."
+        n = "one" if self.n == 1 else str(self.n)
+        which = f"{n} labelled target {self.unit.of(self.n)}"
+        text = f"On {which} the source's model is right {self.kept.accuracy:.1%}."
         if adapted:
             low, high = (f"{100 * end:+.1f}" for end in self.compared.gain_ci95)
             text = (
-                f"On {images} the adapted model is right {self.kept.accuracy:.1%}, the "
+                f"On {which} the adapted model is right {self.kept.accuracy:.1%}, the "
                 f"source's {self.source_only.accuracy:.1%}: {100 * self.compared.gain:+.1f} points "
                 f"(95 % interval {low} to {high})."
             )
@@ -100,7 +105,12 @@ class Truth:
 
 
 def compare_with_truth(
-    y: Ints, n_classes: int, answered: Mapping[str, Ints], kept: Ints, source_only: Ints
+    y: Ints,
+    n_classes: int,
+    answered: Mapping[str, Ints],
+    kept: Ints,
+    source_only: Ints,
+    unit: Unit,
 ) -> Truth:
     """Score the model that was kept, that of the source, and every candidate.
 
@@ -112,9 +122,11 @@ def compare_with_truth(
     n_classes : int
         Of the source.
     answered : mapping of str to ndarray of int64, shape (m,)
-        What every candidate answers for those images.
+        What every candidate answers for those examples.
     kept, source_only : ndarray of int64, shape (m,)
         What the kept model and that of the source answer.
+    unit : Unit
+        What an example is called.
     """
     return Truth(
         n=len(y),
@@ -123,4 +135,5 @@ def compare_with_truth(
         source_only=Share.of(source_only == y),
         compared=from_test_set(kept == y, source_only == y),
         candidates={name: Share.of(said == y) for name, said in answered.items()},
+        unit=unit,
     )

@@ -61,6 +61,11 @@ class ArrayModality(Modality[Row, Row]):
     rivals = RIVALS
     show = ShowRows()
     parts = RowParts()
+    hints = (
+        "The more a column leans from grey to orange, the more it spoke for the answer.",
+        "A column that is only known after the answer, or that merely counts the rows, is a "
+        "shortcut that new rows may not have.",
+    )
 
     def recognise(self, kind: Kind, name: str, head: bytes) -> float:
         """Take all rows of numbers."""

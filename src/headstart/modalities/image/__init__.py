@@ -21,7 +21,7 @@ from headstart.modalities.image.digest import DIGEST_KEY, THUMB_FROM, Digest, ch
 from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.parts import PixelParts
 from headstart.modalities.image.read import SUFFIXES, Picture
-from headstart.modalities.image.show import ShowImages
+from headstart.modalities.image.show import HINTS, ShowImages
 from headstart.modalities.image.views import Augmentation
 
 
@@ -35,6 +35,7 @@ class ImageModality(Modality[Picture, Digest]):
     rivals = RIVALS
     show = ShowImages()
     parts = PixelParts()
+    hints = HINTS
     views = Augmentation()
     small_network = ("timm:test_resnet", {"size": 96})
     digest_key = DIGEST_KEY
