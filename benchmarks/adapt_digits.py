@@ -33,10 +33,10 @@ from torch.nn import functional as F
 
 from headstart.adaptation.domains import Domains
 from headstart.adaptation.finetune import (
-    SCRATCH,
     SOURCE_ONLY,
+    UNTRAINED,
     AdaptedNetwork,
-    Target,
+    TargetInputs,
     adapt_network_of,
 )
 from headstart.adaptation.scores import information
@@ -169,14 +169,14 @@ def run(name: str, source: Digits, seen: Digits, unseen: Digits, a: argparse.Nam
         name, defaults("scratch"), backbone, blocks, None, source, np.zeros((0, dim), np.float32),
         source.y, 10, lambda _: zero_head(dim, 10), seed=a.seed,
     )  # fmt: skip
-    schedule = replace(SCRATCH, epochs=a.epochs or EPOCHS[name])
+    schedule = replace(UNTRAINED, epochs=a.epochs or EPOCHS[name])
     print(f"\n{name}: {len(rows)} labelled, {len(seen.y)} not, {len(unseen.y)} never seen")
     print(f"{'method':14}   source  target  unseen    info  seconds")
     results: dict[str, AdaptedNetwork] = {}
     found: dict[str, tuple[float, float]] = {}
     for method in a.methods:
         r = results[method] = adapt_network_of(
-            setting, Target(seen, len(seen.y)), method, rows, held, schedule=schedule
+            setting, TargetInputs(seen, len(seen.y)), method, rows, held, schedule=schedule
         )
         found[method] = accuracy(r.target_logits, seen.y), accuracy(answers(r, unseen), unseen.y)
         row = (accuracy(r.source_logits, source.y[held]), *found[method])

@@ -10,9 +10,9 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.adaptation import finetune
-from headstart.adaptation.finetune import AdaptedNetwork, Target, TwoDomains, adapt_network_of
+from headstart.adaptation.finetune import AdaptedNetwork, TargetInputs, TwoDomains, adapt_network_of
 from headstart.adaptation.loop import Schedule
-from headstart.adaptation.objectives import OBJECTIVES, Batch, Objective
+from headstart.adaptation.objectives import OBJECTIVES, Batch, DomainObjective
 from headstart.backbones import Ref
 from headstart.backbones.cutting import Prefix, cut_before, suffix, unfrozen
 from headstart.errors import ConfigError, UnknownNameError
@@ -72,15 +72,15 @@ def setting(backbone, maps) -> Setting:
 
 
 @pytest.fixture(scope="module")
-def target(maps) -> Target:
-    return Target(Arrays(maps[1]), N)
+def target(maps) -> TargetInputs:
+    return TargetInputs(Arrays(maps[1]), N)
 
 
 def statistics(net: torch.nn.Module) -> list[torch.Tensor]:
     return [m.running_mean for m in net.modules() if isinstance(m, _BatchNorm)]
 
 
-@pytest.mark.parametrize("method", finetune.METHODS)
+@pytest.mark.parametrize("method", finetune.NETWORK_METHODS)
 def test_every_method_leaves_a_model_that_answers_as_it_says(setting, target, maps, method):
     done = adapt_network_of(setting, target, method, ROWS, HELD, schedule=SHORT)
     assert (done.name, done.trouble, len(done.history)) == (method, "", 2)
@@ -128,7 +128,7 @@ def test_only_what_is_unfrozen_moves(setting, target, backbone):
 
 def test_batch_norms_take_the_targets_statistics_unless_frozen(setting, target, maps):
     done = adapt_network_of(setting, target, "no adaptation", ROWS, HELD, schedule=SHORT)
-    back = Target(Arrays(maps[0]), N)
+    back = TargetInputs(Arrays(maps[0]), N)
     same = adapt_network_of(setting, back, "no adaptation", ROWS, HELD, schedule=SHORT)
     frozen = adapt_network_of(
         setting, target, "no adaptation", ROWS, HELD, schedule=SHORT, own_statistics=False
@@ -163,7 +163,7 @@ def test_rows_held_out_decide_nothing(setting, target):
 
 
 def test_there_is_no_way_in_for_labels_of_the_target():
-    assert [f.name for f in fields(Target)] == ["inputs", "n"]
+    assert [f.name for f in fields(TargetInputs)] == ["inputs", "n"]
 
 
 def test_a_whole_network_on_images(backbone):
@@ -178,7 +178,7 @@ def test_a_whole_network_on_images(backbone):
         backbone, blocks, None, Arrays(pixels), np.zeros((0, dim), np.float32), y, 2,
         lambda rows: zero_head(dim, 2),
     )  # fmt: skip
-    lighter = Target(Arrays(pixels + 40), 16)
+    lighter = TargetInputs(Arrays(pixels + 40), 16)
     done = adapt_network_of(
         setting, lighter, "MCC", np.arange(16), np.arange(0), schedule=replace(SHORT, lr=0.02)
     )
@@ -209,7 +209,7 @@ def test_classes_count_alike_where_balanced(setting):
 
 
 def test_what_is_not_adversarial_grows():
-    class One(Objective):
+    class One(DomainObjective):
         def forward(self, source: Batch, target: Batch, progress: float) -> torch.Tensor:
             return torch.ones(())
 
@@ -246,10 +246,10 @@ def test_a_network_competes_as_any_candidate(setting, target, maps):
 def test_errors_name_the_mend(setting, target):
     with pytest.raises(UnknownNameError, match=r"'DAN2'.* Did you mean 'DAN'"):
         adapt_network_of(setting, target, "DAN2", ROWS, HELD)
-    few = Target(target.inputs, 1)
+    few = TargetInputs(target.inputs, 1)
     with pytest.raises(ConfigError, match=r"the source has 1 and the target has 1\. Add some"):
         adapt_network_of(setting, few, "MCC", ROWS[:1], HELD)
 
 
 def test_every_objective_is_a_method():
-    assert set(finetune.METHODS) == {"no adaptation", *OBJECTIVES}
+    assert set(finetune.NETWORK_METHODS) == {"no adaptation", *OBJECTIVES}

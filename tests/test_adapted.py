@@ -185,7 +185,7 @@ def test_the_head_that_is_told_of_is_the_one_that_is_kept(
 ) -> None:
     choose = select.choose
 
-    def prototypes(*given: Any, **named: Any) -> select.Choice:
+    def prototypes(*given: Any, **named: Any) -> select.Ruling:
         return replace(choose(*given, **named), chosen="prototypes")
 
     monkeypatch.setattr(select, "choose", prototypes)

@@ -31,7 +31,7 @@ def test_a_network_that_is_chosen_is_saved_and_predicts_the_same(
 ) -> None:
     choose = selecting.choose
 
-    def for_the_network(*args: object, **options: object) -> selecting.Choice:
+    def for_the_network(*args: object, **options: object) -> selecting.Ruling:
         found = choose(*args, **options)  # type: ignore[arg-type]
         assert {c.name for c in found.candidates} >= {NETWORK, "no adaptation, network"}
         return replace(found, chosen=NETWORK)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from given import judge
 from headstart.judge.crossval import judge_folds
 from headstart.judge.curve import learning_curve
-from headstart.judge.estimate import judge, plan
+from headstart.judge.estimate import plan
 from headstart.judge.intervals import wilson
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels

@@ -9,7 +9,7 @@ import pytest
 from headstart.backbones import Ref
 from headstart.errors import BackboneError, ConfigError
 from headstart.methods import METHODS, method_of, refuse_unfit
-from headstart.prepare.config import METHODS as NAMED
+from headstart.prepare.config import METHOD_NAMES as NAMED
 from headstart.prepare.config import configure
 from headstart.transfer.recipe import NAMES
 

@@ -16,7 +16,7 @@ from headstart import options as module
 from headstart.cli import application, run
 from headstart.prepare.config import OPTIONS, Config, configure, options_of, taken
 from headstart.prepare.refusals import OF_THE_SOURCE, WHY_NOT, WITH_IMAGES, refuse_for_run
-from headstart.transfer.recipe import METHODS, NAMES, Recipe
+from headstart.transfer.recipe import NAMES, RECIPES, Recipe
 
 JOBS = tuple(WHY_NOT)
 OWN = {
@@ -219,7 +219,7 @@ def test_a_run_as_the_source_has_no_use_for_some_options(name: str) -> None:
         ({"method": "probe"}, False),
         ({"method": "layers"}, False),
         ({"budget": 60.0}, True),
-        *(({"method": name}, True) for name in METHODS),
+        *(({"method": name}, True) for name in RECIPES),
     ],
 )
 def test_options_of_the_recipe_need_a_network_that_is_trained(

@@ -11,9 +11,9 @@ from headstart.transfer.recipe import (
     DECAY,
     FIXED,
     LR,
-    METHODS,
     NAMES,
     OPTIMIZERS,
+    RECIPES,
     SCHEDULES,
     Recipe,
     defaults,
@@ -141,7 +141,7 @@ def test_only_fixed_views_can_be_cached():
 # --- from options -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", RECIPES)
 def test_nothing_given_is_the_methods_own_recipe(method):
     nothing = dict.fromkeys(NAMES)
     assert from_options(method, nothing) == from_options(method, {}) == defaults(method)

@@ -10,9 +10,10 @@ from scipy.stats import binomtest
 from threadpoolctl import threadpool_limits
 
 from conftest import whole
+from given import judge
 from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import Outcome, best_of, judge_folds
-from headstart.judge.estimate import Plan, assess, compare, judge, plan
+from headstart.judge.estimate import Plan, assess, compare, plan
 from headstart.judge.holm import holm, holm_against_best
 from headstart.judge.verdict import (
     Verdict,

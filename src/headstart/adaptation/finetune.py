@@ -33,7 +33,7 @@ from headstart.adaptation.batchnorm import estimate
 from headstart.adaptation.bottleneck import DEEP, LEARNERS, WIDTH
 from headstart.adaptation.loop import Schedule, Side, adapt_network
 from headstart.adaptation.losses import ramp
-from headstart.adaptation.objectives import OBJECTIVES, Batch, Objective, SourceOnly
+from headstart.adaptation.objectives import OBJECTIVES, Batch, DomainObjective, SourceOnly
 from headstart.adaptation.trials import Trial
 from headstart.backbones.network import Backbone, hash_weights
 from headstart.errors import ConfigError
@@ -47,11 +47,13 @@ from headstart.transfer.parts import Inputs, Point, Rows
 
 SOURCE_ONLY = "no adaptation"
 """The network trained on the source alone; each domain is normalised as everywhere here."""
-METHODS = (SOURCE_ONLY, *OBJECTIVES)
+NETWORK_METHODS = (SOURCE_ONLY, *OBJECTIVES)
 PRETRAINED = Schedule(epochs=12, lr=0.01, body_share=0.1)
 """What was trained before moves slowly, what is new ten times as fast: TLlib's rates. In so few
 steps MCC gains much, and adversarial methods (DANN, CDAN) nothing: their discriminator wins."""
-SCRATCH = Schedule(epochs=12, batch_size=64, lr=0.02, body_share=1.0, weight_decay=5e-4, gamma=0.01)
+UNTRAINED = Schedule(
+    epochs=12, batch_size=64, lr=0.02, body_share=1.0, weight_decay=5e-4, gamma=0.01
+)
 """For a small network that starts from random weights: nothing in it deserves a slow rate, which
 has to fall faster; measured on digits (``benchmarks/adapt_digits.py``)."""
 PLAIN_SUMMARY = "Learns from the source alone; each domain is normalised by its own statistics."
@@ -60,7 +62,7 @@ LEAST_ROWS = 2
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetInputs:
     """The unlabelled domain as a network is fed it. Labels have no place here.
 
     Attributes
@@ -146,7 +148,7 @@ class AdaptedNetwork:
 
 def adapt_network_of(
     setting: Setting,
-    target: Target,
+    target: TargetInputs,
     method: str,
     rows: Rows,
     held: Rows,
@@ -168,7 +170,7 @@ def adapt_network_of(
     rows, held : ndarray of int64
         Source rows to train on, and rows to answer for; disjoint, ``held`` may be empty.
     schedule : Schedule, optional
-        None: ``PRETRAINED`` or, from random weights, ``SCRATCH``.
+        None: ``PRETRAINED`` or, from random weights, ``UNTRAINED``.
     own_statistics : bool, default=True
         Batch norms of the trained blocks are trained, and have statistics of each domain. From
         photos to sketches (280 images each) this was worth 25 points: 47.5 % right with frozen
@@ -188,7 +190,7 @@ def adapt_network_of(
     """
     start = time.perf_counter()
     _check(method, rows, target)
-    schedule = schedule or (PRETRAINED if len(setting.X) else SCRATCH)
+    schedule = schedule or (PRETRAINED if len(setting.X) else UNTRAINED)
     if own_statistics:
         setting = replace(setting, recipe=replace(setting.recipe, batchnorm="train"))
     with seeded(torch.device(setting.device), setting.seed):
@@ -290,13 +292,13 @@ class TwoDomains(nn.Module):
             yield place(inputs.plain(rows[i : i + EVALUATION_BATCH]))
 
 
-class _Growing(Objective):
+class _Growing(DomainObjective):
     """An objective that is believed as little at first as a reversed gradient is.
 
     What asks for sure answers on the target must not be asked of a head that knows nothing yet.
     """
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: DomainObjective) -> None:
         super().__init__()
         self.objective = objective
 
@@ -339,7 +341,7 @@ def _neck(network: Network) -> nn.BatchNorm1d:
     return neck.to(network.device)
 
 
-def _objective(method: str, network: TwoDomains, seed: int) -> Objective:
+def _objective(method: str, network: TwoDomains, seed: int) -> DomainObjective:
     """Build what is minimised; what it learns itself starts from the seed.
 
     Discriminators have 256 hidden units, not the papers' 1024: those cost more than a small network
@@ -373,9 +375,9 @@ def _finish(setting: Setting, network: TwoDomains, features: NDArray[np.float32]
     return Tuned(backbone, network.fitted_head(), features, network.trainable())
 
 
-def _check(method: str, rows: Rows, target: Target) -> None:
-    if method not in METHODS:
-        raise unknown_name("method of adapting a network", method, METHODS)
+def _check(method: str, rows: Rows, target: TargetInputs) -> None:
+    if method not in NETWORK_METHODS:
+        raise unknown_name("method of adapting a network", method, NETWORK_METHODS)
     few = {"source": len(rows), "target": target.n}
     wrong = [f"the {name} has {n}" for name, n in few.items() if n < LEAST_ROWS]
     if wrong:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from headstart.adaptation.objectives import Batch, Objective
+from headstart.adaptation.objectives import Batch, DomainObjective
 from headstart.transfer.parts import DivergedError, Inputs, OnPoint, Point, Rows, Trained
 
 
@@ -91,7 +91,7 @@ def adapt_network(
     network: nn.Module,
     source: Side,
     target: Side,
-    objective: Objective,
+    objective: DomainObjective,
     schedule: Schedule,
     *,
     seed: int = 0,
@@ -153,7 +153,7 @@ class _Run:
     network: nn.Module
     source: Side
     target: Side
-    objective: Objective
+    objective: DomainObjective
     schedule: Schedule
     seed: int
     begin: Callable[[int], None] | None
@@ -263,7 +263,7 @@ def _deal(rows: Rows, size: int, steps: int, rng: np.random.Generator) -> NDArra
 
 
 def _optimizer(
-    network: nn.Module, objective: Objective, schedule: Schedule
+    network: nn.Module, objective: DomainObjective, schedule: Schedule
 ) -> torch.optim.Optimizer:
     """Build SGD over what is trained: the body slowly, all else at the full rate."""
     body = getattr(network, "body", None)

@@ -40,7 +40,7 @@ class Batch:
         return F.softmax(self.logits, dim=1)
 
 
-class Objective(nn.Module):
+class DomainObjective(nn.Module):
     """The contract: two batches and the share of training that is done, to one scalar.
 
     Every objective sees two batches of at least two rows; without a source (SHOT) the first has
@@ -93,7 +93,7 @@ class HiddenLayer(nn.Module):
         return hidden, self.head(hidden)
 
 
-class SourceOnly(Objective):
+class SourceOnly(DomainObjective):
     """Nothing besides the cross entropy of the source: what adaptation is compared with."""
 
     def forward(self, source: Batch, target: Batch, progress: float) -> Tensor:
@@ -101,7 +101,7 @@ class SourceOnly(Objective):
         return source.logits.new_zeros(())
 
 
-class DANN(Objective):
+class DANN(DomainObjective):
     """Features that a discriminator cannot tell the domains by.
 
     Parameters
@@ -134,7 +134,7 @@ class DANN(Objective):
         return self.weight * losses.domain_bce(logits[:n], logits[n:])
 
 
-class CDAN(Objective):
+class CDAN(DomainObjective):
     """As DANN, but the discriminator sees features and beliefs multiplied, of sure rows the more.
 
     Parameters
@@ -187,7 +187,7 @@ class CDAN(Objective):
         return self.weight * losses.domain_bce(logits[:n], logits[n:], *weights)
 
 
-class DAN(Objective):
+class DAN(DomainObjective):
     """Features whose two clouds look alike to kernels of five widths.
 
     References
@@ -204,7 +204,7 @@ class DAN(Objective):
         return self.weight * losses.mk_mmd(source.features, target.features)
 
 
-class JAN(Objective):
+class JAN(DomainObjective):
     """Features and beliefs together whose two clouds look alike.
 
     References
@@ -222,7 +222,7 @@ class JAN(Objective):
         return self.weight * found
 
 
-class DeepCORAL(Objective):
+class DeepCORAL(DomainObjective):
     """Features whose covariances are alike.
 
     References
@@ -240,7 +240,7 @@ class DeepCORAL(Objective):
         return self.weight * losses.coral(source.features, target.features)
 
 
-class MCC(Objective):
+class MCC(DomainObjective):
     """Answers on the target that do not confuse classes.
 
     References
@@ -264,7 +264,7 @@ class MCC(Objective):
         return self.weight * losses.class_confusion(target.logits, self.temperature)
 
 
-class MDD(Objective):
+class MDD(DomainObjective):
     """Features on which no rival head agrees with the head on the source but not on the target.
 
     Parameters
@@ -307,7 +307,7 @@ class MDD(Objective):
         )
 
 
-class AFN(Objective):
+class AFN(DomainObjective):
     """Longer features in both domains, and sure answers on the target.
 
     References
@@ -327,7 +327,7 @@ class AFN(Objective):
         return self.weight * longer + self.entropy * losses.entropy(target.logits).mean()
 
 
-class SHOT(Objective):
+class SHOT(DomainObjective):
     """Sure answers on the target that are not all the same, near the labels it gave itself.
 
     Parameters
@@ -355,7 +355,7 @@ class SHOT(Objective):
         return loss
 
 
-OBJECTIVES: dict[str, Callable[..., Objective]] = {
+OBJECTIVES: dict[str, Callable[..., DomainObjective]] = {
     "DANN": DANN,
     "CDAN+E": CDAN,
     "DAN": DAN,

@@ -31,7 +31,7 @@ of 100 cases; information and nuclear norm in 65 and 63, accuracy on held-out so
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Contender:
     """One method as it competed.
 
     Attributes
@@ -142,7 +142,7 @@ class Selection:
     sure : {"fairly", "hardly", "not"}
     """
 
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Contender, ...]
     chosen: str
     adapted: Adapted
     plain: Adapted
@@ -156,7 +156,7 @@ class Selection:
         return "not adapted" if self.chosen == self.candidates[0].name else "adapted"
 
     @property
-    def winner(self) -> Candidate:
+    def winner(self) -> Contender:
         """The candidate that was chosen."""
         return next(c for c in self.candidates if c.name == self.chosen)
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from headstart.adaptation.domains import Adapter, Domains
 from headstart.adaptation.guards import guards, shares
-from headstart.adaptation.outcome import PLAIN, SCORES, Candidate, Evidence, Selection, Sure
+from headstart.adaptation.outcome import PLAIN, SCORES, Contender, Evidence, Selection, Sure
 from headstart.adaptation.residual import residual_shift
 from headstart.adaptation.scores import (
     agreement,
@@ -37,7 +37,7 @@ Tick = Callable[[int, int], None]
 Rows = NDArray[np.int64]
 Others = Callable[[Rows, Rows], Sequence[Trial]]
 
-__all__ = ["PLAIN", "SCORES", "Candidate", "Choice", "Evidence", "Selection", "choose", "select"]
+__all__ = ["PLAIN", "SCORES", "Contender", "Evidence", "Ruling", "Selection", "choose", "select"]
 
 NEEDED = 3
 """Of the four scores must prefer an adaptation to none: with two, hardly more was gained (0.123
@@ -127,10 +127,10 @@ def select(
 
 
 @dataclass(frozen=True)
-class Choice:
+class Ruling:
     """The outcome before the winner is fitted on all of the source."""
 
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Contender, ...]
     chosen: str
     evidence: tuple[Evidence, ...]
     sentence: str
@@ -144,7 +144,7 @@ def choose(
     shift_found: bool,
     classes: Sequence[str] | None = None,
     workers: int = 1,
-) -> Choice:
+) -> Ruling:
     """Choose among trials; :func:`select` makes them, others may have been made elsewhere.
 
     Parameters
@@ -183,7 +183,7 @@ def compare(
     trials: Sequence[Trial],
     classes: Sequence[str] | None = None,
     workers: int = 1,
-) -> tuple[Candidate, ...]:
+) -> tuple[Contender, ...]:
     """Rule out by the guards, score the others, rank them by agreement with the committee."""
     plain = trials[0]
     if plain.failure:
@@ -198,7 +198,7 @@ def compare(
     order = ranks([s["committee"] for s in scored])
     at = {t.name: i for i, t in enumerate(running)}
     return tuple(
-        Candidate(
+        Contender(
             t,
             scored[at[t.name]] if t.name in at else {},
             float(order[at[t.name]]) if t.name in at else None,
@@ -242,11 +242,11 @@ def voters(trials: Sequence[Trial]) -> list[str]:
 
 def _verdict(
     domains: Domains,
-    candidates: tuple[Candidate, ...],
-    rival: Candidate,
+    candidates: tuple[Contender, ...],
+    rival: Contender,
     evidence: tuple[Evidence, ...],
     shift_found: bool,
-) -> Choice:
+) -> Ruling:
     for_it = [e.score for e in evidence if e.prefers == "adaptation"]
     tally = f"{len(for_it)} of {len(evidence)} scores prefer"
     n = len(domains.target)
@@ -280,19 +280,19 @@ def _verdict(
         f"{100 * (rival.changed or 0):.0f} % of the target's answers change."
     )
     sure: Sure = "fairly" if enough and not against else "hardly"
-    return Choice(candidates, rival.name, evidence, f"{sentence} {UNVERIFIED}", sure)
+    return Ruling(candidates, rival.name, evidence, f"{sentence} {UNVERIFIED}", sure)
 
 
 def _none(
-    candidates: tuple[Candidate, ...],
+    candidates: tuple[Contender, ...],
     evidence: tuple[Evidence, ...],
     sentence: str,
     sure: Sure,
-) -> Choice:
-    return Choice(candidates, candidates[0].name, evidence, f"{sentence} {UNVERIFIED}", sure)
+) -> Ruling:
+    return Ruling(candidates, candidates[0].name, evidence, f"{sentence} {UNVERIFIED}", sure)
 
 
-def _finish(choice: Choice, domains: Domains, adapters: Sequence[Adapter]) -> Selection:
+def _finish(choice: Ruling, domains: Domains, adapters: Sequence[Adapter]) -> Selection:
     """Fit the winner, and "no adaptation", on all of the source."""
     plain = adapters[0].fit(domains)
     winner = next((a for a in adapters[1:] if a.name == choice.chosen), None)

@@ -39,7 +39,7 @@ class OutOfTimeError(Exception):
 
 
 @dataclass
-class Trial:
+class CrossFit:
     """A candidate that was tried: how it was set up, and its fits on the folds.
 
     Attributes
@@ -77,7 +77,7 @@ class Trial:
 
 def try_out(
     workshop: Workshop, candidate: Candidate, plan: TrainingPlan, forecast: float, folds: Folds
-) -> tuple[Trial, Entry]:
+) -> tuple[CrossFit, Entry]:
     """Cross-fit one candidate: train on every fold's training rows, answer for its held-out ones.
 
     Raises
@@ -86,7 +86,7 @@ def try_out(
         From the workshop's listeners.
     """
     start = time.perf_counter()
-    trial = Trial(candidate, plan, workshop.setting(candidate, plan, forecast))
+    trial = CrossFit(candidate, plan, workshop.setting(candidate, plan, forecast))
     for f, (train, held) in enumerate(folds):
         trial.fits.append(fit(trial.setting, train, held, f"fold {f + 1}"))
     proba = _settle(trial, [held for _, held in folds], workshop.labels)
@@ -102,7 +102,7 @@ def explore(
     folds: Folds,
     deadline: float,
     again: Callable[[Candidate], list[tuple[int, int]]],
-) -> tuple[list[Trial], list[Entry]]:
+) -> tuple[list[CrossFit], list[Entry]]:
     """Try candidates in the order of promise until the time is used up, or Ctrl-C.
 
     Parameters
@@ -122,7 +122,7 @@ def explore(
     fits = [(len(train), len(held)) for train, held in folds]
     plans: dict[str, TrainingPlan] = {}
     forecasts: dict[str, float] = {}
-    trials: list[Trial] = []
+    trials: list[CrossFit] = []
     entries: list[Entry] = []
     try:
         for c in candidates:
@@ -191,7 +191,7 @@ class _Watch:
 
 
 def _settle(
-    trial: Trial, held: list[NDArray[np.int64]], labels: Labels
+    trial: CrossFit, held: list[NDArray[np.int64]], labels: Labels
 ) -> list[NDArray[np.floating]]:
     """Choose alpha and temperature; return each fold's probabilities, chosen by the other folds."""
     y, logits = labels.y, [fitted.logits for fitted in trial.fits]  # each (A, n_held, K)

@@ -28,7 +28,7 @@ from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.combine import choose_combination
 from headstart.transfer.logistic import softmax
 
-Kind = Literal["last", "earlier", "flat"]
+Course = Literal["last", "earlier", "flat"]
 Tick = Callable[[int, int], None]
 NEAR = 0.03
 """An earlier layer is named as nearly as good where its whole interval lies within this share of
@@ -125,7 +125,7 @@ class Layers:
 
     protocol: str
     n: int
-    kind: Kind
+    kind: Course
     advice: str
     layers: tuple[Layer, ...]
     combined: Combined | None
@@ -279,7 +279,7 @@ def _advise(
     without: dict[str, Outcome],
     labels: Labels,
     chosen: Plan,
-) -> tuple[Kind, str]:
+) -> tuple[Course, str]:
     floor, name = best_of(without, list(without))
     if not _clearly_better(stages, floor, labels, chosen):
         return "flat", _flat(layers, name, labels)

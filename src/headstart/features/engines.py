@@ -54,7 +54,7 @@ SAMPLES = 8
 CPU_ENGINES = ("openvino-float32", "openvino-bfloat16", "torch-float32", "torch-bfloat16")
 
 
-class Source(Protocol):
+class NetworkSource(Protocol):
     """Where a network comes from: a name (``Ref``), a run folder, or the first part of either."""
 
     def fingerprint(self) -> str | None:
@@ -185,7 +185,7 @@ class Kitchen:
     workers: int
     on_event: OnEvent = ignore
 
-    def engine(self, ref: Source, *, device: str = "cpu", name: str | None = None) -> Engine:
+    def engine(self, ref: NetworkSource, *, device: str = "cpu", name: str | None = None) -> Engine:
         """Prepare the fastest trustworthy engine for a backbone.
 
         Parameters
@@ -233,7 +233,7 @@ def batched_engine(backbone: Network, device: str, name: str | None = None) -> T
 class Bench:
     """One backbone being prepared; loads torch only if the cache cannot serve."""
 
-    def __init__(self, kitchen: Kitchen, ref: Source) -> None:
+    def __init__(self, kitchen: Kitchen, ref: NetworkSource) -> None:
         self.kitchen = kitchen
         self.ref = ref
         self._backbone: Network | None = None

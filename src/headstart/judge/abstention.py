@@ -19,7 +19,7 @@ POINTS = 100
 
 
 @dataclass(frozen=True)
-class Point:
+class OperatingPoint:
     """What answering from a confidence upwards gives.
 
     Attributes
@@ -62,7 +62,7 @@ class Abstention:
     coverage_ci95: Interval | None
     error: float | None
     error_ci95: Interval | None
-    curve: list[Point]
+    curve: list[OperatingPoint]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain types."""
@@ -77,7 +77,7 @@ class Abstention:
         }
 
 
-def risk_coverage(score: Floats, confidence: Floats, points: int = POINTS) -> list[Point]:
+def risk_coverage(score: Floats, confidence: Floats, points: int = POINTS) -> list[OperatingPoint]:
     """Trace error against coverage over all thresholds.
 
     Parameters
@@ -99,7 +99,9 @@ def risk_coverage(score: Floats, confidence: Floats, points: int = POINTS) -> li
         targets = np.linspace(accepted[0], accepted[-1], points)
         shown = np.unique(np.searchsorted(accepted, targets))
     return [
-        Point(float(threshold[i]), float(accepted[i] / len(score)), float(wrong[i] / accepted[i]))
+        OperatingPoint(
+            float(threshold[i]), float(accepted[i] / len(score)), float(wrong[i] / accepted[i])
+        )
         for i in shown
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from headstart.judge.baselines import MAJORITY
 from headstart.judge.calibration import ece_interval
-from headstart.judge.crossval import Outcome, best_of, judge_folds
+from headstart.judge.crossval import Outcome, best_of
 from headstart.judge.holm import holm
 from headstart.judge.intervals import Interval, corrected_interval, wider, wilson
 from headstart.judge.verdict import (
@@ -106,32 +106,6 @@ def plan(labels: Labels, is_test: NDArray[np.bool_], *, costly: bool = False) ->
 
 
 TRANSFER = "transfer"
-
-
-def judge(
-    features: Floats,
-    baselines: dict[str, Floats],
-    labels: Labels,
-    chosen: Plan,
-    *,
-    classes: Sequence[str] | None = None,
-    workers: int = 1,
-    tick: Callable[[int, int], None] = lambda done, total: None,
-) -> Judgement:
-    """Score the probe on held-out rows, compare it with the best baseline on the same rows.
-
-    Parameters
-    ----------
-    features : ndarray of shape (n, dim)
-        Of the pretrained backbone.
-    baselines : dict of str to ndarray
-        Feature spaces without transfer. Empty: no verdict.
-    classes : sequence of str, optional
-        Their names, for the verdict; numbers where none are given.
-    """
-    spaces = {TRANSFER: features, **baselines}
-    outcomes = judge_folds(spaces, labels, chosen.folds, workers=workers, tick=tick)
-    return assess(outcomes.pop(TRANSFER), outcomes, labels, chosen, classes)
 
 
 def assess(

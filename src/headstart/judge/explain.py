@@ -33,7 +33,7 @@ from headstart.transfer import FittedModel
 from headstart.transfer.logistic import softmax
 
 Floats = NDArray[np.float32]
-Kind = Literal["wrong", "unsure"]
+Why = Literal["wrong", "unsure"]
 SHOWN = 12
 """Examples explained in a report: what one looks through."""
 COVERED = 0.2
@@ -176,7 +176,7 @@ def _count(parts: Parts[Any, Any], seen: Any) -> int:
 
 def choose(
     proba: NDArray[np.floating], y: NDArray[np.integer], limit: int = SHOWN
-) -> list[tuple[int, Kind]]:
+) -> list[tuple[int, Why]]:
     """Choose what to explain: in turn the most confidently wrong and the least sure.
 
     Parameters

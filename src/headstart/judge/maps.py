@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.backbones import Card
-from headstart.features.engines import Engine, Forward, Kitchen, Source, Vectors
+from headstart.features.engines import Engine, Forward, Kitchen, NetworkSource, Vectors
 from headstart.features.threads import parallel
 from headstart.modalities import Fed
 
@@ -55,7 +55,7 @@ def embedder(engine: Engine, workers: int) -> Embedder:
     return _Embedder(engine.card, _Runner(engine, workers))
 
 
-def mapper(source: Source, engine: Engine, kitchen: Kitchen) -> Mapper | None:
+def mapper(source: NetworkSource, engine: Engine, kitchen: Kitchen) -> Mapper | None:
     """Prepare a network to be asked where it looked, or return None if it has no maps.
 
     Parameters
@@ -101,7 +101,7 @@ class _ToMaps:
     cache warm, torch is not asked.
     """
 
-    ref: Source
+    ref: NetworkSource
 
     def __str__(self) -> str:
         return f"{self.ref} up to its last maps"

@@ -21,7 +21,7 @@ from headstart.prepare.source import Prepared
 from headstart.registry import Record, Registry
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice
-from headstart.transfer.recipe import METHODS as RECIPES
+from headstart.transfer.recipe import RECIPES
 
 
 @dataclass(frozen=True)

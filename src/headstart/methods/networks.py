@@ -21,7 +21,7 @@ from headstart.choose.candidates import (
     picks_by_fold,
     shallowest,
 )
-from headstart.choose.compete import STOPPED, Trial, explore, try_out
+from headstart.choose.compete import STOPPED, CrossFit, explore, try_out
 from headstart.choose.plan import duration
 from headstart.choose.workshop import Workshop
 from headstart.errors import BackboneError
@@ -45,10 +45,6 @@ Rows = NDArray[np.int64]
 Folds = list[tuple[Rows, Rows]]
 CHOOSING_FOLDS = 3
 """Folds on which methods are compared where a test set is there for the estimate."""
-SCRATCH = {
-    "small-cnn": "small network, trained from scratch",
-    "scratch": "same network, trained from scratch",
-}
 LEAST_SECONDS = 5.0
 """With less than this left, not even the plans are worth their time."""
 
@@ -224,7 +220,7 @@ class Tuning:
         proba = [(tried[p].proba or [])[f] for f, p in enumerate(picks)]
         return Outcome(proba, [0.0] * len(proba))
 
-    def _auto(self) -> tuple[list[Trial], list[Entry]]:
+    def _auto(self) -> tuple[list[CrossFit], list[Entry]]:
         """Search under the budget; what cannot be planned for is not offered."""
         per_class = len(self.train) / self.labels.n_classes
         perfect = all(
@@ -243,7 +239,7 @@ class Tuning:
             return [], []
         return explore(self.workshop, candidates, self.folds, self.deadline, self._final_sizes)
 
-    def _asked(self) -> tuple[list[Trial], list[Entry]]:
+    def _asked(self) -> tuple[list[CrossFit], list[Entry]]:
         """Carry out the one method that was asked for."""
         method, recipe = self.config.method, self.config.recipe
         name = f"finetune {recipe.unfreeze}" if method == "finetune" else method
@@ -284,7 +280,7 @@ class Tuning:
             "cheaper."
         )
 
-    def _train_on_everything(self, kept: Kept, trial: Trial, entry: Entry) -> Kept:
+    def _train_on_everything(self, kept: Kept, trial: CrossFit, entry: Entry) -> Kept:
         """Fit the kept method on all training rows, and make its model."""
         fitted = fit(trial.setting, self.train, self.test, FINAL)
         tuned = finish(trial.setting, self.train, fitted, trial.alpha)
@@ -339,7 +335,7 @@ class Tuning:
         )
         return [Finding("training", "warning", text, {"probe": probe_is_right})]
 
-    def _training(self, trial: Trial, tuned: Tuned, history: list[Point]) -> dict[str, Any]:
+    def _training(self, trial: CrossFit, tuned: Tuned, history: list[Point]) -> dict[str, Any]:
         """Return what ``metrics.json`` tells of the training."""
         plan, recipe, setting = trial.plan, trial.candidate.recipe, trial.setting
         seconds = history[-1].seconds if history else 0.0
@@ -377,7 +373,7 @@ class Tuning:
     def _from_scratch(self, kept: Kept) -> Kept:
         """Add networks trained from scratch to the baselines, as far as the budget reaches."""
         baselines = dict(kept.baselines)
-        for method, name in SCRATCH.items():
+        for method, name in FROM_SCRATCH.items():
             if self.config.method == method and kept.outcome is not None:
                 baselines[name] = kept.outcome
                 continue

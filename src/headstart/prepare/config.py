@@ -12,13 +12,12 @@ from headstart.backbones import Ref, available, resolve
 from headstart.errors import ConfigError
 from headstart.options import option, options_in, seconds
 from headstart.prepare.refusals import WHY_NOT, refuse_by_method, stranger
-from headstart.transfer.recipe import METHODS as TRAINING_METHODS
 from headstart.transfer.recipe import NAMES as RECIPE_NAMES
-from headstart.transfer.recipe import TRAINING, Recipe, from_options
+from headstart.transfer.recipe import RECIPES, TRAINING, Recipe, from_options
 
 PROBE = "probe"
 LAYERS = "layers"
-METHODS = ("auto", PROBE, LAYERS, *TRAINING_METHODS)
+METHOD_NAMES = ("auto", PROBE, LAYERS, *RECIPES)
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,8 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ConfigError(f"No method {self.method!r}.", f"Methods: {', '.join(METHODS)}.")
+        if self.method not in METHOD_NAMES:
+            raise ConfigError(f"No method {self.method!r}.", f"Methods: {', '.join(METHOD_NAMES)}.")
         if self.budget is not None and not 0 < self.budget < math.inf:
             raise ConfigError(f"--budget {self.budget:g} s is no time.", "For example --budget 5m.")
         if self.size is not None and self.size < 1:
@@ -99,7 +98,7 @@ class Config:
         """Whether anything but a head may be trained: not by the probe, nor auto without budget."""
         if self.method == "auto":
             return self.budget is not None
-        return self.method in TRAINING_METHODS
+        return self.method in RECIPES
 
 
 OPTIONS = {**options_in(Config), **options_in(Recipe)}

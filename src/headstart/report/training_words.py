@@ -10,8 +10,8 @@ from typing import Any
 from headstart.modalities import Unit
 from headstart.report.curves import Curves
 from headstart.report.words import amount, count, duration
+from headstart.transfer.recipe import FROM_SCRATCH
 
-SCRATCH = ("scratch", "small-cnn")
 """Methods that start from random weights: nothing is transferred."""
 TUNED = {
     "bias": "Of these layers only the biases (numbers that are added, not multiplied) and the "
@@ -45,7 +45,7 @@ def masthead(training: dict[str, Any]) -> str:
     >>> masthead({"method": "scratch", "unfreeze": "all"})
     'network trained from nothing'
     """
-    if training["method"] in SCRATCH:
+    if training["method"] in FROM_SCRATCH:
         return "network trained from nothing"
     return f"network fine-tuned ({depth(training['unfreeze'])})"
 
@@ -74,7 +74,7 @@ def own(training: dict[str, Any] | None) -> str:
     """
     if training is None:
         return "pretrained network (this model)"
-    if training["method"] in SCRATCH:
+    if training["method"] in FROM_SCRATCH:
         return "network trained from nothing (this model)"
     return "pretrained network, fine-tuned (this model)"
 
@@ -89,7 +89,7 @@ def trained(training: dict[str, Any], layers: int, unit: Unit) -> str:
     """
     blocks = training["blocks"]
     share = training["trainable_parameters"] / max(training["parameters"], 1)
-    if training["method"] in SCRATCH:
+    if training["method"] in FROM_SCRATCH:
         said = (
             f"The whole network was trained from nothing, on your {unit.many} alone: no pretrained "
             "weights are in it."

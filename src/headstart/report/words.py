@@ -14,12 +14,12 @@ import numpy as np
 
 from headstart.judge.baselines import MAJORITY, RANDOM_NETWORK
 from headstart.modalities import Unit
+from headstart.transfer.recipe import FROM_SCRATCH
 
 BASELINES = {
     RANDOM_NETWORK: "the same network as it was before it learned anything",
     MAJORITY: "always answers the most frequent class",
-    "small network, trained from scratch": "it has seen nothing but your {many}",
-    "same network, trained from scratch": "it has seen nothing but your {many}",
+    **dict.fromkeys(FROM_SCRATCH.values(), "it has seen nothing but your {many}"),
 }
 FINDINGS = {
     "budget": "Budget",

@@ -230,7 +230,7 @@ def _wrong_numbers(recipe: Recipe) -> list[str]:
     ]
 
 
-METHODS: dict[str, dict[str, Any]] = {
+RECIPES: dict[str, dict[str, Any]] = {
     "finetune": {},
     "full": {"unfreeze": "all", "cache": False},
     "scratch": {
@@ -243,15 +243,19 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 """What each method that trains a network changes of the defaults. From scratch there are no
 statistics to freeze, and nothing to be careful of; 30 epochs are a plain choice."""
-METHODS["small-cnn"] = METHODS["scratch"]
+RECIPES["small-cnn"] = RECIPES["scratch"]
 
 
-FROM_SCRATCH = ("scratch", "small-cnn")
+FROM_SCRATCH = {
+    "small-cnn": "small network, trained from scratch",
+    "scratch": "same network, trained from scratch",
+}
+"""Methods that transfer nothing, and what they are called as rivals."""
 
 
 def defaults(method: str) -> Recipe:
     """Return a method's own recipe."""
-    return Recipe(**METHODS[method])
+    return Recipe(**RECIPES[method])
 
 
 def from_options(method: str, options: dict[str, Any]) -> Recipe:
@@ -263,7 +267,7 @@ def from_options(method: str, options: dict[str, Any]) -> Recipe:
         Values that make no sense, all of them named.
     """
     given = {k: v for k, v in options.items() if k in NAMES and v is not None}
-    own = dict(METHODS.get(method, {}))
+    own = dict(RECIPES.get(method, {}))
     if "lr" in own:  # is stated for AdamW
         own["lr"] *= LR.get(given.get("optimizer", "adamw"), 1e-4) / LR["adamw"]
     if "keep" in given:

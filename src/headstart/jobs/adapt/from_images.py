@@ -151,9 +151,9 @@ class FromImages:
             shift = find_shift(domains) if len(target.data) > 1 else None
             trained = None
             if self.networks:
-                from headstart.jobs.adapt.networks import Networks
+                from headstart.jobs.adapt.networks import AdaptingNetworks
 
-                trained = Networks.of(prepared, target, self.networks, machine)
+                trained = AdaptingNetworks.of(prepared, target, self.networks, machine)
             selection = select(
                 domains,
                 (NoAdaptation(), *self.adapters),

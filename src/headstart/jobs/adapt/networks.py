@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from headstart.adaptation.domains import Adapter
 from headstart.adaptation.families import ADAPTERS
 from headstart.adaptation.finetune import (
-    METHODS,
+    NETWORK_METHODS,
     PRETRAINED,
     SOURCE_ONLY,
     AdaptedNetwork,
+    TargetInputs,
     adapt_network_of,
 )
-from headstart.adaptation.finetune import Target as TargetInputs
 from headstart.adaptation.outcome import Selection
 from headstart.adaptation.trials import Trial, hold_out
 from headstart.choose.candidates import Candidate
@@ -58,17 +58,17 @@ def network_methods(named: Sequence[Adapter] | None) -> tuple[str, ...]:
     """
     if named is None:
         return OFFERED
-    methods = tuple(a.name for a in named if a.name in METHODS)
+    methods = tuple(a.name for a in named if a.name in NETWORK_METHODS)
     if not methods:
         raise ConfigError(
             f"--networks: {', '.join(a.name for a in named)} trains no network.",
-            f"Those that do: {', '.join(a.name for a in ADAPTERS if a.name in METHODS)}.",
+            f"Those that do: {', '.join(a.name for a in ADAPTERS if a.name in NETWORK_METHODS)}.",
         )
     return (SOURCE_ONLY, *methods)
 
 
 @dataclass(frozen=True)
-class Networks:
+class AdaptingNetworks:
     """What is needed to train networks on the two domains of a run.
 
     Attributes
@@ -92,7 +92,7 @@ class Networks:
     @classmethod
     def of(
         cls, prepared: Prepared, target: Target, methods: tuple[str, ...], machine: Machine
-    ) -> Networks:
+    ) -> AdaptingNetworks:
         """Cache the activations of both domains.
 
         Raises
