@@ -779,7 +779,7 @@ def test_options_that_need_images_are_refused_for_a_run(
         ("--size", 64), ("--balanced",), ("--groups-from", "(.)"),
     ):  # fmt: skip
         headstart("adapt", unadapted.folder, noisy, *option).refused(
-            str(option[0]), "run folder", "labelled images"
+            str(option[0]), "run folder", "labelled examples"
         )
     headstart("adapt", unadapted.folder, noisy, "--out", unadapted.folder, "--overwrite").refused(
         "lie in one another"

@@ -85,7 +85,7 @@ class Adapter(Protocol):
     summary : str
         What it does, in a sentence for people; ``{many}`` stands for what examples are called.
     reference : str
-        Authors, year, title, and the equation that is followed.
+        Authors, year, title, and the equation that is followed; as ``summary``.
     """
 
     @property

@@ -55,7 +55,7 @@ class T3A:
     summary: str = "The head's directions are averaged with the target's surest {many}."
     reference: str = (
         "Iwasawa & Matsuo (2021), Test-time classifier adjustment module for model-agnostic domain "
-        "generalization, NeurIPS 34, eqs. 4-6, with all images at once"
+        "generalization, NeurIPS 34, eqs. 4-6, with all {many} at once"
     )
     supports: int = 20
     axes: int = AXES

@@ -189,7 +189,7 @@ class T3A:
     summary: str = "Averages the model's weights with the target {many} it is surest of."
     reference: str = (
         "Iwasawa & Matsuo (2021), Test-time classifier adjustment module for model-agnostic domain "
-        "generalization, NeurIPS, eqs. 5 to 8; all images at once"
+        "generalization, NeurIPS, eqs. 5 to 8; all {many} at once"
     )
     supports: int = 20
 
@@ -520,7 +520,8 @@ def _scored(
     assert plain is not None, "the model's own answers are numbers"
     tried: list[Tried] = []
     for adapter, said, failure in zip(adapters, answers, failures, strict=True):
-        words = (adapter.name, domain.unit.into(adapter.summary), adapter.reference)
+        into = domain.unit.into
+        words = (adapter.name, into(adapter.summary), into(adapter.reference))
         if said is None:
             tried.append(Tried(*words, guards=(failure,)))
             continue

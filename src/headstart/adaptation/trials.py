@@ -152,7 +152,7 @@ def _trial(
         adapter.name,
         str(getattr(adapter, "family", module)),
         unit.into(adapter.summary),
-        adapter.reference,
+        unit.into(adapter.reference),
         held,
         held_y,
         target,
