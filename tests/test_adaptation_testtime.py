@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import headstart as hs
+from given import images
 from headstart.adaptation.batchnorm import batch_norms, embed, entropy_slope, estimate, sharpen
 from headstart.adaptation.testtime import KINDS, adapt_to_inputs, moved_class, only_class
 from headstart.backbones import resolve
@@ -160,7 +161,7 @@ def plane_model(moments: Moments | None) -> FittedModel:
 
 
 def adapt(model: FittedModel, X: np.ndarray, kind: str = "statistics"):
-    return adapt_to_inputs(kind, model, X, source=None, examples=None, hashes=[])  # type: ignore[arg-type]
+    return adapt_to_inputs(kind, model, X, source=None, examples=images([]), hashes=[])  # type: ignore[arg-type]
 
 
 @pytest.fixture
