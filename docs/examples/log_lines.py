@@ -160,15 +160,11 @@ class LogProvider:
         from headstart.backbones.network import Backbone, count_parameters, hash_weights, stages_of
 
         look = Pairs()
-        net = nn.Sequential()
-        net.first = nn.Linear(look.width, 64)
-        net.act = nn.ReLU()
-        net.second = nn.Linear(64, 64)
-        if pretrained:  # stands for weights that training would have left in a file
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                torch.manual_seed(1)
-                nn.init.orthogonal_(net.first.weight)
-                nn.init.orthogonal_(net.second.weight)
+        net = nn.Sequential(nn.Linear(look.width, 64), nn.ReLU(), nn.Linear(64, 64))
+        if pretrained:  # stands for weights that training has left in a file
+            draw = torch.Generator().manual_seed(1)
+            for weights in net.parameters():
+                nn.init.normal_(weights, std=0.1, generator=draw)
         stages = stages_of(net)
         layers = tuple((n, type(m).__name__, count_parameters(m)) for n, m in stages)
         card = Card(
