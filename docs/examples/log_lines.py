@@ -14,7 +14,7 @@ import numpy as np
 
 from headstart.backbones import Card, Listing
 from headstart.modalities import Modality, Unit, UnreadableError, refuse_unknown
-from headstart.modalities.copies import exact_copies
+from headstart.modalities.copies import Copies, exact_copies
 
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
@@ -115,7 +115,7 @@ class LogModality(Modality[str, str]):
 
     def read(self, data: bytes, detail: int = 0) -> str:
         try:
-            line = data.decode("utf-8").strip()
+            line = " ".join(data.decode("utf-8").split())
         except UnicodeDecodeError:
             raise UnreadableError("not UTF-8") from None
         if not line:
@@ -137,9 +137,10 @@ class LogModality(Modality[str, str]):
     def backbone(self, digests: Any) -> str:
         return "log:pairs"
 
-    def copies(self, hashes: Sequence[str], digests: Sequence[str]) -> Any:
-        """Two lines are copies where they differ in nothing but numbers, capitals and spaces."""
-        return exact_copies([re.sub(r"\d+|\s+", " ", d.casefold()) for d in digests])
+    def copies(self, hashes: Sequence[str], digests: Sequence[str]) -> Copies:
+        """Two lines are copies where they differ in nothing but numbers and capitals."""
+        alike = exact_copies([re.sub(r"\d+", "0", d.casefold()) for d in digests])
+        return Copies(alike.component, exact_copies(hashes).exact)
 
 
 class LogProvider:
