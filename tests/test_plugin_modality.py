@@ -147,9 +147,10 @@ def test_it_trains_from_a_table_and_from_a_folder(done):
 
 
 def test_copies_are_found_its_own_way(done):
-    found = next(f for f in result(done, "check")["findings"] if f["kind"] == "copies")
-    assert found["figures"]["leaks"] == 1
-    assert "(0 exact, 1 near" in found["message"] or found["figures"]["near"] == 1
+    found = next(f for f in result(done, "check")["findings"] if f["kind"] == "duplicates")
+    assert found["severity"] == "warning"
+    assert (found["figures"]["copies"], found["figures"]["exact"]) == (1, 0)
+    assert found["figures"]["across_train_and_test"] == 1
 
 
 def test_a_text_is_shown_and_stays_text(done):

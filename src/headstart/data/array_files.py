@@ -120,8 +120,9 @@ def rows_of(path: Path, name: str, x: NDArray[np.generic]) -> NDArray[np.float64
 
 def _load(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
-        found = np.load(path, allow_pickle=False)
-        arrays = {k: found[k] for k in found.files} if hasattr(found, "files") else {"x": found}
+        with path.open("rb") as file:  # numpy leaves damaged files open
+            found = np.load(file, allow_pickle=False)
+            arrays = {k: found[k] for k in found.files} if hasattr(found, "files") else {"x": found}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as cause:
         text = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         raise DataError(
