@@ -13,6 +13,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import headstart as hs
+from conftest import whole
 from headstart.cli import run as headstart
 from headstart.data.sources import open_source
 
@@ -43,7 +44,8 @@ def world(tmp_path_factory):
 @pytest.fixture(scope="module")
 def digits(world):
     data = table(world / "digits.csv", X[:160], Y[:160], id=range(160))
-    return hs.train(data, out=world / "digits", abstain=0.05)
+    with whole():
+        return hs.train(data, out=world / "digits", abstain=0.05)
 
 
 def refused(capsys, *words: object) -> str:
@@ -149,7 +151,7 @@ def test_adapting_helps_where_columns_moved(moved, world):
     found = run.metrics["adaptation"]
     assert found["decision"] == "adapted"
     truth = found["target_labels"]
-    assert truth["adapted"]["accuracy"] > truth["source_only"]["accuracy"] + 0.1, truth
+    assert truth["accuracy"] > truth["source_only_accuracy"] + 0.1
     assert len(run.predict(moved)) == 120
 
 
