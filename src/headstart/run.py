@@ -186,6 +186,7 @@ class Run:
             y=y,
             encoding=encoding,
             modality=self.modality.name,
+            row=self.saved.card.look.columns,
             cache_dir=cache_folder(),
             on_event=on_event,
         )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from headstart.backbones import Card
+from headstart.errors import ConfigError
+from headstart.events import ignore
+from headstart.modalities import Look, Modality, UnreadableError
+from headstart.modalities.copies import Copies
 
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
@@ -84,3 +90,174 @@ def check_task(task: Task, labels: Sequence[str], right: Floats) -> None:
     assert floor.shape == (3, task.n_outputs), f"the floor has the shape {floor.shape}"
     assert np.isfinite(floor).all(), "the floor holds values that are not finite"
     assert np.array_equal(task.floor(y[order], 3), floor), "the floor depends on the order of rows"
+
+
+def check_modality(
+    modality: Modality[Any, Any], look: Look[Any], examples: Sequence[bytes]
+) -> None:
+    """Hold a modality to the contract in every respect; ``AssertionError`` says what is amiss.
+
+    Parameters
+    ----------
+    modality : Modality
+    look : Look
+        That of one of its backbones, with the columns of the examples where they are rows.
+    examples : sequence of bytes
+        Four or more that can be read, no two alike.
+    """
+    assert len(examples) >= 4, "give four examples or more"
+    assert modality.name == modality.name.lower(), "the name is in lower case"
+    assert modality.kinds, "kinds say where examples may lie"
+    for data in examples:
+        d = modality.digest(modality.read(data, modality.digest_detail))
+        packed = modality.pack(d)
+        assert isinstance(packed, bytes), "pack writes bytes"
+        assert modality.pack(modality.unpack(packed)) == packed, "a digest changes in the cache"
+    _check_hostile(modality, look, examples)
+    check_look(modality, look, examples)
+    check_copies(modality, examples)
+    check_rivals(modality, examples)
+    check_views(modality, look, examples)
+    check_parts(modality, look, examples)
+    check_show(modality, look, examples)
+
+
+def check_look(modality: Modality[Any, Any], look: Look[Any], examples: Sequence[bytes]) -> None:
+    """Check that a look survives JSON and prepares an example alike in every company."""
+    copy = modality.look(json.loads(json.dumps(look.to_json())))
+    assert copy == look, "the look does not survive JSON"
+    fed = [look(modality.read(data, look.detail)) for data in examples]
+    together = look.batch(fed)
+    assert len(together) == len(fed), "batch joins examples along a new first axis"
+    for one, prepared in zip(together, fed, strict=True):
+        alone = look.batch([prepared])[0]
+        if alone.shape == one.shape:  # else it was padded
+            assert np.array_equal(alone, one), "an example depends on its batch"
+    for a, b in zip(
+        fed, (copy(modality.read(data, look.detail)) for data in examples), strict=True
+    ):
+        assert np.array_equal(a, b), "an example is not prepared alike twice"
+    drawn = look.drawn(3)
+    assert len(drawn) == 3, "drawn(3) makes up three examples"
+    assert np.array_equal(drawn, look.drawn(3)), "what is drawn is not always the same"
+    assert drawn.dtype == together.dtype, f"drawn gives {drawn.dtype}, batches {together.dtype}"
+    assert look.asked() == look, "asked for nothing, the look becomes another"
+    with _raises(ConfigError, "a look takes options that it does not know"):
+        look.asked(no_such_option=1)
+    assert look.says(), "says() tells what happens to an example"
+
+
+def check_copies(modality: Modality[Any, Any], examples: Sequence[bytes]) -> None:
+    """Check that what occurs twice is found, in whatever order the examples come."""
+    doubled = [*examples, examples[0]]
+    order = np.random.default_rng(0).permutation(len(doubled))
+    found, shuffled = (_copies(modality, rows) for rows in (doubled, [doubled[i] for i in order]))
+    assert found.component[0] == found.component[-1], "an example given twice is no copy of itself"
+    assert found.exact[0] == found.exact[-1], "what is equal to the byte is no exact copy"
+    for name in ("component", "exact", "unturned"):
+        mine, other = getattr(found, name)[order], getattr(shuffled, name)
+        same = (mine[:, None] == mine) == (other[:, None] == other)
+        assert same.all(), f"{name} depends on the order of the examples"
+
+
+def check_rivals(modality: Modality[Any, Any], examples: Sequence[bytes]) -> None:
+    """Check that baselines describe examples one by one, in numbers."""
+    digests = [modality.digest(modality.read(data, modality.digest_detail)) for data in examples]
+    for name, rival in modality.rivals.items():
+        described = np.asarray(rival.describe(digests))
+        assert described.shape[0] == len(digests), f"{name} describes {described.shape[0]} examples"
+        assert described.ndim == 2, f"{name} gives {described.ndim} axes, not (n, d)"
+        assert np.isfinite(described).all(), f"{name} gives values that are not finite"
+        alone = np.concatenate([rival.describe([d]) for d in digests])
+        assert np.allclose(alone, described, atol=1e-5), f"{name}: an example depends on others"
+        assert rival.says, f"{name} does not say what it is"
+
+
+def check_views(modality: Modality[Any, Any], look: Look[Any], examples: Sequence[bytes]) -> None:
+    """Check that view 0 is what prediction sees, and that a view is always the same."""
+    x = modality.read(examples[0], look.detail)
+    for kind in ("none", "mirror"):
+        views = modality.views.fixed(kind)
+        assert views.count >= 1 and views.key and views.describe(), "views have a number and a key"
+        assert np.array_equal(views(x, look, "a", 0), look(x)), "view 0 is not the plain one"
+        for view in range(views.count):
+            first, again = (views(x, look, "a", view) for _ in range(2))
+            assert np.array_equal(first, again), f"view {view} of {kind} is not always the same"
+    read = [modality.read(data, look.detail) for data in examples]
+    fresh = modality.views.fresh(
+        read.__getitem__, len(read), look, "none", workers=1, on_event=ignore
+    )
+    rows = np.arange(len(read))
+    plain = look.batch([look(one) for one in read])
+    assert fresh.plain(rows).shape == plain.shape, "fresh.plain gives another shape"
+    assert fresh.varied(rows, np.random.default_rng(0)).shape == plain.shape
+
+
+def check_parts(modality: Modality[Any, Any], look: Look[Any], examples: Sequence[bytes]) -> None:
+    """Check that parts may be left out: none, each, all."""
+    parts = modality.parts
+    if parts is None:
+        return
+    for data in examples:
+        x = modality.read(data, look.detail)
+        seen = parts.of(x, look)
+        shape = parts.shape(seen)
+        plain = parts.without(seen, np.zeros(shape, bool))
+        assert np.array_equal(plain, look(x)), "with nothing left out, an example is another"
+        nothing = parts.without(seen, np.ones(shape, bool))
+        assert look.batch([plain, nothing]).shape[0] == 2, "an example cannot do without all parts"
+        weight = np.zeros(shape, np.float32)
+        assert parts.spread(weight, seen).shape == shape, "spread gives no weight for every part"
+
+
+def check_show(modality: Modality[Any, Any], look: Look[Any], examples: Sequence[bytes]) -> None:
+    """Check that what is shown is plain data, and no markup of ours.
+
+    A picture is a ``data:`` address; a text may hold what an example holds, since pages escape it.
+    """
+    show, parts = modality.show, modality.parts
+    if show is None:
+        return
+    for data in examples:
+        d = modality.digest(modality.read(data, modality.digest_detail))
+        records = [show.large(modality.read(data, show.detail)), show.stand_in(d), show.point(d)]
+        if parts is not None:
+            seen = parts.of(modality.read(data, look.detail), look)
+            records.append(show.marked(seen, np.ones(parts.shape(seen), np.float32)))
+        for record in records:
+            json.dumps(record)  # raises where it is no plain data
+            for key in {"image", "map"} & set(record):
+                assert record[key].startswith("data:"), f"{key} is no data: address"
+                assert not set("<>\"'") & set(record[key]), f"{key} holds markup"
+            if "text" in record:
+                assert isinstance(record["text"], str), "text is no plain string"
+
+
+def _check_hostile(
+    modality: Modality[Any, Any], look: Look[Any], examples: Sequence[bytes]
+) -> None:
+    """Feed what is no example: it is read all the same, or refused as unreadable."""
+    noise = np.random.default_rng(0).bytes(4096)
+    cut = [data[: int(len(data) * share)] for data in examples for share in (0.1, 0.5, 0.99)]
+    for data in (b"", b"\x00", noise, noise[:800], examples[0] + noise, *cut):
+        for detail in dict.fromkeys((0, look.detail, modality.digest_detail)):
+            try:
+                modality.level(data, detail)
+                modality.digest(modality.read(data, detail))
+            except UnreadableError as cause:
+                assert str(cause), "an example is refused without a reason"
+
+
+def _copies(modality: Modality[Any, Any], examples: Sequence[bytes]) -> Copies:
+    hashes = [hashlib.sha256(data).hexdigest() for data in examples]
+    digests = [modality.digest(modality.read(data, modality.digest_detail)) for data in examples]
+    return modality.copies(hashes, digests)
+
+
+@contextmanager
+def _raises(kind: type[Exception], otherwise: str) -> Iterator[None]:
+    try:
+        yield
+    except kind:
+        return
+    raise AssertionError(otherwise)

@@ -283,9 +283,7 @@ class _NetworkWork:
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.order = np.array(sorted(range(self.n), key=lambda row: hashes[row]), np.int64)
         self.unit, look = examples.modality.unit.many, network.card.look
-        views = examples.modality.views
-        assert views is not None, "a network with batch norms has views"
-        self.fresh = views.fresh(
+        self.fresh = examples.modality.views.fresh(
             lambda row: examples.read(row, look.detail),
             self.n,
             look,

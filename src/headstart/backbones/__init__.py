@@ -194,6 +194,12 @@ class Ref:
             return provider.load(self.name, pretrained=False)
 
 
+def untrained(name: str) -> Backbone:
+    """Build a network by its full name, without its weights."""
+    prefix, _, own = name.partition(":")
+    return _provider(prefix).load(own, pretrained=False)
+
+
 def is_packaged(ref: Ref) -> bool:
     """Whether weights come with an installed package, so that a model need not hold them."""
     return bool(getattr(_provider(ref.prefix), "packaged", False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -46,7 +47,7 @@ class Backbone(nn.Module):
 
     def ask(self, **asked: Any) -> None:
         """Take another look at examples (``Look.asked``); raises what the network cannot take."""
-        raise NotImplementedError
+        self.use(replace(self.card, look=self.card.look.asked(**asked)))
 
     def normalise(self, fed: Tensor) -> Tensor:
         """Turn a batch of prepared examples into what ``net`` takes."""

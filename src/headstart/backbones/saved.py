@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.backbones import Card
+from headstart.backbones import Card, untrained
 from headstart.errors import ArtifactError, HeadstartError
 
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
+
+REBUILT = ("timm", "torchvision")
+"""Libraries that build an architecture by its name; any other is built by its provider."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,8 @@ class SavedBackbone:
         """Build the architecture and fill it; raises ``ArtifactError`` where they do not fit."""
         from safetensors.torch import load_file
 
-        from headstart.backbones.file import build
-
         try:
-            backbone = build(self.card.architecture, None, self.card.name)
+            backbone = self._built()
             backbone.net.load_state_dict(load_file(self.path))
         except (RuntimeError, HeadstartError) as cause:
             raise ArtifactError(
@@ -45,6 +46,13 @@ class SavedBackbone:
             ) from cause
         backbone.use(self.card)
         return backbone
+
+    def _built(self) -> Backbone:
+        if self.card.architecture.partition(":")[0] not in REBUILT:
+            return untrained(self.card.architecture)
+        from headstart.backbones.file import build
+
+        return build(self.card.architecture, None, self.card.name)
 
     @staticmethod
     def save(backbone: Backbone, path: Path) -> None:

@@ -132,7 +132,6 @@ class Workshop:
     def _inputs(self, candidate: Candidate, plan: TrainingPlan, backbone: Backbone) -> Inputs:
         if plan.cut is None:
             look, views = backbone.card.look, self.examples.modality.views
-            assert views is not None, "a network that is trained has views"
             return views.fresh(
                 lambda row: self.examples.read(row, look.detail),
                 len(self.examples),

@@ -32,8 +32,13 @@ def is_array_file(path: Path) -> bool:
     return path.suffix.lower() in (".npz", ".npy")
 
 
-def read_arrays(path: Path) -> Rows:
+def read_arrays(path: Path, columns: Sequence[str] = ()) -> Rows:
     """Read rows of numbers with their labels.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Names of the columns, where a model knows them.
 
     Raises
     ------
@@ -56,7 +61,7 @@ def read_arrays(path: Path) -> Rows:
     n = len(labels)
     return Rows(
         row_names(n),
-        number_rows(np.concatenate(X)),
+        with_columns(path.name, number_rows(np.concatenate(X)), columns),
         labels,
         is_test,
         None if groups is None or len(groups) != n else [str(g) for g in groups],
@@ -76,6 +81,16 @@ def read_unlabelled_arrays(path: Path) -> tuple[list[str], NumberRows]:
 def number_rows(numbers: NDArray[np.float64]) -> NumberRows:
     """Name columns by their place, from 0, as numpy does."""
     return NumberRows(numbers, tuple(str(k) for k in range(numbers.shape[1])))
+
+
+def with_columns(name: str, rows: NumberRows, columns: Sequence[str]) -> NumberRows:
+    """Hold rows without names for their columns to the number of columns wanted."""
+    if columns and len(columns) != len(rows.columns):
+        raise DataError(
+            f"{name} has {len(rows.columns)} columns; the model was trained on {len(columns)}.",
+            "Give the columns of the training data, in the same order.",
+        )
+    return NumberRows(rows.numbers, tuple(columns) or rows.columns)
 
 
 def row_names(n: int) -> list[str]:
@@ -105,8 +120,9 @@ def rows_of(path: Path, name: str, x: NDArray[np.generic]) -> NDArray[np.float64
 
 def _load(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
-        found = np.load(path, allow_pickle=False)
-        arrays = {k: found[k] for k in found.files} if hasattr(found, "files") else {"x": found}
+        with path.open("rb") as file:  # numpy leaves damaged files open
+            found = np.load(file, allow_pickle=False)
+            arrays = {k: found[k] for k in found.files} if hasattr(found, "files") else {"x": found}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as cause:
         text = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         raise DataError(

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.array_files import is_array_file, read_unlabelled_arrays
+from headstart.data.array_files import is_array_file, read_unlabelled_arrays, with_columns
 from headstart.data.formats import Table, is_table, read_cells
 from headstart.data.items import Cells, Examples, Files, Items, NumberRows
 from headstart.data.numbers import number_rows
-from headstart.data.tables import path_column, row_names
+from headstart.data.tables import path_column, refuse_lacking, row_names
 from headstart.errors import DataError
 from headstart.modalities import Modality
 
@@ -71,15 +71,19 @@ def _listed(
     """List what one input stands for."""
     path, many = Path(given), modality.unit.many
     if path.is_dir():
-        found = [p for p in sorted(path.rglob("*")) if _is_example(p, path, modality)]
-        if not found:
+        held = [p for p in sorted(path.rglob("*")) if _is_example(p, path, modality)]
+        if not held:
             raise DataError(f"There are no {many} below {str(given)!r}.", "Name another.")
-        yield _files(found)
+        if "file" in modality.kinds:
+            yield _files(held)
+        else:
+            for table in held:
+                yield from _listed(table, modality, columns, x, encoding)
     elif path.is_file() and is_table(path):
         yield _in_table(path, read_cells(path, encoding), modality, columns, x)
     elif path.is_file() and is_array_file(path) and "row" in modality.kinds:
         names, rows = read_unlabelled_arrays(path)
-        yield path.name, names, _with_columns(path.name, rows, columns)
+        yield path.name, names, with_columns(path.name, rows, columns)
     elif path.exists():
         if "file" not in modality.kinds:
             raise DataError(f"{path.name} is no table: {many} lie in tables.", "Name a table.")
@@ -113,14 +117,7 @@ def _in_table(
             f"{table.name} has no column {x!r}.", f"Its columns are {', '.join(cells)}."
         )
     if "row" in modality.kinds:
-        lacking = [name for name in columns if name not in cells]
-        if lacking:
-            more = ", ..." if len(lacking) > 3 else ""
-            raise DataError(
-                f"{table.name} has no column {', '.join(map(repr, lacking[:3]))}{more}, which the "
-                f"model was trained on; its columns are {', '.join(cells)}.",
-                "Give the columns of the training table; others are passed over.",
-            )
+        refuse_lacking(table, columns)
         return table.name, row_names(table), number_rows(table, columns or list(cells))
     column = x or next(iter(path_column(table)), None) or next(iter(cells))
     blank = [(n, "") for n, cell in zip(table.numbers, cells[column], strict=True) if not cell]
@@ -133,16 +130,6 @@ def _in_table(
 
 def _is_path(table: Path, cells: Sequence[str]) -> bool:
     return any((table.parent / name).is_file() for name in cells[:20])
-
-
-def _with_columns(name: str, rows: NumberRows, columns: Sequence[str]) -> NumberRows:
-    """Hold rows without names for their columns to the number of columns wanted."""
-    if columns and len(columns) != len(rows.columns):
-        raise DataError(
-            f"{name} has {len(rows.columns)} columns; the model was trained on {len(columns)}.",
-            "Give the columns of the training data, in the same order.",
-        )
-    return NumberRows(rows.numbers, tuple(columns) or rows.columns)
 
 
 def _joined(parts: Sequence[Items]) -> Items:
@@ -160,4 +147,8 @@ def _joined(parts: Sequence[Items]) -> Items:
 
 def _is_example(path: Path, root: Path, modality: Modality[Any, Any]) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return path.is_file() and not hidden and modality.recognise("file", path.name, b"") > 0
+    if hidden or not path.is_file():
+        return False
+    if "file" in modality.kinds:
+        return modality.recognise("file", path.name, b"") > 0
+    return is_table(path) or is_array_file(path)

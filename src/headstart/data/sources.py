@@ -7,6 +7,7 @@ these, or a built-in name. What was guessed or ignored on the way is said in the
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ def open_source(
     groups_from: str | None = None,
     encoding: str = "utf-8",
     modality: str | None = None,
+    row: Sequence[str] = (),
     cache_dir: Path,
     on_event: OnEvent = ignore,
 ) -> Dataset:
@@ -54,6 +56,8 @@ def open_source(
         Of a text table.
     modality : str, optional
         What the examples are; default: as their names and first bytes tell.
+    row : sequence of str
+        The columns whose numbers make an example, where a model knows them already.
     cache_dir : Path
         Where archives are unpacked and built-in sets are kept.
     on_event : callable, optional
@@ -79,7 +83,7 @@ def open_source(
             f"Groups come from column {groups!r} or from the pattern {groups_from!r}, not both.",
             "Drop --groups or --groups-from.",
         )
-    columns = Columns(x, y, groups, encoding)
+    columns = Columns(x, y, groups, encoding, tuple(row))
     scheme, _, name = str(data).partition(":")
     if scheme == "builtin":
         columns.refuse(str(data))
@@ -105,7 +109,7 @@ def _list(path: Path, columns: Columns, cache_dir: Path, on_event: OnEvent) -> R
         return tables.read(path, columns)
     if is_array_file(path):
         columns.refuse(str(path))
-        return read_arrays(path)
+        return read_arrays(path, columns.row)
     if archives.is_archive(path):
         root = archives.unpacked(path, cache_dir, on_event)
         return folders.read(root, columns, shown=path.name, within=root)

@@ -49,12 +49,15 @@ class Columns:
         Column of groups; never guessed.
     encoding : str
         Of text tables. ``"utf-8"`` also takes the mark that Excel puts in front.
+    row : tuple of str
+        The columns whose numbers make an example, where a model knows them already.
     """
 
     x: str | None = None
     y: str | None = None
     groups: str | None = None
     encoding: str = "utf-8"
+    row: tuple[str, ...] = ()
 
     def refuse(self, shown: str) -> None:
         """Raise ``ConfigError`` if any is named although the source is not a table."""
@@ -174,12 +177,15 @@ def held_out(names: Iterable[str]) -> tuple[frozenset[str], list[Finding]]:
 def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], str, list[Finding]]:
     """Choose what examples are, their columns and that of the labels; say what was guessed."""
     named = [] if columns.x is None else columns_named(table, columns.x)
+    if columns.row:
+        refuse_lacking(table, columns.row)
+        named = list(columns.row)
     _refuse_missing_columns(table, columns, named)
     x = named or path_column(table, (columns.y, columns.groups))
     y = columns.y or _guess(table, LABEL_COLUMNS, (*x, columns.groups))
     kind: Kind = "file"
     left_out: list[Finding] = []
-    if len(x) > 1 or (x and holds_numbers(table, x[0])):
+    if columns.row or len(x) > 1 or (x and holds_numbers(table, x[0])):
         kind = "row"
     elif not x and y:
         x, left_out = columns_of_numbers(table, (y, columns.groups, _split_column(table, (y,))))
@@ -197,7 +203,7 @@ def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], str, list[
     what = {"file": "paths", "cell": "examples", "row": "numbers"}[kind]
     from_x = f"column {x[0]!r}" if len(x) == 1 else f"{len(x)} columns"
     guesses = [f"{what} from {from_x} (--x chooses {'others' if len(x) > 1 else 'another'})"]
-    guesses = [] if columns.x else guesses
+    guesses = [] if named else guesses
     guesses += [f"labels from column {y!r} (--y chooses another)"] if not columns.y else []
     if not guesses:
         return kind, x, y, left_out
@@ -211,6 +217,18 @@ def columns_named(table: Table, x: str) -> list[str]:
     if x in table.cells or "," not in x:
         return [x]
     return [name.strip() for name in x.split(",") if name.strip()]
+
+
+def refuse_lacking(table: Table, columns: Sequence[str]) -> None:
+    """Raise ``DataError`` for a table without the columns that a model was trained on."""
+    lacking = [name for name in columns if name not in table.cells]
+    if lacking:
+        more = ", ..." if len(lacking) > 3 else ""
+        raise DataError(
+            f"{table.name} has no column {', '.join(map(repr, lacking[:3]))}{more}, which the "
+            f"model was trained on; {_columns_of(table)}",
+            "Give the columns of the training table; others are passed over.",
+        )
 
 
 def path_column(table: Table, taken: Collection[str | None] = ()) -> list[str]:

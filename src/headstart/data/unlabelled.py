@@ -92,10 +92,10 @@ def open_unlabelled(
     path = Path(data).expanduser()
     if path.is_file() and archives.is_archive(path):
         root = archives.unpacked(path, cache_dir, on_event)
-        return _below(root, modality, archives.stem(path), str(data))
+        return _below(root, modality, archives.stem(path), str(data), columns)
     if path.is_dir():
         name = Path(os.path.normpath(path.absolute())).name
-        return _below(path, modality, name, str(data))
+        return _below(path, modality, name, str(data), columns)
     if not path.exists():
         raise DataError(f"There is no file or folder {path}.", "Check the path of the target.")
     examples = expand([path], modality, columns=columns, x=x, encoding=encoding)
@@ -185,12 +185,18 @@ def read_weights(data: str | Path, target: Examples, *, encoding: str) -> dict[i
     return {row[place]: n for place, n in found if place in row and n > 0}
 
 
-def _below(root: Path, modality: Modality[Any, Any], name: str, shown: str) -> Unlabelled:
+def _below(
+    root: Path, modality: Modality[Any, Any], name: str, shown: str, columns: Sequence[str]
+) -> Unlabelled:
     try:
-        found = expand([root], modality)
+        found = expand([root], modality, columns=columns)
     except DataError as cause:  # which would name the folder an archive was unpacked to
+        if "file" not in modality.kinds:
+            raise
         many = modality.unit.many
         raise DataError(f"There are no {many} below {shown!r}.", "Name another.") from cause
+    if found.items.kind != "file":
+        return Unlabelled(name, found)
     refs = tuple(Path(ref).relative_to(root).as_posix() for ref in found.refs)
     folders = sorted({ref.split("/")[0] for ref in refs if "/" in ref})
     note = ""

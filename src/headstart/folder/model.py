@@ -20,7 +20,7 @@ from safetensors.numpy import load_file, save_file
 
 from headstart._version import __version__
 from headstart.backbones import Card, Ref, is_packaged
-from headstart.backbones.saved import SavedBackbone
+from headstart.backbones.saved import REBUILT, SavedBackbone
 from headstart.errors import ArtifactError, BackboneError
 from headstart.tasks.classification import Classification
 from headstart.transfer import Familiarity, FittedModel, Moments
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 
 SCHEMA = 1
-REBUILT = ("timm", "torchvision")
 FAMILIAR = ("centroids", "basis", "discount")
 MOMENTS = ("mean", "scale", "shares", "groups")
 MODEL_JSON, HEAD_FILE, BACKBONE_FILE = "model.json", "head.safetensors", "backbone.safetensors"

@@ -24,6 +24,7 @@ from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent
 from headstart.findings import Finding
 from headstart.modalities.copies import Copies, exact_copies
+from headstart.modalities.plain import Plain
 from headstart.registry import Registry
 
 X = TypeVar("X")  # an example, as its modality reads it
@@ -232,8 +233,8 @@ class Modality(Protocol[X, D]):
     """None: answers are not explained."""
     hints: tuple[str, ...] = ()
     """How to read an explained example, in sentences for the reader of a report."""
-    views: Views[X] | None = None
-    """None: networks are trained without augmentation."""
+    views: Views[X] = Plain()
+    """By default networks are trained without augmentation."""
     small_network: tuple[str, Mapping[str, Any]] | None = None
     """Name of a small network to train from scratch, and what is asked of its look."""
     digest_detail: int = 0

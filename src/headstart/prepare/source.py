@@ -132,10 +132,7 @@ def prepare(
     device = resolve_device(config.device)
     on_event(Event("preparing the backbone"))
     mark = time.perf_counter()
-    engines = [kitchen.engine(ref, device=device) for ref in refs]
-    for ref, engine in zip(refs, engines, strict=True):
-        refuse_unsavable(ref, engine.card)
-        _refuse_strange(engine.card, dataset)
+    engines = [_engine(kitchen, ref, device, dataset) for ref in refs]
     learned = engines[0].card.learned
     if baseline and learned:
         random = replace(refs[0], seed=config.seed)  # only the weights differ, not the arithmetic
@@ -168,6 +165,18 @@ def backbones_for(config: Config, dataset: Dataset) -> dict[str, Ref]:
     columns = dataset.examples.items.columns
     asked = {**modality.asks(columns, digests), "size": config.size}
     return {name: ref.at(**asked) for name, ref in named.items()}
+
+
+def _engine(kitchen: Kitchen, ref: Ref, device: str, dataset: Dataset) -> Engine:
+    """Prepare an engine; raises ``ConfigError`` where it is of no use for the dataset."""
+    try:
+        engine = kitchen.engine(ref, device=device)
+    except ConfigError:  # what was asked of its look; because it is for something else?
+        _refuse_strange(replace(ref, asked=()).load().card, dataset)
+        raise
+    refuse_unsavable(ref, engine.card)
+    _refuse_strange(engine.card, dataset)
+    return engine
 
 
 def _refuse_strange(card: Card, dataset: Dataset) -> None:

@@ -1,0 +1,61 @@
+"""No augmentation: examples are only ever seen as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+Fed = NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class PlainView:
+    """One fixed view: what prediction sees."""
+
+    count: int = 1
+    key: str = "plain"
+
+    def __call__(self, x: Any, look: Any, mark: str, view: int) -> Fed:
+        """Prepare an example."""
+        fed: Fed = look(x)
+        return fed
+
+    def describe(self) -> str:
+        """Say what it is."""
+        return "every example as it is"
+
+
+@dataclass(frozen=True)
+class PlainExamples:
+    """Examples by row, prepared when they are wanted."""
+
+    read: Callable[[int], Any]
+    look: Any
+
+    def plain(self, rows: Rows) -> Fed:
+        """Prepare rows."""
+        fed: Fed = self.look.batch([self.look(self.read(int(row))) for row in rows])
+        return fed
+
+    def varied(self, rows: Rows, rng: np.random.Generator) -> Fed:
+        """Prepare rows: there is nothing to vary."""
+        return self.plain(rows)
+
+
+class Plain:
+    """What stands where a modality has no augmentation."""
+
+    def fixed(self, kind: str, count: int | None = None, seed: int = 0) -> PlainView:
+        """Return the one view there is."""
+        return PlainView()
+
+    def fresh(
+        self, read: Callable[[int], Any], n: int, look: Any, kind: str, **_: Any
+    ) -> PlainExamples:
+        """Prepare examples as they are."""
+        return PlainExamples(read, look)
