@@ -26,7 +26,7 @@ from headstart.transfer.probe import fit_probe
 
 
 class TransferClassifier(ClassifierMixin, BaseEstimator):
-    """Classify images (or ready features) with a new head on a frozen, pretrained backbone.
+    """Classify examples (or ready features) with a new head on a frozen, pretrained backbone.
 
     Use it inside scikit-learn's own tools. For a verdict, a report and the checks of the data use
     :func:`headstart.train`; an estimator only fits and predicts, on the CPU.
@@ -34,7 +34,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     backbone : str, default="efficientnet-lite0"
-        A backbone name; ``X`` is then a sequence of image paths. ``"identity"`` takes ``X`` as an
+        A backbone name; ``X`` is then a sequence of example paths. ``"identity"`` takes ``X`` as an
         array of features, ``(n_samples, n_features)``.
     balanced : bool, default=False
         Weigh classes equally in the loss.
@@ -86,7 +86,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         DataError
-            Images that cannot be read.
+            Examples that cannot be read.
         ValueError
             What scikit-learn's own validation refuses; fewer than two classes.
         """

@@ -130,7 +130,7 @@ class Run:
         Parameters
         ----------
         inputs : path or iterable of paths
-            A folder stands for the images below it, sorted; a table for the paths in it.
+            A folder stands for the examples below it, sorted; a table for the paths in it.
         x, encoding : str, optional
             The column of paths of tables, and their encoding.
         adapt : {"bn", "tent", "statistics"}, optional
@@ -173,7 +173,7 @@ class Run:
         -------
         dict
             The scores of ``estimate`` in ``metrics.json``, ``n``, ``skipped``, how many of the
-            images the model was trained on, and the confusion matrix (rows: truth).
+            examples the model was trained on, and the confusion matrix (rows: truth).
 
         Raises
         ------

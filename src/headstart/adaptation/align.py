@@ -19,7 +19,7 @@ from headstart.transfer.logistic import Floats, fit_logistic
 
 RIDGE = 1.0
 """Added to the variance along every axis, in units of one standardised feature (Sun et al. 2016,
-algorithm 1, add the identity): with fewer images than features covariances are singular."""
+algorithm 1, add the identity): with fewer examples than features covariances are singular."""
 
 
 @dataclass(frozen=True)

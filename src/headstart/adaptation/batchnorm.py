@@ -1,4 +1,4 @@
-"""Batch norms adapted to new images: their statistics, and what they make of them.
+"""Batch norms adapted to new examples: their statistics, and what they make of them.
 
 Both work on a network that the caller gives away: it is changed in place.
 
@@ -28,7 +28,7 @@ RATE = 1e-3
 """Learning rate of Adam: Wang et al. (2021), section 4, for networks of this size."""
 
 Batches = Callable[[], Iterable[Tensor]]
-"""A new pass over the images: uint8 tensors (B, H, W, 3)."""
+"""A new pass over the examples: uint8 tensors (B, H, W, 3)."""
 
 
 def batch_norms(network: nn.Module) -> list[_BatchNorm]:
@@ -50,7 +50,7 @@ def batch_norms(network: nn.Module) -> list[_BatchNorm]:
 
 
 def estimate(network: nn.Module, batches: Batches, n: int) -> None:
-    """Replace the statistics of all batch norms by those of new images, mixed with the stored ones.
+    """Replace the statistics of all batch norms by those of new examples, mixed with the old.
 
     Parameters
     ----------
@@ -58,13 +58,13 @@ def estimate(network: nn.Module, batches: Batches, n: int) -> None:
         In evaluation mode; changed in place.
     batches : callable
     n : int
-        Images that a pass shows.
+        Examples that a pass shows.
 
     Notes
     -----
     One pass. What a layer sees depends on those before it, so each batch is normalised by its own
     statistics, mixed with the stored ones, on its way; in the end every batch norm gets the mean
-    and variance over all images (without momentum, the variance between batches included), mixed
+    and variance over all examples (without momentum, the variance between batches included), mixed
     with the stored ones in the same proportion, ``n / (n + 16)`` of the new.
     """
     norms = batch_norms(network)
@@ -129,7 +129,7 @@ def sharpen(
     network : nn.Module
         In evaluation mode, and again afterwards; changed in place, its statistics excepted.
     batches : callable
-        Of 32 images or more each: batch norms use the statistics of each batch here.
+        Of 32 examples or more each: batch norms use the statistics of each batch here.
     head : Head
         Frozen.
     temperature : float, > 0
@@ -201,7 +201,7 @@ def _pull(head: Head, x: Floats, along: Floats) -> Floats:
 
 
 def embed(network: nn.Module, batches: Batches) -> NDArray[np.float32]:
-    """Embed all images: (n, dim), in the order of the batches."""
+    """Embed all examples: (n, dim), in the order of the batches."""
     with torch.inference_mode():
         parts: Sequence[Tensor] = [network(batch).float().cpu() for batch in batches()]
     return torch.cat(list(parts)).numpy()

@@ -1,7 +1,7 @@
 """Networks that adapt: the last blocks of a backbone, or a whole small network, on two domains.
 
 Everything is as in fine-tuning (:mod:`headstart.transfer.finetune`), with a second batch in every
-step: images of the target, without labels, about which an objective of the deep family
+step: examples of the target, without labels, about which an objective of the deep family
 (:mod:`headstart.adaptation.objectives`) has something to say. Not worth its time where adapting the
 cached features does as well, which takes seconds.
 
@@ -68,7 +68,7 @@ class TargetInputs:
     Attributes
     ----------
     inputs : Inputs
-        Of the same kind as the source's: images, or activations behind the same cut.
+        Of the same kind as the source's: examples, or activations behind the same cut.
     n : int
         Rows.
     """
@@ -91,7 +91,7 @@ class AdaptedNetwork:
     name : str
         Of the method: ``"MCC"``.
     tuned : Tuned
-        The model for target-like images: a backbone of its own with the target's statistics, and a
+        The model for examples like the target's: a backbone of its own with its statistics, and a
         linear head on its embeddings. ``tuned.features``: embeddings by it of the source rows it
         was trained on, (n_rows, dim), which only mean something to its head where batch norms are
         frozen.
@@ -173,7 +173,7 @@ def adapt_network_of(
         None: ``PRETRAINED`` or, from random weights, ``UNTRAINED``.
     own_statistics : bool, default=True
         Batch norms of the trained blocks are trained, and have statistics of each domain. From
-        photos to sketches (280 images each) this was worth 25 points: 47.5 % right with frozen
+        photos to sketches (280 examples each) this was worth 25 points: 47.5 % right with frozen
         ones, 72.5 % with their own, by MCC in the last blocks. False: as the recipe says.
 
     Raises

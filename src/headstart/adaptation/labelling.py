@@ -1,6 +1,6 @@
-"""A few labels of the target: which images to ask for, and what to make of the answers.
+"""A few labels of the target: which examples to ask for, and what to make of the answers.
 
-Ten labels say more about which adaptation is right than any score without labels. The images are
+Ten labels say more about which adaptation is right than any score without labels. The examples are
 drawn so that the labels also estimate the accuracy without bias.
 """
 
@@ -68,12 +68,12 @@ class Proposal:
 
 
 def propose(domains: Domains, proba: NDArray[np.floating], budget: int) -> list[Proposal]:
-    """Choose target images to label: one, at random, from each of ``budget`` groups that are alike.
+    """Choose target examples to label: one, at random, from each of ``budget`` groups.
 
     The groups are k-means clusters of the standardised target features, so that the labels cover
-    what the target holds. Within a group the image is drawn at random: nearly as good to learn from
-    as the most typical one, and the labels then are a stratified random sample, from which the
-    accuracy on the target can be estimated without bias. The most uncertain images are not asked
+    what the target holds. Within a group the example is drawn at random: nearly as good to learn
+    from as the most typical one, and the labels then are a stratified random sample, from which the
+    accuracy on the target can be estimated without bias. The most uncertain examples are not asked
     for: with few labels that was worse than chance.
 
     Parameters
@@ -83,7 +83,7 @@ def propose(domains: Domains, proba: NDArray[np.floating], budget: int) -> list[
     proba : ndarray of shape (n_t, K)
         The present model's beliefs; they do not influence the draw, only what is said about it.
     budget : int, >= 1
-        Images that somebody is ready to label; all of them where there are fewer.
+        Examples that somebody is ready to label; all of them where there are fewer.
 
     Returns
     -------
@@ -120,13 +120,13 @@ def propose(domains: Domains, proba: NDArray[np.floating], budget: int) -> list[
 
 
 def _groups(target: NDArray[np.floating], budget: int, seed: int) -> Ints:
-    """Cluster the target's images; the numbers of the groups may leave gaps."""
+    """Cluster the target's examples; the numbers of the groups may leave gaps."""
     with threadpool_limits(1):
         Z = Standard.fit(target)(target)
         Z /= np.maximum(np.linalg.norm(Z, axis=1, keepdims=True), 1e-12)
         axes = _leading(Z, AXES)
         _, first = np.unique(axes, axis=0, return_index=True)
-        k = min(budget, len(first))  # fewer where images repeat
+        k = min(budget, len(first))  # fewer where examples repeat
         return np.asarray(KMeans(k, n_init=1, random_state=seed).fit_predict(axes), np.int64)
 
 
@@ -154,7 +154,7 @@ class Way:
     ----------
     name : str
     accuracy : float
-        On labelled target images that it has not learned from.
+        On labelled target examples that it has not learned from.
     accuracy_ci95 : (float, float)
     """
 
@@ -180,8 +180,8 @@ class Labelled:
         those it is scored on).
     accuracy_ci95 : (float, float)
     drawn : bool
-        Whether the images were drawn by :func:`propose`; otherwise the estimate holds for images
-        like those that were labelled.
+        Whether the examples were drawn by :func:`propose`; otherwise the estimate holds for
+        examples like those that were labelled.
     trials : list of Way
         Every way that was tried.
     unit : Unit
@@ -245,7 +245,7 @@ def learn(
     """Choose by labels of the target among heads that are ready and heads that learn from labels.
 
     Besides those that are ready two are tried: one on the aligned source together with the labelled
-    images, and one on the labelled images alone. The first may be better with few labels, the
+    examples, and one on the labelled examples alone. The first may be better with few labels, the
     second never needs the source to be of use.
 
     Parameters
@@ -256,7 +256,7 @@ def learn(
         without labels, then others, such as "no adaptation". The first stays unless the labels
         speak against it.
     rows : ndarray of int64, shape (m,), m >= 2
-        Labelled target images.
+        Labelled target examples.
     labels : ndarray of int64, shape (m,), 0..K-1
     stands_for : ndarray of float64, shape (m,), > 0, optional
         Of their proposals. Without it every label counts the same.
@@ -272,13 +272,13 @@ def learn(
 
     Notes
     -----
-    Standardisation and axes come from all images of both domains, which needs no labels. Heads are
-    cross-fitted in ten folds (as many as labels, if fewer); the choice is the largest weighted
+    Standardisation and axes come from all examples of both domains, which needs no labels. Heads
+    are cross-fitted in ten folds (as many as labels, if fewer); the choice is the largest weighted
     share of right held-out answers, but the first way stays unless it is beaten by a (paired)
     standard error. The estimate is of the procedure: in every fold the way is chosen by the other
     folds' answers. Intervals are Wilson's with Kish's effective sample size ``(sum w)² / sum w²``;
     drawing one from each group varies less than that says. The estimate leans low for heads that
-    learn from the labels: while an image is held out, nobody speaks for its group.
+    learn from the labels: while an example is held out, nobody speaks for its group.
 
     References
     ----------
@@ -353,7 +353,7 @@ def _cross_fitted(
 def _fitted(domains: Domains, shared: Shared, name: str, rows: Ints, labels: Ints) -> LinearHead:
     """Fit one of the heads that learn from labels.
 
-    Joined, all labelled images together count as much as the whole source.
+    Joined, all labelled examples together count as much as the whole source.
     """
     Z = shared.at_target(domains.target[rows]) @ shared.basis  # shared.target is in another order
     y, weight = labels, np.ones(len(rows))

@@ -1,7 +1,7 @@
 """The loop that adapts a network: two batches, forward, loss, backward, step, in sight.
 
 Whatever is adapted (a bottleneck on cached features, the last blocks of a backbone on cached
-activations, a small network on images) and by whichever objective, it is this loop.
+activations, a small network on examples) and by whichever objective, it is this loop.
 """
 
 from __future__ import annotations

@@ -438,7 +438,7 @@ def information(logits: Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (), -log K..0
-        ``mean_i H(p_i) - H(mean_i p_i)``: minus the mutual information of image and answer.
+        ``mean_i H(p_i) - H(mean_i p_i)``: minus the mutual information of example and answer.
 
     References
     ----------

@@ -127,7 +127,7 @@ def find_priors(
     Percentile intervals of 200 resamples; held-out rows are drawn within their class, target rows
     from all. A class without held-out rows is taken to be always recognised.
 
-    Under a shift of the images the answers of an unadapted model call the shares hugely changed
+    Under a shift of the examples the answers of an unadapted model call the shares hugely changed
     where they are not: in 11 of 15 pairs of real domains, against none with the adaptation
     "prototypes". So the model to ask is the adapted one, and where none was adapted although the
     domains differ the warning is no more than a reason to look.

@@ -1,4 +1,4 @@
-"""Prototypes: one direction per class, found among the target's own images."""
+"""Prototypes: one direction per class, found among the target's own examples."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Prototypes:
 
 @dataclass(frozen=True)
 class T3A:
-    """Class directions from the surest images of the target, beside those of the source's head."""
+    """Class directions from the surest of the target's examples, beside those of the head."""
 
     name: str = "T3A"
     summary: str = "The head's directions are averaged with the target's surest {many}."

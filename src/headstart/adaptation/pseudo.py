@@ -46,7 +46,7 @@ class SelfTraining:
 
 @dataclass(frozen=True)
 class LabelPropagation:
-    """Let labels flow along the neighbours of all images, and learn the target from what arrives.
+    """Let labels flow along the neighbours of all examples, and learn the target from what arrives.
 
     It helps where the target forms clusters that the source's boundary cuts through.
     """

@@ -28,7 +28,7 @@ def entropy(p: Floats) -> Floats:
 
 
 def information(proba: Floats) -> float:
-    """Information that the image carries about the answer, as a share of log K.
+    """Information that the example carries about the answer, as a share of log K.
 
     ``(H(mean p) - mean H(p)) / log K``: 0 where all rows get the same belief, 1 where every answer
     is certain and all are equally frequent. Whoever exaggerates gains, so the beliefs must be

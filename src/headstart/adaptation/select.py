@@ -48,10 +48,10 @@ ENOUGH = 2000
 the square of it."""
 
 FEW = 20
-"""Target images below which nothing is adapted: the scores of so few are chance."""
+"""Target examples below which nothing is adapted: the scores of so few are chance."""
 
 FEW_PER_CLASS = 10
-"""Target images per class below which no score may object, and the choice is hardly sure."""
+"""Target examples per class below which no score may object, and the choice is hardly sure."""
 
 UNVERIFIED = "Selected without target labels; the accuracy on the target is not measured."
 """Said with every choice."""

@@ -1,7 +1,7 @@
-"""Seeing a shift: whether there is one, which images are farthest out, and a map of both domains.
+"""Seeing a shift: whether there is one, which examples are farthest out, and a map of both domains.
 
-A classifier that tries to tell the two domains apart answers: how well it does on images it has
-not seen measures the shift, and its scores order the target images.
+A classifier that tries to tell the two domains apart answers: how well it does on examples it has
+not seen measures the shift, and its scores order the target examples.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Shift:
 
 
 def find_shift(domains: Domains) -> Shift:
-    """Train classifiers to tell the domains apart and see how well they do on held-out images.
+    """Train classifiers to tell the domains apart and see how well they do on held-out examples.
 
     Labels of the source are not looked at. A shift that is found says that the domains differ, not
     that it harms the answers.

@@ -1,6 +1,6 @@
-"""Adaptation without the source: a finished model, what it kept of its training, new images.
+"""Adaptation without the source: a finished model, what it kept of its training, new examples.
 
-The images a model was trained on are often gone, or may not leave the house. What is left is its
+The examples a model was trained on are often gone, or may not leave the house. What is left is its
 head and the moments of its training embeddings (:class:`~headstart.transfer.moments.Moments`);
 with unlabelled embeddings of a target that is enough for the methods here. Each leaves one head
 for the target. Without source rows there is no check on held-out labels at all, so
@@ -109,7 +109,7 @@ class SourceFreeAdapter(Protocol):
     def reference(self) -> str: ...  # noqa: D102
 
     def fit(self, domain: SourceFree) -> Head:
-        """Return a head for raw embeddings of target-like images."""
+        """Return a head for raw embeddings of target-like examples."""
 
 
 @dataclass(frozen=True)
@@ -177,12 +177,12 @@ class Prototypes:
 
 @dataclass(frozen=True)
 class T3A:
-    """The model's own directions, averaged with those of the target images it is surest of.
+    """The model's own directions, averaged with those of the target examples it is surest of.
 
     Attributes
     ----------
     supports : int
-        Images per class, besides the head's row; the authors try 1 to 100 and all.
+        Examples per class, besides the head's row; the authors try 1 to 100 and all.
     """
 
     name: str = "T3A"
@@ -194,7 +194,7 @@ class T3A:
     supports: int = 20
 
     def fit(self, domain: SourceFree) -> Head:
-        """Take the images of lowest entropy of every class that is answered."""
+        """Take the examples of lowest entropy of every class that is answered."""
         W, _ = domain.inner()
         Z, mean, scale = domain.standardised()
         rows, p = unit(Z), domain.beliefs()
@@ -218,7 +218,7 @@ class Shot:
     rate : float
         Of Adam.
     steps, rounds : int
-        So many steps on all images, and so often new labels.
+        So many steps on all examples, and so often new labels.
     """
 
     name: str = "SHOT"
@@ -312,7 +312,7 @@ def _raw(W: Floats, b: Floats, mean: Floats, scale: Floats) -> LinearHead:
 # --- selection -----------------------------------------------------------------------------------
 
 FEW = 20
-"""Target images below which nothing is adapted: no score of so few means anything."""
+"""Target examples below which nothing is adapted: no score of so few means anything."""
 ENOUGH = 2000
 """Rows the scores look at."""
 SHIFTED = 0.125
@@ -328,7 +328,7 @@ STRUCTURE, STRUCTURE_MILD = 0.5, 0.2
 """Least agreement of neighbours, beyond chance, of a result that is believed, grouped or only
 standardised: streams of one class reached 0.22 and 0.12, domains that gained 0.6 and 0.23."""
 GROUPED = 0.8
-"""Share of the training images that must stay in the group of their class
+"""Share of the training examples that must stay in the group of their class
 (:class:`~headstart.transfer.moments.Moments`) for methods that group the target to be offered. On
 sets below it (flowers, emoji) they cost up to 17 points, on those above they gained 4 to 62."""
 RATIO = 3.0
@@ -412,7 +412,7 @@ def select_source_free(
     *,
     tick: Tick = lambda done, total: None,
 ) -> Selected:
-    """Choose an adaptation with neither target labels nor source images, or step aside.
+    """Choose an adaptation with neither target labels nor source examples, or step aside.
 
     For targets in which all classes of the model occur, and not for single inputs or streams of
     one class. Where classes are missing it can do harm that nothing here sees.
@@ -426,9 +426,9 @@ def select_source_free(
 
     Notes
     -----
-    Nothing is adapted to fewer than 20 images, nor where bringing the target to the moments of
+    Nothing is adapted to fewer than 20 examples, nor where bringing the target to the moments of
     the source changes fewer than one answer in eight: then there is no shift that these methods
-    could see; nor where nine in ten images get one answer. Else standardisation, which cost no
+    could see; nor where nine in ten examples get one answer. Else standardisation, which cost no
     pair of domains of 84 a point where it changed that much, is the default; methods that group
     the target take its place where classes formed groups in training and two scores of
     different kinds agree: their answers follow clusters of the target better than those of the

@@ -13,8 +13,8 @@ from headstart.transfer.heads import LinearHead
 from headstart.transfer.logistic import Floats
 
 FEW = 16
-"""Images of the source's statistics in those of the target: with N images of its own they count N /
-(N + 16), the pseudo-count of Schneider et al. (2020), arXiv:2006.16971, eq. 2, at its value for
+"""Examples of the source's statistics in those of the target: with N examples of its own they count
+N / (N + 16), the pseudo-count of Schneider et al. (2020), arXiv:2006.16971, eq. 2, at its value for
 small targets."""
 
 AXES = 256
@@ -76,7 +76,7 @@ class Shared:
     ----------
     source, target : ndarray of shape (n_s, r) and (n_t, r), float64
         Standardised by domain and rotated to the ``basis``; the target's rows are sorted, so that
-        what is learned from them is the same however the images were listed.
+        what is learned from them is the same however the examples were listed.
     at_source, at_target : Standard
         The statistics of the two domains.
     basis : ndarray of shape (dim, r), float64

@@ -8,9 +8,9 @@ result that moves the shares of the answers far is undone.
 
 Batch norms hold what the network was pretrained on, not what the head was trained on, where the
 network was frozen: their statistics are then the wrong ones to replace, and ``statistics``, which
-compares with the training images themselves, does better. A probe on photos of PACS is right about
-85 % of 98 noisy photos as it is, about 91 % with ``statistics``, 61 % with new batch statistics
-alone and 86 % with both, which is what ``bn`` does.
+compares with the training examples themselves, does better. A probe on photos of PACS is right
+about 85 % of 98 noisy photos as it is, about 91 % with ``statistics``, 61 % with new batch
+statistics alone and 86 % with both, which is what ``bn`` does.
 
 Nothing is measured here: without labels nobody knows whether the new answers are better.
 """
@@ -47,7 +47,7 @@ KINDS = {
 LEAST = 16
 """Inputs below which nothing is adapted: the stored statistics would count for more than half."""
 BATCH = 64
-"""Images at once, and the least that Tent is used on: Wang et al. (2021) use 64 and more."""
+"""Examples at once, and the least that Tent is used on: Wang et al. (2021) use 64 and more."""
 ONE_CLASS = 0.9
 """Share of the answers from which on inputs count as being of one class."""
 FARTHEST = 3.0
@@ -118,7 +118,7 @@ def adapt_to_inputs(
     ConfigError
         An unknown kind, a network without batch norms, or too little memory.
     ArtifactError
-        ``statistics`` for a model that has none of the training images.
+        ``statistics`` for a model that has none of the training examples.
 
     Notes
     -----
@@ -239,7 +239,7 @@ def _attempts(
 
 
 def _rescaled(model: FittedModel, vectors: Vectors) -> Vectors:
-    """Bring embeddings to the moments of the training images, where the model knows them."""
+    """Bring embeddings to the moments of the training examples, where the model knows them."""
     if not _knows_moments(model, vectors):
         return vectors
     assert model.moments is not None
@@ -261,7 +261,7 @@ def _refuse_without_moments(model: FittedModel, vectors: Vectors) -> None:
 
 
 class _NetworkWork:
-    """The network of a saved model in torch, and the images it is to be adapted to."""
+    """The network of a saved model in torch, and the examples it is to be adapted to."""
 
     def __init__(
         self,
@@ -338,7 +338,7 @@ class _NetworkWork:
         return vectors
 
     def batches(self) -> Iterator[torch.Tensor]:
-        """Give all images in batches of nearly equal size: a pass, with its progress."""
+        """Give all examples in batches of nearly equal size: a pass, with its progress."""
         import torch
 
         for rows in np.array_split(self.order, max(1, round(self.n / BATCH))):

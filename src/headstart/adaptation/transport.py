@@ -30,8 +30,8 @@ TINY = 1e-3
 class OptimalTransport:
     """Sinkhorn transport with class regularisation, then a head on the transported source.
 
-    Every image of the target receives its share of the source: a class that is much more frequent
-    in one domain is torn apart. The plan is for these images only; new images of the source are
+    Every example of the target receives its share of the source: a class that is much more frequent
+    in one domain is torn apart. The plan is for these examples only; new examples of the source are
     answered, for the honest check, by the same head after standardisation.
     """
 

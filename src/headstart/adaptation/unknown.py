@@ -1,7 +1,7 @@
-"""Open set: images in the target of classes that the source does not have.
+"""Open set: examples in the target of classes that the source does not have.
 
-A model must answer with a class it knows. This looks for target images that are unlike any of the
-source and answered with doubt, more of them than the source's own held-out images explain.
+A model must answer with a class it knows. This looks for target examples that are unlike any of the
+source and answered with doubt, more of them than the source's own held-out examples explain.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Floats = NDArray[np.float64]
 Beliefs = NDArray[np.floating]
 
 FAMILIAR = 0.8
-"""Share of source images that count as ordinary; the bound is looked for beyond them."""
+"""Share of source examples that count as ordinary; the bound is looked for beyond them."""
 NEIGHBOURS = 5
 MILD = 0.75
-"""AUC of the domain classifier up to which strangeness says something: beyond it images of known
+"""AUC of the domain classifier up to which strangeness says something: beyond it examples of known
 classes look strange as well, and no score told them from unknown ones (see Notes)."""
 LEAST = 25
-"""Held-out source images below which their spread is not known well enough."""
+"""Held-out source examples below which their spread is not known well enough."""
 SHOWN = 12
 
 
@@ -46,7 +46,7 @@ class Unknown:
     judged : bool
         Whether the shift is mild enough to tell; otherwise nothing is flagged.
     share : float, 0..1
-        At least so many of the target's images, if the known classes look alike in both domains.
+        At least so many of the target's examples, if the known classes look alike in both domains.
     share_ci95 : (float, float)
     scores : ndarray of float64, shape (n_t,), 0..1
         How strange an example is among the target's: its rank by distance and doubt together.
@@ -103,7 +103,7 @@ def find_unknown(
     *,
     held: NDArray[np.integer] | None = None,
 ) -> Unknown:
-    """Bound the share of target images that are of no class of the source.
+    """Bound the share of target examples that are of no class of the source.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def find_unknown(
 
     Notes
     -----
-    The score of an image is the sum of its mean distance to the five nearest source images (unit
+    The score of an example is the sum of its mean distance to the five nearest of the source (unit
     vectors, standardised by the source; the source's own without themselves) and the entropy of
     the belief, each in standard deviations of the source's. If the known classes look alike in both
     domains the target's scores are a mixture ``(1 - p) known + p unknown``, so for every q ``p >= 1
@@ -128,7 +128,7 @@ def find_unknown(
 
     Measured on five real sets cut in halves of 140 to 300 images, four cuts each: with all classes
     known none of 20 was flagged; with one class (14 %) held out of the source 4 of 20, with two
-    (28 %) 12 of 20, and the score ranked images of unknown classes above the others with an AUROC
+    (28 %) 12 of 20, and the score ranked examples of unknown classes above the others with an AUROC
     of 0.86 to 0.94. Between the domains of PACS (AUC of the domain classifier above 0.95) no
     score told open from closed sets, so nothing is said there.
 

@@ -1,4 +1,4 @@
-"""Importance weighting: source images count by how much they look like the target."""
+"""Importance weighting: source examples count by how much they look like the target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every stage of a network at once: what each block knows, pooled to one vector an image.
+"""Every stage of a network at once: what each block knows, pooled to one vector an example.
 
 One pass gives all of them: the network runs as it is, and hooks on its blocks keep what passes.
 Whoever converts or traces the network sees their pooled outputs as part of it, whatever its
@@ -34,7 +34,7 @@ class Stages(nn.Module):
 
     Maps and tokens are averaged over their places, vectors stay as they are; the blocks come in
     the order in which they run, and last the embedding itself. Left out are blocks that give no
-    tensor of images, and one whose pooled output is the embedding.
+    tensor of examples, and one whose pooled output is the embedding.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Stages(nn.Module):
     dims : tuple of int
         Columns of each stage.
     shapes : tuple of tuple of int
-        One image's activations behind each: (C, H, W) for maps, (T, D) for tokens, (D,) else.
+        One example's activations behind each: (C, H, W) for maps, (T, D) for tokens, (D,) else.
     card : Card
         That of the backbone with a ``weights_hash`` of its own, so that caches tell them apart,
         and ``dim`` = sum of ``dims``.
@@ -142,7 +142,7 @@ def pooled(out: Tensor) -> Tensor:
 def macs(backbone: Backbone) -> dict[str, float]:
     """Measure the share of all multiplications done when each block is through.
 
-    Counted by torch's own counter (matrix products, convolutions, attention) on one image.
+    Counted by torch's own counter (matrix products, convolutions, attention) on one example.
 
     Returns
     -------

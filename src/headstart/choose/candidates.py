@@ -18,7 +18,7 @@ from headstart.transfer.recipe import Recipe, defaults
 PROBE = "probe"
 PRIORS = {20: (0.3, 0.2, 0.1, 0.1), 100: (1.0, 1.0, 0.8, 0.8), 10**9: (1.5, 2.5, 3.0, 3.0)}
 """Points that the last blocks, the last stage, two stages and everything are expected to gain on
-the probe, by images per class (up to the key). A plain choice, after the rule that below 20 a probe
+the probe, by examples per class (up to the key). A plain choice, after the rule that below 20 it
 is best and above 100 deeper methods pay; it decides the order of trial, never the result."""
 
 
@@ -76,7 +76,7 @@ def offered(backbone: Backbone, base: Recipe, per_class: float) -> list[Candidat
     base : Recipe
         Whatever the user set stays set; only the depth varies.
     per_class : float
-        Mean number of training images per class.
+        Mean number of training examples per class.
     """
     gains = next(g for limit, g in PRIORS.items() if per_class <= limit)
     names = unfrozen(backbone, ALL)

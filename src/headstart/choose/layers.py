@@ -54,9 +54,9 @@ class Layer:
     depth : float
         Share of the network's multiplications up to here, 0..1.
     map : tuple of (C, H, W), or None
-        Shape of one image's maps, where the stage has maps.
+        Shape of one example's maps, where the stage has maps.
     cache_mb_per_1000 : float
-        What 1,000 images' activations take at this cut, in float16, MB.
+        What 1,000 examples' activations take at this cut, in float16, MB.
     tie : bool
         Whether it cannot be told apart from the best stage (Holm over all pairs of stages, since
         the best was picked by the same figures; 5 %). That is no proof that it is as good.

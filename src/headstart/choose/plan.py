@@ -37,13 +37,13 @@ class TrainingPlan:
     blocks : list of str
         Trained, shallow to deep.
     cut : str or None
-        The block after which activations are kept; None: every step starts from the images.
+        The block after which activations are kept; None: every step starts from the examples.
     views : FixedViews
     shape : tuple of int
         Of one view's activations.
     cache_bytes : int
     passes : int
-        Passes of the frozen part: images times views.
+        Passes of the frozen part: examples times views.
     why : str
         Why the cut is where it is.
     """
@@ -59,7 +59,7 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds per image, measured on this machine: a frozen pass, a training step, an answer."""
+    """Seconds per example, measured on this machine: a frozen pass, a training step, an answer."""
 
     prefix: float
     step: float
@@ -82,7 +82,7 @@ def make_plan(backbone: Backbone, recipe: Recipe, n: int, room: int, seed: int) 
     Parameters
     ----------
     n : int
-        Images.
+        Examples.
     room : int
         Bytes that activations may take.
     """
@@ -118,7 +118,7 @@ def _views(backbone: Backbone, recipe: Recipe, seed: int) -> FixedViews[Any]:
 
 
 def shapes_at(backbone: Backbone, cuts: list[str]) -> dict[str, tuple[int, ...]]:
-    """Shape of one image's activations behind each block named."""
+    """Shape of one example's activations behind each block named."""
     return {cut: Prefix(backbone, cut).shape for cut in cuts}
 
 

@@ -1,9 +1,9 @@
 """The ranking of backbones: which one to use on these data, and how sure that is.
 
 Two questions, two rules. *Which differ?* is what the table says: a backbone is a "tie" unless it
-has been shown to be worse than the most accurate (95 %, Holm). With 72 images nearly everything is
+has been shown to be worse than the most accurate (95 %, Holm). With 72 of them nearly everything is
 a tie, so that says nothing about which to take. *Which to take?* is stricter: the cheapest that is
-as accurate as the best on these images, or is behind by at most one point **even if** it is one
+as accurate as the best on these examples, or is behind by at most one point **even if** it is one
 standard error further behind than it seems. One point is what speed is worth; where data are few
 that cannot be shown, and the most accurate is taken.
 """
@@ -51,7 +51,7 @@ class Entrant:
     mb : float, megabytes (10^6 bytes)
         Of the weights.
     seconds_per_1000 : float, seconds
-        To embed 1,000 images on this machine: ``features.speed``.
+        To embed 1,000 examples on this machine: ``features.speed``.
     licence : str
         Of the weights.
     size : int, pixels, or None
@@ -82,7 +82,7 @@ class Place:
     accuracy, accuracy_ci95
         Of the cross-validated probe, 0..1.
     behind, behind_ci95
-        Accuracy lost against the most accurate, on the same images; 0 for that one itself.
+        Accuracy lost against the most accurate, on the same examples; 0 for that one itself.
     p_holm : float
         Of "no difference to the most accurate", adjusted for the number of comparisons; 1 for that
         one itself.
@@ -130,7 +130,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Backbones compared on the same images.
+    """Backbones compared on the same examples.
 
     Attributes
     ----------

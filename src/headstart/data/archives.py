@@ -194,7 +194,7 @@ def _write(entries: list[_Entry], folder: Path, limit: int, on_event: OnEvent) -
                 out.write(chunk)
         on_event(Event("unpacking", done, len(files), "files"))
     for entry in entries:
-        if not entry.open:  # an empty folder may be a class without images
+        if not entry.open:  # an empty folder may be a class without examples
             folder.joinpath(*entry.parts).mkdir(parents=True, exist_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""Folders: class folders, or ``train/`` and ``test/`` of class folders, or a table with its images.
+"""Folders: class folders, or ``train/`` and ``test/`` of class folders, or a table with its files.
 
 What lies there but is not read is said in the findings. Hidden files and what operating systems
 leave behind (``.ipynb_checkpoints``, ``.DS_Store``, ``__MACOSX``, ``Thumbs.db``) count as absent.
@@ -55,7 +55,7 @@ def read(
     found = [file for file in here.files if is_table(file)]
     split = any(_is_training(folder) for folder in here.folders)
     if len(found) == 1 and len(here.folders) < 2 and not split:
-        # One folder beside a table holds its images; two would be classes.
+        # One folder beside a table holds its examples; two would be classes.
         return tables.read(found[0], columns, within=within)
     if not here.folders:
         raise _no_classes(shown, here.files, found)

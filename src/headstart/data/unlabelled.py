@@ -19,7 +19,7 @@ from headstart.events import OnEvent, ignore
 from headstart.modalities import Modality
 
 STANDS_FOR = "stands_for"
-"""Column of a table of proposals: how many images of the target each was drawn for."""
+"""Column of a table of proposals: how many examples of the target each was drawn for."""
 NAMED = 3
 """How many things a sentence lists."""
 

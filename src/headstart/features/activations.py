@@ -1,4 +1,4 @@
-"""Activations at the cut: the frozen part of a network runs once per image and view, then never.
+"""Activations at the cut: the frozen part of a network runs once per example and view, then never.
 
 They lie in one memory-mapped file per data set, cut and choice of views, so that training reads
 them at the speed of memory and they may be larger than it. What is finished is marked after it is
@@ -42,9 +42,9 @@ class Activations:
     Attributes
     ----------
     maps : memmap
-        Row by row as the files were given; view 0 is the plain image.
+        Row by row as the files were given; view 0 is the plain example.
     forwards : int
-        Passes of the prefix that this run had to do: images times views, less what was there.
+        Passes of the prefix that this run had to do: examples times views, less what was there.
     seconds : float
     """
 
@@ -54,15 +54,15 @@ class Activations:
 
     @property
     def views(self) -> int:
-        """How many views of every image there are."""
+        """How many views of every example there are."""
         return int(self.maps.shape[1])
 
     def plain(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Activations of images as prediction sees them: (B, *shape)."""
+        """Activations of examples as prediction sees them: (B, *shape)."""
         return self.maps[rows, 0].astype(np.float32)
 
     def varied(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Activations of one view of each image, drawn at random: (B, *shape)."""
+        """Activations of one view of each example, drawn at random: (B, *shape)."""
         return self.maps[rows, rng.integers(self.views, size=len(rows))].astype(np.float32)
 
 
@@ -132,7 +132,7 @@ class _TooLargeError(Exception):
 
 @dataclass
 class _Kept:
-    """The file of activations, and which images in it are finished."""
+    """The file of activations, and which examples in it are finished."""
 
     maps: np.memmap
     done: NDArray[np.bool_]  # (n,)
@@ -153,7 +153,7 @@ class _Kept:
         return cls(np.memmap(path, dtype, "r+", shape=shape), done, marks)
 
     def flush(self, finished: list[int]) -> None:
-        """Put finished images on the disk, and then the marks that say so."""
+        """Put finished examples on the disk, and then the marks that say so."""
         self.maps.flush()
         self.done[finished] = True
         beside = self.marks.with_name(f"done.{os.getpid()}")

@@ -1,7 +1,7 @@
 """Engines: what runs a backbone's forward pass, chosen by timing what this machine has.
 
-On a CPU every worker runs its own single-threaded replica on one image at a time: no barriers to
-collapse on a busy machine, and the same kernel, hence the same numbers, whether an image comes
+On a CPU every worker runs its own single-threaded replica on one example at a time: no barriers to
+collapse on a busy machine, and the same kernel, hence the same numbers, whether an example comes
 alone or among thousands. OpenVINO and plain torch, in float32 or bfloat16, are timed once per
 backbone and machine and checked against torch float32; the choice and the converted network are
 kept in the cache, so later runs need not even import torch. On CUDA torch runs batches of one
@@ -285,7 +285,7 @@ class Bench:
         return name
 
     def time_engines(self) -> dict[str, float]:
-        """Seconds per image, single-threaded, of every engine that passes the parity check."""
+        """Seconds per example, single-threaded, of every engine that passes the parity check."""
         samples = self.backbone.card.look.drawn(SAMPLES)
         reference = _run(self.make("torch-float32").replica(), samples)[0]
         timed: dict[str, float] = {}

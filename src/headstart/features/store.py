@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_BYTES = 8 * 2**30
-"""Bound on the file; the oldest entries go first. 8 GiB holds about 450,000 images."""
+"""Bound on the file; the oldest entries go first. 8 GiB holds about 450,000 examples."""
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def train(
         Of folds and of the re-initialised network.
     device : {"auto", "cpu", "cuda"}
     balanced : bool, default=False
-        Weigh the classes equally, however many images they have.
+        Weigh the classes equally, however many examples they have.
     strict : bool, default=False
         Refuse data with unreadable files instead of leaving them out.
     abstain : float, 0 to 1 (exclusive), optional
@@ -135,7 +135,7 @@ def train(
     precision, find_lr : optional
         Its arithmetic; whether ``lr`` is looked for first.
     augment, views, cache : optional
-        Which views of the images it learns from. All of these are the fields of
+        Which views of the examples it learns from. All of these are the fields of
         :class:`~headstart.transfer.recipe.Recipe`, explained there, and only for methods that
         train a network; None: the method's own.
     on_event : callable, optional

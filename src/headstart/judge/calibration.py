@@ -83,7 +83,7 @@ def _gaps(y: Ints, proba: Floats, bins: int) -> Floats:
 
 @dataclass(frozen=True)
 class FalseAlarms:
-    """How often ordinary images were called unfamiliar, by a detector that had not seen them.
+    """How often ordinary examples were called unfamiliar, by a detector that had not seen them.
 
     Attributes
     ----------

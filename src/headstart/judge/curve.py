@@ -44,7 +44,7 @@ def learning_curve(
     -------
     list of dict
         ``n_train`` (mean), ``accuracy`` and ``accuracy_ci95`` per point; points whose part cannot
-        hold two images of every class are left out.
+        hold two examples of every class are left out.
     """
     rng = np.random.default_rng([labels.seed, Stream.LEARNING_CURVE])
     rows = np.sort(rng.permutation(len(labels.y))[:MAX_ROWS])

@@ -63,7 +63,7 @@ def mapper(source: NetworkSource, engine: Engine, kitchen: Kitchen) -> Mapper | 
     source : Source
         A name or a saved backbone.
     engine : Engine
-        What embedded the images: the maps are computed in the same arithmetic.
+        What embedded the examples: the maps are computed in the same arithmetic.
     kitchen : Kitchen
         Keeps the converted network, so that another run needs no torch.
     """
@@ -252,7 +252,7 @@ class _Gradients:
     def at(
         self, fed: Fed, slope: Slope
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Embed one image: ``(dim,)``, maps ``(C, h, w)`` and the score's gradient there."""
+        """Embed one example: ``(dim,)``, maps ``(C, h, w)`` and the score's gradient there."""
         import torch
 
         def keep(_module: torch.nn.Module, _given: object, out: torch.Tensor) -> None:
@@ -312,7 +312,7 @@ def _as_maps(out: NDArray[np.float32]) -> NDArray[np.float32] | None:
     """Bring what a block gives into the form (C, h, w) with h = w > 1, or return None.
 
     Maps may have their channels last; tokens (T, C) are places, row by row, behind a few that
-    stand for the whole image.
+    stand for the whole example.
     """
     if out.ndim == 2:
         side = int(len(out) ** 0.5)

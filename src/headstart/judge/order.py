@@ -73,9 +73,9 @@ class OrderCheck:
         text = (
             f"Neighbouring {listed.many} are probably of the same object: accuracy is "
             f"{self.shuffled:.1%} with shuffled folds but {self.blocks:.1%} when whole blocks of "
-            f"neighbours are held out{below}. Expect the first figure on new {unit.many} of "
-            "objects you already have, and nearer the second on new objects. Tell what belongs "
-            "together with --groups COLUMN or --groups-from REGEX."
+            f"neighbours are held out{below}. Expect the first figure on new "
+            f"{unit.coming or unit.many} of objects you already have, and nearer the second on new "
+            "objects. Tell what belongs together with --groups COLUMN or --groups-from REGEX."
         )
         return Finding("order", "warning", text, figures)
 

@@ -415,7 +415,7 @@ class Tuning:
     def _comparable(self, kept: Kept) -> bool:
         """Whether baselines on these folds can be set against the estimate.
 
-        A probe kept on few images is judged on ten deals of the folds, networks on one.
+        A probe kept on few examples is judged on ten deals of the folds, networks on one.
         """
         return kept.outcome is not None or self.one_test or len(self.train) >= SMALL
 

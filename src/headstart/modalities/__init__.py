@@ -60,6 +60,8 @@ class Unit:
 
     one: str
     many: str
+    coming: str = ""
+    """What people call those they will bring later, "photos", where that is another word."""
 
     def count(self, n: int) -> str:
         """Say how many."""

@@ -42,7 +42,7 @@ class Prepared:
     Attributes
     ----------
     dataset : Dataset
-        Readable examples only, and no training copy of a test image.
+        Readable examples only, and no training copy of a test example.
     features : Features
         In the same rows; ``vectors[0]`` is pretrained, the last (if asked for) re-initialised.
     skipped : int

@@ -202,7 +202,7 @@ class Facts:
 
     @property
     def unfamiliar(self) -> dict[str, Any] | None:
-        """How often a familiar image is called unfamiliar."""
+        """How often a familiar example is called unfamiliar."""
         return self.metrics.get("unfamiliar")
 
     @property

@@ -31,11 +31,11 @@ class FittedModel:
         (Guo et al. 2017, "On calibration of modern neural networks", eq. 9).
     classes : tuple of str
     familiar : Familiarity or None
-        What embeddings of the training images look like.
+        What embeddings of the training examples look like.
     abstain : float or None, 0 to 1
         Below this confidence the model gives no answer; None: it always answers.
     moments : Moments or None
-        Of the training embeddings, for adaptation to other images; None where they are not kept.
+        Of the training embeddings, for adaptation to other examples; None where they are not kept.
     """
 
     method: str

@@ -45,7 +45,7 @@ class Familiarity:
 
     The score is minus the squared Mahalanobis distance of the feature vector, scaled to unit
     length, to the nearest class mean. All classes share one covariance, shrunk so that it exists
-    with fewer images than features, of which the leading directions are kept and the rest counts
+    with fewer examples than features, of which the leading directions are kept and the rest counts
     as noise of equal strength in all directions.
 
     Not a test of whether an answer is right: a familiar photo may well be misread.
@@ -67,11 +67,11 @@ class Familiarity:
     sum_j discount_j (b_j·d)²``: ``s d'S⁻¹d`` for a covariance S that has the eigenvalues ``s / (1 -
     discount_j)`` along ``basis`` and s elsewhere.
 
-    The threshold is the k-th smallest score of the training images, each scored by a model that
+    The threshold is the k-th smallest score of the training examples, each scored by a model that
     was fitted without its fold, k = 0.01 (n + 1) rounded down but at least 1: among exchangeable
     scores a new one falls below it with probability ``k / (n + 1)``. So about 1 % of ordinary
     inputs are flagged, or one in n + 1 where n < 199 (k = 1). The model that is kept has seen more
-    images than those of the folds, so the true rate tends to be a little lower.
+    examples than those of the folds, so the true rate tends to be a little lower.
 
     References
     ----------
@@ -136,7 +136,7 @@ class Familiarity:
         return np.minimum(best, 0.0)
 
     def is_unfamiliar(self, X: Floats) -> NDArray[np.bool_]:
-        """Flag rows (n, dim) that are farther from every class than training images are."""
+        """Flag rows (n, dim) that are farther from every class than training examples are."""
         return np.asarray(self.scores(X) < self.threshold)
 
 

@@ -54,7 +54,7 @@ class Setting:
     blocks : list of str
         Names of the trained blocks, shallow to deep.
     cut : str or None
-        The block after which ``inputs`` enter; None: they are images.
+        The block after which ``inputs`` enter; None: they are examples.
     inputs : Inputs
     X : ndarray of shape (n, dim)
         Embeddings by the network as it starts, by row; (0, dim) from scratch, where they mean

@@ -77,12 +77,12 @@ class CentroidHead:
 
 @dataclass(frozen=True)
 class NeighbourHead:
-    """Votes of the k most similar training images, weighted by exp(cosine / T).
+    """Votes of the k most similar training examples, weighted by exp(cosine / T).
 
     References
     ----------
     Caron et al. (2021), "Emerging properties in self-supervised vision transformers" (DINO),
-    arXiv:2104.14294, appendix F.1: T = 0.07; k = 20, here fewer where a class has fewer images.
+    arXiv:2104.14294, appendix F.1: T = 0.07; k = 20, here fewer where a class has fewer examples.
     """
 
     kind: ClassVar[str] = "kNN"

@@ -1,6 +1,6 @@
 """The training loop: forward, loss, backward, step, in sight.
 
-Whatever is trained (the last blocks on cached activations, a whole network on images) and however
+Whatever is trained (the last blocks on cached activations, a whole network on examples) and however
 (a penalty more, fewer parameters), it is this loop, given a network, its inputs, an objective and a
 recipe. All randomness of an epoch comes from the seed and its number, so that a loop that goes on
 from a checkpoint does what it would have done.

@@ -85,7 +85,7 @@ def l2(parameters: Iterable[Tensor]) -> Tensor:
 def l2_sp(parameters: Iterable[Tensor], anchors: Iterable[Tensor]) -> Tensor:
     """Pull weights towards where they started, so that little data cannot undo the pretraining.
 
-    For a few dozen images a class and a target much like the source. Not for a target unlike it
+    For a few dozen examples a class and a target much like the source. Not for a target unlike it
     (X-rays, spectrograms), where far weights are the better ones; not together with weight decay on
     the same weights, which pulls them towards zero instead.
 
@@ -167,7 +167,7 @@ def relationship(source_proba: Tensor, y: Tensor, n_classes: int) -> Tensor:
     Parameters
     ----------
     source_proba : Tensor of shape (n, S)
-        Beliefs of the pretrained network with its own head about the training images; rows sum to
+        Beliefs of the pretrained network with its own head about the training examples; rows sum to
         one. The paper calibrates them first.
     y : Tensor of shape (n,), int in 0..K-1
     n_classes : int
@@ -222,7 +222,7 @@ def co_tuning(source_logits: Tensor, relation: Tensor, y: Tensor) -> Tensor:
 def interpolate(
     start: Mapping[str, Tensor], end: Mapping[str, Tensor], alpha: float
 ) -> dict[str, Tensor]:
-    """Mix the weights before and after fine-tuning: often sturdier on images from elsewhere.
+    """Mix the weights before and after fine-tuning: often sturdier on examples from elsewhere.
 
     Only for two states of one network on one path, the first with a head that already works (a
     linear probe); weights trained from different starts do not mix. Where batch-norm statistics

@@ -1,7 +1,7 @@
 """Moments: what is kept of the training embeddings, so that others can be brought to their scale.
 
 A mean and a standard deviation per feature, the share of every class and whether classes form
-groups: enough to adapt a model to new images long after the ones it was trained on are gone, and
+groups: enough to adapt a model to new examples long after the ones it was trained on are gone, and
 too little to tell what any one of those showed.
 """
 
@@ -18,8 +18,8 @@ Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
 PRIOR_SIZE = 16
-"""Images that the stored statistics count as: those of n new ones get the weight n / (n + 16).
-Schneider et al. (2020) found 8 to 64 best, depending on how far the new images lie."""
+"""Examples that the stored statistics count as: those of n new ones get the weight n / (n + 16).
+Schneider et al. (2020) found 8 to 64 best, depending on how far the new examples lie."""
 SHARPNESS = 20.0
 """Of beliefs in groups, which are a softmax of cosines times this: the temperature 0.05, found on
 PACS and solar cells together; 10 to 30 were alike within 2 points."""
@@ -93,7 +93,7 @@ class Moments:
     groups : ndarray of float32, shape (1,), 0 to 1
         Share of the training rows still in the group of their class after grouping that starts
         from their labels and then forgets them (``group``): where it is low, no method that groups
-        new images will find the classes. 0.6 on photos of flowers, 0.97 on photos of PACS.
+        new examples will find the classes. 0.6 on photos of flowers, 0.97 on photos of PACS.
     """
 
     mean: NDArray[np.float32]

@@ -47,7 +47,7 @@ class CrossEntropy:
     relation: Tensor | None
 
     def __call__(self, network: Network, features: Tensor, logits: Tensor, y: Tensor) -> Tensor:
-        """Return the loss of a batch; ``y`` is (B,) or, where images are mixed, (B, K)."""
+        """Return the loss of a batch; ``y`` is (B,) or, where examples are mixed, (B, K)."""
         each = F.cross_entropy(logits, y, reduction="none", label_smoothing=self.smoothing)
         if self.weight is not None:
             weight = self.weight.to(logits.device)

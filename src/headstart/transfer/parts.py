@@ -13,7 +13,7 @@ Rows = NDArray[np.int64]
 
 
 class Inputs(Protocol):
-    """What a network is fed, by row: images or activations."""
+    """What a network is fed, by row: examples or activations."""
 
     def plain(self, rows: Rows) -> NDArray[np.generic]:
         """Return the rows as prediction sees them."""

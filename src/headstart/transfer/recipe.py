@@ -67,7 +67,7 @@ class Recipe:
     label_smoothing : float, 0 to 1 (exclusive)
     mixup, cutmix : float, >= 0
         The Beta distribution's parameter; 0 is off. Zhang et al. 2018, arXiv:1710.09412; Yun et al.
-        2019, arXiv:1905.04899. Cached activations are mixed as images are (manifold mixup, Verma
+        2019, arXiv:1905.04899. Cached activations are mixed as examples are (manifold mixup, Verma
         et al. 2019, arXiv:1806.05236).
     ema : float, 0 to 1 (exclusive)
         Decay of a running average of the weights, which is then the model; 0 is off.
@@ -90,7 +90,7 @@ class Recipe:
     augment : str
         One of ``AUGMENTS``.
     views : int or None
-        Fixed views per image; None: the kind's own number.
+        Fixed views per example; None: the kind's own number.
     cache : bool
         Keep activations at the cut on disk, of fixed views. Without: every epoch draws afresh, and
         computes the frozen layers again.

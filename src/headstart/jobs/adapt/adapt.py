@@ -70,7 +70,7 @@ def adapt(
     source : str or Path
         Labelled data, as :func:`headstart.train` takes it; or a run folder.
     target : str or Path
-        Images without labels: a folder, a table of paths, an archive, ``builtin:NAME``. Labels in
+        Examples without labels: a folder, a table of paths, an archive, ``builtin:NAME``. Labels in
         it are not read.
     out, overwrite, on_event
         As in :func:`headstart.train`; the default folder is ``runs/SOURCE-to-TARGET``.
@@ -82,9 +82,9 @@ def adapt(
     target_labels : str or Path, optional
         Labels of the target to score the finished result with; they decide nothing.
     label_budget : int, optional
-        Propose so many images of the target to be labelled.
+        Propose so many examples of the target to be labelled.
     labelled : path, optional
-        A table of the target's images some of which have a label: learned from.
+        A table of the target's examples some of which have a label: learned from.
     backbone, size, seed, device, balanced, strict
         As in :func:`headstart.train`; of ``backbone`` one.
     x, y, groups, groups_from, encoding, modality
@@ -93,7 +93,7 @@ def adapt(
     Returns
     -------
     Run
-        Its model is for images like the target's.
+        Its model is for examples like the target's.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""An adaptation from labelled images: every candidate is tried, and judged, on the source."""
+"""An adaptation from labelled examples: every candidate is tried, and judged, on the source."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Chosen:
         The probe of the source, without adaptation.
     domains : Domains
     shift : Shift or None
-        None for a single image.
+        None for a single example.
     selection : Selection
         Without labels of the target.
     labelled : Labelled or None
@@ -83,7 +83,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class FromImages:
-    """Labelled images as the source.
+    """Labelled examples as the source.
 
     Attributes
     ----------

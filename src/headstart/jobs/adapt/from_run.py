@@ -1,7 +1,7 @@
-"""An adaptation from a run folder: its images are not needed.
+"""An adaptation from a run folder: its examples are not needed.
 
 The model is all there is of the source, with what it keeps of its training embeddings. So nothing
-can be checked on labelled images, and less is tried; what the run says of the source stays.
+can be checked on labelled examples, and less is tried; what the run says of the source stays.
 """
 
 from __future__ import annotations

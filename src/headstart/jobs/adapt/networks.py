@@ -44,7 +44,7 @@ OFFERED = (SOURCE_ONLY, "MCC")
 """Methods that compete unless others are named; adversarial ones moved a pretrained backbone little
 in so few steps (docs/measurements.md)."""
 LEAST = 2
-"""Images of a domain below which it has no statistics."""
+"""Examples of a domain below which it has no statistics."""
 Ints = NDArray[np.int64]
 
 

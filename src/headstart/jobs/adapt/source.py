@@ -1,4 +1,4 @@
-"""Where an adaptation starts from, labelled images or a finished run, and what it comes to."""
+"""Where an adaptation starts from, labelled examples or a finished run, and what it comes to."""
 
 from __future__ import annotations
 

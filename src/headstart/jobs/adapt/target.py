@@ -41,7 +41,7 @@ class Given:
         Whatever is there, readable or not.
     to_score, to_learn : mapping of int to str
         Labels by place among those listed: to score the finished result with, and to learn from.
-        No image has both.
+        No example has both.
     """
 
     listed: Unlabelled

@@ -36,7 +36,7 @@ class Truth:
     Attributes
     ----------
     n : int
-        Labelled images.
+        Labelled examples.
     unknown : int
         Those of a class that the source does not have; they count as wrong.
     kept, source_only : Share

@@ -29,7 +29,7 @@ class ImageModality(Modality[Picture, Digest]):
     """Photos and drawings in files."""
 
     name = "image"
-    unit = Unit("image", "images")
+    unit = Unit("image", "images", coming="photos")
     columns = ("image", "image_path", "img", "图片")
     turned = "mirrored or upside down"
     rivals = RIVALS
