@@ -156,7 +156,7 @@ def knn_accuracy(X: Floats, y: Ints, groups: Ints | None = None, k: int = 20) ->
     X : ndarray of shape (n, dim)
     y : ndarray of int, shape (n,)
     groups : ndarray of int, shape (n,), optional
-        Rows of one group (copies of a picture, a patient) are not neighbours of each other.
+        Rows of one group (copies of one example, a patient) are not neighbours of each other.
     k : int, default=20
         As in the source; fewer where the largest class has fewer than twice as many rows.
 

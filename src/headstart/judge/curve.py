@@ -1,6 +1,6 @@
 """Accuracy against the number of labels, on features already there.
 
-``learning_curve`` is the cheap picture in every run: the chosen head on growing parts of the
+``learning_curve`` is the cheap one in every run: the chosen head on growing parts of the
 training folds. ``label_curve`` is the study: from one label per class upwards, everything chosen
 anew inside each part, against the best baseline, with a forecast of what more labels would bring.
 """
@@ -23,7 +23,7 @@ from headstart.transfer.probe import Choice, choose_head
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 MAX_ROWS = 2000
-"""Larger sets are judged on a random part this big: the curve is a picture, not the estimate."""
+"""Larger sets are judged on a random part this big: the curve is a sketch, not the estimate."""
 PER_CLASS = tuple(m * 10**e for e in range(5) for m in (1, 2, 5))
 FOLDS, INNER = 5, 3
 FEW, REPEATS_FEW, REPEATS = 200, 10, 5

@@ -1,8 +1,8 @@
 """The order check: whether neighbours in a list are of the same object.
 
-Shuffled cross-validation lets a photo of an object help to classify the next photo of the same
+Shuffled cross-validation lets one example of an object help to classify the next of the same
 object; contiguous blocks in file order do not. Where blocks are clearly worse, the shuffled score
-describes new photos of known objects, not new objects. Both figures are then reported.
+describes new examples of known objects, not new objects. Both figures are then reported.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Labels:
         Weight classes equally.
     seed : int
     grouped : bool
-        Whether the user gave groups; otherwise ``groups`` only links copies of one picture.
+        Whether the user gave groups; otherwise ``groups`` only links copies of one example.
     """
 
     y: Ints

@@ -1,6 +1,6 @@
 """Familiarity: whether an input looks like anything the model was trained on.
 
-A model answers every photo, also one of something it has never seen. The features tell: this
+A model answers every example, also one of something it has never seen. The features tell: this
 module keeps a Gaussian per class with one shared covariance and measures how far away an input is.
 Compared with other scores on real data in ``benchmarks/unfamiliar.py``.
 """
@@ -18,7 +18,7 @@ Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
 ALARMS = 0.01
-"""Share of ordinary photos that may be flagged: an alarm that is usually false is soon ignored."""
+"""Share of ordinary examples that may be flagged: alarms that are usually false are ignored."""
 
 RANK = 64
 """Directions kept: with 64 the benchmark's figures are those of the whole covariance, and the
@@ -48,7 +48,7 @@ class Familiarity:
     with fewer examples than features, of which the leading directions are kept and the rest counts
     as noise of equal strength in all directions.
 
-    Not a test of whether an answer is right: a familiar photo may well be misread.
+    Not a test of whether an answer is right: a familiar example may well be misread.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Familiarity:
         y : ndarray of int, shape (n,), 0..K-1
         n_classes : int
         groups : ndarray of int64, shape (n,), optional
-            Rows of one group (copies of one picture) are scored by a model without any of them.
+            Rows of one group (copies of one example) are scored by a model without any of them.
         seed : int, default=0
             Of the draw and of the folds that the threshold is found on.
         """

@@ -16,13 +16,13 @@ from headstart.findings import Finding
 from headstart.modalities import Kind, Modality, Unit
 from headstart.modalities.copies import Copies
 from headstart.modalities.image import read
+from headstart.modalities.image.augmentation import Augmentation
 from headstart.modalities.image.baselines import RIVALS
 from headstart.modalities.image.digest import DIGEST_KEY, THUMB_FROM, Digest, check_sizes, digest
 from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.parts import PixelParts
 from headstart.modalities.image.read import SUFFIXES, Picture
 from headstart.modalities.image.show import HINTS, ShowImages
-from headstart.modalities.image.views import Augmentation
 
 
 class ImageModality(Modality[Picture, Digest]):

@@ -8,22 +8,16 @@ Not for training the whole network for many epochs, where nothing can be cached.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from headstart.errors import ConfigError
-from headstart.events import OnEvent
 from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.read import Picture
-
-if TYPE_CHECKING:
-    from headstart.modalities.image.fresh import Pictures
 
 COUNTS: dict[str, int] = {"none": 1, "mirror": 2, "flips": 4, "crops": 4}
 """How many views each kind makes by default: all it has; of crops as many as of flips, a plain
@@ -186,26 +180,3 @@ def crop_box(width: int, height: int, rng: Random) -> Box:
 
 def _number(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-class Augmentation:
-    """Augmentation of images: fixed views whose activations are kept, or fresh ones."""
-
-    def fixed(self, kind: str, count: int | None = None, seed: int = 0) -> Views:
-        """Choose fixed views."""
-        return views(kind, count, seed)
-
-    def fresh(
-        self,
-        read: Callable[[int], Picture],
-        n: int,
-        look: Preprocessing,
-        kind: str,
-        *,
-        workers: int,
-        on_event: OnEvent,
-    ) -> Pictures:
-        """Read ``n`` images to be augmented anew every time they are seen."""
-        from headstart.modalities.image.fresh import Pictures  # imports torch
-
-        return Pictures.read(read, n, look, kind, workers=workers, on_event=on_event)
