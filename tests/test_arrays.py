@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import zipfile
+from base64 import b64decode
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import headstart as hs
 from conftest import whole
 from headstart.cli import run as headstart
 from headstart.data.sources import open_source
+from headstart.modalities.arrays.show import drawing
 
 X, Y = load_digits(return_X_y=True)
 KEPT = np.random.default_rng(0).permutation(np.flatnonzero(Y < 4))[:240]
@@ -231,6 +234,29 @@ def test_columns_may_be_named(tmp_path):
     found = read(data, x="p20, p28,p36")
     assert found.examples.items.columns == ("p20", "p28", "p36")
     assert np.array_equal(numbers(found), X[:30][:, [20, 28, 36]])
+
+
+def test_labels_are_the_one_column_of_text_that_comes_again(tmp_path):
+    kinds = {"id": range(8), "width": range(8, 0, -1), "species": list("aabbaabb")}
+    found = read(write(tmp_path / "iris.csv", kinds))
+    assert found.classes == ("a", "b")
+    assert found.examples.items.columns == ("width",)
+    assert "labels from column 'species'" in " ".join(f.message for f in found.findings)
+    names = {**kinds, "place": [f"place {k}" for k in range(8)]}
+    with pytest.raises(hs.DataError, match="no numbers: 'place'"):
+        read(write(tmp_path / "places.csv", names))
+
+
+def test_a_number_that_is_far_the_greatest_hides_no_other():
+    even, steep = drawing(np.array([1.0, 2.0, 3.0])), drawing(np.array([1.0, 2.0, 3000.0]))
+    high = [float(h) for h in re.findall(r'height="([\d.]+)" fill="rgb', svg(steep))]
+    assert high[0] > 3, "the first bar is still seen"
+    assert high == sorted(high)
+    assert svg(even) != svg(steep)
+
+
+def svg(address: str) -> str:
+    return b64decode(address.partition("base64,")[2]).decode("ascii")
 
 
 def test_groups_and_split_are_no_numbers(tmp_path):

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from headstart.cli.app import command
-from headstart.cli.console import Bars, print_data, say
+from headstart.cli.console import Bars, inputs, print_data, say
 from headstart.cli.options import Json, OneBackbone, Overwrite, options
 from headstart.cli.train import show_findings
 from headstart.prepare.config import options_of
@@ -126,4 +126,4 @@ def adapt(
     if (run.folder / "to_label.csv").exists():
         say(f"What to label: {run.folder / 'to_label.csv'}; then add --labelled with that file.")
     say(f"Report: {run.folder / 'report.html'}")
-    say(f"Predict: headstart predict {run.folder} {called.many.upper()}...")
+    say(f"Predict: headstart predict {run.folder} {inputs(found['modality'])}...")

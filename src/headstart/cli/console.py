@@ -62,6 +62,21 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(blocks[round(share * (len(blocks) - 1))] for share in shares)
 
 
+def inputs(modality: str) -> str:
+    """Name what ``predict`` takes for a model, as help spells it: IMAGES, or a TABLE of rows.
+
+    Examples
+    --------
+    >>> inputs("image"), inputs("array")
+    ('IMAGES', 'TABLE')
+    """
+    from headstart import modalities
+
+    known = modality in modalities.names()
+    in_tables = known and "file" not in modalities.modality(modality).kinds
+    return "TABLE" if in_tables else modalities.unit(modality).many.upper()
+
+
 class _Speed(ProgressColumn):
     """Units per second of the running stage."""
 

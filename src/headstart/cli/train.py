@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from headstart.cli.app import command
-from headstart.cli.console import Bars, err, print_data, say
+from headstart.cli.console import Bars, err, inputs, print_data, say
 from headstart.cli.options import Data, Json, OneBackbone, options
 from headstart.prepare.config import options_of
 from headstart.transfer.recipe import TRAINING
@@ -125,13 +125,19 @@ def _summarise(metrics: dict[str, Any], folder: Path) -> None:
     if metrics["verdict"]:
         colour = {"helps": "green", "hurts": "red"}.get(metrics["verdict"]["decision"], "yellow")
         say(f"[bold {colour}]Verdict:[/] {escape(metrics['verdict']['sentence'])}")
+    else:
+        best = max(metrics["baselines"], key=lambda b: float(b["accuracy"]))
+        say(
+            "No verdict on transfer: nothing was pretrained here. The best of the simple rivals is "
+            f"right on {best['accuracy']:.1%} ({escape(best['name'])})."
+        )
     timing = metrics["timing"]
     say(
         f"\n{n['train'] + n['test']} {many}, {timing['total_s']:.1f} s "
         f"({timing['forward_examples']} forward passes, {timing['cache_hits']} from the cache)."
     )
     say(f"Report: {folder / 'report.html'}")
-    say(f"Predict: headstart predict {folder} {many.upper()}...")
+    say(f"Predict: headstart predict {folder} {inputs(metrics['modality'])}...")
 
 
 def _say_when_it_abstains(found: dict[str, Any], many: str) -> None:

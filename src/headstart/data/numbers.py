@@ -62,6 +62,15 @@ def columns_of_numbers(
     return numbers, [Finding("note", "info", message, {"columns": counters})]
 
 
+def label_column(table: Table, taken: Collection[str | None]) -> str | None:
+    """Guess the labels among numbers: the one column of text whose values come again."""
+    text = [name for name in table.cells if name not in taken and not holds_numbers(table, name)]
+    if len(text) == len(table.cells):
+        return None
+    again = [n for n in text if 2 * len(set(table.cells[n])) <= len(table.cells[n])]
+    return again[0] if len(again) == 1 else None
+
+
 def number_rows(table: Table, columns: Sequence[str]) -> NumberRows:
     """Read columns as rows of float64.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from headstart import modalities
 from headstart.data.formats import Table, read_cells
 from headstart.data.items import Cells, Files, Items
-from headstart.data.numbers import columns_of_numbers, holds_numbers, number_rows
+from headstart.data.numbers import columns_of_numbers, holds_numbers, label_column, number_rows
 from headstart.errors import ConfigError, DataError
 from headstart.findings import Finding
 from headstart.modalities import Kind
@@ -185,12 +185,14 @@ def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], str, list[
     y = columns.y or _guess(table, LABEL_COLUMNS, (*x, columns.groups))
     kind: Kind = "file"
     left_out: list[Finding] = []
-    if columns.row or len(x) > 1 or (x and holds_numbers(table, x[0])):
+    if not x:
+        y = y or label_column(table, (columns.groups, _split_column(table, ())))
+        if y:
+            taken = (y, columns.groups, _split_column(table, (y,)))
+            (x, left_out), kind = columns_of_numbers(table, taken), "row"
+    elif columns.row or len(x) > 1 or holds_numbers(table, x[0]):
         kind = "row"
-    elif not x and y:
-        x, left_out = columns_of_numbers(table, (y, columns.groups, _split_column(table, (y,))))
-        kind = "row"
-    elif x and not _leads_to_files(table, x[0]):
+    elif not _leads_to_files(table, x[0]):
         kind = "cell"
     if not x or not y:
         lacking = [what for what, name in (("paths", x), ("labels", y)) if not name]

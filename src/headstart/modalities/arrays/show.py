@@ -16,6 +16,8 @@ BARS = 40
 """Up to so many columns each has a bar of its own; more are a line."""
 MOST = 400
 """Points of a line; longer rows are thinned."""
+HIDES = 20
+"""Times the usual number of a row from which on its greatest would hide the others."""
 COLD, HOT = (150, 150, 150), (214, 90, 20)
 
 
@@ -69,10 +71,18 @@ class ShowRows:
         return {"image": drawing(seen.numbers), "map": drawing(seen.numbers, weight)}
 
 
+def _readable(y: Row) -> Row:
+    """Return numbers as they are drawn: by their logarithm where one would hide the others."""
+    size = np.abs(y[y != 0])
+    if not len(size) or size.max() <= HIDES * np.median(size):
+        return y
+    return np.sign(y) * np.log1p(np.abs(y) / np.median(size))
+
+
 def drawing(numbers: Row, weight: NDArray[np.floating] | None = None) -> str:
     """Draw numbers as an SVG in a ``data:`` address."""
     step = max(1, -(-len(numbers) // MOST))
-    y = numbers[::step]
+    y = _readable(numbers[::step])
     heat = np.zeros(len(y)) if weight is None else np.asarray(weight)[::step]
     low, high = min(float(y.min()), 0.0), max(float(y.max()), 0.0)
     if len(y) > BARS:
