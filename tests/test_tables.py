@@ -361,7 +361,7 @@ def test_an_unclosed_quotation_mark(refuse):
 def test_no_rows(refuse, content, name):
     message, hint = refuse(content, name)
     assert message == f"{name} has no rows."
-    assert "one row for every image" in hint
+    assert "one row for every example" in hint
 
 
 def test_parquet_without_rows(tmp_path):
