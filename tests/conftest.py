@@ -144,7 +144,7 @@ def _engine() -> Iterator[None]:
 
 # ---- how long a test may take ------------------------------------------------------------------
 
-LONGEST = 8.0
+LONGEST = 20.0
 """Seconds of processor time, children included, that a test not marked ``whole`` may take."""
 
 

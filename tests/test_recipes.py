@@ -24,6 +24,7 @@ import torchvision
 import typer
 from safetensors.torch import save_file
 
+from given import IMAGE
 from conftest import draw_folder
 from headstart.backbones import available, resolve
 from headstart.cli import application, run
@@ -317,7 +318,7 @@ def test_what_the_page_quotes_is_what_is_said(
         (down, [(1, 0.4), (2, 0.35), (3, 0.35), (4, 0.35)], ["The validation loss settled"]),
     ]
     for training, validation, quotes in curves:
-        said = reading(training, validation, 2)
+        said = reading(training, validation, 2, IMAGE.unit)
         assert [q for q in quotes if q not in said or q not in told] == []
 
 

@@ -22,6 +22,7 @@ CONTRACT = "a file, key or column of the run folder, which may not be renamed"
 EXCEPTIONS = {
     "__init__.py": EXAMPLES,
     "cli/adapt.py": EXAMPLES,
+    "cli/console.py": EXAMPLES,
     "cli/studies.py": EXAMPLES,
     "cli/train.py": EXAMPLES,
     "data/archives.py": EXAMPLES,

@@ -123,7 +123,7 @@ def test_the_terminal_speaks_of_rows(headstart, table):
     assert "72 rows to train on, 0 to test on" in checked.err
     trained = headstart("train", table, "--out", "run")
     assert "\n" not in trained.err and "72 rows, " in trained.err
-    assert "Predict: headstart predict run ROWS..." in trained.err
+    assert "Predict: headstart predict run TABLE..." in trained.err
     scored = headstart("evaluate", "run", table)
     assert "on 72 rows (95 % interval" in scored.err
     for result in (checked, trained, scored):
