@@ -24,8 +24,8 @@ import torchvision
 import typer
 from safetensors.torch import save_file
 
-from given import IMAGE
 from conftest import draw_folder
+from given import IMAGE
 from headstart.backbones import available, resolve
 from headstart.cli import application, run
 from headstart.options import seconds
