@@ -89,7 +89,7 @@ def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], l
         only if the label agrees: arrows to the left are mirrored arrows to the right.
     findings : list of Finding
     """
-    unit = dataset.modality.unit
+    original = dataset.modality.original or dataset.modality.unit
     keep = np.ones(len(dataset), dtype=bool)
     clusters = copies.clusters()
     across: list[list[str]] = []
@@ -131,7 +131,7 @@ def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], l
             Finding(
                 "conflicts",
                 "warning",
-                f"{unit.count(len(conflicts))} carr{'y' if len(conflicts) > 1 else 'ies'} "
+                f"{original.count(len(conflicts))} carr{'y' if len(conflicts) > 1 else 'ies'} "
                 f"different labels in different copies (first: {', '.join(conflicts[0][:3])}). "
                 "At most one can be right: correct them.",
                 {"count": len(conflicts), "files": conflicts[:50]},
@@ -160,13 +160,14 @@ def _copies_message(
     dropped: int,
 ) -> str:
     unit, (extra, exact, turned) = modality.unit, counts
+    original = modality.original or unit
     text = f"{extra} {unit.of(extra)} {'are copies' if extra > 1 else 'is a copy'} of others "
     over = f", {turned} of them {modality.turned}" if turned else ""
     text += f"({exact} exact, {extra - exact} near{over}; first: {' = '.join(named[0][:3])}). "
     if not across:
         return text + "Copies are kept on one side of every split."
     return text + (
-        f"{unit.count(len(across))} of the test set occur{'s' if len(across) == 1 else ''} in "
+        f"{original.count(len(across))} of the test set occur{'s' if len(across) == 1 else ''} in "
         f"training too (first: {' = '.join(across[0][:3])}); {dropped} training "
         f"{unit.of(dropped)} {'were' if dropped > 1 else 'was'} left out so that the test stays "
         "honest."

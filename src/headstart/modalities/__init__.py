@@ -227,6 +227,8 @@ class Modality(Protocol[X, D]):
     """Usual names of a column whose cells are examples."""
     rivals: Mapping[str, Baseline[D]] = {}
     """Baselines by name."""
+    original: Unit | None = None
+    """What copies are copies of, such as a picture, where that is another word."""
     turned: str = ""
     """What may have happened to near copies that are not upright: "mirrored or upside down"."""
     show: Show[X, D] | None = None

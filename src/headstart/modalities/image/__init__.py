@@ -31,6 +31,7 @@ class ImageModality(Modality[Picture, Digest]):
     name = "image"
     unit = Unit("image", "images", coming="photos")
     columns = ("image", "image_path", "img", "图片")
+    original = Unit("picture", "pictures")
     turned = "mirrored or upside down"
     rivals = RIVALS
     show = ShowImages()
