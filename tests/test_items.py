@@ -15,7 +15,7 @@ from headstart.errors import DataError
 from headstart.modalities import modality
 from headstart.modalities.arrays.look import Centred
 from headstart.modalities.image.look import Preprocessing
-from headstart.testing import check_copies, check_look, check_modality
+from headstart.testing import check_copies, check_items, check_look, check_modality
 
 LOG = Path(__file__).parents[1] / "docs" / "examples" / "log_lines.py"
 NUMBERS = np.random.default_rng(0).normal(size=(6, 4))
@@ -41,6 +41,14 @@ def subject(name: str):
     plugin = runpy.run_path(str(LOG), run_name="log_lines")
     lines = ["disk full on web1", "user ann logged in", "<script>alert(1)</script>", "link 3 down"]
     return plugin["LogModality"](), plugin["Pairs"](), [line.encode() for line in lines]
+
+
+def test_items_of_every_kind_keep_the_contract(photos: Path) -> None:
+    check_items(Files(tuple(sorted(photos.rglob("*.png"))[:4])))
+    check_items(Cells(("one", "two", "zwölf", "二")))
+    check_items(NumberRows(NUMBERS, ("a", "b", "c", "d")))
+    with pytest.raises(AssertionError, match="columns make rows"):
+        check_items(NumberRows(NUMBERS, ()))
 
 
 @pytest.mark.parametrize("name", ["image", "array", "log"])

@@ -11,6 +11,7 @@ from headstart.errors import BackboneError, ConfigError
 from headstart.methods import METHODS, method_of, refuse_unfit
 from headstart.prepare.config import METHOD_NAMES as NAMED
 from headstart.prepare.config import configure
+from headstart.testing import check_method
 from headstart.transfer.recipe import NAMES
 
 OPTIONS = {"keep": "l2-sp", "unfreeze": "last-stage", "epochs": 3}
@@ -19,7 +20,9 @@ OPTIONS = {"keep": "l2-sp", "unfreeze": "last-stage", "epochs": 3}
 def test_every_method_that_can_be_named_is_there_by_its_name() -> None:
     assert set(METHODS.names()) == set(NAMED)
     for record in METHODS:
-        assert record.factory().name == record.name
+        method = record.factory()
+        assert method.name == record.name
+        check_method(method)
 
 
 @pytest.mark.parametrize("name", NAMED)

@@ -21,6 +21,7 @@ from headstart.events import Event, Level, OnEvent, ignore
 from headstart.features.engines import Engine, Kitchen
 from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore
+from headstart.folder.layout import METRICS, MODEL, SPLIT
 from headstart.folder.model import SavedModel, load_model
 from headstart.judge.intervals import wilson
 from headstart.machine import cache_folder, worker_count
@@ -95,7 +96,7 @@ class Run:
             raise ArtifactError(
                 f"There is no run folder {str(folder)!r}.", "`headstart train DATA` makes one."
             )
-        self.saved: SavedModel = load_model(self.folder / "model")
+        self.saved: SavedModel = load_model(self.folder / MODEL)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -110,7 +111,7 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Everything in ``metrics.json``."""
-        path = self.folder / "metrics.json"
+        path = self.folder / METRICS
         try:
             return dict(json.loads(path.read_text("utf-8")))
         except (OSError, ValueError) as cause:
@@ -251,7 +252,7 @@ class Run:
 
     def _training_hashes(self) -> set[str]:
         try:
-            split = json.loads((self.folder / "split.json").read_text("utf-8"))
+            split = json.loads((self.folder / SPLIT).read_text("utf-8"))
         except (OSError, ValueError):
             return set()
         return {e["sha256"] for e in split["examples"] if e["role"] == "train"}

@@ -18,6 +18,8 @@ from headstart.modalities.copies import Copies
 
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
+    from headstart.data.items import Items
+    from headstart.methods import Method
     from headstart.tasks import Floats, Task
 
 
@@ -231,6 +233,42 @@ def check_show(modality: Modality[Any, Any], look: Look[Any], examples: Sequence
                 assert not set("<>\"'") & set(record[key]), f"{key} holds markup"
             if "text" in record:
                 assert isinstance(record["text"], str), "text is no plain string"
+
+
+def check_items(items: Items) -> None:
+    """Hold items to their contract: bytes by row, whatever they lie in.
+
+    Parameters
+    ----------
+    items : Items
+        At least two, readable.
+    """
+    n = len(items)
+    assert n >= 2, "give two items or more"
+    assert items.kind in ("file", "cell", "row"), f"no kind of place: {items.kind!r}"
+    assert bool(items.columns) == (items.kind == "row"), "columns make rows, and only those"
+    whole = [items.data(row) for row in range(n)]
+    assert all(isinstance(data, bytes) for data in whole), "data(row) gives bytes"
+    assert items.data(0) == whole[0], "the same row gives the same bytes"
+    turned = items.take(list(reversed(range(n))))
+    assert len(turned) == n, "take() loses rows"
+    assert [turned.data(row) for row in range(n)] == whole[::-1], "take() keeps the order given"
+    for row in range(n):
+        path = items.path(row)
+        assert (path is None) == (items.kind != "file"), "files have a path, and only those"
+        assert path is None or path.read_bytes() == whole[row], "a path leads to the bytes"
+
+
+def check_method(method: Method) -> None:
+    """Hold a method to its contract, as far as that can be seen without work for it."""
+    from headstart.transfer.recipe import NAMES
+
+    assert method.name, "a method has a name"
+    assert method.name == method.name.lower(), "names are typed: in lower case"
+    assert isinstance(method.needs_blocks, bool), "needs_blocks says yes or no"
+    strange = set(method.takes) - set(NAMES)
+    assert not strange, f"takes options that no recipe has: {sorted(strange)}"
+    assert callable(method), "a method is called with its work"
 
 
 def _check_hostile(

@@ -22,6 +22,7 @@ from headstart._version import __version__
 from headstart.backbones import Card, Ref, is_packaged
 from headstart.backbones.saved import REBUILT, SavedBackbone
 from headstart.errors import ArtifactError, BackboneError
+from headstart.folder.layout import BACKBONE_FILE, HEAD_FILE, MODEL_JSON
 from headstart.tasks.classification import Classification
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.heads import HEADS, arrays_of
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 SCHEMA = 1
 FAMILIAR = ("centroids", "basis", "discount")
 MOMENTS = ("mean", "scale", "shares", "groups")
-MODEL_JSON, HEAD_FILE, BACKBONE_FILE = "model.json", "head.safetensors", "backbone.safetensors"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headstart.errors import ConfigError
+from headstart.folder.layout import MODEL, MODEL_JSON
 
 
 def destination(
@@ -40,7 +41,7 @@ def destination(
         raise ConfigError(
             f"The output {str(folder)!r} exists.", "Choose another --out, or pass --overwrite."
         )
-    mark = Path(f"{study}.json") if study else Path("model", "model.json")
+    mark = Path(f"{study}.json") if study else Path(MODEL, MODEL_JSON)
     if folder.exists() and not (folder / mark).exists():
         kind = f"the folder of a {study} study" if study else "a run folder"
         raise ConfigError(

@@ -51,7 +51,7 @@ def check(
     """
     config = configure(data, taken("check", locals()))
     machine = Machine.here(config.device, on_event)
-    prepared = prepare(config, baseline=False, on_event=on_event)
+    prepared = prepare(config, baseline=False, machine=machine)
     _, choice = fit(prepared, on_event)
     findings = [*prepared.dataset.findings, *order_findings(prepared, choice, machine)]
     return {

@@ -58,7 +58,7 @@ def curve(
     config = configure(data, {**taken("curve", locals()), "method": PROBE})
     folder = destination(config.data, out, overwrite, study="curve")
     machine = Machine.here(config.device, on_event)
-    prepared = prepare(config, baseline=True, on_event=on_event)
+    prepared = prepare(config, baseline=True, machine=machine)
     X, labels = prepared.training()
     found = label_curve(
         X,

@@ -64,7 +64,7 @@ def layers(
     config = configure(data, {**taken("layers", locals()), "method": PROBE})
     folder = destination(config.data, out, overwrite, study="layers")
     machine = Machine.here(config.device, on_event)
-    prepared = prepare(config, baseline=True, on_event=on_event)
+    prepared = prepare(config, baseline=True, machine=machine)
     _, features = embed_stages(prepared, machine)
     stages, shares = Stages(prepared.ref.load()), macs(prepared.ref.load())
     rows, (_, labels) = prepared.train, prepared.training()

@@ -71,7 +71,7 @@ def rank(
     config = configure(data, {**taken("rank", locals()), "backbone": backbones, "method": PROBE})
     folder = destination(config.data, out, overwrite, study="rank")
     machine = Machine.here(config.device, on_event)
-    prepared = prepare(config, baseline=False, several=True, on_event=on_event)
+    prepared = prepare(config, baseline=False, several=True, machine=machine)
     ranking = _ranked(entrants(prepared, machine), prepared, machine)
     document = ranking.to_json(data=data_name(config), classes=prepared.dataset.classes)
     return write_study(folder, document, prepared.dataset.modality, on_event)
@@ -112,11 +112,11 @@ class Picked:
 
 def pick_backbone(config: Config, machine: Machine) -> Picked:
     """Rank the backbones of a configuration; return it with the recommended one alone."""
-    prepared = prepare(config, baseline=False, several=True, on_event=machine.on_event)
+    prepared = prepare(config, baseline=False, several=True, machine=machine)
     known = entrants(prepared, machine)
     ranking = _ranked(known, prepared, machine)
     place = [entrant.name for entrant in known].index(ranking.recommended)
-    names = list(backbones_for(config, prepared.dataset))
+    names = list(backbones_for(config, prepared.dataset, machine))
     name = names[place]  # as it was typed: a card does not know its folder
     return Picked(replace(config, backbone=name), known, ranking)
 

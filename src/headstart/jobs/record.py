@@ -20,6 +20,16 @@ from headstart._version import __version__
 from headstart.features.engines import describe
 from headstart.features.extract import Features
 from headstart.folder.files import write_json
+from headstart.folder.layout import (
+    HISTORY,
+    ISSUES,
+    METRICS,
+    MODEL,
+    PICTURES,
+    PREDICTIONS,
+    RUN,
+    SPLIT,
+)
 from headstart.folder.model import save_model
 from headstart.jobs.clock import Clock
 from headstart.jobs.doubts import Suspect
@@ -262,12 +272,12 @@ def write_run(
     """
     prepared, judgement, kept = judged.prepared, judged.judgement, judged.kept
     suspects = judged.doubts.label_issues.rows
-    write_model(folder / "model", prepared, kept)
-    write_predictions(folder / "predictions.csv", prepared, judgement)
-    write_history(folder / "history.csv", judged.choice, clock.parts["fit_s"], kept.curves)
-    write_json(folder / "split.json", split(prepared, judgement))
-    write_json(folder / "run.json", {**record(judged.config, prepared, machine), **asked})
-    write_issues(folder / "label_issues.csv", suspects)
+    write_model(folder / MODEL, prepared, kept)
+    write_predictions(folder / PREDICTIONS, prepared, judgement)
+    write_history(folder / HISTORY, judged.choice, clock.parts["fit_s"], kept.curves)
+    write_json(folder / SPLIT, split(prepared, judgement))
+    write_json(folder / RUN, {**record(judged.config, prepared, machine), **asked})
+    write_issues(folder / ISSUES, suspects)
     shown = collect(
         prepared.dataset,
         prepared.features,
@@ -276,6 +286,6 @@ def write_run(
         label_issues=[suspect.to_json() for suspect in suspects],
         explanations=judged.shown,
     )
-    write_json(folder / "pictures.json", {**shown, **pictures})
+    write_json(folder / PICTURES, {**shown, **pictures})
     numbers = {**metrics(judged), **sections, "timing": timing(clock, prepared.features)}
-    write_json(folder / "metrics.json", numbers)
+    write_json(folder / METRICS, numbers)

@@ -156,7 +156,7 @@ def train(
     machine = Machine.here(config.device, on_event)
     config, picked = choose_backbone(config, machine)
     way = method_of(config)
-    prepared = prepare(config, baseline=True, on_event=on_event)
+    prepared = prepare(config, baseline=True, machine=machine)
     refuse_unfit(way, prepared.engine.card)
     clock.parts |= {"embed_s": prepared.features.seconds, "prepare_s": prepared.backbone_seconds}
     clock.rest("read_s")

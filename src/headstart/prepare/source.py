@@ -22,14 +22,14 @@ from headstart.data.dataset import Dataset
 from headstart.data.items import Examples
 from headstart.data.sources import open_source
 from headstart.errors import ConfigError, DataError
-from headstart.events import Event, OnEvent, ignore
+from headstart.events import Event, ignore
 from headstart.features.engines import Engine, Kitchen
 from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore
 from headstart.findings import Finding
 from headstart.folder.model import refuse_unsavable
 from headstart.judge.baselines import RANDOM_NETWORK
-from headstart.machine import cache_folder, resolve_device, worker_count
+from headstart.machine import Machine
 from headstart.prepare.config import Config, backbones_of, refuse_several, refuse_unknown
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
@@ -86,7 +86,7 @@ class Prepared:
         return self.features.vectors[0][rows], replace(labels, y=labels.y[rows], groups=groups)
 
 
-def read_source(config: Config, on_event: OnEvent = ignore) -> Dataset:
+def read_source(config: Config, machine: Machine) -> Dataset:
     """List the examples of a configuration's data; nothing is decoded yet."""
     dataset = open_source(
         config.data,
@@ -96,8 +96,8 @@ def read_source(config: Config, on_event: OnEvent = ignore) -> Dataset:
         groups_from=config.groups_from,
         encoding=config.encoding,
         modality=config.modality,
-        cache_dir=cache_folder(),
-        on_event=on_event,
+        cache_dir=machine.cache,
+        on_event=machine.on_event,
     )
     check_classes(dataset)
     return dataset
@@ -109,7 +109,7 @@ def prepare(
     *,
     baseline: bool,
     several: bool = False,
-    on_event: OnEvent = ignore,
+    machine: Machine | None = None,
 ) -> Prepared:
     """Read, embed and check a dataset.
 
@@ -121,40 +121,45 @@ def prepare(
         Also embed with the network re-initialised, for the verdict.
     several : bool
         Embed with all backbones that are named; else there must be one.
+    machine : Machine, optional
+        Default: the one this runs on, in silence.
     """
+    machine = machine or Machine.here(config.device)
     if not several:
         refuse_several(config)
     refuse_unknown(config)
-    dataset = dataset or read_source(config, on_event)
-    refs = list(backbones_for(config, dataset).values())
-    workers = worker_count()
-    kitchen = Kitchen(cache_folder(), workers, on_event)
-    device = resolve_device(config.device)
-    on_event(Event("preparing the backbone"))
+    dataset = dataset or read_source(config, machine)
+    refs = list(backbones_for(config, dataset, machine).values())
+    kitchen = Kitchen(machine.cache, machine.workers, machine.on_event)
+    machine.on_event(Event("preparing the backbone"))
     mark = time.perf_counter()
-    engines = [_engine(kitchen, ref, device, dataset) for ref in refs]
+    engines = [_engine(kitchen, ref, machine.device, dataset) for ref in refs]
     learned = engines[0].card.learned
     if baseline and learned:
         random = replace(refs[0], seed=config.seed)  # only the weights differ, not the arithmetic
-        engines.append(kitchen.engine(random, device=device, name=engines[0].name))
+        engines.append(kitchen.engine(random, device=machine.device, name=engines[0].name))
     backbone_seconds = time.perf_counter() - mark
-    with FeatureStore(cache_folder()) as store:
-        features = extract(dataset.examples, engines, store, workers=workers, on_event=on_event)
+    features = embed(dataset.examples, engines, machine)
     if features.trouble:
         message = f"The feature cache is out of use: {features.trouble}. The run goes on without."
-        on_event(Event("reading and embedding", message=message, level="warning"))
+        machine.on_event(Event("reading and embedding", message=message, level="warning"))
     return _checked(
         config, dataset, features, refs[0], engines, backbone_seconds, baseline and learned
     )
 
 
-def backbones_for(config: Config, dataset: Dataset) -> dict[str, Ref]:
+def embed(examples: Examples, engines: list[Engine], machine: Machine) -> Features:
+    """Embed examples, from the cache of the machine where possible."""
+    with FeatureStore(machine.cache) as store:
+        return extract(examples, engines, store, workers=machine.workers, on_event=machine.on_event)
+
+
+def backbones_for(config: Config, dataset: Dataset, machine: Machine) -> dict[str, Ref]:
     """Resolve the backbones for a dataset: those named, or the usual one for such examples."""
 
     @cache
     def digests() -> list[Any]:
-        with FeatureStore(cache_folder()) as store:
-            read = extract(dataset.examples, [], store, workers=worker_count()).digests
+        read = embed(dataset.examples, [], replace(machine, on_event=ignore)).digests
         return [digest for digest in read if digest is not None]
 
     modality = dataset.modality

@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.unlabelled import Unlabelled
-from headstart.events import OnEvent
 from headstart.features.engines import Engine
-from headstart.features.extract import Features, extract
-from headstart.features.store import FeatureStore
+from headstart.features.extract import Features
 from headstart.findings import Finding
-from headstart.machine import cache_folder, worker_count
+from headstart.machine import Machine
 from headstart.prepare.config import Config
-from headstart.prepare.source import note_unreadable
+from headstart.prepare.source import embed, note_unreadable
 
 
 @dataclass(frozen=True)
@@ -50,12 +48,9 @@ class Target:
         return replace(self, features=replace(self.features, vectors=[X]))
 
 
-def embed_target(config: Config, engine: Engine, listed: Unlabelled, on_event: OnEvent) -> Target:
+def embed_target(config: Config, engine: Engine, listed: Unlabelled, machine: Machine) -> Target:
     """Embed the target with the source's backbone."""
-    workers = worker_count()
-    with FeatureStore(cache_folder()) as store:
-        features = extract(listed.examples, [engine], store, workers=workers, on_event=on_event)
-    return read_target(config, listed, features)
+    return read_target(config, listed, embed(listed.examples, [engine], machine))
 
 
 def read_target(config: Config, listed: Unlabelled, features: Features) -> Target:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headstart.folder.layout import FIGURES, PAGE
 from headstart.report.facts import read
 from headstart.report.figures import draw
-from headstart.report.files import FIGURES, PAGE, write
+from headstart.report.files import write
 from headstart.report.page import compose
 from headstart.report.study import render_study
 

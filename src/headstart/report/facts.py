@@ -15,7 +15,17 @@ from safetensors import safe_open
 
 from headstart.backbones import Card
 from headstart.errors import ArtifactError, UnknownNameError
-from headstart.folder.model import HEAD_FILE, MODEL_JSON
+from headstart.folder.layout import (
+    HEAD_FILE,
+    HISTORY,
+    METRICS,
+    MODEL,
+    MODEL_JSON,
+    PICTURES,
+    PREDICTIONS,
+    RUN,
+    SPLIT,
+)
 from headstart.judge.intervals import Interval, wilson
 from headstart.modalities import DEFAULT, EXAMPLE, Modality, Unit, modality
 from headstart.report.adaptation_facts import Adaptation, read_adaptation
@@ -254,21 +264,21 @@ def read(folder: Path, name: str) -> Facts:
     ArtifactError
         A file that is missing or cannot be read.
     """
-    metrics = _json(folder / "metrics.json")
-    kept = folder / "pictures.json"
+    metrics = _json(folder / METRICS)
+    kept = folder / PICTURES
     try:
-        y, proba = _predictions(folder / "predictions.csv", metrics["classes"])
+        y, proba = _predictions(folder / PREDICTIONS, metrics["classes"])
         return Facts(
             name=name,
             metrics=metrics,
-            run=_json(folder / "run.json"),
-            split=_json(folder / "split.json"),
+            run=_json(folder / RUN),
+            split=_json(folder / SPLIT),
             pictures=_json(kept) if kept.exists() else {},
-            card=Card.from_json(_json(folder / "model" / MODEL_JSON)["backbone"]),
-            head_size=_size_of_head(folder / "model" / HEAD_FILE),
+            card=Card.from_json(_json(folder / MODEL / MODEL_JSON)["backbone"]),
+            head_size=_size_of_head(folder / MODEL / HEAD_FILE),
             y=y,
             proba=proba,
-            curves=_curves(folder / "history.csv", metrics),
+            curves=_curves(folder / HISTORY, metrics),
         )
     except (OSError, KeyError, TypeError, ValueError) as cause:
         raise _unreadable(folder, cause) from cause

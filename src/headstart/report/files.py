@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from headstart.errors import ConfigError
-
-PAGE, FIGURES = "report.html", "figures"
+from headstart.folder.layout import FIGURES, PAGE
 
 
 def write(folder: Path, page: str, figures: Iterable[tuple[str, bytes]]) -> Path:

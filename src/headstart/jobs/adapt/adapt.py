@@ -17,6 +17,7 @@ from headstart.data.items import Examples, written
 from headstart.data.unlabelled import STANDS_FOR
 from headstart.events import Event, OnEvent, ignore
 from headstart.folder.files import whole_folder, write_rows
+from headstart.folder.layout import TARGET_PREDICTIONS, TO_LABEL
 from headstart.folder.place import destination
 from headstart.jobs.adapt.asked import Asked
 from headstart.jobs.adapt.from_images import FromImages
@@ -148,9 +149,9 @@ def write(folder: Path, settled: Settled) -> None:
     examples = target.data.examples
     settled.record(folder, section, collect_adaptation(examples, section))
     rows = answers(settled.given.listed, target, settled.model)
-    write_rows(rows, folder / "target_predictions.csv")
+    write_rows(rows, folder / TARGET_PREDICTIONS)
     if section["proposals"]:
-        write_rows(_to_label(section["proposals"], examples), folder / "to_label.csv")
+        write_rows(_to_label(section["proposals"], examples), folder / TO_LABEL)
 
 
 def _to_label(proposed: Sequence[Mapping[str, Any]], target: Examples) -> list[dict[str, Any]]:

@@ -126,12 +126,12 @@ class FromImages:
 
     def look(self) -> Look:
         """Prepare the source as for any run; embed the target beside it."""
-        dataset = read_source(self.config, self.machine.on_event)
+        dataset = read_source(self.config, self.machine)
         columns = dataset.examples.items.columns
         given = open_target(self.asked, self.config, self.machine, dataset.modality, columns)
-        prepared = prepare(self.config, dataset, baseline=True, on_event=self.machine.on_event)
+        prepared = prepare(self.config, dataset, baseline=True, machine=self.machine)
         _refuse_strangers(given.to_learn, prepared.dataset.classes)
-        target = embed_target(self.config, prepared.engine, given.listed, self.machine.on_event)
+        target = embed_target(self.config, prepared.engine, given.listed, self.machine)
         found = [*target.findings, *shared_images(prepared, target)]
         prepared = replace(prepared, dataset=prepared.dataset.noting(*found))
         self.clock.parts["embed_s"] = prepared.features.seconds + target.features.seconds

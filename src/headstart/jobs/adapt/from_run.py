@@ -20,7 +20,18 @@ from headstart.adaptation.outcome import PLAIN
 from headstart.adaptation.sourcefree import Selected, SourceFree, Tried, select_source_free
 from headstart.errors import ArtifactError
 from headstart.folder.files import write_json
-from headstart.folder.model import MODEL_JSON, save_with_head
+from headstart.folder.layout import (
+    HISTORY,
+    ISSUES,
+    METRICS,
+    MODEL,
+    MODEL_JSON,
+    PICTURES,
+    PREDICTIONS,
+    RUN,
+    SPLIT,
+)
+from headstart.folder.model import save_with_head
 from headstart.jobs.adapt.asked import Asked
 from headstart.jobs.adapt.section import Section
 from headstart.jobs.adapt.source import Sections, Settled
@@ -33,13 +44,13 @@ from headstart.prepare.target import Target, read_target
 from headstart.run import Run
 from headstart.transfer import FittedModel, Moments
 
-KEPT = ("predictions.csv", "history.csv", "split.json", "run.json", "label_issues.csv")
+KEPT = (PREDICTIONS, HISTORY, SPLIT, RUN, ISSUES)
 """Files that speak of the source, taken over as they are."""
 
 
 def is_run(folder: str | Path) -> bool:
     """Whether a path leads to a run folder."""
-    return Path(folder, "model", MODEL_JSON).is_file()
+    return Path(folder, MODEL, MODEL_JSON).is_file()
 
 
 @dataclass(frozen=True)
@@ -158,9 +169,9 @@ class FromRun:
             if (before / name).is_file():
                 shutil.copy(before / name, folder / name)
         pictures = {}
-        if (before / "pictures.json").is_file():
-            pictures = json.loads((before / "pictures.json").read_text("utf-8"))
-        write_json(folder / "pictures.json", {**pictures, "adaptation": shown})
+        if (before / PICTURES).is_file():
+            pictures = json.loads((before / PICTURES).read_text("utf-8"))
+        write_json(folder / PICTURES, {**pictures, "adaptation": shown})
         timing = {
             **numbers["timing"],
             "total_s": round(self.clock.total, 3),
@@ -170,8 +181,8 @@ class FromRun:
             "cache_hits": target.features.cache_hits,
         }
         numbers = {**numbers, "adaptation": section, "timing": timing}
-        write_json(folder / "metrics.json", numbers)
-        save_with_head(before / "model", folder / "model", model)
+        write_json(folder / METRICS, numbers)
+        save_with_head(before / MODEL, folder / MODEL, model)
 
 
 def _said(selected: Selected, classes: tuple[str, ...]) -> dict[str, Any]:

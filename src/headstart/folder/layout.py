@@ -1,0 +1,10 @@
+"""The names of a run folder's files, each said once; docs/architecture.md explains them."""
+
+from __future__ import annotations
+
+MODEL = "model"
+MODEL_JSON, HEAD_FILE, BACKBONE_FILE = "model.json", "head.safetensors", "backbone.safetensors"
+METRICS, RUN, SPLIT, PICTURES = "metrics.json", "run.json", "split.json", "pictures.json"
+PREDICTIONS, HISTORY, ISSUES = "predictions.csv", "history.csv", "label_issues.csv"
+TARGET_PREDICTIONS, TO_LABEL = "target_predictions.csv", "to_label.csv"
+PAGE, FIGURES = "report.html", "figures"
