@@ -23,13 +23,15 @@ from headstart.features.engines import Kitchen
 from headstart.features.extract import extract
 from headstart.features.store import FeatureStore
 from headstart.judge import explain as ex
+from headstart.judge.maps import Slope, mapper
 from headstart.machine import cache_folder, worker_count
+from headstart.modalities.image.show import overlay
 from headstart.transfer import FittedModel
 from headstart.transfer.heads import HEADS, LinearHead
 from headstart.transfer.logistic import softmax
 
 
-def against_runner_up(model: FittedModel, target: int) -> ex.Slope:
+def against_runner_up(model: FittedModel, target: int) -> Slope:
     """Slope of the class's logit less that of the next best."""
 
     def slope(x: np.ndarray) -> np.ndarray:
@@ -40,7 +42,7 @@ def against_runner_up(model: FittedModel, target: int) -> ex.Slope:
     return slope
 
 
-def against_mean(model: FittedModel, target: int) -> ex.Slope:
+def against_mean(model: FittedModel, target: int) -> Slope:
     """Slope of the class's logit less the mean of the others."""
 
     def slope(x: np.ndarray) -> np.ndarray:
@@ -79,7 +81,7 @@ def main() -> None:
     cache, ref, drawn = cache_folder(), resolve(a.backbone), []
     kitchen = Kitchen(cache, worker_count())
     engine = kitchen.engine(ref)
-    network = ex.mapper(ref, engine, kitchen)
+    network = mapper(ref, engine, kitchen)
     if network is None:
         raise SystemExit(f"{ref} has no maps.")
     print(f"{ref} by {engine.name}, exact: {network.exact}")
@@ -108,7 +110,7 @@ def main() -> None:
                     f"{seconds:.1f} s"
                 )
                 if name == "log-odds":
-                    drawn += [np.hstack([_small(e), ex.overlay(e.image, e.map)]) for e in found[:6]]
+                    drawn += [np.hstack([_small(e), overlay(e.seen, e.weight)]) for e in found[:6]]
             ex._log_odds_slope = SLOPES["log-odds"]
     if a.sheet:
         rows = [np.hstack(drawn[i : i + 3]) for i in range(0, len(drawn) - 2, 3)]
@@ -116,7 +118,7 @@ def main() -> None:
 
 
 def _small(e: ex.Explanation) -> Image.Image:
-    return Image.fromarray(e.image)
+    return Image.fromarray(e.seen)
 
 
 if __name__ == "__main__":
