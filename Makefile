@@ -7,7 +7,7 @@ WORKERS ?= 2
 VENV := .venv
 RUN := $(VENV)/bin/
 
-.PHONY: demo test test-thorough check format bench clean
+.PHONY: demo test test-thorough check docs format bench clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed"'
@@ -29,6 +29,11 @@ check: $(VENV)/.installed
 	$(RUN)ruff format --check .
 	$(RUN)mypy
 	$(RUN)lint-imports
+
+# docs/commands.md, out of the help of the commands
+docs: $(VENV)/.installed
+	$(RUN)typer docs/commands.py utils docs --name headstart --title "Every command and option" \
+		--output docs/commands.md
 
 format: $(VENV)/.installed
 	$(RUN)ruff format .

@@ -86,6 +86,16 @@ def test_every_command_and_option_is_explained(name: str) -> None:
     assert not missing, f"docs/use.md, section 'headstart {name}', does not explain {missing}"
 
 
+def test_the_reference_page_is_what_the_commands_say_of_themselves(tmp_path: Path) -> None:
+    (recipe,) = re.findall(
+        r"^docs: .*\n\t(.*?)\n\n", text(TOP / "Makefile").replace("\\\n", ""), re.M
+    )
+    words = shlex.split(recipe.replace("$(RUN)", f"{Path(sys.executable).parent}/"))
+    subprocess.run([*words[:-1], str(tmp_path / "page.md")], cwd=TOP, check=True)
+    page = text(DOCS / "commands.md")
+    assert page == text(tmp_path / "page.md"), "it is out of date: run `make docs`"
+
+
 def test_options_of_the_program_itself_are_explained() -> None:
     own = long_options(typer.main.get_command(application())) | {"--help", "--debug"}
     assert own <= set(re.findall(r"--[a-z][a-z-]*", text(USE)))

@@ -1,8 +1,10 @@
 """The registry: one name, one record, and help for names that are not there."""
 
+from importlib.metadata import EntryPoint
+
 import pytest
 
-from headstart.errors import UnknownNameError
+from headstart.errors import HeadstartError, UnknownNameError
 from headstart.registry import Record, Registry, unknown_name
 
 
@@ -79,3 +81,16 @@ def test_what_packages_announce_is_registered():
     names = Registry("nothing")
     names.add_entry_points("headstart.no-such-group")
     assert names.names() == []
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [("no_such_package:Made", "ModuleNotFoundError"), ("json:Made", "AttributeError")],
+)
+def test_a_plug_in_that_does_not_load_is_named(value, fault, monkeypatch):
+    point = EntryPoint("whale", value, "headstart.modalities")
+    monkeypatch.setattr("headstart.registry.entry_points", lambda group: [point])
+    names = Registry("modality")
+    names.add_entry_points("headstart.modalities")
+    with pytest.raises(HeadstartError, match=f"'whale' of the package .* does not load: {fault}"):
+        names.get("whale").factory()

@@ -6,10 +6,11 @@ import difflib
 import fnmatch
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
 
-from headstart.errors import UnknownNameError
+from headstart.errors import HeadstartError, UnknownNameError
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class Registry(Generic[T]):
         """Register everything that installed packages announce under an entry-point group."""
         for point in entry_points(group=group):
             # The factory loads the module only when asked: `import headstart` stays light.
-            self.add(Record(point.name, lambda point=point: point.load()()))  # type: ignore[misc]
+            self.add(Record(point.name, partial(_plugged_in, self.kind, point)))
 
     def get(self, name: str) -> Record[T]:
         """Return the record of a name; raise ``UnknownNameError`` with suggestions if none."""
@@ -78,6 +79,21 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[Record[T]]:
         return iter(self._records.values())
+
+
+def _plugged_in(kind: str, point: EntryPoint) -> Any:
+    """Make what a package announced; one that is broken is named, since its fault looks as ours."""
+    try:
+        return point.load()()
+    except HeadstartError:
+        raise
+    except Exception as fault:
+        package = point.dist.name if point.dist else point.module
+        raise HeadstartError(
+            f"The {kind} {point.name!r} of the package {package!r} does not load: "
+            f"{type(fault).__name__}: {fault}",
+            "Update that package, or uninstall it.",
+        ) from fault
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") -> UnknownNameError:
