@@ -115,6 +115,7 @@ def test_predictions_go_by_the_names_of_columns(digits, world):
     assert [p.probabilities for p in plain] == [
         p.probabilities for p in digits.predict(world / "new.npz")
     ]
+    assert [p.probabilities for p in plain] == [p.probabilities for p in digits.predict(X[160:200])]
     assert [p.path for p in plain[:2]] == ["row 2", "row 3"]
     assert np.mean([p.predicted == y for p, y in zip(plain, Y[160:200], strict=True)]) > 0.9
 
@@ -363,6 +364,31 @@ def test_a_model_names_the_column_it_misses(digits, tmp_path, capsys):
     np.savez(tmp_path / "a.npz", X=X[:5, :9], y=Y[:5])
     said = refused(capsys, "predict", digits.folder, tmp_path / "a.npz")
     assert "a.npz has 9 columns; the model was trained on 64" in said
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        (X[0], "x is float64 of shape \\(64,\\), not numbers of shape \\(rows, columns\\)"),
+        (X[:5, :9], "the array has 9 columns; the model was trained on 64"),
+        (np.full((2, 64), np.nan), "128 values of x are missing or infinite"),
+        (X[:5].astype(str), "not numbers"),
+    ],
+)
+def test_arrays_that_are_no_rows_of_the_model(digits, inputs, said):
+    with pytest.raises(hs.DataError, match=said):
+        digits.predict(inputs)
+
+
+def test_arrays_and_tables_are_answered_together(digits, world):
+    answers = digits.predict([X[:2], table(world / "more.csv", X[2:4])])
+    assert [a.path for a in answers] == [
+        "array row 0",
+        "array row 1",
+        "more.csv row 2",
+        "more.csv row 3",
+    ]
+    assert digits.predict(X[:0]) == []
 
 
 def test_a_model_of_rows_reads_no_images(digits, photos, capsys):

@@ -45,6 +45,11 @@ def test_predictions_survive_moving_the_folder(run_folder: Path, copy: Path, pho
     assert here == there
 
 
+def test_a_model_of_images_takes_no_array(run_folder: Path) -> None:
+    with pytest.raises(hs.DataError, match=r"An array of shape \(5, 3\) holds no images"):
+        hs.load(run_folder).predict(np.ones((5, 3)))
+
+
 def test_a_changed_head_is_noticed(copy: Path) -> None:
     path = copy / "model" / "head.safetensors"
     data = bytearray(path.read_bytes())

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.adaptation.testtime import adapt_to_inputs, check_kind
-from headstart.data.inputs import expand
+from headstart.data.inputs import Input, expand
 from headstart.data.items import Examples
 from headstart.data.sources import open_source
 from headstart.errors import ArtifactError, DataError
@@ -119,19 +119,20 @@ class Run:
 
     def predict(
         self,
-        inputs: str | Path | Iterable[str | Path],
+        inputs: Input | Iterable[Input],
         *,
         x: str | None = None,
         encoding: str = "utf-8",
         adapt: str | None = None,
         on_event: OnEvent = ignore,
     ) -> list[Prediction]:
-        """Predict files, folders, globs and tables, one prediction per input, in order.
+        """Predict files, folders, globs, tables and arrays, one prediction per example, in order.
 
         Parameters
         ----------
-        inputs : path or iterable of paths
-            A folder stands for the examples below it, sorted; a table for the paths in it.
+        inputs : path, ndarray of shape (n, n_columns), or iterable of these
+            A folder stands for the examples below it, sorted; a table for those it lists or holds;
+            an array, for a model of rows of numbers, for its rows.
         x, encoding : str, optional
             The column of paths of tables, and their encoding.
         adapt : {"bn", "tent", "statistics"}, optional
@@ -148,7 +149,7 @@ class Run:
         """
         if adapt is not None:
             check_kind(adapt)
-        given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+        given = [inputs] if isinstance(inputs, str | Path | np.ndarray) else list(inputs)
         columns = self.saved.card.look.columns
         examples = expand(given, self.modality, columns=columns, x=x, encoding=encoding)
         features = self.embed(examples, on_event)

@@ -49,7 +49,7 @@ def read_arrays(path: Path, columns: Sequence[str] = ()) -> Rows:
     if path.suffix.lower() == ".npy":
         arrays = {"x": next(iter(arrays.values())), "y": _labels_beside(path)}
     parts = _parts(path, arrays)
-    X = [rows_of(path, name, x) for name, x, _ in parts]
+    X = [rows_of(path.name, name, x) for name, x, _ in parts]
     if len({x.shape[1] for x in X}) > 1:
         raise DataError(f"{path.name}: training and test differ in their columns.", LAYOUT)
     labels: list[str] = []
@@ -74,7 +74,12 @@ def read_unlabelled_arrays(path: Path) -> tuple[list[str], NumberRows]:
     x = next(iter(arrays.values())) if path.suffix.lower() == ".npy" else _pick(arrays, X_NAMES)
     if x is None:
         raise _no_rows(path, arrays)
-    numbers = rows_of(path, "x", x)
+    return named_rows(path.name, x)
+
+
+def named_rows(read: str, x: NDArray[np.generic]) -> tuple[list[str], NumberRows]:
+    """Name the rows of an array that was read from a place, if it holds rows of numbers."""
+    numbers = rows_of(read, "x", x)
     return row_names(len(numbers)), number_rows(numbers)
 
 
@@ -98,11 +103,11 @@ def row_names(n: int) -> list[str]:
     return [f"row {i}" for i in range(n)]
 
 
-def rows_of(path: Path, name: str, x: NDArray[np.generic]) -> NDArray[np.float64]:
+def rows_of(read: str, name: str, x: NDArray[np.generic]) -> NDArray[np.float64]:
     """Turn an array into rows of float64, or say why it is none."""
     if x.ndim != 2 or not (np.issubdtype(x.dtype, np.number) or x.dtype == bool):
         raise DataError(
-            f"{path.name}: {name} is {x.dtype} of shape {x.shape}, not numbers of shape (rows, "
+            f"{read}: {name} is {x.dtype} of shape {x.shape}, not numbers of shape (rows, "
             "columns).",
             f"Reshape it, for example with x.reshape(len(x), -1). {LAYOUT}",
         )
@@ -111,7 +116,7 @@ def rows_of(path: Path, name: str, x: NDArray[np.generic]) -> NDArray[np.float64
     if len(bad):
         row, column = bad[0]
         raise DataError(
-            f"{path.name}: {len(bad)} values of {name} are missing or infinite (first: row {row}, "
+            f"{read}: {len(bad)} values of {name} are missing or infinite (first: row {row}, "
             f"column {column}: {numbers[row, column]}).",
             "Fill the gaps, for example with the median of the column, or delete those rows.",
         )

@@ -1,4 +1,4 @@
-"""Inputs without labels: files, folders, globs and tables."""
+"""Inputs without labels: files, folders, globs, tables, and rows of numbers in memory."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from headstart.data.array_files import is_array_file, read_unlabelled_arrays, with_columns
+from headstart.data.array_files import (
+    is_array_file,
+    named_rows,
+    read_unlabelled_arrays,
+    with_columns,
+)
 from headstart.data.formats import Table, is_table, read_cells
 from headstart.data.items import Cells, Examples, Files, Items, NumberRows
 from headstart.data.numbers import number_rows
@@ -17,12 +23,13 @@ from headstart.data.tables import path_column, refuse_lacking, row_names
 from headstart.errors import DataError
 from headstart.modalities import Modality
 
+Input = str | Path | NDArray[Any]
 Listed = tuple[str, list[str], Items]
 """What was read, how its examples are shown, and where they lie."""
 
 
 def expand(
-    inputs: Sequence[str | Path],
+    inputs: Sequence[Input],
     modality: Modality[Any, Any],
     *,
     columns: Sequence[str] = (),
@@ -33,8 +40,9 @@ def expand(
 
     Parameters
     ----------
-    inputs : sequence of paths
-        A folder stands for the examples below it, sorted; a table for those it lists or holds.
+    inputs : sequence of path or ndarray of shape (n, n_columns)
+        A folder stands for the examples below it, sorted; a table for those it lists or holds; an
+        array for its rows.
     modality : Modality
         What they are.
     columns : sequence of str
@@ -62,13 +70,16 @@ def expand(
 
 
 def _listed(
-    given: str | Path,
+    given: Input,
     modality: Modality[Any, Any],
     columns: Sequence[str],
     x: str | None,
     encoding: str,
 ) -> Iterator[Listed]:
     """List what one input stands for."""
+    if isinstance(given, np.ndarray):
+        yield _in_memory(given, modality, columns)
+        return
     path, many = Path(given), modality.unit.many
     if path.is_dir():
         held = [p for p in sorted(path.rglob("*")) if _is_example(p, path, modality)]
@@ -105,6 +116,18 @@ def _listed(
 
 def _files(found: Sequence[Path]) -> Listed:
     return "", [p.as_posix() for p in found], Files(tuple(found))
+
+
+def _in_memory(
+    numbers: NDArray[Any], modality: Modality[Any, Any], columns: Sequence[str]
+) -> Listed:
+    if "row" not in modality.kinds:
+        raise DataError(
+            f"An array of shape {numbers.shape} holds no {modality.unit.many}.",
+            "Name files, folders or tables.",
+        )
+    names, rows = named_rows("the array", numbers)
+    return "array", names, with_columns("the array", rows, columns)
 
 
 def _in_table(
