@@ -65,8 +65,8 @@ def layers(
     folder = destination(config.data, out, overwrite, study="layers")
     machine = Machine.here(config.device, on_event)
     prepared = prepare(config, baseline=True, machine=machine)
-    _, features = embed_stages(prepared, machine)
     stages, shares = Stages(prepared.ref.load()), macs(prepared.ref.load())
+    _, features = embed_stages(prepared, machine)
     rows, (_, labels) = prepared.train, prepared.training()
     found = study(
         stages.names,
