@@ -179,6 +179,12 @@ def test_check_and_curve(world, digits):
     assert "columns" in {finding["kind"] for finding in found["findings"]}
     curve = hs.curve(world / "digits.csv", out=world / "curve")
     assert len(curve["points"]) > 2
+    assert not curve["learned"]
+    page = (world / "curve" / "report.html").read_text("utf-8")
+    for said in ("this model", "best simple rival", "Nothing was pretrained here"):
+        assert said in page
+    assert "with transfer" not in page
+    assert "pretrained network" not in page
 
 
 def test_rank_of_the_one_backbone_says_that_there_is_no_other(world, digits):
@@ -203,6 +209,7 @@ def test_what_rows_have_not_is_refused(words, said, digits, world, capsys):
     command, *options = words
     asked = refused(capsys, command, world / "digits.csv", *options, "--out", world / "none")
     assert said in asked
+    assert "cannot run" not in asked, "nothing is said of arithmetic that was not asked for"
 
 
 def test_images_have_no_identity(photos, world, capsys):

@@ -117,23 +117,25 @@ def curve(
 
     For example: headstart curve photos/
     """
+    from headstart.report.study_words import sides
+
     found = _study(
         "curve", data, as_json, backbone=backbone, out=out, overwrite=overwrite, **options
     )
     if found is None:
         return
     table = Table(box=None, header_style="bold")
-    for title in ("labels per class", "with transfer", "95 % interval", "without", "95 % interval"):
-        table.add_column(title)
+    table.add_column("labels per class")
+    for side in sides(found).values():
+        table.add_column(side)
+        table.add_column("95 % interval")
     for p in found["points"]:
-        (low, high), (least, most) = p["transfer_ci95"], p["baseline_ci95"]
-        table.add_row(
-            f"{p['per_class']:g}",
-            f"{p['transfer']:.1%}",
-            f"{low:.1%}–{high:.1%}",
-            f"{p['baseline']:.1%}",
-            f"{least:.1%}–{most:.1%}",
-        )
+        cells = [f"{p['per_class']:g}"]
+        for key in sides(found):
+            if p[key] is not None:  # a modality without rivals has no baseline
+                low, high = p[f"{key}_ci95"]
+                cells += [f"{p[key]:.1%}", f"{low:.1%}–{high:.1%}"]
+        table.add_row(*cells)
     said = [found["forecast"]["sentence"]] if found["forecast"] else []
     _show_study(found, table, " ".join([*said, found["worth"]["sentence"]]))
 

@@ -13,6 +13,8 @@ from headstart.prepare.config import PROBE, configure, taken
 from headstart.prepare.refusals import job
 from headstart.prepare.source import baseline_spaces, prepare
 
+NOTHING_TRANSFERRED = "Nothing was pretrained here, so there is no transfer to weigh in labels."
+
 
 @job
 def curve(
@@ -67,12 +69,16 @@ def curve(
         workers=machine.workers,
         tick=machine.ticker("fitting on parts of the labels"),
     )
+    learned = prepared.engine.card.learned
+    if not learned:
+        found["worth"] = {"labels": None, "sentence": NOTHING_TRANSFERRED}
     document = {
         "schema": SCHEMA,
         "study": "curve",
         "data": data_name(config),
         "n": len(X),
         "classes": list(prepared.dataset.classes),
+        "learned": learned,
         "backbone": prepared.engine.card.name,
         **found,
     }

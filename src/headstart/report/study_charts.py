@@ -18,10 +18,12 @@ from headstart.judge.intervals import Interval
 from headstart.modalities import Unit
 from headstart.report.scales import numbers, shares
 from headstart.report.scatter import LABEL, Spot, scatter
+from headstart.report.study_words import sides
 from headstart.report.svg import Frame, spread, tag, ticks
 
 NOTHING = Markup("")
-TRANSFER, BASELINE = "with transfer", "without"
+TRANSFER, BASELINE = "transfer", "baseline"
+"""The two lines of a curve: their keys in its document."""
 
 
 def ranking(document: dict[str, Any], unit: Unit) -> Markup:
@@ -92,7 +94,7 @@ def labels(document: dict[str, Any], unit: Unit) -> Markup:
     points = document["points"]
     if not points:
         return NOTHING
-    lines = measured_lines(document)
+    lines, called = measured_lines(document), sides(document)
     forecast = document["forecast"]
     xs = [math.log10(p["per_class"]) for p in points]
     end = max(xs[-1], math.log10(forecast["per_class"])) if forecast else xs[-1]
@@ -114,17 +116,17 @@ def labels(document: dict[str, Any], unit: Unit) -> Markup:
                                     f"law {_kind(name)}"))  # fmt: skip
         parts += [_whisker(frame, x, ci95, name) for x, _, ci95 in rows]
         parts.append(frame.line([(x, y) for x, y, _ in rows], f"line {_kind(name)}"))
-        parts += [_reading(frame, x, y, name) for x, y, _ in rows]
+        parts += [_reading(frame, x, y, name, called[name]) for x, y, _ in rows]
         last.append(float(law(np.array([end]))[0]) if law else rows[-1][1])
     tall = (frame.top + 8, frame.height - frame.bottom - 6)
     heights = [frame.down(min(max(y, ends[0]), ends[1])) for y in last]
     parts += [
-        tag("text", name, x=frame.across(end) + 12, y=place, dy="0.35em",
+        tag("text", called[name], x=frame.across(end) + 12, y=place, dy="0.35em",
             class_=f"end {_kind(name)}")
         for name, place in zip(lines, spread(heights, LABEL, *tall), strict=True)
     ]  # fmt: skip
     said = "; ".join(
-        f"{round(10**x):,} labels per class {name} {y:.1%}"
+        f"{round(10**x):,} labels per class {called[name]} {y:.1%}"
         for name, rows in lines.items()
         for x, y, _ in rows
     )
@@ -134,22 +136,21 @@ def labels(document: dict[str, Any], unit: Unit) -> Markup:
 def measured_lines(document: dict[str, Any]) -> dict[str, list[tuple[float, float, Interval]]]:
     """List log10 labels per class, accuracy and interval, with and without transfer."""
     found = {
-        said: [
+        key: [
             (math.log10(p["per_class"]), float(p[key]), p[f"{key}_ci95"])
             for p in document["points"]
             if p[key] is not None
         ]
-        for said, key in ((TRANSFER, "transfer"), (BASELINE, "baseline"))
+        for key in (TRANSFER, BASELINE)
     }
-    return {said: rows for said, rows in found.items() if rows}
+    return {key: rows for key, rows in found.items() if rows}
 
 
 def fitted(
     document: dict[str, Any], line: str
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]] | None:
     """Return accuracy as a function of log10 labels per class: 1 - (a n^-b + c)."""
-    key = "transfer" if line == TRANSFER else "baseline"
-    law = (document["fit"] or {}).get(key)
+    law = (document["fit"] or {}).get(line)
     if not law:
         return None
     a, b, c = (float(law[k]) for k in "abc")
@@ -195,9 +196,9 @@ def _beyond(frame: Frame, document: dict[str, Any]) -> Markup:
     )
 
 
-def _reading(frame: Frame, x: float, y: float, name: str) -> Markup:
+def _reading(frame: Frame, x: float, y: float, name: str, called: str) -> Markup:
     """Mark a point: a disc with transfer, a square without, so that colour is not needed."""
-    title = f"{round(10**x):,} labels per class, {name}: {y:.1%}"
+    title = f"{round(10**x):,} labels per class, {called}: {y:.1%}"
     if name == TRANSFER:
         return frame.dot(x, y, title)
     across, down, r = frame.across(x), frame.down(y), 4

@@ -18,6 +18,7 @@ from headstart.report.study_charts import (
     fitted,
     measured_lines,
 )
+from headstart.report.study_words import sides
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,14 +67,14 @@ def layers(axes: Axes, document: dict[str, Any], unit: Unit) -> None:
 
 def labels(axes: Axes, document: dict[str, Any], unit: Unit) -> None:
     """Draw accuracy against labels per class, and the fitted law beyond the data."""
-    forecast, lines = document["forecast"], measured_lines(document)
+    forecast, lines, called = document["forecast"], measured_lines(document), sides(document)
     if forecast:
         axes.fill_between(*band_beyond(document), color=OWN, alpha=0.16, linewidth=0)
     for name, rows in lines.items():
         colour, mark = (OWN, "o") if name == TRANSFER else (OTHER, "s")
         xs, ys, ci95 = zip(*rows, strict=True)
         axes.errorbar(xs, ys, yerr=errors(ys, ci95), color=colour, marker=mark, capsize=2,
-                      label=name)  # fmt: skip
+                      label=called[name])  # fmt: skip
         law = fitted(document, name)
         if law:
             end = np.log10(forecast["per_class"]) if forecast else xs[-1]

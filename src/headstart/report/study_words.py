@@ -19,6 +19,19 @@ TRUST = {
 }
 
 
+def sides(document: dict[str, Any]) -> dict[str, str]:
+    """Name the two lines of a curve; where nothing was pretrained, no word speaks of transfer.
+
+    Examples
+    --------
+    >>> sides({"study": "curve"})["transfer"], sides({"learned": False})["transfer"]
+    ('with transfer', 'this model')
+    """
+    if document.get("learned", True):
+        return {"transfer": "with transfer", "baseline": "without"}
+    return {"transfer": "this model", "baseline": "best simple rival"}
+
+
 def headline(document: dict[str, Any]) -> str:
     """Say what came out of a study in one short sentence.
 
