@@ -13,7 +13,8 @@ from PIL import Image
 
 from headstart.modalities import UnreadableError
 from headstart.modalities.image import ImageModality
-from headstart.modalities.image.read import SUFFIXES, quiet, to_rgb
+from headstart.modalities.image.formats import SUFFIXES
+from headstart.modalities.image.read import quiet, to_rgb
 from headstart.modalities.image.show import thumbnail_data_uri
 
 ORIENTATION = 0x0112
@@ -413,3 +414,77 @@ def test_thumbnail(corner):
     assert kind == "data:image/jpeg;base64"
     assert Image.open(io.BytesIO(base64.b64decode(payload))).size == (24, 16)
     assert corner.size == (48, 32)  # the original is left alone
+
+
+# ------------------------------------------------------------------ formats
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "MPO", "PNG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000"])
+def test_an_image_is_recognised_without_a_suffix(corner, kind):
+    data = encode(corner, kind)
+    assert ImageModality().recognise("file", "photo", data[:512]) == 1
+    assert read(data).size == corner.size
+
+
+@pytest.mark.parametrize("text", [b"To do: buy milk", b"path,label\n1.png,a\n", b"", b"\0" * 200])
+def test_other_files_are_not_taken_for_images(text):
+    assert ImageModality().recognise("file", "notes", text) == 0
+
+
+HEIC = b"\0\0\0\x18ftypheic" + bytes(300)
+DICOM = bytes(128) + b"DICM" + bytes(300)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "mend"),
+    [
+        ("IMG_1.HEIC", HEIC, "pip install pillow-heif"),
+        ("scan", DICOM, "export it as PNG"),
+        ("scan.dcm", DICOM, "export it as PNG"),
+    ],
+)
+def test_formats_that_need_more_have_a_row_and_a_mend(name, data, mend):
+    assert ImageModality().recognise("file", name, data[:512]) == 1
+    assert mend in reason(data)
+
+
+def test_postscript_is_never_handed_to_another_program(tmp_path, monkeypatch):
+    """Pillow would run Ghostscript on it."""
+    from PIL import EpsImagePlugin
+
+    ran = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *given, **more: ran.append(given))
+    data = encode(Image.new("RGB", (8, 8)), "EPS")
+    assert "PostScript" in reason(data)
+    assert "PostScript" in reason(
+        b"\xc5\xd0\xd3\xc6" + struct.pack("<IIIIIIH", 32, 8, 0, 0, 0, 0, 0)
+    )
+    assert not ran
+
+
+def test_lines_that_libraries_print_are_caught_and_named(corner, capfd):
+    """libtiff writes past Python to the terminal, and says nowhere else what is wrong."""
+    import sys
+
+    data = bytearray(encode(photo(80, 64), "TIFF", compression="tiff_lzw"))
+    data[60:100] = b"\xff" * 40
+    with quiet():
+        why = reason(bytes(data))
+        sys.stderr.write("progress")  # ours still arrives
+        assert read(encode(corner, "TIFF")).size == corner.size
+    assert "Using code not yet in table" in why
+    printed = capfd.readouterr()
+    assert "not yet in table" not in printed.err + printed.out
+    assert "progress" in printed.err
+
+
+def test_circumstances():
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110], exif[0x0132] = "Canon", "EOS 5D", "2024:05:17 10:00:00"
+    data = encode(photo(64, 48), "JPEG", quality=83, exif=exif)
+    told = ImageModality().read(data).circumstances
+    assert told["file format"] == "JPEG" and told["file size in bytes"] == len(data)
+    assert told["JPEG quality"] == pytest.approx(83, abs=1)
+    assert told["camera"] == "Canon EOS 5D"
+    plain = ImageModality().read(encode(photo(64, 48), "PNG")).circumstances
+    assert plain.keys() == {"file format", "file size in bytes"}

@@ -186,14 +186,19 @@ def glimpse(refs: Sequence[str], items: Items) -> Iterator[tuple[str, bytes]]:
     step = max(1, len(items) // LOOKED_AT)
     for row in range(0, len(items), step):
         path = items.path(row)
-        if path is None:
-            yield refs[row], items.data(row)[:HEAD]
-            continue
-        try:
-            with path.open("rb") as opened:
-                yield path.name, opened.read(HEAD)
-        except OSError:
-            yield path.name, b""
+        yield refs[row] if path is None else path.name, head(items, row)
+
+
+def head(items: Items, row: int) -> bytes:
+    """Return the first bytes of an example; none where it cannot be read, as reading will tell."""
+    path = items.path(row)
+    if path is None:
+        return items.data(row)[:HEAD]
+    try:
+        with path.open("rb") as opened:
+            return opened.read(HEAD)
+    except OSError:
+        return b""
 
 
 def written(examples: Examples, row: int) -> dict[str, Any]:

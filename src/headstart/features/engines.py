@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]  # (B, dim)
 Forward = Callable[[Fed], Vectors]
-FORMAT = "2"
+FORMAT = "3"
 """Part of every key: raise it when anything here changes the numbers."""
 PARITY = 0.999
 """Least cosine to torch float32, on every sample, for an engine to be used."""

@@ -287,9 +287,28 @@ class Modality(Protocol[X, D]):
     def backbone(self, digests: Callable[[], Sequence[D]]) -> str:
         """Name the backbone for who names none; ask for digests only where it depends on them."""
 
-    def asks(self, columns: tuple[str, ...], digests: Callable[[], Sequence[D]]) -> dict[str, Any]:
-        """Return what the data ask of a look, given the columns that make an example together."""
+    def asks(
+        self,
+        columns: tuple[str, ...],
+        heads: Callable[[], Iterable[bytes]],
+        digests: Callable[[], Sequence[D]],
+    ) -> dict[str, Any]:
+        """Return what the data ask of a look; ask for digests only where it depends on them.
+
+        Parameters
+        ----------
+        columns : tuple of str
+            Those that make an example together.
+        heads : callable
+            Gives the first ``HEAD`` bytes of every example.
+        digests : callable
+            Reads all examples.
+        """
         return {}
+
+    def settled(self, digests: Sequence[D | None], look: Any) -> list[D | None]:
+        """Return digests as a look that the data asked something of shows the examples."""
+        return list(digests)
 
     def level(self, data: bytes, detail: int) -> int:
         """Return a number that is equal for details which ``read`` reads alike."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -19,7 +20,7 @@ from headstart.data.checks import (
     merge_groups,
 )
 from headstart.data.dataset import Dataset
-from headstart.data.items import Examples
+from headstart.data.items import Examples, head
 from headstart.data.sources import open_source
 from headstart.errors import ConfigError, DataError
 from headstart.events import Event, ignore
@@ -151,7 +152,13 @@ def prepare(
 def embed(examples: Examples, engines: list[Engine], machine: Machine) -> Features:
     """Embed examples, from the cache of the machine where possible."""
     with FeatureStore(machine.cache) as store:
-        return extract(examples, engines, store, workers=machine.workers, on_event=machine.on_event)
+        found = extract(
+            examples, engines, store, workers=machine.workers, on_event=machine.on_event
+        )
+    if not engines:
+        return found
+    digests = examples.modality.settled(found.digests, engines[0].card.look)
+    return replace(found, digests=digests)
 
 
 def backbones_for(config: Config, dataset: Dataset, machine: Machine) -> dict[str, Ref]:
@@ -167,8 +174,12 @@ def backbones_for(config: Config, dataset: Dataset, machine: Machine) -> dict[st
     if not named:
         usual = modality.backbone(digests)
         named = {usual: resolve(usual)}
-    columns = dataset.examples.items.columns
-    asked = {**modality.asks(columns, digests), "size": config.size}
+    items = dataset.examples.items
+
+    def heads() -> Iterator[bytes]:
+        return (head(items, row) for row in range(len(items)))
+
+    asked = {**modality.asks(items.columns, heads, digests), "size": config.size}
     return {name: ref.at(**asked) for name, ref in named.items()}
 
 

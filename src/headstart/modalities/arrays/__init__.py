@@ -5,7 +5,7 @@ The numbers are all there is: the digest of a row is the row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,7 +101,10 @@ class ArrayModality(Modality[Row, Row]):
         return "identity"
 
     def asks(
-        self, columns: tuple[str, ...], digests: Callable[[], Sequence[Row]]
+        self,
+        columns: tuple[str, ...],
+        heads: Callable[[], Iterable[bytes]],
+        digests: Callable[[], Sequence[Row]],
     ) -> dict[str, Any]:
         """Hand on the columns, and measure the middle of each."""
         middle = np.median(np.stack(digests()), axis=0)

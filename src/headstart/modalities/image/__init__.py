@@ -1,15 +1,14 @@
 """Images: what their files hold, how networks see them, what is known of them without one.
 
 Read ``read.py`` (bytes to a picture), ``look.py`` (a picture to pixels), ``digest.py`` (what is
-kept of it), ``copies.py``, ``baselines.py``, ``views.py`` and ``fresh.py`` (augmentation),
-``parts.py`` and ``show.py``.
+kept of it), ``deep.py`` (more than 8 bits), ``circumstances.py``, ``copies.py``, ``baselines.py``,
+``views.py`` and ``fresh.py`` (augmentation), ``parts.py`` and ``show.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 from headstart.findings import Finding
@@ -18,10 +17,19 @@ from headstart.modalities.copies import Copies
 from headstart.modalities.image import read
 from headstart.modalities.image.augmentation import Augmentation
 from headstart.modalities.image.baselines import RIVALS
-from headstart.modalities.image.digest import DIGEST_KEY, THUMB_FROM, Digest, check_sizes, digest
+from headstart.modalities.image.deep import levels_of
+from headstart.modalities.image.digest import (
+    DIGEST_KEY,
+    THUMB_FROM,
+    Digest,
+    check_levels,
+    check_sizes,
+    digest,
+)
+from headstart.modalities.image.formats import may_be_deep, may_be_image
 from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.parts import PixelParts
-from headstart.modalities.image.read import SUFFIXES, Picture
+from headstart.modalities.image.read import Picture
 from headstart.modalities.image.show import HINTS, ShowImages
 
 
@@ -43,8 +51,8 @@ class ImageModality(Modality[Picture, Digest]):
     digest_detail = THUMB_FROM
 
     def recognise(self, kind: Kind, name: str, head: bytes) -> float:
-        """Judge a file by its suffix."""
-        return float(kind == "file" and Path(name).suffix.lower() in SUFFIXES)
+        """Judge a file by its suffix or its first bytes."""
+        return float(kind == "file" and may_be_image(name, head))
 
     def read(self, data: bytes, detail: int = 0) -> Picture:
         """Decode a file; ``detail`` is the side in pixels that will be seen."""
@@ -78,11 +86,27 @@ class ImageModality(Modality[Picture, Digest]):
         """Name the network that comes with the install, whatever the images are."""
         return "efficientnet-lite0"
 
+    def asks(
+        self,
+        columns: tuple[str, ...],
+        heads: Callable[[], Iterable[bytes]],
+        digests: Callable[[], Sequence[Digest]],
+    ) -> dict[str, Any]:
+        """Choose the levels of images of more than 8 bits, where there are any."""
+        if not any(map(may_be_deep, heads())):
+            return {}
+        spans = [d.span for d in digests() if d.span is not None]
+        return {"levels": levels_of(spans)} if spans else {}
+
+    def settled(self, digests: Sequence[Digest | None], look: Preprocessing) -> list[Digest | None]:
+        """Scale small copies as the network sees the images."""
+        return [d and d.at(look.levels) for d in digests]
+
     def check(
         self, digests: Sequence[Digest], refs: Sequence[str], look: Preprocessing
     ) -> list[Finding]:
-        """Report images that are smaller than the network wants them."""
-        return check_sizes(refs, digests, look.size)
+        """Report the scale of deep images, and those smaller than the network wants them."""
+        return [*check_levels(digests, look.levels), *check_sizes(refs, digests, look.size)]
 
     def copies(self, hashes: Sequence[str], digests: Sequence[Digest]) -> Copies:
         """Find copies, resized, recompressed, toned or turned over."""

@@ -1,16 +1,18 @@
-"""The digest of an image: a small copy and its size, all that works without a network."""
+"""The digest of an image: a small copy, its size and its circumstances; no network is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from headstart.findings import Finding
+from headstart.modalities.image.deep import Levels, Span, levels_of
 from headstart.modalities.image.read import Picture
+from headstart.modalities.image.resize import resized
 
 THUMB = 64
 """Side of the small copy kept of every image, pixels: what duplicates, pixel baselines and the
@@ -18,7 +20,7 @@ report's map are made from, so that none of them decodes a file again."""
 THUMB_FROM = 224
 """Size that an image is decoded for to make the small copy: that of the default backbone, so that
 one decoding serves both."""
-DIGEST_KEY = f"thumb {THUMB} of {THUMB_FROM}"
+DIGEST_KEY = f"thumb {THUMB} of {THUMB_FROM}, width first, with circumstances"
 
 
 @dataclass(frozen=True)
@@ -31,29 +33,60 @@ class Digest:
         Width and height in the file, pixels, upright.
     thumb : ndarray of shape (64, 64, 3), uint8
         The whole image squeezed into a square.
+    circumstances : mapping of str to number or str
+        As ``Picture`` has them.
+    span : Span, optional
+        The values of an image of more than 8 bits; its ``thumb`` is scaled by its own levels.
     """
 
     size: tuple[int, int]
     thumb: NDArray[np.uint8]
+    circumstances: Mapping[str, float | str] = field(default_factory=dict)
+    span: Span | None = None
 
     def pack(self) -> bytes:
-        """Write it for the cache."""
-        return np.array(self.size, np.uint32).tobytes() + self.thumb.tobytes()
+        """Write it for the cache: the small copy, then the rest as JSON."""
+        rest = json.dumps([self.size, dict(self.circumstances), self.span])
+        return self.thumb.tobytes() + rest.encode()
 
     @classmethod
     def unpack(cls, value: bytes) -> Digest:
         """Read what ``pack`` wrote."""
-        width, height = np.frombuffer(value, np.uint32, count=2)
-        thumb = np.frombuffer(value, np.uint8, offset=8).reshape(THUMB, THUMB, 3)
-        return cls((int(width), int(height)), thumb)
+        count = THUMB * THUMB * 3
+        thumb = np.frombuffer(value, np.uint8, count).reshape(THUMB, THUMB, 3)
+        (width, height), circumstances, span = json.loads(value[count:])
+        return cls((width, height), thumb, circumstances, None if span is None else Span(*span))
+
+    def at(self, levels: Levels | None) -> Digest:
+        """Return the digest with its small copy scaled by the levels of a set."""
+        if self.span is None or levels is None:
+            return self
+        (low, high), (black, white) = levels_of([self.span]), levels
+        values = low + self.thumb / 255 * (high - low)
+        thumb = ((values - black) / (white - black)).clip(0, 1) * 255
+        return replace(self, thumb=thumb.round().astype(np.uint8))
 
 
 def digest(picture: Picture) -> Digest:
     """Squeeze a picture that was read at ``THUMB_FROM`` pixels into a small square."""
-    image = picture.image
+    image, deep = picture.image, picture.deep
     coarse = image.reduce(max(1, min(image.size) // (2 * THUMB)))  # four times faster, as good
-    small = coarse.resize((THUMB, THUMB), Image.Resampling.BILINEAR)
-    return Digest(picture.size, np.asarray(small))
+    small = np.asarray(resized(coarse, (THUMB, THUMB), "bilinear"))
+    return Digest(picture.size, small, picture.circumstances, deep.span() if deep else None)
+
+
+def check_levels(digests: Sequence[Digest], levels: Levels | None) -> list[Finding]:
+    """Say how images of more than 8 bits are read."""
+    n = sum(d.span is not None for d in digests)
+    if not n or levels is None:
+        return []
+    low, high = levels
+    text = (
+        f"{n} of {len(digests)} images have more than 8 bits: in all of them the value {low:g} "
+        f"becomes black and {high:g} white, as the values of the whole set suggest. The model "
+        "keeps this scale for new images."
+    )
+    return [Finding("levels", "info", text, {"count": n, "black": low, "white": high})]
 
 
 def check_sizes(refs: Sequence[str], digests: Sequence[Digest], wanted: int) -> list[Finding]:

@@ -15,6 +15,7 @@ from PIL import Image
 from headstart.events import Event, OnEvent, ignore
 from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.read import Picture, quiet
+from headstart.modalities.image.resize import resized
 from headstart.modalities.image.views import AREA
 
 if TYPE_CHECKING:
@@ -104,10 +105,10 @@ class Pictures:
 
     def _small(self, row: int) -> Image.Image:
         """Read one image and shrink its short side to what prediction resizes it to."""
-        image = self.read_one(row).image
+        image = self.read_one(row).at(self.look.levels)
         short = min(image.size)  # rounded down, as ``Preprocessing`` does
         wide, high = (int(self.look.resize * side / short) for side in image.size)
-        return image.resize((wide, high), Image.Resampling[self.look.interpolation.upper()])
+        return resized(image, (wide, high), self.look.interpolation)
 
 
 def _augmentation(kind: str, look: Preprocessing) -> v2.Compose:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from headstart.modalities import refuse_unknown
+from headstart.modalities.image.deep import Levels
 from headstart.modalities.image.read import Picture
+from headstart.modalities.image.resize import resized
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"]
 
@@ -22,7 +24,8 @@ class Preprocessing:
 
     The short side is resized to ``resize`` >= ``size`` pixels and the central ``size`` x ``size``
     square is kept; the network itself divides by 255 and applies ``mean`` and ``std``, each
-    (red, green, blue).
+    (red, green, blue). ``levels`` are the values that become black and white in images of more than
+    8 bits; None: by each image's own.
     """
 
     size: int
@@ -30,10 +33,11 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: Interpolation = "bicubic"
+    levels: Levels | None = None
 
     def __call__(self, x: Picture) -> NDArray[np.uint8]:
         """Prepare a picture as ``pixels`` does."""
-        return self.pixels(x.image)
+        return self.pixels(x.at(self.levels))
 
     def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
         """Resize and crop an RGB image: returns uint8 of shape (size, size, 3).
@@ -51,8 +55,7 @@ class Preprocessing:
             (left + self.size) * width / wide,
             (top + self.size) * height / high,
         )
-        resampling = Image.Resampling[self.interpolation.upper()]
-        return np.asarray(image.resize((self.size, self.size), resampling, box=box))
+        return np.asarray(resized(image, (self.size, self.size), self.interpolation, box))
 
     @property
     def detail(self) -> int:
@@ -76,10 +79,14 @@ class Preprocessing:
         return np.stack([np.asarray(Image.fromarray(c).resize(side, bicubic)) for c in coarse])
 
     def asked(self, **options: Any) -> Preprocessing:
-        """Take images of another ``size``: the whole short side becomes that many pixels."""
-        size = options.pop("size", None)
+        """Take images of another ``size``: the whole short side becomes that many pixels.
+
+        ``levels``: what becomes black and white in images of more than 8 bits.
+        """
+        size, levels = options.pop("size", None), options.pop("levels", None)
         refuse_unknown(options, "an image")
-        return self if size is None else replace(self, size=size, resize=size)
+        look = self if size is None else replace(self, size=size, resize=size)
+        return look if levels is None else replace(look, levels=tuple(levels))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain types only."""
@@ -88,15 +95,19 @@ class Preprocessing:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Preprocessing:
         """Rebuild it; raises ``TypeError`` on missing or unknown keys."""
-        mean, std = (tuple(values[name]) for name in ("mean", "std"))
-        return cls(**{**values, "mean": mean, "std": std})
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **lists})
 
     def says(self) -> str:
         """Say what happens to an image before the network sees it."""
         square = f"the central {self.size} × {self.size} of it are kept"
         kept = "its middle square is kept" if self.resize == self.size else square
         mean, std = (", ".join(f"{v:g}" for v in dict.fromkeys(vs)) for vs in (self.mean, self.std))
-        return (
+        deep = ""
+        if self.levels:
+            low, high = self.levels
+            deep = f"Of more than 8 bits, {low:g} becomes black and {high:g} white. "
+        return deep + (
             "Every image is turned upright and made RGB; its short side becomes "
             f"{self.resize} pixels ({self.interpolation} resizing) and {kept}. Colours are scaled "
             f"to 0..1, then {mean} is subtracted and the result is divided by {std}."

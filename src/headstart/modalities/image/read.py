@@ -1,45 +1,74 @@
 """Images: any file Pillow reads becomes an upright 8-bit RGB picture.
 
 Rules, one test each: EXIF orientation is applied; gray, palette, CMYK and bilevel become RGB;
-alpha is laid over white; 16-bit and float values are scaled by their range, never clipped; of an
-animation the first frame counts. Large JPEGs are read at a reduced scale (the DCT's own halves),
-never below twice the size that will be used.
+alpha is laid over white; of an animation the first frame counts; values of more than 8 bits are
+scaled by the levels of their set (``deep.py``). Large JPEGs are read at a reduced scale (the DCT's
+own halves), never below twice the size that will be used. Only the formats listed are read: some
+of Pillow's others start programs.
 """
 
 from __future__ import annotations
 
 import io
+import logging
+import os
 import struct
+import sys
+import tempfile
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from headstart.modalities import UnreadableError
+from headstart.modalities.image.circumstances import circumstances
+from headstart.modalities.image.deep import Deep, Levels, levels_of
+from headstart.modalities.image.formats import formats_for, other_format
 
-SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif"),
-        *(".tiff", ".jp2", ".ico", ".tga", ".pbm", ".pgm", ".pnm", ".ppm"),
-    )
-)
 _DAMAGE = (  # what Pillow's parsers raise over bytes they did not expect
     *(OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError),
-    struct.error,
+    *(RuntimeError, NotImplementedError, struct.error),
 )
 _ORIENTATION = 0x0112  # the EXIF tag
-_SIDEWAYS = (5, 6, 7, 8)  # its values that swap width and height
+_BITS = 258  # the TIFF tag
+_SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An upright RGB image, and the size it had in its file (width, height; upright too)."""
+    """An upright RGB image.
+
+    Attributes
+    ----------
+    image : PIL image
+        Scaled by its own levels, where it has more than 8 bits.
+    size : (int, int)
+        Width and height that it has in its file, upright too.
+    circumstances : mapping of str to number or str
+        What the file tells of how the image was made (``circumstances.py``).
+    deep : Deep, optional
+        Its values, where they have more than 8 bits; not turned upright.
+    turn : int
+        The EXIF orientation of ``deep``.
+    """
 
     image: Image.Image
     size: tuple[int, int]
+    circumstances: Mapping[str, float | str] = field(default_factory=dict)
+    deep: Deep | None = None
+    turn: int = 1
+
+    def at(self, levels: Levels | None) -> Image.Image:
+        """Return the image scaled by the levels of its set; None: by its own."""
+        if self.deep is None or levels is None:
+            return self.image
+        return _turn(self.deep.image(levels), self.turn)
 
 
 def decode(data: bytes, short_side: int = 0) -> Picture:
@@ -60,25 +89,30 @@ def decode(data: bytes, short_side: int = 0) -> Picture:
     """
     if not data:
         raise UnreadableError("empty file")
+    said: list[str] = []
     try:
-        opened = Image.open(io.BytesIO(data))
+        opened = _open(data)
         size = opened.size
         if opened.format == "JPEG" and 0 < 4 * short_side <= min(size):
             opened.draft(opened.mode, (2 * short_side, 2 * short_side))
-        opened.load()
-        if opened.format != "JPEG":
+        with _LIBRARIES.heard(opened.format) as said:
+            opened.load()
+        if opened.format not in ("JPEG", "MPO"):
             size = opened.size  # Pillow turns TIFFs itself, and forgets their orientation
         turn = opened.getexif().get(_ORIENTATION, 1)
-        image = to_rgb(_turn(opened, turn))
+        deep = _deep(opened, data)
+        image = _turn(deep.image(levels_of([deep.span()])) if deep else to_rgb(opened), turn)
+        told = circumstances(opened, len(data))
     except Image.DecompressionBombError as cause:
         raise UnreadableError(
             "too many pixels (a decompression bomb? the limit is 178 million)"
         ) from cause
     except UnidentifiedImageError as cause:
-        raise UnreadableError("not an image") from cause
+        raise UnreadableError(other_format(data) or "not an image") from cause
     except _DAMAGE as cause:
-        raise UnreadableError(f"damaged ({str(cause) or type(cause).__name__})") from cause
-    return Picture(image, size[::-1] if turn in _SIDEWAYS else size)
+        why = "; ".join([str(cause) or type(cause).__name__, *said[:1]])
+        raise UnreadableError(f"damaged ({why})") from cause
+    return Picture(image, size[::-1] if turn in _SIDEWAYS else size, told, deep, turn)
 
 
 def reduction(data: bytes, short_side: int) -> int:
@@ -87,7 +121,7 @@ def reduction(data: bytes, short_side: int) -> int:
     What two sizes reduce alike is the same picture for both, and need be decoded only once.
     """
     try:
-        opened = Image.open(io.BytesIO(data))
+        opened = _open(data)
     except (*_DAMAGE, Image.DecompressionBombError):
         return 1  # reading it will say why
     least = min(opened.size)
@@ -96,29 +130,132 @@ def reduction(data: bytes, short_side: int) -> int:
     return next(scale for scale in (8, 4, 2, 1) if least // (2 * short_side) >= scale)
 
 
+def _open(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=formats_for(data))
+
+
+class _Libraries:
+    """What C libraries print: straight to the terminal, past everything that Python could catch.
+
+    Only libtiff does, of what Pillow reads with, and it says nowhere else what is wrong.
+    """
+
+    def __init__(self) -> None:
+        self.file: BinaryIO | None = None
+        self._one_at_a_time = threading.Lock()
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Send what they print to a file; what Python prints still reaches the terminal.
+
+        File descriptors belong to the whole process: enter it in the main thread.
+        """
+        if self.file is not None:
+            yield
+            return
+        sys.stderr.flush()
+        terminal, before = os.dup(2), sys.stderr
+        try:
+            with tempfile.TemporaryFile() as self.file:
+                os.dup2(self.file.fileno(), 2)
+                if _writes_to(before, 2):
+                    sys.stderr = open(os.dup(terminal), "w", 1, before.encoding, before.errors)  # noqa: PTH123, SIM115
+                yield
+        finally:
+            if sys.stderr is not before:
+                sys.stderr.close()
+            sys.stderr, self.file = before, None
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+    @contextmanager
+    def heard(self, format: str | None) -> Iterator[list[str]]:
+        """Give the lines that are printed inside, once it is over."""
+        said: list[str] = []
+        if self.file is None or format != "TIFF":
+            yield said
+            return
+        with self._one_at_a_time:
+            start = self.file.seek(0, io.SEEK_END)
+            try:
+                yield said
+            finally:
+                self.file.seek(start)
+                said += self.file.read().decode("utf-8", "replace").splitlines()
+
+
+_LIBRARIES = _Libraries()
+
+
+def _writes_to(stream: object, descriptor: int) -> bool:
+    try:
+        return bool(stream.fileno() == descriptor)  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):  # a stream in memory, or none
+        return False
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence what Pillow remarks on files that it reads all the same, such as a damaged EXIF.
+    """Silence what libraries remark on files that are read all the same, or refused by us.
 
-    Warning filters belong to the whole process: enter this in the main thread, around the threads
-    that read.
+    Filters and descriptors belong to the whole process: enter this in the main thread, around the
+    threads that read.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
+    log = logging.getLogger("PIL")
+    silent = logging.NullHandler()
+    log.addHandler(silent)  # else Python prints what nobody handles
+    try:
+        with warnings.catch_warnings(), _LIBRARIES.caught():
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            yield
+    finally:
+        log.removeHandler(silent)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert any Pillow mode to 8-bit RGB by the rules of this module."""
+    """Convert any 8-bit Pillow mode to RGB by the rules of this module."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if image.mode.startswith(("I", "F")):
-        return _scale_to_8_bit(np.asarray(image)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
         over = image.convert("RGBA")
         white = Image.new("RGBA", over.size, "white")
         return Image.alpha_composite(white, over).convert("RGB")
     return image.convert("RGB")
+
+
+def _deep(image: Image.Image, data: bytes) -> Deep | None:
+    """Return the values of an image that has more than 8 bits."""
+    if image.mode.startswith(("I", "F")):
+        return Deep(np.asarray(image))
+    bits = getattr(image, "tag_v2", {}).get(_BITS, (8,))
+    sixteen = data[24] == 16 if image.format == "PNG" else max(bits) == 16
+    if not sixteen or image.mode not in ("RGB", "RGBA", "LA"):
+        return None
+    upper = np.asarray(image).astype(np.uint16)
+    values = upper << 8 | _lower_bytes(data, upper)
+    opaque = len(image.getbands()) % 2 == 1
+    alpha = None if opaque else Image.fromarray(upper[..., -1].astype(np.uint8))
+    colour = values if opaque else values[..., :-1]
+    return Deep(colour.squeeze(-1) if colour.shape[-1] == 1 else colour, alpha)
+
+
+def _lower_bytes(data: bytes, upper: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Read the lower bytes of 16-bit colour, of which Pillow keeps the upper ones.
+
+    It does so by how the bytes of a value are ordered: told the wrong order, it gives the others.
+    """
+    other = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+    image: Any = _open(data)  # an ImageFile, which has tiles
+    for k, tile in enumerate(image.tile):
+        name, *rest = [tile.args] if isinstance(tile.args, str) else tile.args
+        if ";16" not in name:  # TIFFs that hold one colour after the other
+            return upper
+        order = f"{name[:-1]}{other[name[-1]]}"
+        image.tile[k] = tile._replace(args=(order, *rest) if rest else order)
+    try:
+        return np.asarray(image).astype(np.uint16)
+    except ValueError:  # gray with opacity has one order only
+        return upper
 
 
 def _turn(image: Image.Image, orientation: int) -> Image.Image:
@@ -133,21 +270,3 @@ def _turn(image: Image.Image, orientation: int) -> Image.Image:
         8: Image.Transpose.ROTATE_90,
     }.get(orientation)
     return image if method is None else image.transpose(method)
-
-
-def _scale_to_8_bit(values: np.ndarray) -> Image.Image:
-    """Scale integers by the bits they use (12-bit data in a 16-bit file stays visible).
-
-    Floats are stretched from their minimum to their maximum.
-    """
-    x = values.astype(np.float64)
-    if values.dtype.kind == "f":
-        finite = x[np.isfinite(x)]
-        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
-        x = np.nan_to_num(x, nan=low, posinf=high, neginf=low)
-    else:
-        low = min(float(x.min()), 0.0)
-        bits = max(8, int(np.ceil(np.log2(max(float(x.max()), 1.0) + 1))))
-        high = float(2**bits - 1)
-    scaled = (x - low) / max(high - low, 1e-12) * 255
-    return Image.fromarray(np.round(scaled).astype(np.uint8))

@@ -13,11 +13,11 @@ from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from headstart.errors import ConfigError
 from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.read import Picture
+from headstart.modalities.image.resize import Box, resized
 
 COUNTS: dict[str, int] = {"none": 1, "mirror": 2, "flips": 4, "crops": 4}
 """How many views each kind makes by default: all it has; of crops as many as of flips, a plain
@@ -27,7 +27,6 @@ AREA = (0.5, 1.0)
 images leave no room for crops that miss the subject (plain choice)."""
 RATIO = (3 / 4, 4 / 3)
 """Width over height of a random crop, as in torchvision's RandomResizedCrop."""
-Box = tuple[float, float, float, float]
 _FLIPS = {  # in words, and the steps down and across the plain pixels
     "plain": ("plain", 1, 1),
     "mirror": ("mirrored", 1, -1),
@@ -113,9 +112,9 @@ class Views:
             return np.ascontiguousarray(look(x)[::down, ::across])
         # Python promises the same random() for the same text in every version; numpy does not.
         rng = Random(f"{self.seed} {mark} {view}")
-        box, mirrored = crop_box(*x.image.size, rng), rng.random() < 0.5
-        resampling = Image.Resampling[look.interpolation.upper()]
-        crop = np.asarray(x.image.resize((look.size, look.size), resampling, box=box))
+        image = x.at(look.levels)
+        box, mirrored = crop_box(*image.size, rng), rng.random() < 0.5
+        crop = np.asarray(resized(image, (look.size, look.size), look.interpolation, box))
         return np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop
 
     @property

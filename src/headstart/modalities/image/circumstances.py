@@ -1,0 +1,46 @@
+"""Circumstances of an image: what its file tells of how it was made, not of what it shows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+from PIL import Image
+
+_MAKE, _MODEL, _DATE, _EXIF, _TAKEN = 0x010F, 0x0110, 0x0132, 0x8769, 0x9003  # EXIF tags
+_STANDARD = 3679
+"""Sum of the luminance table of JPEG's quality 50 (ITU T.81, table K.1)."""
+
+
+def circumstances(opened: Image.Image, n_bytes: int) -> dict[str, float | str]:
+    """Read them off an opened file: format, bytes, and where it has them JPEG quality, camera, day.
+
+    Returns
+    -------
+    dict of str to number or str
+        By the names that sentences use.
+    """
+    told: dict[str, float | str] = {
+        "file format": opened.format or "",
+        "file size in bytes": float(n_bytes),
+    }
+    tables = getattr(opened, "quantization", None)
+    if tables:
+        told["JPEG quality"] = _quality(float(np.sum(next(iter(tables.values())))))
+    try:
+        exif = opened.getexif()
+        camera = " ".join(str(exif[tag]).strip("\0 ") for tag in (_MAKE, _MODEL) if tag in exif)
+        taken = exif.get_ifd(_EXIF).get(_TAKEN) or exif.get(_DATE)
+        if camera:
+            told["camera"] = camera
+        if taken:
+            told["day"] = float(datetime.strptime(str(taken)[:10], "%Y:%m:%d").toordinal())
+    except Exception:  # whatever a damaged EXIF raises, it is no reason to refuse an image
+        return told
+    return told
+
+
+def _quality(total: float) -> float:
+    """Return the quality, 1 to 100, whose table has that sum, by libjpeg's rule."""
+    percent = 100 * total / _STANDARD
+    return round((200 - percent) / 2 if percent <= 100 else 5000 / percent)
