@@ -112,6 +112,10 @@ def check_modality(
     assert modality.kinds, "kinds say where examples may lie"
     for data in examples:
         d = modality.digest(modality.read(data, modality.digest_detail))
+        told = modality.circumstances(d)
+        assert all(isinstance(v, float | int | str | tuple) for v in told.values()), (
+            "circumstances are numbers, names, or tuples of numbers"
+        )
         packed = modality.pack(d)
         assert isinstance(packed, bytes), "pack writes bytes"
         assert modality.pack(modality.unpack(packed)) == packed, "a digest changes in the cache"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.events import OnEvent, ignore
-from headstart.jobs.judged import order_findings
+from headstart.jobs.judged import order_findings, shortcut_findings, shortcuts_in
 from headstart.jobs.record import counts
 from headstart.machine import Machine
 from headstart.methods.probe import fit
@@ -53,7 +53,8 @@ def check(
     machine = Machine.here(config.device, on_event)
     prepared = prepare(config, baseline=False, machine=machine)
     _, choice = fit(prepared, on_event)
-    findings = [*prepared.dataset.findings, *order_findings(prepared, choice, machine)]
+    findings = shortcut_findings(prepared, shortcuts_in(prepared))
+    findings += [*prepared.dataset.findings, *order_findings(prepared, choice, machine)]
     return {
         "n": counts(prepared),
         "modality": prepared.dataset.modality.name,

@@ -14,6 +14,8 @@ from headstart.judge.crossval import judge_folds
 from headstart.judge.curve import learning_curve
 from headstart.judge.estimate import TRANSFER, Judgement, assess
 from headstart.judge.order import check_order
+from headstart.judge.shortcuts import Shortcut, caution, find_shortcuts, names_alike
+from headstart.judge.shortcuts import finding as shortcut_finding
 from headstart.machine import Machine
 from headstart.methods.kept import Kept
 from headstart.prepare.config import Config
@@ -60,7 +62,13 @@ def judge_model(
 ) -> Judged:
     """Judge what was kept in every respect: score, verdict, what to doubt it for, its reasons."""
     judgement = estimate(prepared, kept, machine, picked)
-    findings = [*prepared.dataset.findings, *order_findings(prepared, choice, machine)]
+    shortcuts = shortcuts_in(prepared, judgement)
+    if judgement.verdict is not None:
+        judgement = replace(
+            judgement, verdict=replace(judgement.verdict, caution=caution(shortcuts))
+        )
+    findings = shortcut_findings(prepared, shortcuts, judgement)
+    findings += [*prepared.dataset.findings, *order_findings(prepared, choice, machine)]
     findings += picked.doubts(prepared, kept) if picked else []
     curve = learning_curve(*prepared.training(), choice, workers=machine.workers)
     machine.on_event(Event("looking for doubts"))
@@ -108,6 +116,30 @@ def estimate(
         transferred = assess(kept.pretrained, baselines, labels, kept.plan, classes=classes)
         return replace(judgement, verdict=transferred.verdict)
     return judgement
+
+
+def shortcuts_in(prepared: Prepared, judgement: Judgement | None = None) -> list[Shortcut]:
+    """Find circumstances of the training examples that tell their classes without a look."""
+    train, dataset = prepared.train, prepared.dataset
+    modality, examples = dataset.modality, dataset.examples.take(train)
+    told: list[dict[str, Any]] = [
+        dict(modality.circumstances(prepared.features.digests[i])) for i in train
+    ]
+    labels = prepared.labels.of(train)
+    if examples.items.kind == "file":
+        named = names_alike(examples.refs, dataset.classes, labels.y)
+        told = [{**one, "file name": name} for one, name in zip(told, named, strict=True)]
+    model = 1.0 if judgement is None else judgement.estimate["balanced_accuracy"]
+    return find_shortcuts(told, labels, model, of_content=modality.of_content)
+
+
+def shortcut_findings(
+    prepared: Prepared, found: list[Shortcut], judgement: Judgement | None = None
+) -> list[Finding]:
+    """Word them, if there are any."""
+    model = None if judgement is None else judgement.estimate["balanced_accuracy"]
+    unit = prepared.dataset.modality.unit
+    return [shortcut_finding(found, prepared.labels, unit, model)] if found else []
 
 
 def order_findings(prepared: Prepared, choice: Choice, machine: Machine) -> list[Finding]:

@@ -107,6 +107,8 @@ class Verdict:
         One per baseline.
     per_class : tuple of ClassGain
         One per class.
+    caution : str
+        What else may have made the difference, as a sentence; "" where nothing is known.
     """
 
     decision: Decision
@@ -118,6 +120,7 @@ class Verdict:
     metric: str
     rivals: tuple[Rival, ...] = ()
     per_class: tuple[ClassGain, ...] = ()
+    caution: str = ""
 
     @classmethod
     def of(
@@ -151,8 +154,8 @@ class Verdict:
         }
 
     def sentence(self) -> str:
-        """One sentence a beginner can repeat, and one more where a class is harmed."""
-        return self._overall() + self._harm()
+        """One sentence a beginner can repeat; more where a class is harmed or caution is due."""
+        return self._overall() + self._harm() + self.caution
 
     def _overall(self) -> str:
         low, high = (100 * x for x in self.gain_ci95)

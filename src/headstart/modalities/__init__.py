@@ -38,6 +38,8 @@ Fed = NDArray[np.generic]
 to one length, their values tell what is padding."""
 Kind = Literal["file", "cell", "row"]
 """Where an example lies: a file, a cell of a table (UTF-8), a row of numbers (float64)."""
+Circumstance = float | str | tuple[float, ...]
+"""How an example came to be, in one respect: a number, a name, or numbers that belong together."""
 DEFAULT = "image"
 """What files are taken for that no modality recognises: reading them will tell."""
 LOOKED_AT, HEAD = 20, 512
@@ -239,6 +241,8 @@ class Modality(Protocol[X, D]):
     """How to read an explained example, in sentences for the reader of a report."""
     views: Views[X] = Plain()
     """By default networks are trained without augmentation."""
+    of_content: tuple[str, ...] = ()
+    """Circumstances that depend on what an example shows, too, such as its colours."""
     small_network: tuple[str, Mapping[str, Any]] | None = None
     """Name of a small network to train from scratch, and what is asked of its look."""
     digest_detail: int = 0
@@ -321,6 +325,13 @@ class Modality(Protocol[X, D]):
     def check(self, digests: Sequence[D], refs: Sequence[str], look: Any) -> list[Finding]:
         """Report what a score would hide and only this modality can see."""
         return []
+
+    def circumstances(self, d: D) -> Mapping[str, Circumstance]:
+        """Tell how an example came to be, not what it shows, by the names that sentences use.
+
+        Whatever classes could differ in by accident: size, length, loudness, format, device.
+        """
+        return {}
 
     def copies(self, hashes: Sequence[str], digests: Sequence[D]) -> Copies:
         """Find the same thing twice; by default only what is equal to the byte."""

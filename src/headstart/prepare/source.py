@@ -82,9 +82,7 @@ class Prepared:
 
     def training(self) -> tuple[NDArray[np.float32], Labels]:
         """Return the pretrained vectors and the labels of the training rows alone."""
-        rows, labels = self.train, self.labels
-        groups = None if labels.groups is None else labels.groups[rows]
-        return self.features.vectors[0][rows], replace(labels, y=labels.y[rows], groups=groups)
+        return self.features.vectors[0][self.train], self.labels.of(self.train)
 
 
 def read_source(config: Config, machine: Machine) -> Dataset:

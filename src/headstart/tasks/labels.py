@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -32,6 +32,7 @@ class Stream(IntEnum):
     LEARNING_RATE = LABELLING  # the rows that a learning rate is found on; no label curve there
     CURVE_HEAD = 9  # what the head of a point of the label curve is chosen on
     MENDING = 17  # the folds of the mending trial
+    SHORTCUTS = 18  # labels dealt anew, to see what shortcuts chance makes
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Labels:
     def n_classes(self) -> int:
         """Columns of an answer."""
         return self.task.n_outputs
+
+    def of(self, rows: Ints) -> Labels:
+        """Return those of the chosen rows, in order."""
+        groups = None if self.groups is None else self.groups[rows]
+        return replace(self, y=self.y[rows], groups=groups)
 
     def folds(self, rows: Ints, k: int, stream: Stream, *part: int) -> list[tuple[Ints, Ints]]:
         """Deal rows into k folds; ``stream`` tells who asks, ``part`` for which part of it."""

@@ -7,16 +7,17 @@ kept of it), ``deep.py`` (more than 8 bits), ``circumstances.py``, ``copies.py``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from headstart.findings import Finding
-from headstart.modalities import Kind, Modality, Unit
+from headstart.modalities import Circumstance, Kind, Modality, Unit
 from headstart.modalities.copies import Copies
 from headstart.modalities.image import read
 from headstart.modalities.image.augmentation import Augmentation
 from headstart.modalities.image.baselines import RIVALS
+from headstart.modalities.image.circumstances import colours, shape
 from headstart.modalities.image.deep import levels_of
 from headstart.modalities.image.digest import (
     DIGEST_KEY,
@@ -47,6 +48,7 @@ class ImageModality(Modality[Picture, Digest]):
     hints = HINTS
     views = Augmentation()
     small_network = ("timm:test_resnet", {"size": 96})
+    of_content = ("mean colour", "border colour", "file size in bytes")
     digest_key = DIGEST_KEY
     digest_detail = THUMB_FROM
 
@@ -107,6 +109,10 @@ class ImageModality(Modality[Picture, Digest]):
     ) -> list[Finding]:
         """Report the scale of deep images, and those smaller than the network wants them."""
         return [*check_levels(digests, look.levels), *check_sizes(refs, digests, look.size)]
+
+    def circumstances(self, d: Digest) -> Mapping[str, Circumstance]:
+        """Tell its shape, file, camera, and its colours on the whole and at the border."""
+        return {**shape(d.size), **colours(d.thumb), **d.circumstances}
 
     def copies(self, hashes: Sequence[str], digests: Sequence[Digest]) -> Copies:
         """Find copies, resized, recompressed, toned or turned over."""

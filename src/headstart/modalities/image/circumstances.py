@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 _MAKE, _MODEL, _DATE, _EXIF, _TAKEN = 0x010F, 0x0110, 0x0132, 0x8769, 0x9003  # EXIF tags
+BORDER = 4
+"""How wide the border is, in pixels of the small copy: a sixteenth of the side."""
 _STANDARD = 3679
 """Sum of the luminance table of JPEG's quality 50 (ITU T.81, table K.1)."""
 
@@ -38,6 +41,22 @@ def circumstances(opened: Image.Image, n_bytes: int) -> dict[str, float | str]:
     except Exception:  # whatever a damaged EXIF raises, it is no reason to refuse an image
         return told
     return told
+
+
+def shape(size: tuple[int, int]) -> dict[str, float]:
+    """Return width, height and their ratio."""
+    width, height = size
+    return {"width": float(width), "height": float(height), "aspect ratio": width / height}
+
+
+def colours(thumb: NDArray[np.uint8]) -> dict[str, tuple[float, ...]]:
+    """Return the mean colour of a small copy (side, side, 3), and that of its border."""
+    edge = np.ones(thumb.shape[:2], bool)
+    edge[BORDER:-BORDER, BORDER:-BORDER] = False
+    return {
+        "mean colour": tuple(thumb.mean(axis=(0, 1)).tolist()),
+        "border colour": tuple(thumb[edge].mean(axis=0).tolist()),
+    }
 
 
 def _quality(total: float) -> float:
