@@ -488,3 +488,15 @@ def test_circumstances():
     assert told["camera"] == "Canon EOS 5D"
     plain = ImageModality().read(encode(photo(64, 48), "PNG")).circumstances
     assert plain.keys() == {"file format", "file size in bytes"}
+
+
+@pytest.mark.parametrize(("mode", "side"), [("RGBA", 10_200), ("I;16", 10_200)])
+def test_images_beyond_the_limit_of_memory_are_refused_before_they_are_read(mode, side):
+    blank = (
+        Image.new("L", (1, 1)) if mode == "RGBA" else Image.fromarray(np.zeros((1, 1), np.uint16))
+    )
+    data = bytearray(encode(blank.convert("RGBA") if mode == "RGBA" else blank, "PNG"))
+    data[16:24] = struct.pack(">II", side, side)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    with quiet():  # Pillow warns of fewer
+        assert "too many pixels" in reason(bytes(data))

@@ -22,6 +22,11 @@ STRAY = 0.001
 """Share of pixels at either end that may be stray, such as hot ones (plain choice: 50 pixels of
 224 x 224); of a small image at least one."""
 
+ENOUGH = 2_000_000
+"""Values, spread over an image, that its span is found from."""
+STRIP = 256
+"""Rows that are worked on at a time: what is needed in between does not grow with the image."""
+
 
 class Span(NamedTuple):
     """What values an image has, but for stray pixels, and whether they are whole numbers."""
@@ -47,7 +52,9 @@ class Deep:
 
     def span(self) -> Span:
         """Find the lowest and highest value, but for stray pixels and what is no number."""
-        x = self.values[np.isfinite(self.values)]
+        step = int(np.ceil(np.sqrt(self.values.size / ENOUGH)))
+        seen = self.values[::step, ::step]
+        x = seen[np.isfinite(seen)]
         if not x.size:
             return Span(0.0, 1.0, False)
         low = np.quantile(x, STRAY, method="higher" if x.size > 2 else "lower")
@@ -57,13 +64,24 @@ class Deep:
     def image(self, levels: Levels) -> Image.Image:
         """Scale to 8-bit RGB."""
         low, high = levels
-        x = np.nan_to_num(self.values.astype(np.float64), nan=low, posinf=high, neginf=low)
-        scaled = ((x - low) / max(high - low, 1e-12)).clip(0, 1) * 255
-        image = Image.fromarray(np.round(scaled).astype(np.uint8)).convert("RGB")
-        if self.alpha is None:
-            return image
-        white = Image.new("RGB", image.size, "white")
-        return Image.composite(image, white, self.alpha)
+        scaled = np.empty(self.values.shape, np.uint8)
+        for top in range(0, len(scaled), STRIP):
+            x = self.values[top : top + STRIP].astype(np.float64)
+            x = np.nan_to_num(x, nan=low, posinf=high, neginf=low)
+            shares = ((x - low) / max(high - low, 1e-12)).clip(0, 1)
+            scaled[top : top + STRIP] = np.round(255 * shares)
+        image = Image.fromarray(scaled).convert("RGB")
+        return image if self.alpha is None else over_white(image, self.alpha)
+
+
+def over_white(image: Image.Image, alpha: Image.Image) -> Image.Image:
+    """Lay an RGB image over white, in place."""
+    for top in range(0, image.height, STRIP):
+        box = (0, top, image.width, min(top + STRIP, image.height))
+        strip = image.crop(box)
+        white = Image.new("RGB", strip.size, "white")
+        image.paste(Image.composite(strip, white, alpha.crop(box)), box)
+    return image
 
 
 def levels_of(spans: Sequence[Span]) -> Levels:

@@ -28,13 +28,15 @@ from PIL import Image, UnidentifiedImageError
 
 from headstart.modalities import UnreadableError
 from headstart.modalities.image.circumstances import circumstances
-from headstart.modalities.image.deep import Deep, Levels, levels_of
+from headstart.modalities.image.deep import Deep, Levels, levels_of, over_white
 from headstart.modalities.image.formats import formats_for, other_format
 
 _DAMAGE = (  # what Pillow's parsers raise over bytes they did not expect
     *(OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError),
     *(RuntimeError, NotImplementedError, struct.error),
 )
+LARGEST, LARGEST_DEEP = 103_000_000, 46_000_000
+"""Pixels of an image that is no JPEG, and of one of 16 bits a colour: both take 1 GB of memory."""
 _ORIENTATION = 0x0112  # the EXIF tag
 _BITS = 258  # the TIFF tag
 _SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
@@ -85,7 +87,8 @@ def decode(data: bytes, short_side: int = 0) -> Picture:
     Raises
     ------
     UnreadableError
-        Empty, not an image, truncated, or more pixels than Pillow's limit (178 million).
+        Empty, not an image, truncated, or too many pixels: of a JPEG more than Pillow's limit (178
+        million), of others more than ``LARGEST``.
     """
     if not data:
         raise UnreadableError("empty file")
@@ -93,6 +96,8 @@ def decode(data: bytes, short_side: int = 0) -> Picture:
     try:
         opened = _open(data)
         size = opened.size
+        if opened.format not in ("JPEG", "MPO") and size[0] * size[1] > LARGEST:
+            raise Image.DecompressionBombError
         if opened.format == "JPEG" and 0 < 4 * short_side <= min(size):
             opened.draft(opened.mode, (2 * short_side, 2 * short_side))
         with _LIBRARIES.heard(opened.format) as said:
@@ -105,7 +110,8 @@ def decode(data: bytes, short_side: int = 0) -> Picture:
         told = circumstances(opened, len(data))
     except Image.DecompressionBombError as cause:
         raise UnreadableError(
-            "too many pixels (a decompression bomb? the limit is 178 million)"
+            "too many pixels (a decompression bomb? the limits are 178 million for a JPEG and "
+            f"{LARGEST // 10**6} million for others, {LARGEST_DEEP // 10**6} with 16 bits a colour)"
         ) from cause
     except UnidentifiedImageError as cause:
         raise UnreadableError(other_format(data) or "not an image") from cause
@@ -217,9 +223,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
-        over = image.convert("RGBA")
-        white = Image.new("RGBA", over.size, "white")
-        return Image.alpha_composite(white, over).convert("RGB")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        return over_white(image.convert("RGB"), image.getchannel("A"))
     return image.convert("RGB")
 
 
@@ -231,15 +236,18 @@ def _deep(image: Image.Image, data: bytes) -> Deep | None:
     sixteen = data[24] == 16 if image.format == "PNG" else max(bits) == 16
     if not sixteen or image.mode not in ("RGB", "RGBA", "LA"):
         return None
-    upper = np.asarray(image).astype(np.uint16)
-    values = upper << 8 | _lower_bytes(data, upper)
+    if image.width * image.height > LARGEST_DEEP:
+        raise Image.DecompressionBombError
+    values = np.asarray(image).astype(np.uint16)
     opaque = len(image.getbands()) % 2 == 1
-    alpha = None if opaque else Image.fromarray(upper[..., -1].astype(np.uint8))
+    alpha = None if opaque else image.getchannel("A")
+    values *= 256  # in place, and the next line too: these are the largest arrays there are
+    values += _lower_bytes(data, image)
     colour = values if opaque else values[..., :-1]
     return Deep(colour.squeeze(-1) if colour.shape[-1] == 1 else colour, alpha)
 
 
-def _lower_bytes(data: bytes, upper: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _lower_bytes(data: bytes, upper: Image.Image) -> NDArray[np.uint8]:
     """Read the lower bytes of 16-bit colour, of which Pillow keeps the upper ones.
 
     It does so by how the bytes of a value are ordered: told the wrong order, it gives the others.
@@ -249,13 +257,13 @@ def _lower_bytes(data: bytes, upper: NDArray[np.uint16]) -> NDArray[np.uint16]:
     for k, tile in enumerate(image.tile):
         name, *rest = [tile.args] if isinstance(tile.args, str) else tile.args
         if ";16" not in name:  # TIFFs that hold one colour after the other
-            return upper
+            return np.asarray(upper)
         order = f"{name[:-1]}{other[name[-1]]}"
         image.tile[k] = tile._replace(args=(order, *rest) if rest else order)
     try:
-        return np.asarray(image).astype(np.uint16)
+        return np.asarray(image)
     except ValueError:  # gray with opacity has one order only
-        return upper
+        return np.asarray(upper)
 
 
 def _turn(image: Image.Image, orientation: int) -> Image.Image:
