@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from headstart.data.dataset import Dataset
-from headstart.data.folders import natural
 from headstart.data.sources import open_source
+from headstart.data.walk import natural
 from headstart.errors import ConfigError, DataError
 
 

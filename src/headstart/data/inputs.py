@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from headstart.data.formats import Table, is_table, read_cells
 from headstart.data.items import Cells, Examples, Files, Items, NumberRows
 from headstart.data.numbers import number_rows
 from headstart.data.tables import path_column, refuse_lacking, row_names
+from headstart.data.walk import files_below, is_litter
 from headstart.errors import DataError
 from headstart.modalities import Modality
 
@@ -82,7 +84,7 @@ def _listed(
         return
     path, many = Path(given), modality.unit.many
     if path.is_dir():
-        held = [p for p in sorted(path.rglob("*")) if _is_example(p, path, modality)]
+        held = [file for file in sorted(files_below(path)) if may_be_example(file, modality)]
         if not held:
             raise DataError(f"There are no {many} below {str(given)!r}.", "Name another.")
         if "file" in modality.kinds:
@@ -100,11 +102,7 @@ def _listed(
             raise DataError(f"{path.name} is no table: {many} lie in tables.", "Name a table.")
         yield _files([path])
     else:
-        found = [
-            p
-            for p in map(Path, sorted(glob.glob(str(given), recursive=True)))  # noqa: PTH207
-            if p.is_file()
-        ]
+        found = _matching(str(given))
         if not found:
             raise DataError(f"{str(given)!r} names no file.", "Check the path or the pattern.")
         if "file" in modality.kinds:
@@ -112,6 +110,31 @@ def _listed(
         else:
             for file in found:
                 yield from _listed(file, modality, columns, x, encoding)
+
+
+def _matching(pattern: str) -> list[Path]:
+    """List the files that a pattern names; litter only where it says so."""
+    said = Path(pattern).parts
+    if "**" in said:  # glob would go round in every circle of links
+        k = said.index("**")
+        tops = glob.glob(str(Path(*said[:k]))) if k else ["."]  # noqa: PTH207
+        below = [(Path(top), file) for top in tops for file in files_below(Path(top))]
+        return sorted(f for top, f in below if _fits(f.relative_to(top).parts, said[k:]))
+    found = map(Path, sorted(glob.glob(pattern)))  # noqa: PTH207
+    return [
+        path
+        for path in found
+        if path.is_file() and not any(is_litter(part) for part in path.parts if part not in said)
+    ]
+
+
+def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether a path fits a pattern, part by part; ``**`` stands for any number of them."""
+    if not wanted:
+        return not parts
+    if wanted[0] == "**":
+        return any(_fits(parts[k:], wanted[1:]) for k in range(len(parts) + 1))
+    return bool(parts) and fnmatch(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
 
 
 def _files(found: Sequence[Path]) -> Listed:
@@ -168,10 +191,8 @@ def _joined(parts: Sequence[Items]) -> Items:
     return NumberRows(np.concatenate([part.numbers for part in rows]), rows[0].columns)
 
 
-def _is_example(path: Path, root: Path, modality: Modality[Any, Any]) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    if hidden or not path.is_file():
-        return False
+def may_be_example(file: Path, modality: Modality[Any, Any]) -> bool:
+    """Whether a file that is found in a folder may be an example, by its name."""
     if "file" in modality.kinds:
-        return modality.recognise("file", path.name, b"") > 0
-    return is_table(path) or is_array_file(path)
+        return modality.recognise("file", file.name, b"") > 0
+    return is_table(file) or is_array_file(file)

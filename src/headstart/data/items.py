@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,7 +179,9 @@ class Examples:
 def place(items: Items, row: int) -> str:
     """Say where a row lies: the real path of a file; the content of anything else."""
     path = items.path(row)
-    return str(path.resolve()) if path is not None else hashlib.sha256(items.data(row)).hexdigest()
+    if path is not None:
+        return os.path.realpath(path)
+    return hashlib.sha256(items.data(row)).hexdigest()
 
 
 def glimpse(refs: Sequence[str], items: Items) -> Iterator[tuple[str, bytes]]:

@@ -90,11 +90,13 @@ def open_source(
         rows = builtin.load(name, cache_dir, on_event)
     else:
         path = Path(data).expanduser()
-        rows, name = _list(path, columns, cache_dir, on_event), _name(path)
+        rows, name = _list(path, columns, groups_from, cache_dir, on_event), _name(path)
     return _assemble(name, rows, groups_from, modality)
 
 
-def _list(path: Path, columns: Columns, cache_dir: Path, on_event: OnEvent) -> Rows:
+def _list(
+    path: Path, columns: Columns, groups_from: str | None, cache_dir: Path, on_event: OnEvent
+) -> Rows:
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError) as cause:
@@ -104,7 +106,7 @@ def _list(path: Path, columns: Columns, cache_dir: Path, on_event: OnEvent) -> R
             f"{path} cannot be read: {cause.strerror}.", "Check the path and its permissions."
         ) from cause
     if path.is_dir():
-        return folders.read(path.absolute(), columns, shown=str(path))
+        return folders.read(path.absolute(), columns, groups_from=groups_from, shown=str(path))
     if is_table(path):
         return tables.read(path, columns)
     if is_array_file(path):
@@ -112,7 +114,7 @@ def _list(path: Path, columns: Columns, cache_dir: Path, on_event: OnEvent) -> R
         return read_arrays(path, columns.row)
     if archives.is_archive(path):
         root = archives.unpacked(path, cache_dir, on_event)
-        return folders.read(root, columns, shown=path.name, within=root)
+        return folders.read(root, columns, groups_from=groups_from, shown=path.name, within=root)
     raise DataError(
         f"{path} is neither a folder, nor a table (.csv, .tsv, .parquet, .jsonl, .npz, .npy), nor "
         "an archive (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz).",

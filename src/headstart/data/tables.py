@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from headstart import modalities
 from headstart.data.formats import Table, read_cells
 from headstart.data.items import Cells, Files, Items
 from headstart.data.numbers import columns_of_numbers, holds_numbers, label_column, number_rows
+from headstart.data.parts import held_out, role
 from headstart.errors import ConfigError, DataError
 from headstart.findings import Finding
 from headstart.modalities import Kind
@@ -31,10 +32,6 @@ LABEL_COLUMNS = (
     *("标签", "类别"),
 )
 SPLIT_COLUMNS = ("split", "set")
-
-TRAINING = frozenset({"train", "training"})
-VALIDATION = frozenset({"val", "valid", "validation", "dev"})
-TEST = frozenset({"test", "testing"})
 
 
 @dataclass(frozen=True)
@@ -153,25 +150,6 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
 def row_names(table: Table) -> list[str]:
     """Name rows as the user's own program numbers them."""
     return [f"{table.row} {number}" for number in table.numbers]
-
-
-def held_out(names: Iterable[str]) -> tuple[frozenset[str], list[Finding]]:
-    """Decide which of the splits there are make the test set.
-
-    ``test`` where there is one, and then ``val`` joins training; otherwise ``val``.
-
-    Examples
-    --------
-    >>> sorted(held_out(["train", "val"])[0]), sorted(held_out(["train", "val", "test"])[0])
-    (['val'], ['test'])
-    """
-    present = {name.casefold() for name in names}
-    test, validation = present & TEST, present & VALIDATION
-    if not (test and validation):
-        return frozenset(test or validation), []
-    joining, testing = " and ".join(sorted(validation)), " and ".join(sorted(test))
-    message = f"{testing!r} is the test set; {joining!r} joins training."
-    return frozenset(test), [Finding("note", "info", message)]
 
 
 def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], str, list[Finding]]:
@@ -354,7 +332,7 @@ def _split(table: Table, taken: Collection[str]) -> tuple[list[bool], list[Findi
         [
             (number, repr(value))
             for number, value in zip(table.numbers, table.cells[column], strict=True)
-            if value.casefold() not in TRAINING | VALIDATION | TEST
+            if role(value) is None
         ],
         "Write train, val or test; or rename the column if it means something else.",
     )

@@ -1,0 +1,122 @@
+"""What lies in a folder and counts: not what is hidden, nor what systems leave behind.
+
+Links are followed, so that linked folders count, but no folder twice: circles end.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.errors import DataError
+
+LITTER = frozenset(
+    {
+        *("__macosx", "_ds_store", "icon\r"),  # macOS; a ._DS_Store that lost its dot
+        *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini"),
+        *("$recycle.bin", "recycler", "system volume information"),
+        *("@eadir", "#recycle", "#snapshot", "@recycle"),  # disks on the network
+        "lost+found",
+    }
+)
+"""Names, in lower case, of what operating systems and network disks leave behind."""
+
+
+def is_litter(name: str) -> bool:
+    """Tell names that count as absent: hidden ones (``.Trash``, ``._1.png``) and ``LITTER``."""
+    return name.startswith(".") or name.casefold() in LITTER
+
+
+def natural(name: str) -> tuple[list[str | int], str]:
+    """Sort key by which ``img2`` comes before ``img10``.
+
+    Examples
+    --------
+    >>> sorted(["img10", "img2", "Img1"], key=natural)
+    ['Img1', 'img2', 'img10']
+    """
+    # Digits stand at the odd places, so numbers are only ever compared with numbers.
+    pieces = re.split(r"(\d+)", name.casefold())
+    return [int(s) if i % 2 else s for i, s in enumerate(pieces)], name
+
+
+@dataclass(frozen=True)
+class Here:
+    """What lies directly in a folder, in natural order; no link that leads back up.
+
+    Attributes
+    ----------
+    folders, files : list of Path
+    """
+
+    folders: list[Path]
+    files: list[Path]
+
+    @classmethod
+    def of(cls, folder: Path) -> Here:
+        """Look into a folder; raises ``DataError`` where that is not allowed."""
+        folders: list[Path] = []
+        files: list[Path] = []
+        try:
+            with os.scandir(folder) as scan:
+                for entry in scan:
+                    if not is_litter(entry.name):
+                        (folders if _is_folder(entry) else files).append(Path(entry.path))
+        except OSError as cause:
+            raise DataError(
+                f"The folder {folder} cannot be read: {cause.strerror}.", "Check its permissions."
+            ) from cause
+        down = [inner for inner in folders if not _leads_up(inner, folder)]
+        by_name = sorted(down, key=lambda path: natural(path.name))
+        return cls(by_name, sorted(files, key=lambda path: natural(path.name)))
+
+
+def files_below(folder: Path) -> list[Path]:
+    """List all files, at any depth, in natural order."""
+    found = [(file.relative_to(folder).parts, file) for file in _walk(folder)]
+    return [file for _, file in sorted(found, key=lambda at: [natural(part) for part in at[0]])]
+
+
+def holds_files(folder: Path) -> bool:
+    """Whether there is any file, at any depth."""
+    return any(True for _ in _walk(folder))
+
+
+def named(names: Sequence[str], noun: str) -> str:
+    """Count things and name three of them: ``"2 files ('a.png', 'b.png')"``."""
+    more = ", ..." if len(names) > 3 else ""
+    plural = "s" if len(names) > 1 else ""
+    return f"{len(names)} {noun}{plural} ({', '.join(map(repr, names[:3]))}{more})"
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Go through the folders themselves first, then through linked ones that were not among them.
+
+    Without recursion, since folders may lie very deep.
+    """
+    seen = set(folder.resolve().parents)
+    plain, linked = [folder], list[Path]()
+    while plain or linked:
+        now = (plain or linked).pop()
+        real = now.resolve()
+        if real in seen:
+            continue
+        seen.add(real)
+        here = Here.of(now)
+        yield from here.files
+        for inner in here.folders:
+            (linked if inner.is_symlink() else plain).append(inner)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # such as a link to itself
+        return False
+
+
+def _leads_up(inner: Path, folder: Path) -> bool:
+    return inner.is_symlink() and folder.resolve().is_relative_to(inner.resolve())
