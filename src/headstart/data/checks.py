@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from headstart.data.dataset import Dataset
+from headstart.data.spellings import plain
 from headstart.errors import DataError
 from headstart.findings import Finding
 from headstart.modalities import Modality
@@ -38,9 +39,13 @@ def check_classes(dataset: Dataset) -> list[Finding]:
         )
     unseen = [names[c] for c in np.flatnonzero((train == 0) & (test > 0))]
     if unseen:
+        known = {plain(names[c]): names[c] for c in np.flatnonzero(train)}
+        near = [known[plain(name)] for name in unseen if plain(name) in known]
+        written = f"Training writes {', '.join(map(repr, near))}: write them in one way. "
         raise DataError(
             f"The test set has classes that training lacks: {', '.join(map(repr, unseen))}.",
-            f"Add training {unit.many} of them, or take them out of the test set.",
+            (written if near else "")
+            + f"Add training {unit.many} of them, or take them out of the test set.",
         )
     present = np.flatnonzero(train)
     if len(present) < 2:

@@ -17,6 +17,7 @@ from headstart.data.array_files import is_array_file, read_arrays
 from headstart.data.dataset import Dataset, groups_from_pattern, places
 from headstart.data.formats import is_table
 from headstart.data.items import Examples, glimpse
+from headstart.data.spellings import check_spellings
 from headstart.data.tables import Columns, Rows
 from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
@@ -143,7 +144,7 @@ def _assemble(name: str, rows: Rows, groups_from: str | None, asked: str | None)
         is_test=is_test,
         position=position,
         groups=groups,
-        findings=rows.findings,
+        findings=(*rows.findings, *check_spellings(rows.labels)),
     )
 
 
