@@ -231,6 +231,32 @@ def test_predict_says_which_inputs_it_cannot_read(
     headstart("predict", run_folder, "nothing-*.jpg").refused("nothing-*.jpg")
 
 
+def test_predict_where_nothing_can_be_read(headstart, run_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_text("no")
+    (tmp_path / "t.csv").write_text("path\nbroken.jpg\ngone.jpg\n")
+    headstart("predict", run_folder, "t.csv", "--out", "answers.csv").refused(
+        "None of the 2 inputs can be read (broken.jpg: not an image; gone.jpg:", "images"
+    )
+    assert not (tmp_path / "answers.csv").exists()
+
+
+def test_predict_reads_lists_and_archives(
+    headstart, run_folder: Path, photos: Path, tmp_path: Path, monkeypatch
+) -> None:
+    image = next((photos / "disc").iterdir())
+    (tmp_path / "list.txt").write_text(f"{image}\n")
+    with zipfile.ZipFile(tmp_path / "new.zip", "w") as file:
+        file.write(image, "in/a.jpg")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{image}\n".encode())))
+    rows = headstart("predict", run_folder, "list.txt", "new.zip", "-", "--json").json()
+    assert [row["path"] for row in rows["predictions"]] == [
+        str(image),
+        "new.zip/in/a.jpg",
+        str(image),
+    ]
+    assert len({row["predicted"] for row in rows["predictions"]}) == 1
+
+
 def test_a_photo_of_something_else_is_flagged(headstart, run_folder: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     Image.fromarray(rng.integers(0, 256, (200, 200, 3), np.uint8)).save(tmp_path / "noise.png")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from headstart.data.sources import open_source
 from headstart.data.unlabelled import open_unlabelled
 from headstart.data.walk import LITTER
 from headstart.errors import DataError
+from headstart.modalities import modality
 
 
 def draw(root: Path, *names: str) -> None:
@@ -87,3 +90,85 @@ def test_folders_that_wrap_each_other_in_a_circle_end(tmp_path):
     (tmp_path / "a/x.png").unlink()
     with pytest.raises(DataError):
         open_source(tmp_path / "a", cache_dir=tmp_path)
+
+
+# ---- tables and lists --------------------------------------------------------------------------
+
+
+def test_back_slashes_of_tables_are_found_as_in_training(pets, tmp_path):
+    (tmp_path / "win.csv").write_text("path,label\npets\\cat\\1.png,a\npets\\dog\\1.png,b\n")
+    found = expand([tmp_path / "win.csv"], IMAGE)
+    assert found.refs == ("pets\\cat\\1.png", "pets\\dog\\1.png")  # as they are named
+    assert all(file.is_file() for file in found.items.files)
+    target = open_unlabelled(tmp_path / "win.csv", IMAGE, cache_dir=tmp_path)
+    trained = open_source(tmp_path / "win.csv", cache_dir=tmp_path)
+    assert target.examples.places() == trained.examples.places() == found.places()
+
+
+@pytest.mark.parametrize("name", ["list.txt", "list.LST"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\0"])
+def test_a_list_of_paths(pets, tmp_path, name, end):
+    lines = ["pets/cat/1.png", "", "pets\\dog\\2.png", str(pets / "cat/2.png"), "pets/gone.png"]
+    (tmp_path / name).write_bytes(end.join([*lines, ""]).encode("utf-8-sig"))
+    found = expand([tmp_path / name], IMAGE)
+    assert found.refs == tuple(line for line in lines if line)
+    assert [file.is_file() for file in found.items.files] == [True, True, True, False]
+
+
+def test_a_list_may_start_from_the_current_folder(pets, tmp_path, monkeypatch):
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/new.txt").write_text("pets/cat/1.png\n")
+    monkeypatch.chdir(tmp_path)
+    assert expand(["lists/new.txt"], IMAGE).items.files[0].is_file()
+
+
+def test_text_that_lists_nothing(tmp_path):
+    (tmp_path / "readme.txt").write_text("These are photos.\nOf cats.\n")
+    assert expand([tmp_path / "readme.txt"], IMAGE).items.files == (tmp_path / "readme.txt",)
+    (tmp_path / "empty.txt").write_text("\n")
+    with pytest.raises(DataError, match=r"empty\.txt lists no images"):
+        expand([tmp_path / "empty.txt"], IMAGE)
+
+
+def test_a_list_in_another_encoding(tmp_path):
+    draw(tmp_path, "höhle.png")
+    (tmp_path / "l.txt").write_bytes("höhle.png\n".encode("latin-1"))
+    assert expand([tmp_path / "l.txt"], IMAGE, encoding="latin-1").items.files[0].is_file()
+
+
+def test_standard_input(pets, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = io.TextIOWrapper(io.BytesIO(b"pets/cat/1.png\n./pets/dog/1.png\n"))
+    monkeypatch.setattr("sys.stdin", given)
+    assert expand(["-", "pets/dog/2.png"], IMAGE).refs == (
+        "pets/cat/1.png",
+        "./pets/dog/1.png",
+        "pets/dog/2.png",
+    )
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    with pytest.raises(DataError, match="standard input lists no images"):
+        expand(["-"], IMAGE)
+    with pytest.raises(DataError, match="Standard input is read as a list of files"):
+        expand(["-"], modality("array"))
+
+
+# ---- archives ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["zip", "tar", "gztar"])
+def test_archives(pets, tmp_path, form, monkeypatch):
+    draw(pets, "@eaDir/x.png")
+    made = Path(shutil.make_archive(str(tmp_path / "new"), form, pets))
+    monkeypatch.chdir(tmp_path)
+    found = expand([made.name], IMAGE, cache_dir=tmp_path / "cache")
+    assert found.refs == tuple(f"{made.name}/{n}.png" for n in ("cat/1", "cat/2", "dog/1", "dog/2"))
+    assert all(file.is_file() for file in found.items.files)
+
+
+def test_an_archive_of_tables_and_one_of_nothing(tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/t.csv").write_text("a,b\n1,2\n3,4\n")
+    made = shutil.make_archive(str(tmp_path / "new"), "zip", tmp_path / "d")
+    assert len(expand([made], modality("array"), cache_dir=tmp_path / "cache")) == 2
+    with pytest.raises(DataError, match=r"no images below '.*new\.zip'"):
+        expand([made], IMAGE, cache_dir=tmp_path / "cache")

@@ -64,7 +64,7 @@ def test_csv(read, tmp_path):
     assert rows.groups is None
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv", "T.CSV"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_separators_and_line_ends(read, separator, name, end):
@@ -75,6 +75,20 @@ def test_separators_and_line_ends(read, separator, name, end):
 
 def test_the_separator_is_judged_outside_quotation_marks(read):
     assert read('path;"label;,,,,"\na.png;x\n', y="label;,,,,").labels == ["x"]
+
+
+@pytest.mark.parametrize("said", ["sep=;", '"sep=;"', "SEP=;", "sep=;;;"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_separator_as_excel_is_told_it(read, said, end):
+    content = end.join([said, "path;label", "a.png;x,y", "b.png;z", ""])
+    assert read(content.encode("utf-8-sig")).labels == ["x,y", "z"]
+
+
+def test_other_separators_that_excel_is_told(read, refuse):
+    assert read("sep=\t\npath\tlabel\na.png\tx\n").labels == ["x"]
+    assert read("sep=:\npath:label\na.png:x,y;z\n").labels == ["x,y;z"]
+    # as Excel numbers the rows: it does not show that line
+    assert "row 2 'no.png'" in refuse("sep=;\npath;label\nno.png;x\n")[0]
 
 
 def test_the_mark_that_excel_puts_in_front(read):

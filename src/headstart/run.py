@@ -126,13 +126,14 @@ class Run:
         adapt: str | None = None,
         on_event: OnEvent = ignore,
     ) -> list[Prediction]:
-        """Predict files, folders, globs, tables and arrays, one prediction per example, in order.
+        """Predict files, folders, archives, lists, arrays: one prediction per example, in order.
 
         Parameters
         ----------
         inputs : path, ndarray of shape (n, n_columns), or iterable of these
-            A folder stands for the examples below it, sorted; a table for those it lists or holds;
-            an array, for a model of rows of numbers, for its rows.
+            A folder or archive stands for the examples below it, sorted; a table for those it lists
+            or holds; a ``.txt`` for the paths in it, one a line; ``"-"`` for such a list on
+            standard input; an array, for a model of rows of numbers, for its rows.
         x, encoding : str, optional
             The column of paths of tables, and their encoding.
         adapt : {"bn", "tent", "statistics"}, optional
@@ -151,7 +152,15 @@ class Run:
             check_kind(adapt)
         given = [inputs] if isinstance(inputs, str | Path | np.ndarray) else list(inputs)
         columns = self.saved.card.look.columns
-        examples = expand(given, self.modality, columns=columns, x=x, encoding=encoding)
+        examples = expand(
+            given,
+            self.modality,
+            columns=columns,
+            x=x,
+            encoding=encoding,
+            cache_dir=cache_folder(),
+            on_event=on_event,
+        )
         features = self.embed(examples, on_event)
         vectors = features.vectors[0]
         if adapt is not None:

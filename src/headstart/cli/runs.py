@@ -12,7 +12,7 @@ from rich.markup import escape
 from headstart.cli.app import command
 from headstart.cli.console import Bars, print_data, say
 from headstart.cli.options import Data, Json, RunFolder, options
-from headstart.errors import ConfigError
+from headstart.errors import ConfigError, DataError
 
 
 @command()
@@ -20,7 +20,12 @@ from headstart.errors import ConfigError
 def predict(
     run: RunFolder,
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, tables.")
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Files, folders, patterns, tables, archives, lists (.txt, one path a line); - "
+            "reads such a list from standard input.",
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Write here (.csv or .jsonl) instead of stdout.")
@@ -37,7 +42,11 @@ def predict(
     as_json: Json = False,
     **options: Any,
 ) -> None:
-    """Predict: one row per input, in order."""
+    """Predict: one row per input, in order.
+
+    For example: headstart predict runs/photos new/ --out answers.csv
+    or    find new -name '*.jpg' | headstart predict runs/photos -
+    """
     from headstart.folder.files import write_rows
     from headstart.run import Run
 
@@ -47,6 +56,12 @@ def predict(
     with Bars() as bars:
         predictions = loaded.predict(inputs, adapt=adapt, on_event=bars, **options)
     bad = [p for p in predictions if p.error]
+    if bad and len(bad) == len(predictions):
+        reasons = "; ".join(f"{p.path}: {p.error}" for p in bad[:3])
+        raise DataError(
+            f"None of the {len(bad)} inputs can be read ({reasons}{'; ...' if bad[3:] else ''}).",
+            f"Check that they are {loaded.modality.unit.many} and that the paths are right.",
+        )
     if bad:
         say(
             f"[yellow]![/] {len(bad)} of {len(predictions)} inputs cannot be read "

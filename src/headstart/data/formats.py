@@ -11,7 +11,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,11 @@ class Table:
         if problems:
             raise DataError(f"{self.name}: {what} in {self.listed(problems)}.", hint)
 
+    def guess(self, known: Sequence[str], taken: Collection[str | None] = ()) -> str | None:
+        """Return the column that has the first of these names, in any case; None without one."""
+        free = {name.casefold(): name for name in self.cells if name not in taken}
+        return next((free[name] for name in known if name in free), None)
+
     def listed(self, problems: Sequence[tuple[int, str]]) -> str:
         """Count rows and show three: ``"5 of 90 rows: row 2 'a.jpg', ... and 87 more"``."""
         return _listed(problems, len(self.numbers), self.row)
@@ -73,8 +78,8 @@ def read_cells(path: Path, encoding: str) -> Table:
 
 
 def _read_csv(path: Path, encoding: str) -> Table:
-    text = _decode(path, encoding)
-    delimiter = _delimiter(text.lstrip().partition("\n")[0])
+    text, said = _separator_said(decode(path.name, path.read_bytes(), encoding))
+    delimiter = said or _delimiter(text.lstrip().partition("\n")[0])
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         records = [(n, cells) for n, cells in enumerate(reader, 1) if any(map(str.strip, cells))]
@@ -101,14 +106,26 @@ def _read_csv(path: Path, encoding: str) -> Table:
     return Table(path.name, path.parent.resolve(), cells, [n for n, _ in body])
 
 
+def _separator_said(text: str) -> tuple[str, str]:
+    """Take off the first line by which Excel is told the separator, ``sep=;``; it shows no row."""
+    said = re.match(r'\s*"?sep=(\\t|[^\r\n"])"?[,;\t ]*(\r\n|\r|\n)', text, re.IGNORECASE)
+    if said is None:
+        return text, ""
+    return text[said.end() :], "\t" if said[1] == r"\t" else said[1]
+
+
 def _delimiter(header: str) -> str:
     """Take the separator that the header has most of, outside quotation marks."""
     bare = re.sub(r'"[^"]*"', "", header)
-    return max(",;\t", key=bare.count)
+    return max(",;\t|", key=bare.count)
 
 
 def _read_jsonl(path: Path, encoding: str) -> Table:
-    lines = [(n, s) for n, s in enumerate(_decode(path, encoding).split("\n"), 1) if s.strip()]
+    lines = [
+        (n, s)
+        for n, s in enumerate(decode(path.name, path.read_bytes(), encoding).split("\n"), 1)
+        if s.strip()
+    ]
     records: list[dict[str, object]] = []
     broken: list[tuple[int, str]] = []
     for number, line in lines:
@@ -169,8 +186,16 @@ def _text(value: object) -> str:
     return str(value).strip()
 
 
-def _decode(path: Path, encoding: str) -> str:
-    data = path.read_bytes()
+def decode(name: str, data: bytes, encoding: str) -> str:
+    """Turn the bytes of a file into text, or say which of them cannot be and what may fit.
+
+    Raises
+    ------
+    ConfigError
+        There is no such encoding.
+    DataError
+        The bytes are in another one.
+    """
     try:
         # "utf-8-sig" also takes the mark that Excel puts in front.
         is_utf8 = codecs.lookup(encoding).name == "utf-8"
@@ -182,7 +207,7 @@ def _decode(path: Path, encoding: str) -> str:
     except UnicodeDecodeError as cause:
         row = data.count(b"\n", 0, cause.start) + 1
         raise DataError(
-            f"{path.name} is not {encoding}: byte {cause.start}, in row {row}, "
+            f"{name} is not {encoding}: byte {cause.start}, in row {row}, "
             f"is 0x{data[cause.start]:02x}.",
             f"Pass --encoding {_fitting(data, encoding)}, or save the table as UTF-8.",
         ) from cause

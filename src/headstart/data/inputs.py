@@ -1,9 +1,11 @@
-"""Inputs without labels: files, folders, globs, tables, and rows of numbers in memory."""
+"""Inputs without labels: files, folders, globs, tables, lists, archives, and rows in memory."""
 
 from __future__ import annotations
 
 import glob
+import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -11,18 +13,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data import archives
 from headstart.data.array_files import (
     is_array_file,
     named_rows,
     read_unlabelled_arrays,
     with_columns,
 )
-from headstart.data.formats import Table, is_table, read_cells
+from headstart.data.formats import is_table, read_cells
 from headstart.data.items import Cells, Examples, Files, Items, NumberRows
+from headstart.data.lists import STANDARD_INPUT, is_list, lists_files, located, read_list
 from headstart.data.numbers import number_rows
-from headstart.data.tables import path_column, refuse_lacking, row_names
+from headstart.data.tables import (
+    locator,
+    path_column,
+    refuse_headless,
+    refuse_lacking,
+    refuse_prose,
+    refuse_several,
+    row_names,
+)
 from headstart.data.walk import files_below, is_litter
 from headstart.errors import DataError
+from headstart.events import OnEvent, ignore
 from headstart.modalities import Modality
 
 Input = str | Path | NDArray[Any]
@@ -37,27 +50,35 @@ def expand(
     columns: Sequence[str] = (),
     x: str | None = None,
     encoding: str = "utf-8",
+    cache_dir: Path | None = None,
+    on_event: OnEvent = ignore,
 ) -> Examples:
     """Turn what a user named into examples, in order.
 
     Parameters
     ----------
     inputs : sequence of path or ndarray of shape (n, n_columns)
-        A folder stands for the examples below it, sorted; a table for those it lists or holds; an
-        array for its rows.
+        A folder or archive stands for the examples below it, sorted; a table for those it lists or
+        holds; a text file for those it lists, one a line, and ``"-"`` for such a list on standard
+        input; an array for its rows.
     modality : Modality
         What they are.
     columns : sequence of str
         Where rows of numbers are examples: the columns that make one (``Look.columns``).
     x, encoding : str, optional
         The column of paths or examples of tables, and their encoding.
+    cache_dir : Path, optional
+        Where archives are unpacked; None: they are not taken.
+    on_event : callable, optional
+        Hears of the unpacking.
 
     Raises
     ------
     DataError
         An input that names nothing, or tables without those columns.
     """
-    listed = [part for given in inputs for part in _listed(given, modality, columns, x, encoding)]
+    reading = _Reading(modality, columns, x, encoding, cache_dir, on_event)
+    listed = [part for given in inputs for part in reading.listed(given)]
     kinds = {items.kind for _, _, items in listed}
     if len(kinds) > 1:
         raise DataError(
@@ -71,45 +92,135 @@ def expand(
     return Examples(tuple(names), _joined([items for _, _, items in listed]), modality)
 
 
-def _listed(
-    given: Input,
-    modality: Modality[Any, Any],
-    columns: Sequence[str],
-    x: str | None,
-    encoding: str,
-) -> Iterator[Listed]:
-    """List what one input stands for."""
-    if isinstance(given, np.ndarray):
-        yield _in_memory(given, modality, columns)
-        return
-    path, many = Path(given), modality.unit.many
-    if path.is_dir():
-        held = [file for file in sorted(files_below(path)) if may_be_example(file, modality)]
+@dataclass(frozen=True)
+class _Reading:
+    """How inputs are to be read; parameters as of ``expand``."""
+
+    modality: Modality[Any, Any]
+    columns: Sequence[str]
+    x: str | None
+    encoding: str
+    cache_dir: Path | None
+    on_event: OnEvent
+
+    @property
+    def in_files(self) -> bool:
+        """Whether an example may be a file."""
+        return "file" in self.modality.kinds
+
+    def listed(self, given: Input) -> Iterator[Listed]:
+        """List what one input stands for."""
+        if isinstance(given, np.ndarray):
+            yield _in_memory(given, self.modality, self.columns)
+        elif str(given) == STANDARD_INPUT:
+            yield self._from_standard_input()
+        elif Path(given).is_dir():
+            yield from self._below(Path(given), str(given))
+        elif Path(given).is_file():
+            yield from self._in_file(Path(given))
+        elif Path(given).exists():
+            yield _files([Path(given)])
+        else:
+            yield from self._matching(str(given))
+
+    def _below(self, root: Path, shown: str) -> Iterator[Listed]:
+        """List a folder, or an archive that was unpacked there; ``shown`` is its name."""
+        held = [file for file in sorted(files_below(root)) if may_be_example(file, self.modality)]
         if not held:
-            raise DataError(f"There are no {many} below {str(given)!r}.", "Name another.")
-        if "file" in modality.kinds:
-            yield _files(held)
+            raise DataError(
+                f"There are no {self.modality.unit.many} below {shown!r}.", "Name another."
+            )
+        if self.in_files:
+            refs = [(Path(shown) / file.relative_to(root)).as_posix() for file in held]
+            yield "", refs, Files(tuple(held))
         else:
             for table in held:
-                yield from _listed(table, modality, columns, x, encoding)
-    elif path.is_file() and is_table(path):
-        yield _in_table(path, read_cells(path, encoding), modality, columns, x)
-    elif path.is_file() and is_array_file(path) and "row" in modality.kinds:
-        names, rows = read_unlabelled_arrays(path)
-        yield path.name, names, with_columns(path.name, rows, columns)
-    elif path.exists():
-        if "file" not in modality.kinds:
+                yield from self._in_file(table)
+
+    def _in_file(self, path: Path) -> Iterator[Listed]:
+        if is_table(path):
+            yield self._in_table(path)
+        elif is_array_file(path) and "row" in self.modality.kinds:
+            names, rows = read_unlabelled_arrays(path)
+            yield path.name, names, with_columns(path.name, rows, self.columns)
+        elif archives.is_archive(path) and self.cache_dir is not None:
+            yield from self._below(
+                archives.unpacked(path, self.cache_dir, self.on_event), str(path)
+            )
+        elif not self.in_files:
+            many = self.modality.unit.many
             raise DataError(f"{path.name} is no table: {many} lie in tables.", "Name a table.")
-        yield _files([path])
-    else:
-        found = _matching(str(given))
+        elif is_list(path) and not may_be_example(path, self.modality):
+            yield self._in_text(path)
+        else:
+            yield _files([path])
+
+    def _in_text(self, path: Path) -> Listed:
+        """Read a list of paths; prose is an example that cannot be read, as its row will say."""
+        try:
+            lines = read_list(path.name, path.read_bytes(), self.encoding)
+        except OSError:
+            return _files([path])
+        if lines and not lists_files(lines, path.parent):
+            return _files([path])
+        return self._in_list(path.name, lines, path.parent, path.stem)
+
+    def _from_standard_input(self) -> Listed:
+        if not self.in_files:
+            raise DataError(
+                "Standard input is read as a list of files, one a line; "
+                f"{self.modality.unit.many} lie in tables.",
+                "Name a table.",
+            )
+        lines = read_list("standard input", sys.stdin.buffer.read(), self.encoding)
+        return self._in_list("standard input", lines, Path(), "")
+
+    def _in_list(self, name: str, lines: list[str], folder: Path, stem: str) -> Listed:
+        if not lines:
+            raise DataError(
+                f"{name} lists no {self.modality.unit.many}.", "Write one path on each line."
+            )
+        return name, lines, Files(tuple(located(lines, folder, stem)))
+
+    def _matching(self, pattern: str) -> Iterator[Listed]:
+        found = _matching(pattern)
         if not found:
-            raise DataError(f"{str(given)!r} names no file.", "Check the path or the pattern.")
-        if "file" in modality.kinds:
+            raise DataError(f"{pattern!r} names no file.", "Check the path or the pattern.")
+        if self.in_files:
             yield _files(found)
         else:
             for file in found:
-                yield from _listed(file, modality, columns, x, encoding)
+                yield from self._in_file(file)
+
+    def _in_table(self, path: Path) -> Listed:
+        """Read the column asked for, or named like one of examples, or the first; or numbers."""
+        table = read_cells(path, self.encoding)
+        cells, x, kinds = table.cells, self.x, self.modality.kinds
+        if x is not None and x not in cells and not ("," in x and "row" in kinds):
+            refuse_headless(table)
+            raise DataError(
+                f"{table.name} has no column {x!r}.", f"Its columns are {', '.join(cells)}."
+            )
+        refuse_headless(table, named=x is not None or bool({*self.columns} & cells.keys()))
+        if "row" in kinds:
+            refuse_lacking(table, self.columns)
+            return table.name, row_names(table), number_rows(table, self.columns or list(cells))
+        known = [x] if x else path_column(table, files=kinds == ("file",))
+        column = (known or list(cells))[0]
+        blank = [(n, "") for n, cell in zip(table.numbers, cells[column], strict=True) if not cell]
+        table.refuse(
+            f"nothing in column {column!r}", blank, "Fill the cells, or delete those rows."
+        )
+        find = locator(table)
+        if self.in_files and ("cell" not in kinds or find.leads(cells[column])):
+            found = [find.find(text) for text in cells[column]]
+            refuse_several(table, column, found)
+            pairs = zip(cells[column], found, strict=True)
+            files = tuple(at[0] if at else find.direct(text) for text, at in pairs)
+            return table.name, cells[column], Files(files)
+        if not known:
+            refuse_prose(table, column)
+        return table.name, row_names(table), Cells(tuple(cells[column]))
 
 
 def _matching(pattern: str) -> list[Path]:
@@ -151,31 +262,6 @@ def _in_memory(
         )
     names, rows = named_rows("the array", numbers)
     return "array", names, with_columns("the array", rows, columns)
-
-
-def _in_table(
-    path: Path, table: Table, modality: Modality[Any, Any], columns: Sequence[str], x: str | None
-) -> Listed:
-    """Read the column asked for, or named like one of examples, or the first; or the numbers."""
-    cells = table.cells
-    if x is not None and x not in cells and not ("," in x and "row" in modality.kinds):
-        raise DataError(
-            f"{table.name} has no column {x!r}.", f"Its columns are {', '.join(cells)}."
-        )
-    if "row" in modality.kinds:
-        refuse_lacking(table, columns)
-        return table.name, row_names(table), number_rows(table, columns or list(cells))
-    column = x or next(iter(path_column(table)), None) or next(iter(cells))
-    blank = [(n, "") for n, cell in zip(table.numbers, cells[column], strict=True) if not cell]
-    table.refuse(f"nothing in column {column!r}", blank, "Fill the cells, or delete those rows.")
-    if "file" in modality.kinds and ("cell" not in modality.kinds or _is_path(path, cells[column])):
-        files = tuple(path.parent / name for name in cells[column])
-        return table.name, cells[column], Files(files)
-    return table.name, row_names(table), Cells(tuple(cells[column]))
-
-
-def _is_path(table: Path, cells: Sequence[str]) -> bool:
-    return any((table.parent / name).is_file() for name in cells[:20])
 
 
 def _joined(parts: Sequence[Items]) -> Items:

@@ -103,6 +103,11 @@ def number_rows(table: Table, columns: Sequence[str]) -> NumberRows:
     return NumberRows(numbers, tuple(columns))
 
 
+def is_number(cell: str) -> bool:
+    """Whether a text is a number, and not one that stands for none."""
+    return _number(cell) is not None
+
+
 def _number(cell: str) -> float | None:
     try:
         value = float(cell)

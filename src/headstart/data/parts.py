@@ -65,7 +65,7 @@ def held_out(names: Iterable[str]) -> tuple[frozenset[str], list[Finding]]:
     >>> sorted(held_out(["train", "val"])[0]), sorted(held_out(["train", "val", "test"])[0])
     (['val'], ['test'])
     """
-    roles = {name: role(name) for name in names}
+    roles = {name: role(name) for name in dict.fromkeys(names)}
     test = sorted(name for name, of in roles.items() if of == "test")
     validation = sorted(name for name, of in roles.items() if of == "validation")
     if not (test and validation):

@@ -10,28 +10,39 @@ import difflib
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from headstart import modalities
 from headstart.data.formats import Table, read_cells
 from headstart.data.items import Cells, Files, Items
-from headstart.data.numbers import columns_of_numbers, holds_numbers, label_column, number_rows
-from headstart.data.parts import held_out, role
+from headstart.data.labels_in_columns import refuse_columns_of_labels
+from headstart.data.located import Locator, is_file
+from headstart.data.numbers import (
+    columns_of_numbers,
+    holds_numbers,
+    is_number,
+    label_column,
+    number_rows,
+)
+from headstart.data.split_columns import columns_apart, read_split
 from headstart.errors import ConfigError, DataError
 from headstart.findings import Finding
 from headstart.modalities import Kind
 
 PATH_COLUMNS = (
-    *("path", "file", "filename", "file_name", "filepath"),
+    *("path", "file", "filename", "file_name", "filepath", "file_path"),
     *("路径", "文件"),
-    "id",
 )
+ID_COLUMNS = ("image_id", "img_id", "image_name", "img_name", "file_id", "id_code", "id")
+"""Names of columns of paths that may as well hold something else: the last to be guessed."""
 LABEL_COLUMNS = (
     *("label", "labels", "class", "classname", "category", "target", "y"),
     *("标签", "类别"),
 )
-SPLIT_COLUMNS = ("split", "set")
+HEADING, WORDS = 40, 4
+"""The longest name of a column, in characters and words, that is not taken for prose (plain
+choice)."""
 
 
 @dataclass(frozen=True)
@@ -112,19 +123,20 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
     ------
     DataError
         A table that cannot be parsed, columns that are not there, blank cells, files that do not
-        exist or lie outside ``within``, one file with two labels, an unknown split, columns of
-        numbers with gaps or text in them.
+        exist, lie outside ``within`` or may be one of several, one file with two labels, labels in
+        columns of 0 and 1, an unknown split, columns of numbers with gaps or text in them.
     ConfigError
         ``x`` and ``y`` are one column, or there is no such encoding.
     """
     columns = columns or Columns()
     table = read_cells(path, columns.encoding)
+    refuse_headless(table, named=bool(columns.x or columns.y or columns.row))
     kind, x, y, guesses = _choose(table, columns)
     wanted = [name for name in (x[0] if kind != "row" else None, y, columns.groups) if name]
     for name in wanted:
         blank = [(n, "") for n, v in zip(table.numbers, table.cells[name], strict=True) if not v]
         table.refuse(f"nothing in column {name!r}", blank, "Fill the cells, or delete those rows.")
-    is_test, splits = _split(table, [*x, *wanted])
+    is_test, splits = read_split(table, [*x, *wanted])
     keep, repeats = list(range(len(table.numbers))), list[Finding]()
     refs = row_names(table)
     items: Items
@@ -160,23 +172,26 @@ def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], str, list[
         named = list(columns.row)
     _refuse_missing_columns(table, columns, named)
     x = named or path_column(table, (columns.y, columns.groups))
-    y = columns.y or _guess(table, LABEL_COLUMNS, (*x, columns.groups))
+    y = columns.y or table.guess(LABEL_COLUMNS, (*x, columns.groups))
     kind: Kind = "file"
     left_out: list[Finding] = []
     if not x:
-        y = y or label_column(table, (columns.groups, _split_column(table, ())))
+        y = y or label_column(table, (columns.groups, *columns_apart(table, ())))
         if y:
-            taken = (y, columns.groups, _split_column(table, (y,)))
+            taken = (y, columns.groups, *columns_apart(table, (y, columns.groups)))
             (x, left_out), kind = columns_of_numbers(table, taken), "row"
-    elif columns.row or len(x) > 1 or holds_numbers(table, x[0]):
+    elif columns.row or len(x) > 1 or (holds_numbers(table, x[0]) and not _leads(table, x[0])):
         kind = "row"
     elif not _leads_to_files(table, x[0]):
         kind = "cell"
+    if x and not y:
+        taken = (*x, columns.groups, *columns_apart(table, x))
+        refuse_columns_of_labels(table, taken)
     if not x or not y:
         lacking = [what for what, name in (("paths", x), ("labels", y)) if not name]
         raise DataError(
             f"No column of {table.name} looks like {' or '.join(lacking)}; {_columns_of(table)}",
-            _header_hint(table) or "Name them with --x (paths) and --y (labels).",
+            "Name them with --x (paths) and --y (labels).",
         )
     if y in x:
         raise ConfigError(f"--x and --y both name {y!r}.", "Paths and labels are two columns.")
@@ -211,23 +226,90 @@ def refuse_lacking(table: Table, columns: Sequence[str]) -> None:
         )
 
 
-def path_column(table: Table, taken: Collection[str | None] = ()) -> list[str]:
-    """Guess the column of paths or examples by its name; a column of numbers is none."""
-    known = (*PATH_COLUMNS[:-1], *modalities.columns(), PATH_COLUMNS[-1])
-    found = _guess(table, known, taken)
-    return [] if found is None or holds_numbers(table, found) else [found]
+def path_column(
+    table: Table, taken: Collection[str | None] = (), *, files: bool = False
+) -> list[str]:
+    """Guess the column of paths or examples by its name.
+
+    A column of numbers is one if they lead to files (``1`` to ``train/1.png``) and there are no
+    other numbers to learn from, or examples are known to be ``files``.
+    """
+    known = (*PATH_COLUMNS, *modalities.columns(), *ID_COLUMNS)
+    found = table.guess(known, taken)
+    if found is None or not holds_numbers(table, found):
+        return [] if found is None else [found]
+    apart = {found, *taken, *columns_apart(table, taken), table.guess(LABEL_COLUMNS, taken)}
+    others = [n for n in table.cells if n not in apart and holds_numbers(table, n)]
+    return [found] if (files or not others) and _leads(table, found) else []
+
+
+def refuse_headless(table: Table, *, named: bool = False) -> None:
+    """Raise ``DataError`` where the first line of a text table was meant as data.
+
+    Parameters
+    ----------
+    named : bool
+        Whether the user, or a model, named columns that are there: then only files give it away.
+    """
+    if not table.name.lower().endswith((".csv", ".tsv")):
+        return
+    names = [name for name in table.cells if name and not _is_known(name)]
+    first = next((name for name in names if _is_example(table, name)), None)
+    if first is None and not named and len(names) == len(table.cells):
+        again = (n for n in names if n in table.cells[n] and not is_number(n))
+        first = next(again, None) or _number_for_a_name(names)
+    if first is not None:
+        raise _headless(table, first)
+
+
+def refuse_prose(table: Table, column: str) -> None:
+    """Raise ``DataError`` where a column of examples, guessed to be one, has a text for a name."""
+    if len(column) > HEADING or len(column.split()) > WORDS:
+        raise _headless(table, column, f" Or say that it is one: --x {column!r}.")
+
+
+def _headless(table: Table, first: str, otherwise: str = "") -> DataError:
+    return DataError(
+        f"{table.name} has no header: its first line holds {first!r}.",
+        "The first line looks like data: put a header line, such as path,label, above it."
+        + otherwise,
+    )
+
+
+def _is_known(name: str) -> bool:
+    known = (*PATH_COLUMNS, *ID_COLUMNS, *LABEL_COLUMNS, *modalities.columns())
+    return name.casefold() in known
+
+
+def _is_example(table: Table, name: str) -> bool:
+    file = locator(table).direct(name)
+    return is_file(file) or (bool(file.suffix) and modalities.recognised(file.name))
+
+
+def _number_for_a_name(names: list[str]) -> str | None:
+    """Recognise a row of numbers; names that are numbers, such as wavelengths, rise or fall."""
+    written = [name for name in names if is_number(name)]
+    steps = [float(after) - float(before) for before, after in pairwise(written)]
+    rise, fall = all(s > 0 for s in steps), all(s < 0 for s in steps) and len(steps) > 1
+    signed = any(float(name) < 0 for name in written)
+    if 2 * len(written) <= len(names) or ((rise or fall) and not signed):
+        return None
+    return written[0]
+
+
+def locator(table: Table) -> Locator:
+    """Return what finds the files that a table names."""
+    return Locator(table.folder, Path(table.name).stem)
+
+
+def _leads(table: Table, column: str) -> bool:
+    return locator(table).leads(table.cells.get(column, []))
 
 
 def _leads_to_files(table: Table, column: str) -> bool:
     """Whether a column holds paths; cells are examples only where a modality reads them."""
-    if not modalities.takes_cells() or column.casefold() in PATH_COLUMNS:
-        return True
-    return any(_is_file(_path(table.folder, text)) for text in table.cells[column][:20])
-
-
-def _guess(table: Table, known: Sequence[str], taken: Collection[str | None]) -> str | None:
-    free = {name.casefold(): name for name in table.cells if name not in taken}
-    return next((free[name] for name in known if name in free), None)
+    named = column.casefold() in (*PATH_COLUMNS, *ID_COLUMNS)
+    return not modalities.takes_cells() or named or _leads(table, column)
 
 
 def _refuse_missing_columns(table: Table, columns: Columns, x: Sequence[str]) -> None:
@@ -250,44 +332,44 @@ def _columns_of(table: Table) -> str:
     return text
 
 
-def _header_hint(table: Table) -> str:
-    """Recognise a table without a header: its first file has become a column's name."""
-    if any(name and _is_file(table.folder / name) for name in table.cells):
-        return "The first line looks like data: put a header line, such as path,label, above it."
-    return ""
-
-
 def _locate(table: Table, column: str, within: Path | None) -> list[Path]:
     """Find the files; absolute, without ``..``."""
     written = table.cells[column]
-    files = [_path(table.folder, text) for text in written]
-    rows = list(zip(table.numbers, map(repr, written), files, strict=True))
+    find = locator(table)
     if within is not None:
         inside = within.resolve()
         table.refuse(
             "paths that leave the archive",
-            [(n, text) for n, text, file in rows if not file.is_relative_to(inside)],
+            [
+                (number, repr(text))
+                for number, text in zip(table.numbers, written, strict=True)
+                if not find.direct(text).is_relative_to(inside)
+            ],
             "Write paths relative to the table, to files in the same archive.",
         )
-    missing = [(n, text, file) for n, text, file in rows if not _is_file(file)]
+    found = [find.find(text) for text in written]
+    refuse_several(table, column, found)
+    missing = [
+        (number, text)
+        for number, text, files in zip(table.numbers, written, found, strict=True)
+        if not files
+    ]
     if missing:
-        table.refuse("no such file", [(n, t) for n, t, _ in missing], _where(missing[0][2]))
-    return files
+        where = _where(find.direct(missing[0][1]))
+        table.refuse("no such file", [(number, repr(text)) for number, text in missing], where)
+    return [files[0] for files in found]
 
 
-def _path(folder: Path, written: str) -> Path:
-    """Join, and fold ``..`` away so that one file has one path."""
-    file = folder / written
-    if "\\" in written and not _is_file(file):  # a table written on Windows
-        file = folder / written.replace("\\", "/")
-    return Path(os.path.normpath(file))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # such as a name that is too long
-        return False
+def refuse_several(table: Table, column: str, found: Sequence[Sequence[Path]]) -> None:
+    """Refuse cells that may mean several files."""
+    several = []
+    for number, text, files in zip(table.numbers, table.cells[column], found, strict=True):
+        if len(files) > 1:
+            shown = " or ".join(file.relative_to(table.folder).as_posix() for file in files[:3])
+            several.append((number, f"{text!r} ({shown})"))
+    table.refuse(
+        "several files that may be meant", several, "Write the paths with their folder and suffix."
+    )
 
 
 def _where(file: Path) -> str:
@@ -315,31 +397,6 @@ def _refuse_two_labels(table: Table, files: list[Path], labels: list[str]) -> No
             clash = f"({file.name} is {label!r}, but {other!r} in {table.row} {before})"
             clashes.append((number, clash))
     table.refuse("another label for the same file", clashes, "Delete the rows that are wrong.")
-
-
-def _split_column(table: Table, taken: Collection[str | None]) -> str | None:
-    return _guess(table, SPLIT_COLUMNS, taken)
-
-
-def _split(table: Table, taken: Collection[str]) -> tuple[list[bool], list[Finding]]:
-    """Read a column called split or set, if there is one."""
-    column = _split_column(table, taken)
-    if column is None:
-        return [False] * len(table.numbers), []
-    values = [value.casefold() for value in table.cells[column]]
-    table.refuse(
-        f"unknown value in column {column!r}",
-        [
-            (number, repr(value))
-            for number, value in zip(table.numbers, table.cells[column], strict=True)
-            if role(value) is None
-        ],
-        "Write train, val or test; or rename the column if it means something else.",
-    )
-    test, findings = held_out(values)
-    is_test = [value in test for value in values]
-    message = f"{table.name}: column {column!r} sets {sum(is_test)} of {len(values)} rows apart."
-    return is_test, [Finding("note", "info", message), *findings]
 
 
 def _first_of_each(table: Table, keys: list[tuple[Path, bool]]) -> tuple[list[int], list[Finding]]:
