@@ -172,3 +172,21 @@ def test_an_archive_of_tables_and_one_of_nothing(tmp_path):
     assert len(expand([made], modality("array"), cache_dir=tmp_path / "cache")) == 2
     with pytest.raises(DataError, match=r"no images below '.*new\.zip'"):
         expand([made], IMAGE, cache_dir=tmp_path / "cache")
+
+
+def test_every_file_that_may_be_an_image_has_a_row(tmp_path):
+    image = Image.new("RGB", (8, 8))
+    image.save(tmp_path / "a.png")
+    image.save(tmp_path / "b.avif")
+    image.save(tmp_path / "c.mpo", "MPO")
+    image.save(tmp_path / "scan0001", "TIFF")  # no suffix
+    image.save(tmp_path / "photo.PNG.download", "PNG")
+    (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(300))
+    (tmp_path / "slice").write_bytes(bytes(128) + b"DICM" + bytes(99))
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / "notes").write_text("no image")
+    found = expand([tmp_path], modality("image"))
+    assert {Path(ref).name for ref in found.refs} == {
+        *("a.png", "b.avif", "c.mpo", "scan0001", "photo.PNG.download"),
+        *("IMG_1.HEIC", "slice", "empty.jpg"),
+    }

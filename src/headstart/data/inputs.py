@@ -21,7 +21,7 @@ from headstart.data.array_files import (
     with_columns,
 )
 from headstart.data.formats import is_table, read_cells
-from headstart.data.items import Cells, Examples, Files, Items, NumberRows
+from headstart.data.items import Cells, Examples, Files, Items, NumberRows, first_bytes
 from headstart.data.lists import STANDARD_INPUT, is_list, lists_files, located, read_list
 from headstart.data.numbers import number_rows
 from headstart.data.tables import (
@@ -278,7 +278,7 @@ def _joined(parts: Sequence[Items]) -> Items:
 
 
 def may_be_example(file: Path, modality: Modality[Any, Any]) -> bool:
-    """Whether a file that is found in a folder may be an example, by its name."""
+    """Whether a file that is found in a folder may be an example, by its name and first bytes."""
     if "file" in modality.kinds:
-        return modality.recognise("file", file.name, b"") > 0
+        return modality.recognise("file", file.name, first_bytes(file)) > 0
     return is_table(file) or is_array_file(file)

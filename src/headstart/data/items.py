@@ -195,8 +195,11 @@ def glimpse(refs: Sequence[str], items: Items) -> Iterator[tuple[str, bytes]]:
 def head(items: Items, row: int) -> bytes:
     """Return the first bytes of an example; none where it cannot be read, as reading will tell."""
     path = items.path(row)
-    if path is None:
-        return items.data(row)[:HEAD]
+    return items.data(row)[:HEAD] if path is None else first_bytes(path)
+
+
+def first_bytes(path: Path) -> bytes:
+    """Return what a file begins with; nothing where it cannot be read."""
     try:
         with path.open("rb") as opened:
             return opened.read(HEAD)
