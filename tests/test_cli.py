@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -255,6 +256,26 @@ def test_predict_reads_lists_and_archives(
         str(image),
     ]
     assert len({row["predicted"] for row in rows["predictions"]}) == 1
+
+
+def test_lines_to_type_next_are_quoted(headstart, small: str, photos: Path) -> None:
+    out = "new runs/[a] photo's #2"
+    said = headstart("train", photos, "--out", out, "--backbone", small, "--size", "64").err
+    line = said.partition("Predict: ")[2]
+    assert shlex.split(line, comments=True)[:3] == ["headstart", "predict", out]
+    assert f"Report: {out}" in said
+
+
+def test_answers_go_into_folders_that_are_made(
+    headstart, run_folder: Path, photos: Path, tmp_path: Path
+) -> None:
+    done = headstart("predict", run_folder, photos / "disc", "--out", "not/yet/there.csv")
+    assert done.status == 0
+    assert len(rows_of(tmp_path / "not/yet/there.csv")) == 15
+    (tmp_path / "folder.csv").mkdir()
+    headstart("predict", run_folder, photos, "--out", "folder.csv").refused("is a folder")
+    (tmp_path / "file").touch()
+    headstart("predict", run_folder, photos, "--out", "file/a.csv").refused("Cannot write to")
 
 
 def test_a_photo_of_something_else_is_flagged(headstart, run_folder: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.adaptation.testtime import adapt_to_inputs, check_kind
-from headstart.data.inputs import Input, expand
+from headstart.data.inputs import Input, each, expand
 from headstart.data.items import Examples
 from headstart.data.sources import open_source
 from headstart.errors import ArtifactError, DataError
@@ -126,14 +126,17 @@ class Run:
         adapt: str | None = None,
         on_event: OnEvent = ignore,
     ) -> list[Prediction]:
-        """Predict files, folders, archives, lists, arrays: one prediction per example, in order.
+        """Predict files, folders, lists, what is in memory: one prediction an example, in order.
 
         Parameters
         ----------
-        inputs : path, ndarray of shape (n, n_columns), or iterable of these
-            A folder or archive stands for the examples below it, sorted; a table for those it lists
-            or holds; a ``.txt`` for the paths in it, one a line; ``"-"`` for such a list on
-            standard input; an array, for a model of rows of numbers, for its rows.
+        inputs : path, bytes, array, what the modality encodes, or iterable of these
+            A path may be a pattern; a folder or archive stands for the examples below it, sorted; a
+            table for those it lists or holds; a ``.txt`` for the paths in it, one a line; ``"-"``
+            for such a list on standard input. To a model of rows of numbers an array of shape
+            (n, n_columns) stands for its rows. Where examples are files, bytes are those of one,
+            and ``Modality.held`` says what else is one; it is called by its place among the
+            inputs.
         x, encoding : str, optional
             The column of paths of tables, and their encoding.
         adapt : {"bn", "tent", "statistics"}, optional
@@ -150,10 +153,9 @@ class Run:
         """
         if adapt is not None:
             check_kind(adapt)
-        given = [inputs] if isinstance(inputs, str | Path | np.ndarray) else list(inputs)
         columns = self.saved.card.look.columns
         examples = expand(
-            given,
+            each(inputs),
             self.modality,
             columns=columns,
             x=x,

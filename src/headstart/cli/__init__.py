@@ -6,12 +6,14 @@ Exit 0: done. 2: the user's mistake, said without a traceback. 1: ours (``--debu
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from headstart.errors import HeadstartError
+from headstart.text import ANY_NAME
 
 if TYPE_CHECKING:
     from typer import Typer
@@ -30,9 +32,17 @@ def application() -> Typer:
 
 def main() -> None:
     """Run the command line and exit."""
+    _write_utf8()
     debug = "--debug" in sys.argv
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     sys.exit(run(arguments, debug=debug))
+
+
+def _write_utf8() -> None:
+    """Let what we print be UTF-8 whatever the locale says; a name that is not keeps its bytes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=ANY_NAME)
 
 
 def run(arguments: list[str], *, debug: bool = False) -> int:

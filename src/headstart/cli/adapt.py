@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +9,10 @@ import typer
 from rich.markup import escape
 
 from headstart.cli.app import command
-from headstart.cli.console import Bars, inputs, print_data, say
+from headstart.cli.console import Bars, print_json, quoted, say, say_how_to_predict
 from headstart.cli.options import Json, OneBackbone, Overwrite, options
 from headstart.cli.train import show_findings
+from headstart.folder.layout import TARGET_PREDICTIONS, TO_LABEL
 from headstart.prepare.config import options_of
 
 Source = Annotated[
@@ -116,14 +116,14 @@ def adapt(
         )
     found = run.metrics
     if as_json:
-        print_data(json.dumps({**found, "run": str(run.folder)}, ensure_ascii=False))
+        print_json({**found, "run": str(run.folder)})
     show_findings(found["findings"])
     say("")
     called = unit(found["modality"])
     for line in adaptation_lines(found["adaptation"], called):
         say(escape(line))
-    say(f"\nThe target's predictions: {run.folder / 'target_predictions.csv'}")
-    if (run.folder / "to_label.csv").exists():
-        say(f"What to label: {run.folder / 'to_label.csv'}; then add --labelled with that file.")
-    say(f"Report: {run.folder / 'report.html'}")
-    say(f"Predict: headstart predict {run.folder} {inputs(found['modality'])}...")
+    say(escape(f"\nThe target's predictions: {run.folder / TARGET_PREDICTIONS}"))
+    table = run.folder / TO_LABEL
+    if table.exists():
+        say(escape(f"What to label: {table}; then add --labelled {quoted(table)}."))
+    say_how_to_predict(run.folder, found["modality"])

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
+import shlex
+import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,6 +28,8 @@ from rich.progress import (
 from rich.text import Text
 
 from headstart.events import Event
+from headstart.folder.layout import PAGE
+from headstart.text import to_json
 
 err = Console(stderr=True, highlight=False)
 
@@ -45,6 +52,11 @@ def print_data(text: str) -> None:
     sys.stdout.flush()
 
 
+def print_json(value: Any) -> None:
+    """Write one JSON document, and nothing else, to stdout."""
+    print_data(to_json(value))
+
+
 def sparkline(values: Sequence[float]) -> str:
     """Draw numbers as a line of blocks: the curve of a training, one block an epoch.
 
@@ -60,6 +72,24 @@ def sparkline(values: Sequence[float]) -> str:
     low, high = min(known), max(known)
     shares = [(v - low) / ((high - low) or 1) if math.isfinite(v) else 1.0 for v in values]
     return "".join(blocks[round(share * (len(blocks) - 1))] for share in shares)
+
+
+def quoted(path: Path) -> str:
+    """Spell a path so that a line with it can be typed as it stands.
+
+    Examples
+    --------
+    >>> quoted(Path("my run #2"))
+    "'my run #2'"
+    """
+    word = str(path)
+    return subprocess.list2cmdline([word]) if os.name == "nt" else shlex.quote(word)
+
+
+def say_how_to_predict(folder: Path, modality: str) -> None:
+    """End a job that leaves a run: where its report is, and what to type next."""
+    say(f"Report: {escape(str(folder / PAGE))}")
+    say(escape(f"Predict: headstart predict {quoted(folder)} {inputs(modality)}..."))
 
 
 def inputs(modality: str) -> str:

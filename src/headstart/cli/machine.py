@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from headstart.cli.app import command
-from headstart.cli.console import print_data, say
+from headstart.cli.console import print_json, say
 from headstart.cli.options import Json
 from headstart.errors import ConfigError
 
@@ -29,7 +28,7 @@ def backbones(
     rows = available(pattern or "*", everything=bool(like))
     if as_json:
         keys = ("name", "summary", "licence", "parameters", "available")
-        print_data(json.dumps([{k: getattr(r, k) for k in keys} for r in rows]))
+        print_json([{k: getattr(r, k) for k in keys} for r in rows])
         return
     if not rows:
         raise ConfigError(f"No backbone is like {like!r}.", "Try a shorter pattern.")
@@ -69,6 +68,6 @@ def cache(
         entries = store.summary().entries
     size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
     if as_json:
-        print_data(json.dumps({"folder": str(folder), "entries": entries, "bytes": size}))
+        print_json({"folder": str(folder), "entries": entries, "bytes": size})
     else:
         say(f"{folder}: {entries:,} cached entries, {size / 1e6:,.0f} MB on disk.")

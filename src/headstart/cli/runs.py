@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from headstart.cli.app import command
-from headstart.cli.console import Bars, print_data, say
+from headstart.cli.console import Bars, print_data, print_json, say
 from headstart.cli.options import Data, Json, RunFolder, options
 from headstart.errors import ConfigError, DataError
 
@@ -48,11 +47,16 @@ def predict(
     or    find new -name '*.jpg' | headstart predict runs/photos -
     """
     from headstart.folder.files import write_rows
+    from headstart.folder.place import make_room
     from headstart.run import Run
 
     if out is not None and out.suffix.lower() not in (".csv", ".jsonl", ".ndjson"):
         raise ConfigError(f"--out {str(out)!r} is neither .csv nor .jsonl.", "Name it one of them.")
+    if out is not None and out.is_dir():
+        raise ConfigError(f"--out {str(out)!r} is a folder.", "Name a file.")
     loaded = Run(run)
+    if out is not None:
+        make_room(out.parent)
     with Bars() as bars:
         predictions = loaded.predict(inputs, adapt=adapt, on_event=bars, **options)
     bad = [p for p in predictions if p.error]
@@ -70,9 +74,9 @@ def predict(
     rows = loaded.rows(predictions)
     if out is not None:
         write_rows(rows, out)
-        say(f"{len(rows)} predictions are in {out}")
+        say(escape(f"{len(rows)} predictions are in {out}"))
     if as_json:
-        print_data(json.dumps({"predictions": rows}, ensure_ascii=False))
+        print_json({"predictions": rows})
     elif out is None:
         _print_csv(rows)
 
@@ -87,7 +91,7 @@ def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) 
     with Bars() as bars:
         found = loaded.evaluate(data, on_event=bars, **options)
     if as_json:
-        print_data(json.dumps(found, ensure_ascii=False))
+        print_json(found)
         return
     low, high = found["accuracy_ci95"]
     unit = loaded.modality.unit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from headstart.cli.app import command
-from headstart.cli.console import Bars, err, print_data, say
+from headstart.cli.console import Bars, err, print_json, say
 from headstart.cli.options import Data, Json, OneBackbone, Overwrite, StudyFolder, options
+from headstart.folder.layout import PAGE
 from headstart.prepare.config import options_of
 
 
@@ -148,8 +148,8 @@ def _study(name: str, data: str, as_json: bool, **options: Any) -> dict[str, Any
         found: dict[str, Any] = getattr(hs, name)(data, on_event=bars, **options)
     if not as_json:
         return found
-    print_data(json.dumps(found, ensure_ascii=False))
-    say(f"Report: {Path(found['folder']) / 'report.html'}")
+    print_json(found)
+    say(escape(f"Report: {Path(found['folder']) / PAGE}"))
     return None
 
 
@@ -160,4 +160,4 @@ def _show_study(found: dict[str, Any], table: Table, sentence: str) -> None:
     err.print(table)
     say(f"\n[bold]{escape(sentence)}[/]")
     say(f"{found['n']} {unit(found['modality']).many}; {escape(found['protocol'])}.")
-    say(f"Report: {Path(found['folder']) / 'report.html'}")
+    say(escape(f"Report: {Path(found['folder']) / PAGE}"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from headstart.cli.app import command
-from headstart.cli.console import Bars, err, inputs, print_data, say
+from headstart.cli.console import Bars, err, print_json, say, say_how_to_predict
 from headstart.cli.options import Data, Json, OneBackbone, options
+from headstart.folder.layout import ISSUES
 from headstart.prepare.config import options_of
 from headstart.transfer.recipe import TRAINING
 
@@ -52,7 +52,7 @@ def _train(data: str, out: Path | None, overwrite: bool, as_json: bool, **option
     with Bars() as bars:
         run = train(data, out=out, overwrite=overwrite, on_event=bars, **options)
     if as_json:
-        print_data(json.dumps({**run.metrics, "run": str(run.folder)}, ensure_ascii=False))
+        print_json({**run.metrics, "run": str(run.folder)})
     _summarise(run.metrics, run.folder)
 
 
@@ -81,7 +81,7 @@ def check(data: Data, backbone: OneBackbone = None, as_json: Json = False, **opt
     with Bars() as bars:
         found = check(data, backbone=backbone, on_event=bars, **options)
     if as_json:
-        print_data(json.dumps(found, ensure_ascii=False))
+        print_json(found)
         return
     counts, many = found["n"], unit(found["modality"]).many
     say(f"\n{counts['train']} {many} to train on, {counts['test']} to test on:")
@@ -120,7 +120,7 @@ def _summarise(metrics: dict[str, Any], folder: Path) -> None:
     )
     if metrics["label_issues"]["rows"]:
         sentence = metrics["label_issues"]["sentence"].partition(" In a trial")[0]
-        say(f"[yellow]![/] {escape(sentence)} See {folder / 'label_issues.csv'}.")
+        say(f"[yellow]![/] {escape(sentence)} See {escape(str(folder / ISSUES))}.")
     _say_when_it_abstains(metrics["abstention"], many)
     if metrics["verdict"]:
         colour = {"helps": "green", "hurts": "red"}.get(metrics["verdict"]["decision"], "yellow")
@@ -136,8 +136,7 @@ def _summarise(metrics: dict[str, Any], folder: Path) -> None:
         f"\n{n['train'] + n['test']} {many}, {timing['total_s']:.1f} s "
         f"({timing['forward_examples']} forward passes, {timing['cache_hits']} from the cache)."
     )
-    say(f"Report: {folder / 'report.html'}")
-    say(f"Predict: headstart predict {folder} {inputs(metrics['modality'])}...")
+    say_how_to_predict(folder, metrics["modality"])
 
 
 def _say_when_it_abstains(found: dict[str, Any], many: str) -> None:

@@ -1,10 +1,10 @@
-"""Inputs without labels: files, folders, globs, tables, lists, archives, and rows in memory."""
+"""Inputs without labels: files, folders, tables, lists, archives, and what is in memory."""
 
 from __future__ import annotations
 
 import glob
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -21,7 +21,16 @@ from headstart.data.array_files import (
     with_columns,
 )
 from headstart.data.formats import is_table, read_cells
-from headstart.data.items import Cells, Examples, Files, Items, NumberRows, first_bytes
+from headstart.data.items import (
+    Cells,
+    Examples,
+    Files,
+    Items,
+    Memory,
+    Mixed,
+    NumberRows,
+    first_bytes,
+)
 from headstart.data.lists import STANDARD_INPUT, is_list, lists_files, located, read_list
 from headstart.data.numbers import number_rows
 from headstart.data.tables import (
@@ -36,11 +45,19 @@ from headstart.data.tables import (
 from headstart.data.walk import files_below, is_litter
 from headstart.errors import DataError
 from headstart.events import OnEvent, ignore
-from headstart.modalities import Modality
+from headstart.modalities import Modality, UnreadableError
 
-Input = str | Path | NDArray[Any]
+Input = str | Path | bytes | NDArray[Any] | object
+"""Names, the bytes of a file, an array; what else is an example, a modality knows."""
 Listed = tuple[str, list[str], Items]
 """What was read, how its examples are shown, and where they lie."""
+
+
+def each(inputs: Input | Iterable[Input]) -> list[Input]:
+    """Tell one input from several."""
+    if isinstance(inputs, str | Path | bytes | bytearray | np.ndarray):
+        return [inputs]
+    return list(inputs) if isinstance(inputs, Iterable) else [inputs]
 
 
 def expand(
@@ -57,10 +74,11 @@ def expand(
 
     Parameters
     ----------
-    inputs : sequence of path or ndarray of shape (n, n_columns)
+    inputs : sequence of path, ndarray, bytes or anything that the modality encodes
         A folder or archive stands for the examples below it, sorted; a table for those it lists or
         holds; a text file for those it lists, one a line, and ``"-"`` for such a list on standard
-        input; an array for its rows.
+        input; an array for its rows, where these are examples. What is in memory is shown by its
+        place among the inputs.
     modality : Modality
         What they are.
     columns : sequence of str
@@ -75,10 +93,15 @@ def expand(
     Raises
     ------
     DataError
-        An input that names nothing, or tables without those columns.
+        An input that names nothing or is none, or tables without those columns.
     """
     reading = _Reading(modality, columns, x, encoding, cache_dir, on_event)
-    listed = [part for given in inputs for part in reading.listed(given)]
+    listed: list[Listed] = []
+    for place, given in enumerate(inputs, 1):
+        if isinstance(given, str | Path):
+            listed += reading.listed(given)
+        else:
+            listed.append(_in_memory(given, place, modality, columns))
     kinds = {items.kind for _, _, items in listed}
     if len(kinds) > 1:
         raise DataError(
@@ -108,11 +131,9 @@ class _Reading:
         """Whether an example may be a file."""
         return "file" in self.modality.kinds
 
-    def listed(self, given: Input) -> Iterator[Listed]:
+    def listed(self, given: str | Path) -> Iterator[Listed]:
         """List what one input stands for."""
-        if isinstance(given, np.ndarray):
-            yield _in_memory(given, self.modality, self.columns)
-        elif str(given) == STANDARD_INPUT:
+        if str(given) == STANDARD_INPUT:
             yield self._from_standard_input()
         elif Path(given).is_dir():
             yield from self._below(Path(given), str(given))
@@ -253,15 +274,34 @@ def _files(found: Sequence[Path]) -> Listed:
 
 
 def _in_memory(
-    numbers: NDArray[Any], modality: Modality[Any, Any], columns: Sequence[str]
+    held: Any, place: int, modality: Modality[Any, Any], columns: Sequence[str]
 ) -> Listed:
-    if "row" not in modality.kinds:
-        raise DataError(
-            f"An array of shape {numbers.shape} holds no {modality.unit.many}.",
-            "Name files, folders or tables.",
-        )
-    names, rows = named_rows("the array", numbers)
-    return "array", names, with_columns("the array", rows, columns)
+    """Take what a program holds: the rows of an array, or one example as a file would hold it."""
+    if isinstance(held, np.ndarray) and "row" in modality.kinds:
+        names, rows = named_rows("the array", held)
+        return "array", names, with_columns("the array", rows, columns)
+    name = f"{modality.unit.one} {place}"
+    if "file" not in modality.kinds:
+        raise _no_example(held, place, modality)
+    if isinstance(held, bytes | bytearray):
+        return "", [name], Memory((bytes(held),))
+    try:
+        data = modality.encode(held)
+    except UnreadableError as cause:
+        raise DataError(f"{name} cannot be read: {cause}.", "Leave it out.") from cause
+    if data is None:
+        raise _no_example(held, place, modality)
+    return "", [name], Memory((data,))
+
+
+def _no_example(held: Any, place: int, modality: Modality[Any, Any]) -> DataError:
+    what = f"a {type(held).__name__}"
+    if isinstance(held, np.ndarray):
+        what = f"an array of {held.dtype}, shape {held.shape}"
+    return DataError(
+        f"Input {place} is {what}, which holds no {modality.unit.one}.",
+        modality.held or "Name files, folders or tables.",
+    )
 
 
 def _joined(parts: Sequence[Items]) -> Items:
@@ -269,6 +309,10 @@ def _joined(parts: Sequence[Items]) -> Items:
     if not parts:
         return Files(())
     first = parts[0]
+    if len(parts) == 1:
+        return first
+    if first.kind == "file" and not all(isinstance(part, Files) for part in parts):
+        return Mixed.of(parts)
     if isinstance(first, Files):
         return Files(tuple(f for part in parts if isinstance(part, Files) for f in part.files))
     if isinstance(first, Cells):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
@@ -55,7 +56,10 @@ class Files:
 
     def data(self, row: int) -> bytes:
         """Read a file."""
-        return self.files[row].read_bytes()
+        try:
+            return self.files[row].read_bytes()
+        except ValueError as cause:  # a null byte, or half a character
+            raise FileNotFoundError(errno.ENOENT, "no file can have this name") from cause
 
     def path(self, row: int) -> Path:
         """Return the file."""
@@ -64,6 +68,67 @@ class Files:
     def take(self, rows: Sequence[int]) -> Files:
         """Return the chosen files."""
         return Files(tuple(self.files[i] for i in rows))
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Every example is what a file would hold, in memory."""
+
+    contents: tuple[bytes, ...]
+    kind: Kind = "file"
+    columns: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.contents)
+
+    def data(self, row: int) -> bytes:
+        """Return the bytes."""
+        return self.contents[row]
+
+    def path(self, row: int) -> None:
+        """Return None: there is no file."""
+
+    def take(self, rows: Sequence[int]) -> Memory:
+        """Return the chosen contents."""
+        return Memory(tuple(self.contents[i] for i in rows))
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Items of one kind from several places, one after the other."""
+
+    single: tuple[Items, ...]
+    """Of one row each."""
+
+    @classmethod
+    def of(cls, parts: Sequence[Items]) -> Mixed:
+        """Put parts one after the other."""
+        return cls(tuple(part.take([row]) for part in parts for row in range(len(part))))
+
+    @property
+    def kind(self) -> Kind:
+        """That of all."""
+        return self.single[0].kind
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those of all."""
+        return self.single[0].columns
+
+    def __len__(self) -> int:
+        return len(self.single)
+
+    def data(self, row: int) -> bytes:
+        """Return the bytes of a row."""
+        return self.single[row].data(0)
+
+    def path(self, row: int) -> Path | None:
+        """Return where a row can be opened."""
+        return self.single[row].path(0)
+
+    def take(self, rows: Sequence[int]) -> Mixed:
+        """Return the chosen rows."""
+        return Mixed(tuple(self.single[i] for i in rows))
 
 
 @dataclass(frozen=True)

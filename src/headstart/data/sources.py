@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
 from headstart.modalities import modality, recognise
 from headstart.tasks.classification import Classification
+from headstart.text import in_utf8
 
 
 def open_source(
@@ -125,6 +127,8 @@ def _list(
 
 def _assemble(name: str, rows: Rows, groups_from: str | None, asked: str | None) -> Dataset:
     """Turn labels into numbers; every number that training needs is made here, once."""
+    names, said = (list(map(in_utf8, texts)) for texts in (rows.refs, rows.labels))
+    rows = replace(rows, refs=names, labels=said)
     _refuse_undecodable(rows)
     task = Classification.of(rows.labels)
     labels, is_test = task.encode(rows.labels), np.array(rows.is_test, dtype=np.bool_)

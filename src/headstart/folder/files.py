@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import shutil
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import ConfigError
+from headstart.text import ANY_NAME, to_json
 
 WRITING = ".headstart-writing-"
 """How folders begin that are not complete yet; old ones are cleared away by the next run."""
@@ -49,15 +49,15 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write plain values, for people to read too."""
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    path.write_text(to_json(value, indent=1) + "\n", "utf-8")
 
 
 def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Write rows of predictions as CSV or, for ``.jsonl``, as JSON lines; whole or not at all."""
     beside = path.with_name(path.name + ".partial")
-    with beside.open("w", encoding="utf-8", newline="") as out:
+    with beside.open("w", encoding="utf-8", errors=ANY_NAME, newline="") as out:
         if path.suffix.lower() in (".jsonl", ".ndjson"):
-            out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            out.writelines(to_json(row) + "\n" for row in rows)
         else:
             table = csv.DictWriter(out, rows[0] if rows else ["path"])
             table.writeheader()

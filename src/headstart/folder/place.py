@@ -48,16 +48,21 @@ def destination(
             f"{str(folder)!r} is not {kind}, so --overwrite will not replace it.",
             "Choose another --out.",
         )
+    make_room(folder.parent)
+    return folder
+
+
+def make_room(parent: Path) -> None:
+    """Make a folder to write in, where it is not there; refuse one that cannot be written to."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder.parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=parent):
             pass
     except OSError as cause:
         raise ConfigError(
-            f"Cannot write to {str(folder.parent)!r}: {cause.strerror or cause}.",
+            f"Cannot write to {str(parent)!r}: {cause.strerror or cause}.",
             "Choose another folder with --out.",
         ) from cause
-    return folder
 
 
 def _default_folder(data: str, overwrite: bool, suffix: str) -> Path:

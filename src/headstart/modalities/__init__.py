@@ -225,6 +225,8 @@ class Modality(Protocol[X, D]):
     """Where its examples may lie."""
     digest_key: str
     """Names how digests are made; a new one where their bytes change, since they are cached."""
+    held: str = ""
+    """What ``encode`` takes, as the mend for who gave something else."""
     columns: tuple[str, ...] = ()
     """Usual names of a column whose cells are examples."""
     rivals: Mapping[str, Baseline[D]] = {}
@@ -275,6 +277,13 @@ class Modality(Protocol[X, D]):
         UnreadableError
             With a reason that a person understands.
         """
+
+    def encode(self, held: object) -> bytes | None:
+        """Write what a program holds in memory as a file of it would be; None: it is no example.
+
+        Asked for where examples are files; ``read`` must find in the bytes all that was held.
+        """
+        return None
 
     def digest(self, x: X) -> D:
         """Keep what is small and works without a network: for copies, checks, rivals, maps."""

@@ -22,7 +22,7 @@ def write(folder: Path, page: str, figures: Iterable[tuple[str, bytes]]) -> Path
         (folder / FIGURES).mkdir(exist_ok=True)
         for filename, content in figures:
             _replace(folder / FIGURES / filename, content)
-        _replace(folder / PAGE, page.encode("utf-8"))
+        _replace(folder / PAGE, page.encode("utf-8", "backslashreplace"))
     except OSError as cause:
         raise ConfigError(
             f"Cannot write the report into {str(folder)!r}: {cause.strerror or cause}.",

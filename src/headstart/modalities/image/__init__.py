@@ -27,6 +27,7 @@ from headstart.modalities.image.digest import (
     check_sizes,
     digest,
 )
+from headstart.modalities.image.encode import encode
 from headstart.modalities.image.formats import may_be_deep, may_be_image
 from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.parts import PixelParts
@@ -39,6 +40,10 @@ class ImageModality(Modality[Picture, Digest]):
 
     name = "image"
     unit = Unit("image", "images", coming="photos")
+    held = (
+        "Give a picture of Pillow, the bytes of a file, or an array of uint8, 0 to 255, of shape "
+        "(h, w), (h, w, 3) or (h, w, 4); several of them as a list."
+    )
     columns = ("image", "image_path", "img", "图片")
     original = Unit("picture", "pictures")
     turned = "mirrored or upside down"
@@ -59,6 +64,10 @@ class ImageModality(Modality[Picture, Digest]):
     def read(self, data: bytes, detail: int = 0) -> Picture:
         """Decode a file; ``detail`` is the side in pixels that will be seen."""
         return read.decode(data, detail)
+
+    def encode(self, held: object) -> bytes | None:
+        """Write a picture of Pillow, or an array of grey or colour values, without loss."""
+        return encode(held)
 
     def level(self, data: bytes, detail: int) -> int:
         """Return how many times smaller a file is decoded for that detail."""

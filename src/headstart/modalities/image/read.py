@@ -31,7 +31,7 @@ from headstart.modalities.image.circumstances import circumstances
 from headstart.modalities.image.deep import Deep, Levels, levels_of, over_white
 from headstart.modalities.image.formats import formats_for, other_format
 
-_DAMAGE = (  # what Pillow's parsers raise over bytes they did not expect
+DAMAGE = (  # what Pillow's parsers raise over bytes they did not expect
     *(OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError),
     *(RuntimeError, NotImplementedError, struct.error),
 )
@@ -115,7 +115,7 @@ def decode(data: bytes, short_side: int = 0) -> Picture:
         ) from cause
     except UnidentifiedImageError as cause:
         raise UnreadableError(other_format(data) or "not an image") from cause
-    except _DAMAGE as cause:
+    except DAMAGE as cause:
         why = "; ".join([str(cause) or type(cause).__name__, *said[:1]])
         raise UnreadableError(f"damaged ({why})") from cause
     return Picture(image, size[::-1] if turn in _SIDEWAYS else size, told, deep, turn)
@@ -128,7 +128,7 @@ def reduction(data: bytes, short_side: int) -> int:
     """
     try:
         opened = _open(data)
-    except (*_DAMAGE, Image.DecompressionBombError):
+    except (*DAMAGE, Image.DecompressionBombError):
         return 1  # reading it will say why
     least = min(opened.size)
     if opened.format != "JPEG" or not 0 < 4 * short_side <= least:
@@ -264,6 +264,11 @@ def _lower_bytes(data: bytes, upper: Image.Image) -> NDArray[np.uint8]:
         return np.asarray(image)
     except ValueError:  # gray with opacity has one order only
         return np.asarray(upper)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation of a decoded image."""
+    return _turn(image, image.getexif().get(_ORIENTATION, 1))
 
 
 def _turn(image: Image.Image, orientation: int) -> Image.Image:
