@@ -66,6 +66,11 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in _READERS
 
 
+def is_text_table(path: Path) -> bool:
+    """Judge by the suffix whether a table has an encoding."""
+    return is_table(path) and path.suffix.lower() != ".parquet"
+
+
 def read_cells(path: Path, encoding: str) -> Table:
     """Read a table by its suffix; raises ``DataError`` for what cannot be parsed or has no rows."""
     try:

@@ -20,7 +20,7 @@ from headstart.data.array_files import (
     read_unlabelled_arrays,
     with_columns,
 )
-from headstart.data.formats import is_table, read_cells
+from headstart.data.formats import is_table, is_text_table, read_cells
 from headstart.data.items import (
     Cells,
     Examples,
@@ -34,16 +34,18 @@ from headstart.data.items import (
 from headstart.data.lists import STANDARD_INPUT, is_list, lists_files, located, read_list
 from headstart.data.numbers import number_rows
 from headstart.data.tables import (
+    UTF_8,
     locator,
     path_column,
     refuse_headless,
     refuse_lacking,
     refuse_prose,
     refuse_several,
+    refuse_x,
     row_names,
 )
 from headstart.data.walk import files_below, is_litter
-from headstart.errors import DataError
+from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
 from headstart.modalities import Modality, UnreadableError
 
@@ -95,6 +97,7 @@ def expand(
     DataError
         An input that names nothing or is none, or tables without those columns.
     """
+    _refuse_without_tables(inputs, modality, x, encoding)
     reading = _Reading(modality, columns, x, encoding, cache_dir, on_event)
     listed: list[Listed] = []
     for place, given in enumerate(inputs, 1):
@@ -224,6 +227,8 @@ class _Reading:
             )
         refuse_headless(table, named=x is not None or bool({*self.columns} & cells.keys()))
         if "row" in kinds:
+            if self.columns:
+                refuse_x(x)
             refuse_lacking(table, self.columns)
             return table.name, row_names(table), number_rows(table, self.columns or list(cells))
         known = [x] if x else path_column(table, files=kinds == ("file",))
@@ -267,6 +272,26 @@ def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
     if wanted[0] == "**":
         return any(_fits(parts[k:], wanted[1:]) for k in range(len(parts) + 1))
     return bool(parts) and fnmatch(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
+
+
+def _refuse_without_tables(
+    inputs: Sequence[Input], modality: Modality[Any, Any], x: str | None, encoding: str
+) -> None:
+    """Refuse options of tables where there is none; a folder of tables may hold some."""
+    if "file" not in modality.kinds:
+        return
+    paths = [Path(given) for given in inputs if isinstance(given, str | Path)]
+    if x is not None and not any(map(is_table, paths)):
+        raise ConfigError(f"--x {x!r}: none of the inputs is a table.", "Leave it out.")
+    if encoding != UTF_8 and not any(map(_has_encoding, paths)):
+        raise ConfigError(
+            f"--encoding {encoding!r}: none of the inputs is a text table or a list.",
+            "Leave it out.",
+        )
+
+
+def _has_encoding(path: Path) -> bool:
+    return is_text_table(path) or is_list(path) or str(path) == STANDARD_INPUT
 
 
 def _files(found: Sequence[Path]) -> Listed:

@@ -37,6 +37,7 @@ def open_source(
     encoding: str = "utf-8",
     modality: str | None = None,
     row: Sequence[str] = (),
+    elsewhere: bool = False,
     cache_dir: Path,
     on_event: OnEvent = ignore,
 ) -> Dataset:
@@ -61,6 +62,8 @@ def open_source(
         What the examples are; default: as their names and first bytes tell.
     row : sequence of str
         The columns whose numbers make an example, where a model knows them already.
+    elsewhere : bool
+        Whether ``x`` and ``encoding`` may be meant for another table.
     cache_dir : Path
         Where archives are unpacked and built-in sets are kept.
     on_event : callable, optional
@@ -86,7 +89,7 @@ def open_source(
             f"Groups come from column {groups!r} or from the pattern {groups_from!r}, not both.",
             "Drop --groups or --groups-from.",
         )
-    columns = Columns(x, y, groups, encoding, tuple(row))
+    columns = Columns(x, y, groups, encoding, tuple(row), elsewhere)
     scheme, _, name = str(data).partition(":")
     if scheme == "builtin":
         columns.refuse(str(data))
@@ -138,6 +141,12 @@ def _assemble(name: str, rows: Rows, groups_from: str | None, asked: str | None)
     groups = None if rows.groups is None else np.array(rows.groups)
     refs = tuple(rows.refs)
     of = asked or recognise(rows.items.kind, glimpse(refs, rows.items))
+    kind, unit = rows.items.kind, modality(of).unit
+    if kind not in modality(of).kinds:
+        raise ConfigError(
+            f"--modality {of}: {unit.many} do not lie in {kind}s, as these examples do.",
+            "Leave it out: names and first bytes tell.",
+        )
     if groups_from:
         groups = groups_from_pattern(refs, groups_from)
     return Dataset(

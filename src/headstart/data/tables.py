@@ -14,7 +14,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from headstart import modalities
-from headstart.data.formats import Table, read_cells
+from headstart.data.formats import Table, is_text_table, read_cells
 from headstart.data.items import Cells, Files, Items
 from headstart.data.labels_in_columns import refuse_columns_of_labels
 from headstart.data.located import Locator, is_file
@@ -43,6 +43,8 @@ LABEL_COLUMNS = (
 HEADING, WORDS = 40, 4
 """The longest name of a column, in characters and words, that is not taken for prose (plain
 choice)."""
+UTF_8 = "utf-8"
+"""The encoding that nobody asked for."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +61,23 @@ class Columns:
         Of text tables. ``"utf-8"`` also takes the mark that Excel puts in front.
     row : tuple of str
         The columns whose numbers make an example, where a model knows them already.
+    elsewhere : bool
+        Whether ``x`` and ``encoding`` may be meant for another table.
     """
 
     x: str | None = None
     y: str | None = None
     groups: str | None = None
-    encoding: str = "utf-8"
+    encoding: str = UTF_8
     row: tuple[str, ...] = ()
+    elsewhere: bool = False
 
     def refuse(self, shown: str) -> None:
         """Raise ``ConfigError`` if any is named although the source is not a table."""
         asked = {"--x": self.x, "--y": self.y, "--groups": self.groups}
+        if self.elsewhere:
+            del asked["--x"]
+        self.refuse_encoding(shown)
         for flag, name in asked.items():
             if name:
                 raise ConfigError(
@@ -78,6 +86,14 @@ class Columns:
                     if flag == "--groups"
                     else f"Drop {flag}, or pass a table.",
                 )
+
+    def refuse_encoding(self, shown: str) -> None:
+        """Raise ``ConfigError`` if an encoding is named although the source is no text."""
+        if self.encoding != UTF_8 and not self.elsewhere:
+            raise ConfigError(
+                f"--encoding {self.encoding!r} is of a text table, but {shown} is none.",
+                "Drop --encoding, or pass a CSV, TSV or JSONL.",
+            )
 
 
 @dataclass(frozen=True)
@@ -129,6 +145,8 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
         ``x`` and ``y`` are one column, or there is no such encoding.
     """
     columns = columns or Columns()
+    if not is_text_table(path):
+        columns.refuse_encoding(path.name)
     table = read_cells(path, columns.encoding)
     refuse_headless(table, named=bool(columns.x or columns.y or columns.row))
     kind, x, y, guesses = _choose(table, columns)
@@ -168,6 +186,7 @@ def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], str, list[
     """Choose what examples are, their columns and that of the labels; say what was guessed."""
     named = [] if columns.x is None else columns_named(table, columns.x)
     if columns.row:
+        refuse_x(columns.x)
         refuse_lacking(table, columns.row)
         named = list(columns.row)
     _refuse_missing_columns(table, columns, named)
@@ -212,6 +231,14 @@ def columns_named(table: Table, x: str) -> list[str]:
     if x in table.cells or "," not in x:
         return [x]
     return [name.strip() for name in x.split(",") if name.strip()]
+
+
+def refuse_x(x: str | None) -> None:
+    """Raise ``ConfigError`` where columns are named for a model that knows its own."""
+    if x is not None:
+        raise ConfigError(
+            f"--x {x!r}: the model takes the columns that it was trained on.", "Leave it out."
+        )
 
 
 def refuse_lacking(table: Table, columns: Sequence[str]) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data import archives, builtin
-from headstart.data.formats import is_table, read_cells
+from headstart.data.formats import is_table, is_text_table, read_cells
 from headstart.data.inputs import expand
 from headstart.data.items import Examples
 from headstart.data.sources import open_source
-from headstart.data.tables import LABEL_COLUMNS
+from headstart.data.tables import LABEL_COLUMNS, UTF_8
 from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
 from headstart.modalities import Modality
@@ -98,6 +98,10 @@ def open_unlabelled(
         return _below(path, modality, name, str(data), columns)
     if not path.exists():
         raise DataError(f"There is no file or folder {path}.", "Check the path of the target.")
+    if not is_table(path) or columns:  # it is for the source, and named the columns known by now
+        x = None
+    if not is_text_table(path):
+        encoding = UTF_8
     examples = expand([path], modality, columns=columns, x=x, encoding=encoding)
     if not len(examples):
         raise DataError(f"{path} lists no {modality.unit.many}.", "Give it a column of paths.")
@@ -146,7 +150,7 @@ def read_labels(
     if path.is_file() and is_table(path):
         found = _filled_rows(path, target, x, y, encoding, option)
     else:
-        dataset = open_source(data, encoding=encoding, cache_dir=cache_dir)
+        dataset = open_source(data, cache_dir=cache_dir)
         said = [dataset.classes[c] for c in dataset.labels]
         found = dict(zip(dataset.examples.places(), said, strict=True))
     labels = {i: found[place] for i, place in enumerate(target.places()) if place in found}
@@ -248,4 +252,6 @@ def _filled_rows(
 def _examples_of(path: Path, target: Examples, x: str | None, encoding: str) -> Examples:
     """Read the examples of a table as those of the target were read."""
     columns = target.items.columns
+    x = None if columns else x
+    encoding = encoding if is_text_table(path) else UTF_8
     return expand([path], target.modality, columns=columns, x=x, encoding=encoding)

@@ -24,7 +24,7 @@ from headstart.methods import Method, Work, method_of, refuse_unfit
 from headstart.methods.kept import Kept
 from headstart.methods.probe import fit
 from headstart.prepare.config import Config, configure, several, taken
-from headstart.prepare.refusals import job
+from headstart.prepare.refusals import job, refuse_resume
 from headstart.prepare.source import prepare
 from headstart.report import render
 from headstart.run import Run
@@ -152,6 +152,8 @@ def train(
     """
     clock = Clock()
     config = configure(data, taken("train", locals()))
+    if resume:
+        refuse_resume(config.method, config.trains_networks)
     folder = destination(config.data, out, overwrite)
     machine = Machine.here(config.device, on_event)
     config, picked = choose_backbone(config, machine)

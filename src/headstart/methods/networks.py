@@ -32,7 +32,9 @@ from headstart.judge.estimate import SMALL, Plan, plan
 from headstart.methods import Work
 from headstart.methods.compared import Compared
 from headstart.methods.kept import HeldOut, Kept, TrainedNetwork
+from headstart.modalities.plain import Plain
 from headstart.prepare.config import Config
+from headstart.prepare.refusals import refuse_augmentation, refuse_fresh_views
 from headstart.prepare.source import Prepared
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer import Familiarity, FittedModel, Moments
@@ -80,6 +82,10 @@ class Networks:
         BackboneError, ConfigError
             A method that was asked for and that the backbone does not allow.
         """
+        modality, recipe = work.prepared.dataset.modality, work.config.recipe
+        if isinstance(modality.views, Plain):
+            many = modality.unit.many
+            refuse_augmentation(recipe.augment, Recipe().augment, recipe.views, many)
         return Tuning.of(work).run()
 
 
@@ -105,6 +111,8 @@ class Tuning:
         There was no time left to plan anything.
     finder : dict or None
         What the search for a learning rate found.
+    hindrance : str
+        Why the network cannot be trained, if so.
     """
 
     work: Work
@@ -117,6 +125,7 @@ class Tuning:
     deadline: float
     short: bool = False
     finder: dict[str, Any] | None = None
+    hindrance: str = ""
 
     @classmethod
     def of(cls, work: Work) -> Tuning:
@@ -235,7 +244,8 @@ class Tuning:
             candidates = offered(
                 self.workshop.backbone_of(self.config.method), self.config.recipe, per_class
             )
-        except BackboneError:
+        except BackboneError as cause:
+            self.hindrance = cause.message
             return [], []
         return explore(self.workshop, candidates, self.folds, self.deadline, self._final_sizes)
 
@@ -249,6 +259,7 @@ class Tuning:
             candidate = replace(candidate, recipe=self._found_rate(candidate))
         fits = [(len(train), len(held)) for train, held in self.folds]
         plan, forecast = self.workshop.plan(candidate, [*fits, *self._final_sizes(candidate)])
+        refuse_fresh_views(recipe.views, plan.cut, plan.why)
         trial, entry = try_out(self.workshop, candidate, plan, forecast, self.folds)
         return [trial], [entry]
 
@@ -424,6 +435,9 @@ class Tuning:
         found = []
         budget = self.config.budget
         skipped = [e for e in entries if e.status == "skipped"]
+        if self.hindrance:
+            text = f"--budget, and what it would train, had no use: {self.hindrance}"
+            found.append(Finding("budget", "info", f"{text} Only the probe was tried."))
         if self.auto and not any(e.status == "tried" for e in entries):
             least = min((e.forecast_s for e in skipped if e.forecast_s), default=None)
             if least is not None or self.short:

@@ -46,8 +46,12 @@ WHY_NOT: dict[str, dict[str, str]] = {
 }
 """Job -> option of the configuration that it does not take -> why not, with the mend."""
 
-OF_THE_SOURCE = ("backbone", "size", "balanced", "y", "groups", "groups_from", "modality")
+OF_THE_SOURCE = (
+    *("backbone", "size", "device", "balanced", "y", "groups", "groups_from", "modality"),
+)
 """Options of ``adapt`` that a run folder as the source has decided."""
+OF_TABLES = ("x", "encoding")
+"""Options of ``adapt`` that with a run as the source are for tables of the target alone."""
 WITH_IMAGES = ("methods", "networks", "label_budget", "labelled")
 """Options of ``adapt`` that need the examples of the source."""
 
@@ -114,6 +118,13 @@ def refuse_by_method(method: str, trains_networks: bool, given: Mapping[str, Any
         raise ConfigError(
             "--unfreeze: --method auto chooses the depth itself.", "Add --method finetune."
         )
+    if given.get("find_lr"):
+        _refuse_two_rates(method, given)
+    if "weight_decay" in given and "l2-sp" in given.get("keep", ()):
+        raise ConfigError(
+            "--weight-decay: --keep l2-sp pulls the weights itself, to where they started.",
+            "Leave one of the two out.",
+        )
     if given.get("keep") and method in FROM_SCRATCH:
         raise ConfigError(
             f"--keep holds on to what was learned, and --method {method} has learned nothing.",
@@ -121,9 +132,58 @@ def refuse_by_method(method: str, trains_networks: bool, given: Mapping[str, Any
         )
 
 
-def refuse_for_run(given: Collection[str]) -> None:
-    """Raise ``ConfigError`` for options of ``adapt`` that mean nothing with a run as the source."""
+def _refuse_two_rates(method: str, given: Mapping[str, Any]) -> None:
+    if method == "auto":
+        raise ConfigError(
+            "--find-lr: --method auto tries several networks, each at the usual rate.",
+            "Add --method finetune, or set --lr.",
+        )
+    if "lr" in given:
+        raise ConfigError("--lr and --find-lr both set the rate.", "Leave one of the two out.")
+
+
+def refuse_resume(method: str, trains_networks: bool) -> None:
+    """Raise ``ConfigError`` for ``--resume`` where no training could have been interrupted."""
+    if not trains_networks:
+        raise ConfigError(
+            f"--resume: {'the probe' if method == 'auto' else method} trains no network, so there "
+            "is nothing to resume.",
+            "Leave it out: what was computed is cached, and the same command goes on from there.",
+        )
+
+
+def refuse_fresh_views(views: int | None, cut: str | None, why: str) -> None:
+    """Raise ``ConfigError`` for fixed views where nothing is kept of them."""
+    if views is not None and cut is None:
+        raise ConfigError(
+            f"--views {views}: they are fixed so that activations can be kept, and none are "
+            f"({why}).",
+            "Leave it out: every epoch draws new views.",
+        )
+
+
+def refuse_augmentation(augment: str, usual: str, views: int | None, many: str) -> None:
+    """Raise ``ConfigError`` for views of examples that have one only."""
+    asked = [f"--augment {augment}"] if augment not in (usual, "none") else []
+    asked += [f"--views {views}"] if views is not None else []
+    if asked:
+        raise ConfigError(f"{' and '.join(asked)}: {many} have no views.", "Leave it out.")
+
+
+def refuse_for_run(given: Collection[str], *, tables: bool = True) -> None:
+    """Raise ``ConfigError`` for options of ``adapt`` that mean nothing with a run as the source.
+
+    Parameters
+    ----------
+    given : collection of str
+        Names of the options that were set.
+    tables : bool
+        Whether the target, or labels of it, lie in a table.
+    """
     reasons = {
+        "has no columns, and the target is no table": [
+            n for n in OF_TABLES if n in given and not tables
+        ],
         "has no examples to do that with": [n for n in WITH_IMAGES if n in given],
         "was trained already, so there is nothing to set": [n for n in OF_THE_SOURCE if n in given],
     }

@@ -85,8 +85,11 @@ class Prepared:
         return self.features.vectors[0][self.train], self.labels.of(self.train)
 
 
-def read_source(config: Config, machine: Machine) -> Dataset:
-    """List the examples of a configuration's data; nothing is decoded yet."""
+def read_source(config: Config, machine: Machine, *, elsewhere: bool = False) -> Dataset:
+    """List the examples of a configuration's data; nothing is decoded yet.
+
+    With ``elsewhere`` other tables are read too, so ``x`` and ``encoding`` may be for them.
+    """
     dataset = open_source(
         config.data,
         x=config.x,
@@ -95,6 +98,7 @@ def read_source(config: Config, machine: Machine) -> Dataset:
         groups_from=config.groups_from,
         encoding=config.encoding,
         modality=config.modality,
+        elsewhere=elsewhere,
         cache_dir=machine.cache,
         on_event=machine.on_event,
     )

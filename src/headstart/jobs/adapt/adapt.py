@@ -106,7 +106,7 @@ def adapt(
     asked = Asked(target, methods, networks, target_labels, label_budget, labelled)
     config = configure(source, {**taken("adapt", given), "method": PROBE})
     if is_run(source):
-        refuse_for_run(changed(adapt, given))
+        refuse_for_run(changed(adapt, given), tables=asked.in_tables)
     machine = Machine.here(config.device, on_event)
     kind = FromRun if is_run(source) else FromImages
     origin: Source[Any, Any] = kind.of(config, asked, machine, clock)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.data.formats import is_table
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -17,6 +19,12 @@ class Asked:
     target_labels: str | Path | None
     label_budget: int | None
     labelled: str | Path | None
+
+    @property
+    def in_tables(self) -> bool:
+        """Whether the target, or labels of it, lie in a table: options of tables are for them."""
+        given = (self.target, self.target_labels, self.labelled)
+        return any(is_table(Path(path)) for path in given if path is not None)
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``run.json`` keeps: of paths the last part, for a user's name may precede."""

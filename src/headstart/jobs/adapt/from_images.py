@@ -126,7 +126,8 @@ class FromImages:
 
     def look(self) -> Look:
         """Prepare the source as for any run; embed the target beside it."""
-        dataset = read_source(self.config, self.machine)
+        elsewhere = self.asked.in_tables
+        dataset = read_source(self.config, self.machine, elsewhere=elsewhere)
         columns = dataset.examples.items.columns
         given = open_target(self.asked, self.config, self.machine, dataset.modality, columns)
         prepared = prepare(self.config, dataset, baseline=True, machine=self.machine)
