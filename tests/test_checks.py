@@ -14,11 +14,13 @@ from headstart.data.checks import (
     check_classes,
     check_copies,
     check_groups,
+    check_originals,
     check_test_size,
     merge_groups,
 )
 from headstart.data.dataset import Dataset
 from headstart.errors import DataError
+from headstart.judge.intervals import clopper_pearson
 from headstart.modalities.copies import Copies
 from headstart.modalities.image import ImageModality
 from headstart.modalities.image import copies as checks
@@ -311,6 +313,41 @@ def test_classes_that_cannot_be_learned(labels, is_test, message, hint):
         check_classes(dataset(labels, is_test))
     assert message in caught.value.message
     assert hint in caught.value.hint
+
+
+ORIGINALS = [
+    ([0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 1, 1], "2 classes with copies of a single picture alone"),
+    ([0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 2, 1], "1 class with copies of a single picture alone: 'a'"),
+    ([0, 0, 0, 1, 1, 1], [0, 1, 0, 1, 1, 1], "1 class with copies of a single picture alone: 'b'"),
+]
+
+
+@pytest.mark.parametrize(("labels", "component", "message"), ORIGINALS)
+def test_a_class_of_one_picture_copied_cannot_be_held_out(labels, component, message):
+    with pytest.raises(DataError, match=message) as caught:
+        check_originals(dataset(labels), np.array(component))
+    assert "add others, or remove the class" in caught.value.hint
+
+
+def test_classes_of_few_pictures_are_told_what_one_of_them_weighs():
+    labels = [0] * 4 + [1] * 12 + [2] * 40
+    component = np.arange(len(labels))
+    component[10:16] = 9  # seven copies of one: of class b there are six pictures
+    (found,) = check_originals(dataset(labels), component)
+    assert (found.kind, found.severity) == ("few", "info")
+    assert found.figures == {"counts": {"a": 4, "b": 6}}
+    assert "2 classes with fewer than ten pictures: 'a' (4), 'b' (6)" in found.message
+    assert "moves the recall of 'a' by 25 points and the balanced accuracy by 8.3" in found.message
+    assert "all 4 right would only say that its recall is over 40%" in found.message
+    assert clopper_pearson(4, 4)[0] == pytest.approx(0.4, abs=0.005)
+
+
+def test_few_are_counted_where_they_are_scored():
+    labels, is_test = [0] * 30 + [1] * 30, ([0] * 27 + [1] * 3) * 2
+    (found,) = check_originals(dataset(labels, is_test=is_test), np.arange(60))
+    assert found.figures == {"counts": {"a": 3, "b": 3}}
+    assert "in the test set" in found.message
+    assert check_originals(dataset(labels), np.arange(60)) == []
 
 
 def test_only_test_images_is_no_class_to_train_on():

@@ -10,6 +10,7 @@ from headstart.judge.intervals import (
     clopper_pearson,
     corrected_interval,
     corrected_t,
+    of_mean,
     wider,
     wilson,
 )
@@ -130,3 +131,18 @@ def test_repeating_the_same_folds_ten_times_teaches_little():
 def test_hull():
     assert wider((0.2, 0.5), (0.3, 0.9)) == (0.2, 0.9)
     assert wider((-0.4, 0.5), (0.3, 1.7)) == (0, 1)
+
+
+def test_the_mean_of_one_share_has_the_interval_of_the_share():
+    assert of_mean([(0.4, 20)]) == pytest.approx(wilson(8, 20))
+
+
+@pytest.mark.parametrize("truth", [((0.5, 10), (0.99, 500)), ((0.9, 15), (0.8, 40), (0.95, 8))])
+def test_intervals_of_means_of_shares_cover_the_truth(truth):
+    rng = np.random.default_rng(0)
+    mean = np.mean([p for p, _ in truth])
+    hits = 0
+    for _ in range(2000):
+        low, high = of_mean([(rng.binomial(n, p) / n, n) for p, n in truth])
+        hits += low <= mean <= high
+    assert 0.92 <= hits / 2000 <= 0.99

@@ -120,6 +120,55 @@ def test_a_warning_needs_a_clear_drop_and_a_small_p(drop, p_value, dependent):
     assert found.dependent == dependent
 
 
+def rare(n=510, every=51, seed=0):
+    """Rows of which the first of every 51 is of a rare class that nothing tells."""
+    rng = np.random.default_rng(seed)
+    y = (np.arange(n) % every == 0).astype(np.int64)
+    return rng.normal(size=(n, 20)), y
+
+
+def test_unequal_classes_count_alike():
+    X, y = rare()
+    found = check(X, y, np.arange(len(y)) / len(y))
+    assert found.metric == "balanced accuracy"
+    assert found.majority == 0.5
+    assert found.shuffled < 0.6  # and not the 98 % that the large class alone would give
+    said = found.finding(IMAGE.unit, FILES)
+    assert "balanced accuracy 5" in said.message
+    assert said.figures["metric"] == "balanced accuracy"
+    for value, (low, high) in (
+        (found.shuffled, found.shuffled_ci95),
+        (found.blocks, found.blocks_ci95),
+    ):
+        assert low < value < high
+        assert high - low > 0.1  # ten rows of the rare class say no more
+
+
+def test_an_order_that_only_a_rare_class_depends_on_is_found():
+    """Ten objects of the rare class, five rows each: 10 % of the rows, and half of the score."""
+    rng = np.random.default_rng(0)
+    y = np.zeros(500, np.int64)
+    X = rng.normal(size=(500, 30))
+    for k in range(10):
+        rows = slice(50 * k, 50 * k + 5)
+        y[rows], X[rows] = 1, 3 * rng.normal(size=30) + 0.05 * rng.normal(size=(5, 30))
+    found = check(X, y, np.arange(500) / 500)
+    assert found.shuffled - found.blocks > 0.2
+    assert found.dependent
+
+
+def test_where_classes_are_equal_the_metric_is_that_of_the_task():
+    X, y = objects()
+    found = check(X, y, np.arange(len(y)) / len(y))
+    assert (found.metric, found.majority) == ("accuracy", 0.5)
+
+
+def test_a_class_in_one_stretch_of_the_list_cannot_be_checked():
+    X, y = objects()
+    y[-20:] = 2
+    assert check(X, y, np.arange(len(y)) / len(y)) is None
+
+
 # --- places -------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import headstart as hs
 from conftest import draw_folder
@@ -57,6 +58,16 @@ def test_train_refuses_what_it_would_drop(
         hs.train(photos, out=tmp_path / "run", **options)
     assert mend in refused.value.hint
     assert not (tmp_path / "run").exists()
+
+
+def test_classes_of_copies_are_refused_by_check_and_train(small: str, tmp_path: Path) -> None:
+    for name in ("red", "blue"):
+        (tmp_path / "flat" / name).mkdir(parents=True)
+        for i in range(4):
+            Image.new("RGB", (64, 64), name).save(tmp_path / "flat" / name / f"{i}.png")
+    for job in (hs.check, hs.train):
+        with pytest.raises(hs.DataError, match="2 classes with copies of a single picture alone"):
+            job(tmp_path / "flat", backbone=small, size=64)
 
 
 def test_rows_are_no_images(tmp_path: Path) -> None:

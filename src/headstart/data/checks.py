@@ -14,7 +14,7 @@ from headstart.data.dataset import Dataset
 from headstart.data.spellings import plain
 from headstart.errors import DataError
 from headstart.findings import Finding
-from headstart.modalities import Modality
+from headstart.modalities import Modality, Unit
 from headstart.modalities.copies import Copies
 
 
@@ -82,6 +82,62 @@ def _imbalance(counts: dict[str, int]) -> list[Finding]:
             {"counts": counts, "ratio": round(ratio, 2), "majority_share": round(share, 4)},
         )
     ]
+
+
+FEW = 10
+"""Examples of a class below which a single one moves what is said of it by over ten points."""
+
+
+def check_originals(dataset: Dataset, component: NDArray[np.int64]) -> list[Finding]:
+    """Refuse classes that are one original, copied; say what few of them can tell.
+
+    Parameters
+    ----------
+    component : ndarray of int64, shape (n,)
+        Equal for copies of one original.
+
+    Raises
+    ------
+    DataError
+        Copies stay together, so such a class cannot be both learned from and held out.
+    """
+    names, unit = dataset.classes, dataset.modality.unit
+    original = dataset.modality.original or unit
+
+    def count(part: NDArray[np.bool_]) -> list[int]:
+        return [len(np.unique(component[part & (dataset.labels == c)])) for c in range(len(names))]
+
+    learned = count(~dataset.is_test)
+    single = [names[c] for c, n in enumerate(learned) if n == 1]
+    if single:
+        raise DataError(
+            f"{_count(single, 'class')} with copies of a single {original.one} alone: "
+            f"{', '.join(map(repr, single[:5]))}.",
+            f"One {original.one} cannot be both learned from and held out: add others, or remove "
+            "the class.",
+        )
+    scored = count(dataset.is_test) if dataset.is_test.any() else learned
+    return _few(dict(zip(names, scored, strict=True)), original, dataset.is_test.any())
+
+
+def _few(scored: dict[str, int], original: Unit, in_test: np.bool_) -> list[Finding]:
+    """Say what the score of a class can mean that is measured on very few originals."""
+    few = {name: n for name, n in scored.items() if 0 < n < FEW}
+    if not few:
+        return []
+    least = min(few, key=few.__getitem__)
+    n = few[least]
+    named = ", ".join(f"{name!r} ({n})" for name, n in list(few.items())[:5])
+    more = f", and {len(few) - 5} more" if len(few) > 5 else ""
+    where = " in the test set" if in_test else ""
+    at_least = 0.025 ** (1 / n)  # the exact 95 % interval of n out of n
+    text = (
+        f"{_count([*few], 'class')} with fewer than ten {original.many}{where}: {named}{more}. One "
+        f"{original.one} more or less that is right moves the recall of {least!r} by "
+        f"{100 / n:.0f} points and the balanced accuracy by {100 / n / len(scored):.1f}; even all "
+        f"{n} right would only say that its recall is over {at_least:.0%}."
+    )
+    return [Finding("few", "info", text, {"counts": few})]
 
 
 def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], list[Finding]]:

@@ -151,4 +151,10 @@ def order_findings(prepared: Prepared, choice: Choice, machine: Machine) -> list
     X, labels = prepared.training()
     position = prepared.dataset.position[prepared.train]
     found = check_order(X, position, labels, choice, workers=machine.workers)
+    if found is None:
+        text = (
+            f"Whether the order of {examples.listed.many} matters cannot be told: a class lies in "
+            "one stretch of the list, and with that held out there is nothing to learn it from."
+        )
+        return [Finding("order", "info", text)]
     return [found.finding(examples.modality.unit, examples.listed)]

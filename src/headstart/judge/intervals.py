@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, norm, t
@@ -67,6 +69,24 @@ def clopper_pearson(hits: int, n: int, level: float = 0.95) -> Interval:
     low = 0.0 if hits == 0 else float(beta.ppf(tail, hits, n - hits + 1))
     high = 1.0 if hits == n else float(beta.ppf(1 - tail, hits + 1, n - hits))
     return low, high
+
+
+def of_mean(shares: Sequence[tuple[float, int]]) -> Interval:
+    """Interval for the mean of independent shares, each (mean of its trials, their number).
+
+    The distances from the shares to the ends of their own intervals are added as errors are: the
+    square root of the sum of squares ("MOVER").
+
+    References
+    ----------
+    Zou & Donner (2008), "Construction of confidence limits about effect measures: a general
+    approach", Statistics in Medicine 27, eq. 6; with Wilson's intervals as its parts.
+    """
+    parts = [(p, *wilson(p * n, n)) for p, n in shares]
+    mean, K = sum(p for p, _, _ in parts) / len(parts), len(parts)
+    down = float(np.sqrt(sum((p - low) ** 2 for p, low, _ in parts))) / K
+    up = float(np.sqrt(sum((high - p) ** 2 for p, _, high in parts))) / K
+    return max(0.0, mean - down), min(1.0, mean + up)
 
 
 def wider(*intervals: Interval) -> Interval:

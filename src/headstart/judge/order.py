@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 
 from headstart.findings import Finding
 from headstart.judge.crossval import Ints, in_threads
-from headstart.judge.intervals import wilson
+from headstart.judge.intervals import Interval, of_mean
 from headstart.modalities import Unit
 from headstart.tasks.labels import Labels, Stream
 from headstart.tasks.splits import block_folds, pairs
@@ -24,11 +24,24 @@ from headstart.transfer.probe import Choice
 BLOCKS = 5
 CLEARLY = 0.03
 """Least drop, in shares, worth telling; with p < 0.01 in the exact paired test."""
+UNEQUAL = 3
+"""Times that the largest class may outnumber the smallest, as in the finding on imbalance: beyond
+it all classes count alike here, since a large one that is always right hides the others."""
 
 
 @dataclass(frozen=True)
 class OrderCheck:
-    """The two estimates, each with its interval, and whether they differ clearly."""
+    """The two estimates, each with its interval, and whether they differ clearly.
+
+    Attributes
+    ----------
+    shuffled, blocks : float
+        Both in ``metric``.
+    majority : float
+        What always naming the largest class would get.
+    metric : str
+        The metric of the task, or the same with all classes counting alike.
+    """
 
     shuffled: float
     blocks: float
@@ -36,6 +49,7 @@ class OrderCheck:
     blocks_ci95: tuple[float, float]
     p_value: float
     majority: float
+    metric: str = "accuracy"
 
     @property
     def dependent(self) -> bool:
@@ -57,10 +71,11 @@ class OrderCheck:
             "block_accuracy_ci95": [round(x, 4) for x in self.blocks_ci95],
             "majority_share": round(self.majority, 4),
             "p_value": self.p_value,
+            "metric": self.metric,
         }
         if not self.dependent:
             text = (
-                f"No clear sign that the order of {listed.many} matters: accuracy "
+                f"No clear sign that the order of {listed.many} matters: {self.metric} "
                 f"{self.shuffled:.1%} with shuffled folds, "
                 f"{self.blocks:.1%} with contiguous blocks."
             )
@@ -71,7 +86,7 @@ class OrderCheck:
             else ""
         )
         text = (
-            f"Neighbouring {listed.many} are probably of the same object: accuracy is "
+            f"Neighbouring {listed.many} are probably of the same object: {self.metric} is "
             f"{self.shuffled:.1%} with shuffled folds but {self.blocks:.1%} when whole blocks of "
             f"neighbours are held out{below}. Expect the first figure on new "
             f"{unit.coming or unit.many} of objects you already have, and nearer the second on new "
@@ -87,7 +102,7 @@ def check_order(
     choice: Choice,
     *,
     workers: int = 1,
-) -> OrderCheck:
+) -> OrderCheck | None:
     """Compare shuffled folds with contiguous blocks, same head and strength, same examples.
 
     Parameters
@@ -97,9 +112,16 @@ def check_order(
         Place in file order, 0 to 1.
     choice : Choice
         Head and strength to use in every fold of both.
+
+    Returns
+    -------
+    OrderCheck or None
+        None where a block would hold out all there is of some class.
     """
     shuffled = labels.folds(np.arange(len(labels.y)), BLOCKS, Stream.ORDER)
     blocks = pairs(block_folds(position, BLOCKS))
+    if any(len(np.unique(labels.y[rows])) < labels.n_classes for rows, _ in shuffled + blocks):
+        return None
     score = np.zeros((2, len(labels.y)))
 
     def run(job: tuple[int, tuple[Ints, Ints]]) -> None:
@@ -111,12 +133,25 @@ def check_order(
     shuffled_wins, blocks_win = int((score[0] > score[1]).sum()), int((score[0] < score[1]).sum())
     apart = shuffled_wins + blocks_win
     p = binomtest(shuffled_wins, apart).pvalue if apart else 1.0
-    n = len(labels.y)
-    return OrderCheck(
-        float(score[0].mean()),
-        float(score[1].mean()),
-        wilson(score[0].sum(), n),
-        wilson(score[1].sum(), n),
-        float(p),
-        float(labels.task.score(labels.y, labels.task.floor(labels.y, n)).mean()),
+    naming = labels.task.score(labels.y, labels.task.floor(labels.y, len(labels.y)))
+    parts, metric = _parts(labels)
+    (shuffled_mean, shuffled_ci95), (blocks_mean, blocks_ci95), (majority, _) = (
+        _mean(scores, parts) for scores in (*score, naming)
     )
+    return OrderCheck(
+        shuffled_mean, blocks_mean, shuffled_ci95, blocks_ci95, float(p), majority, metric
+    )
+
+
+def _parts(labels: Labels) -> tuple[list[Ints], str]:
+    """Return rows that count alike in the metric: all of them, or each class; and its name."""
+    counts = np.bincount(labels.y, minlength=labels.n_classes)
+    if not labels.balanced and counts.max() <= UNEQUAL * counts.min():
+        return [np.arange(len(labels.y))], labels.task.metric
+    each = [np.flatnonzero(labels.y == c) for c in range(labels.n_classes)]
+    return each, f"balanced {labels.task.metric}"
+
+
+def _mean(score: NDArray[np.floating], parts: list[Ints]) -> tuple[float, Interval]:
+    shares = [(float(score[rows].mean()), len(rows)) for rows in parts]
+    return float(np.mean([mean for mean, _ in shares])), of_mean(shares)

@@ -16,6 +16,7 @@ from headstart.data.checks import (
     check_classes,
     check_copies,
     check_groups,
+    check_originals,
     check_test_size,
     merge_groups,
 )
@@ -232,7 +233,10 @@ def _checked(
     ]
     groups = merge_groups(copies.component[keep], _kept(dataset.groups, keep))
     dataset, features = dataset.take(keep), features.take(np.flatnonzero(keep))
-    imbalance = check_classes(dataset)
+    imbalance = [
+        *check_classes(dataset),
+        *check_originals(dataset, copies.component[keep]),
+    ]
     own = modality.check(features.digests, dataset.refs, engines[0].card.look)
     dataset = dataset.noting(*found, *imbalance, *copy_findings, *own, *check_test_size(dataset))
     dataset = dataset.noting(*check_groups(dataset, groups))
