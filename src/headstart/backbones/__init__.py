@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from headstart.errors import BackboneError, ConfigError
+from headstart.errors import ConfigError
 from headstart.modalities import DEFAULT as DEFAULT_MODALITY
 from headstart.modalities import Look, modality
 from headstart.registry import Registry, unknown_name
@@ -279,13 +279,3 @@ def available(
         return not row.available, row.modality != DEFAULT_MODALITY, row.name
 
     return sorted(rows, key=order)
-
-
-def cannot_download(name: str, cause: Exception) -> BackboneError:
-    """Build the error for weights that are not here and cannot be fetched."""
-    here = ", ".join(row.name for row in available()) or "none"
-    return BackboneError(
-        f"The weights of {name!r} are not on this machine and could not be downloaded "
-        f"({type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no detail'}).",
-        f"Available without a network: {here}.",
-    )

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.backbones import LISTING, Listing, cannot_download
+from headstart.backbones import LISTING, Listing
+from headstart.backbones.downloads import cannot_download, refuse_unreachable
 from headstart.modalities.image.look import Preprocessing
 from headstart.registry import unknown_name
 
@@ -43,15 +44,21 @@ class TimmProvider:
 
         if not timm.is_model(name.partition(".")[0]):
             raise unknown_name("timm backbone", name, timm.list_models(pretrained=True), LISTING)
+        config = _published(name) if pretrained else None
+        if config is not None and not is_cached(config):
+            _refuse_unreachable(name, config)
+        # What is here is read from here: the hub's client would ask the network all the same.
+        file = hub_file(config) if config is not None else None
+        overlay = {"file": file} if file else None
         try:
-            model = timm.create_model(name, pretrained=pretrained)
+            model = timm.create_model(name, pretrained=pretrained, pretrained_cfg_overlay=overlay)
         except RuntimeError as cause:
             # An unknown tag of a known architecture, or no weights published for it at all.
             raise unknown_name(
                 "timm backbone", name, timm.list_pretrained(name.partition(".")[0]), LISTING
             ) from cause
         except Exception as cause:  # the hub client raises a dozen kinds when the network is away
-            raise cannot_download(f"timm:{name}", cause) from cause
+            raise cannot_download(f"timm:{name}", cause, _by_hand(name, config)) from cause
         return wrap_timm(model, name=f"timm:{name}")
 
 
@@ -95,12 +102,60 @@ def wrap_timm(model: Any, *, name: str, **said: str) -> VisionBackbone:
 def is_cached(config: Any) -> bool:
     """Tell whether the weights of a timm config lie in the hub's or torch's cache."""
     import torch
-    from huggingface_hub import try_to_load_from_cache
 
-    if config.hf_hub_id:
-        for filename in ("model.safetensors", "pytorch_model.bin"):
-            if isinstance(try_to_load_from_cache(config.hf_hub_id, filename), str):
-                return True
+    if hub_file(config):
+        return True
     if config.url:
         return (Path(torch.hub.get_dir()) / "checkpoints" / config.url.rpartition("/")[2]).exists()
     return False
+
+
+def hub_file(config: Any) -> str | None:
+    """Return where the weights of a timm config lie in the hub's cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if not config.hf_hub_id:
+        return None
+    repository, _, revision = config.hf_hub_id.partition("@")
+    found = (
+        try_to_load_from_cache(repository, filename, revision=revision or None)
+        for filename in ("model.safetensors", "pytorch_model.bin")
+    )
+    return next((path for path in found if isinstance(path, str)), None)
+
+
+def _published(name: str) -> Any:
+    """Return what timm says of the weights of a name; None for a tag that it does not know."""
+    import timm
+
+    try:
+        return timm.get_pretrained_cfg(name)
+    except RuntimeError:
+        return None
+
+
+def _refuse_unreachable(name: str, config: Any) -> None:
+    from huggingface_hub import constants, hf_hub_url
+
+    if constants.HF_HUB_OFFLINE:
+        return  # the client refuses by itself, at once
+    url = config.url
+    if config.hf_hub_id:
+        repository, _, revision = config.hf_hub_id.partition("@")
+        url = hf_hub_url(repository, "model.safetensors", revision=revision or None)
+    if url:
+        refuse_unreachable(f"timm:{name}", url, _by_hand(name, config))
+
+
+def _by_hand(name: str, config: Any) -> str:
+    """Say which file a network needs, and how it is named then."""
+    file, what = "weights.pth", "its weights"
+    if config is not None and config.hf_hub_id:
+        file = "model.safetensors"
+        what = f"{file} of {config.hf_hub_id} from the Hugging Face hub"
+    elif config is not None and config.url:
+        file, what = config.url.rpartition("/")[2], config.url
+    return (
+        f"fetch {what} where there is a network, copy it here and name it: "
+        f"--backbone 'file:{file}#timm:{name}'."
+    )

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.backbones import LISTING, Listing, cannot_download
+from headstart.backbones import LISTING, Listing
+from headstart.backbones.downloads import cannot_download, refuse_unreachable
 from headstart.errors import BackboneError
 from headstart.modalities.image.look import Preprocessing
 from headstart.registry import unknown_name
@@ -45,10 +46,13 @@ class TorchvisionProvider:
         if name not in _names():
             raise unknown_name("torchvision backbone", name, _names(), LISTING)
         weights = _weights(name)
+        by_hand = _by_hand(weights)
+        if pretrained and not _cached(weights):
+            refuse_unreachable(f"torchvision:{name}", weights.url, by_hand)
         try:
             model = get_model(name, weights=weights if pretrained else None)
         except OSError as cause:
-            raise cannot_download(f"torchvision:{name}", cause) from cause
+            raise cannot_download(f"torchvision:{name}", cause, by_hand) from cause
         return wrap_torchvision(model, name, weights)
 
 
@@ -106,6 +110,16 @@ def _crop(weights: Any) -> int:
 
 
 def _cached(weights: Any) -> bool:
+    return _place(weights).exists()
+
+
+def _place(weights: Any) -> Path:
+    """Where torch keeps them."""
     import torch
 
-    return (Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]).exists()
+    return Path(torch.hub.get_dir()) / "checkpoints" / str(weights.url).rpartition("/")[2]
+
+
+def _by_hand(weights: Any) -> str:
+    place = _place(weights)
+    return f"fetch {weights.url} where there is a network and copy it to {place}."
