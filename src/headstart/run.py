@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +22,7 @@ from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore
 from headstart.folder.layout import METRICS, MODEL, SPLIT
 from headstart.folder.model import SavedModel, load_model
+from headstart.folder.reading import read_document
 from headstart.judge.intervals import wilson
 from headstart.machine import cache_folder, worker_count
 from headstart.modalities import Modality, modality
@@ -111,11 +111,7 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Everything in ``metrics.json``."""
-        path = self.folder / METRICS
-        try:
-            return dict(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError) as cause:
-            raise ArtifactError(f"{path} cannot be read: {cause}.", "Train again.") from cause
+        return read_document(self.folder / METRICS)
 
     def predict(
         self,
@@ -263,11 +259,10 @@ class Run:
         return vectors
 
     def _training_hashes(self) -> set[str]:
-        try:
-            split = json.loads((self.folder / SPLIT).read_text("utf-8"))
-        except (OSError, ValueError):
+        if not (self.folder / SPLIT).exists():
             return set()
-        return {e["sha256"] for e in split["examples"] if e["role"] == "train"}
+        examples = read_document(self.folder / SPLIT)["examples"]
+        return {e["sha256"] for e in examples if e["role"] == "train"}
 
     def _engine(self, workers: int, on_event: OnEvent) -> Engine:
         """Repeat the arithmetic of training, so that predictions do not depend on the machine."""

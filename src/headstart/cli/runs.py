@@ -121,11 +121,11 @@ def report(run: RunFolder) -> None:
 
 
 def _print_csv(rows: list[dict[str, Any]]) -> None:
-    import csv
     import io
 
+    from headstart.data.cells import write_table
+
     out = io.StringIO()
-    table = csv.DictWriter(out, rows[0] if rows else ["path"], lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
+    columns = list(rows[0]) if rows else ["path"]
+    write_table(out, columns, (list(row.values()) for row in rows), end="\n")
     print_data(out.getvalue().rstrip("\n"))

@@ -13,7 +13,6 @@ import shutil
 import stat
 import struct
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -21,17 +20,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
+from headstart.data.headers import GUARDED, HeaderError, Headers, decompressed
 from headstart.errors import DataError
 from headstart.events import Event, OnEvent, ignore
+from headstart.scratch import scratch
 
-MAX_ENTRIES = 1_000_000
-"""Files and folders in one archive; ImageNet has 1.3 million, small data has thousands."""
+MAX_ENTRIES = 100_000
+"""Files and folders in one archive; small data has thousands, and to list more takes seconds."""
+MAX_DEPTH = 64
+"""Folders in one another."""
+MAX_NAME, MAX_PATH = 255, 2048
+"""Bytes of a name, and of a path: what disks can hold, with room for the folder above."""
 MAX_BYTES = 8 * 2**30
 """Unpacked size of one archive."""
 MAX_SHARE_OF_DISK = 0.9
 """Of the free disk, so that unpacking never fills it."""
+MAX_GROWTH, SMALL = 100, 256 * 2**20
+"""Unpacked bytes per byte of the archive, beyond the first ones: photos grow by a few percent and
+text tenfold; a thousandfold is a bomb."""
 
 _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _CHUNK = 2**20
@@ -46,6 +54,7 @@ _DAMAGE = (
     UnicodeDecodeError,  # a name that says it is UTF-8 and is not
     NotImplementedError,  # a compression method that zipfile lacks
     OSError,  # damaged gzip and bzip2, colliding names, a full disk
+    MemoryError,  # a dictionary of compression that no honest archive needs
 )
 
 
@@ -116,13 +125,14 @@ def extract(archive: Path, into: Path, on_event: OnEvent = ignore) -> None:
         a password, or damage. Nothing is left behind.
     """
     into.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=into.parent))
-    try:
+    with scratch(".unpacking-", into.parent) as beside:
         try:
             _unpack(archive, beside, on_event)
         except _RefusalError as refusal:
             what, mend = refusal.args
             raise DataError(f"{archive.name}: {what}.", mend) from None
+        except HeaderError as cause:
+            raise DataError(f"{archive.name}: {cause}.", _DISTRUST) from None
         except _DAMAGE as cause:
             why = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
             raise DataError(
@@ -130,8 +140,6 @@ def extract(archive: Path, into: Path, on_event: OnEvent = ignore) -> None:
                 "It may be damaged or cut short: copy or download it again, or pass a folder.",
             ) from cause
         appear(beside, into)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def appear(beside: Path, into: Path) -> None:
@@ -144,7 +152,11 @@ def appear(beside: Path, into: Path) -> None:
 
 
 def _unpack(archive: Path, folder: Path, on_event: OnEvent) -> None:
-    limit = min(MAX_BYTES, int(shutil.disk_usage(folder).free * MAX_SHARE_OF_DISK))
+    limit = min(
+        MAX_BYTES,
+        int(shutil.disk_usage(folder).free * MAX_SHARE_OF_DISK),
+        max(SMALL, MAX_GROWTH * archive.stat().st_size),
+    )
     on_event(Event("unpacking", unit="files"))
     with _entries(archive) as entries:
         _write(_admit(entries, limit), folder, limit, on_event)
@@ -153,11 +165,18 @@ def _unpack(archive: Path, folder: Path, on_event: OnEvent) -> None:
 @contextmanager
 def _entries(archive: Path) -> Iterator[Iterable[_Entry]]:
     if archive.name.lower().endswith(".zip"):
-        with zipfile.ZipFile(archive) as file:
-            yield _zip_entries(file)
+        with archive.open("rb") as opened:
+            headers = Headers(opened, **GUARDED["zip"])
+            with zipfile.ZipFile(cast("IO[bytes]", headers)) as file:
+                headers.done()
+                yield _zip_entries(file)
     else:
-        with tarfile.open(archive, "r:*", encoding="utf-8") as tar:
-            yield _tar_entries(tar)
+        with decompressed(archive) as opened:
+            headers = Headers(opened, **GUARDED["tar"])
+            with tarfile.open(
+                fileobj=cast("IO[bytes]", headers), mode="r:", encoding="utf-8"
+            ) as tar:
+                yield _tar_entries(tar, headers)
 
 
 def _admit(entries: Iterable[_Entry], limit: int) -> list[_Entry]:
@@ -174,7 +193,7 @@ def _admit(entries: Iterable[_Entry], limit: int) -> list[_Entry]:
         if len(admitted) > MAX_ENTRIES:
             raise _RefusalError(f"more than {MAX_ENTRIES:,} entries", _DISTRUST)
         if total > limit:
-            raise _too_large(limit)
+            raise _too_large(limit, entry)
     return admitted
 
 
@@ -190,7 +209,7 @@ def _write(entries: list[_Entry], folder: Path, limit: int, on_event: OnEvent) -
             while chunk := source.read(_CHUNK):
                 written += len(chunk)
                 if written > limit:
-                    raise _too_large(limit)
+                    raise _too_large(limit, entry)
                 out.write(chunk)
         on_event(Event("unpacking", done, len(files), "files"))
     for entry in entries:
@@ -198,10 +217,11 @@ def _write(entries: list[_Entry], folder: Path, limit: int, on_event: OnEvent) -
             folder.joinpath(*entry.parts).mkdir(parents=True, exist_ok=True)
 
 
-def _too_large(limit: int) -> _RefusalError:
+def _too_large(limit: int, entry: _Entry) -> _RefusalError:
     return _RefusalError(
-        f"unpacks to more than {limit / 2**30:.1f} GiB "
-        f"(the limit is {MAX_BYTES / 2**30:.0f} GiB, and {MAX_SHARE_OF_DISK:.0%} of the free disk)",
+        f"unpacks to more than {limit / 2**20:,.0f} MiB, with {_said('/'.join(entry.parts))} "
+        f"(the limit is {MAX_BYTES / 2**30:.0f} GiB, {MAX_SHARE_OF_DISK:.0%} of the free disk, and "
+        f"from {SMALL / 2**20:.0f} MiB on {MAX_GROWTH} times the size of the archive)",
         "Unpack it yourself where there is room, and pass the folder.",
     )
 
@@ -216,11 +236,12 @@ def _zip_entries(file: zipfile.ZipFile) -> Iterator[_Entry]:
         parts = _parts(name)
         if info.flag_bits & _ENCRYPTED:
             raise _RefusalError(
-                f"{name!r} needs a password", "Unpack it with the password, and pass the folder."
+                f"{_said(name)} needs a password",
+                "Unpack it with the password, and pass the folder.",
             )
         # Unix tools keep the kind of file in the upper half; 0 means an ordinary one.
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise _RefusalError(f"{name!r} is a link or a device, not a file", _DISTRUST)
+            raise _RefusalError(f"{_said(name)} is a link or a device, not a file", _DISTRUST)
         if name.endswith(("/", "\\")):
             yield _Entry(parts)
         else:
@@ -247,18 +268,24 @@ def _name_encoding(infos: list[zipfile.ZipInfo]) -> str:
     return "cp437"
 
 
-def _tar_entries(tar: tarfile.TarFile) -> Iterator[_Entry]:
+def _tar_entries(tar: tarfile.TarFile, headers: Headers) -> Iterator[_Entry]:
     for member in tar:
+        said = _said(member.name)
+        headers.begin(said)
         parts = _parts(member.name)
+        member.pax_headers = {}  # what they say is known by now, and they may be long
+        tar.pax_headers = {}  # would be copied to every entry that follows
         if member.size < 0:  # would send tarfile back over what it has read, for ever
-            raise tarfile.ReadError(f"{member.name!r} has a negative size")
+            raise tarfile.ReadError(f"{said} has a negative size")
         if member.isdir():
             yield _Entry(parts)
-        elif member.isreg():
+        elif member.isreg() and not member.issparse():
             yield _Entry(parts, member.size, partial(_open_member, tar, member))
         else:
-            raise _RefusalError(f"{member.name!r} is a link or a device, not a file", _DISTRUST)
+            kind = "a file with holes" if member.isreg() else "a link or a device, not a file"
+            raise _RefusalError(f"{said} is {kind}", _DISTRUST)
     _refuse_cut_short(tar)
+    headers.done()
 
 
 def _open_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
@@ -281,11 +308,27 @@ def _parts(name: str) -> tuple[str, ...]:
     Raises
     ------
     _RefusalError
-        A path that is absolute, has a drive, or climbs with ``..``.
+        A path that is absolute, has a drive, climbs with ``..``, or is too deep or too long.
     """
     path = name.replace("\\", "/")
     parts = tuple(part for part in path.split("/") if part not in ("", "."))
     drive = any(re.match("[A-Za-z]:", part) for part in parts)
     if path.startswith("/") or ".." in parts or drive or "\0" in name:
-        raise _RefusalError(f"{name!r} would be written outside its folder", _DISTRUST)
+        raise _RefusalError(f"{_said(name)} would be written outside its folder", _DISTRUST)
+    if len(parts) > MAX_DEPTH:
+        raise _RefusalError(
+            f"{_said(name)} lies {len(parts):,} folders deep (the limit is {MAX_DEPTH})", _DISTRUST
+        )
+    sizes = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
+    if max(sizes, default=0) > MAX_NAME or sum(sizes) + len(sizes) > MAX_PATH:
+        raise _RefusalError(
+            f"{_said(name)} is too long a name ({sum(sizes):,} bytes; the limits are {MAX_NAME} "
+            f"for a name and {MAX_PATH:,} for a path)",
+            "Give it a shorter name and pack it again, or unpack it yourself and pass the folder.",
+        )
     return parts
+
+
+def _said(name: str) -> str:
+    """Quote a name, shortened where it would fill the screen."""
+    return repr(name if len(name) <= 100 else f"{name[:60]}...{name[-30:]}")

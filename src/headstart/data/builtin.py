@@ -6,15 +6,12 @@ in the cache, and are from then on read like any table of files.
 
 from __future__ import annotations
 
-import csv
 import http.client
 import inspect
 import os
-import shutil
 import tarfile
-import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -23,11 +20,13 @@ from typing import Any
 
 from headstart.data import tables
 from headstart.data.archives import appear
+from headstart.data.cells import write_table
 from headstart.data.items import Files
 from headstart.data.tables import Rows
 from headstart.errors import DataError, MissingExtraError
 from headstart.events import Event, OnEvent, ignore
 from headstart.registry import Record, Registry
+from headstart.scratch import scratch
 
 Reader = Callable[[Path, OnEvent], Rows]
 """Lists a dataset, given the cache folder and who hears of progress."""
@@ -122,18 +121,17 @@ def _prepare(name: str, published: _Published, home: Path, on_event: OnEvent) ->
     on_event(Event("fetching", message=f"Fetching builtin:{name} into {home}.", level="info"))
     home.mkdir(parents=True, exist_ok=True)
     parts = _parts(name, published, home / "raw")
-    beside = Path(tempfile.mkdtemp(prefix=".writing-", dir=home))
-    try:
+    total = sum(len(part) for _, part in parts)
+
+    def rows(folder: Path) -> Iterator[Sequence[object]]:
+        for done, row in enumerate(_rows(parts, published.classes, folder), 1):
+            yield row
+            on_event(Event(f"preparing {name}", done, total, "images"))
+
+    with scratch(".writing-", home) as beside:
         with (beside / "index.csv").open("w", encoding="utf-8", newline="") as file:
-            index = csv.writer(file)
-            index.writerow(["path", "label", "split"])
-            total = sum(len(part) for _, part in parts)
-            for done, row in enumerate(_rows(parts, published.classes, beside), 1):
-                index.writerow(row)
-                on_event(Event(f"preparing {name}", done, total, "images"))
+            write_table(file, ["path", "label", "split"], rows(beside))
         appear(beside, home / "images")
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _parts(name: str, published: _Published, raw: Path) -> list[tuple[str, Any]]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.data.cells import unguarded
 from headstart.errors import ConfigError, DataError
 
 
@@ -95,7 +96,7 @@ def _read_csv(path: Path, encoding: str) -> Table:
         ) from cause
     if len(records) < 2:
         raise _no_rows(path)
-    names, body = [name.strip() for name in records[0][1]], records[1:]
+    names, body = [unguarded(name.strip()) for name in records[0][1]], records[1:]
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise DataError(f"{path.name} has two columns called {twice[0]!r}.", "Rename one of them.")
@@ -107,7 +108,10 @@ def _read_csv(path: Path, encoding: str) -> Table:
             'A cell that contains the separator must stand in "quotation marks".',
         )
     columns = zip(*(cells for _, cells in body), strict=True)
-    cells = {name: [c.strip() for c in column] for name, column in zip(names, columns, strict=True)}
+    cells = {
+        name: [unguarded(cell.strip()) for cell in column]
+        for name, column in zip(names, columns, strict=True)
+    }
     return Table(path.name, path.parent.resolve(), cells, [n for n, _ in body])
 
 

@@ -33,6 +33,7 @@ from headstart.backbones import Card
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.modalities import Fed
+from headstart.scratch import scratch
 
 if TYPE_CHECKING:
     from headstart.backbones.cutting import Prefix
@@ -311,16 +312,15 @@ class Bench:
 
 def _keep_network(network: Any, card: Card, folder: Path) -> None:
     """Save a converted network whole, or not at all where the cache cannot be written."""
-    beside = folder.with_name(f"making-{os.getpid()}")
     try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        _openvino().save_model(network, beside / "network.xml", compress_to_fp16=False)
-        (beside / "card.json").write_text(json.dumps(card.to_json(), indent=1), "utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with scratch(".making-", folder.parent) as beside:
+            _openvino().save_model(network, beside / "network.xml", compress_to_fp16=False)
+            (beside / "card.json").write_text(json.dumps(card.to_json(), indent=1), "utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            beside.rename(folder)
     except (OSError, RuntimeError):
-        shutil.rmtree(beside, ignore_errors=True)
+        pass
 
 
 def fastest(timed: dict[str, float]) -> str:

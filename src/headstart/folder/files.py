@@ -2,49 +2,70 @@
 
 from __future__ import annotations
 
-import csv
 import os
+import re
 import shutil
-import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from headstart.data.cells import write_table
 from headstart.errors import ConfigError
+from headstart.scratch import held, left_behind, scratch
 from headstart.text import ANY_NAME, to_json
 
 WRITING = ".headstart-writing-"
-"""How folders begin that are not complete yet; old ones are cleared away by the next run."""
+"""How folders begin that are not complete yet; left behind, they are swept by the next run."""
+REPLACED = ".headstart-replaced-"
+"""How a run folder begins, for a moment, in whose place another one is put."""
 
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
     """Give a folder to write in, and put it in place only when everything in it is there."""
-    for stale in folder.parent.glob(f"{WRITING}*"):  # of runs killed while writing
-        if time.time() - stale.stat().st_mtime > 3600:
-            shutil.rmtree(stale, ignore_errors=True)
-    beside = Path(tempfile.mkdtemp(prefix=f"{WRITING}{folder.name}-", dir=folder.parent))
+    _put_back(folder.parent)
     try:
-        yield beside
-        beside.chmod(0o755)
-        if folder.exists():
-            old = folder.with_name(f".headstart-replaced-{folder.name}-{os.getpid()}")
-            folder.rename(old)
-            beside.rename(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            beside.rename(folder)
+        with scratch(WRITING, folder.parent, folder.name) as beside:
+            yield beside
+            beside.chmod(0o755)
+            if folder.exists():
+                _replace(folder, beside)
+            else:
+                beside.rename(folder)
     except OSError as cause:
-        shutil.rmtree(beside, ignore_errors=True)
         raise ConfigError(
             f"Cannot write the run folder {str(folder)!r}: {cause.strerror or cause}.",
             "Free some space or choose another --out; the computed features are cached.",
         ) from cause
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
+
+
+def _replace(folder: Path, beside: Path) -> None:
+    """Put a folder in the place of another, which is gone only when the new one is there."""
+    old = folder.with_name(f"{REPLACED}{folder.name}-{os.getpid()}")
+    with held(folder):
+        folder.rename(old)
+        beside.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _put_back(parent: Path) -> None:
+    """Bring back the folder of a process that died between its two renames; clear what is over."""
+    for old in left_behind(REPLACED, parent):
+        named = re.fullmatch(rf"{re.escape(REPLACED)}(.+)-\d+", old.name)
+        if named and not (parent / named[1]).exists():
+            old.rename(parent / named[1])
+        else:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a path to write to, and put the file in place only when it is complete."""
+    with scratch(WRITING, path.parent, path.name) as folder:
+        beside = folder / path.name
+        yield beside
+        beside.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -54,12 +75,12 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Write rows of predictions as CSV or, for ``.jsonl``, as JSON lines; whole or not at all."""
-    beside = path.with_name(path.name + ".partial")
-    with beside.open("w", encoding="utf-8", errors=ANY_NAME, newline="") as out:
+    with (
+        whole_file(path) as beside,
+        beside.open("w", encoding="utf-8", errors=ANY_NAME, newline="") as out,
+    ):
         if path.suffix.lower() in (".jsonl", ".ndjson"):
             out.writelines(to_json(row) + "\n" for row in rows)
         else:
-            table = csv.DictWriter(out, rows[0] if rows else ["path"])
-            table.writeheader()
-            table.writerows(rows)
-    beside.replace(path)
+            columns = list(rows[0]) if rows else ["path"]
+            write_table(out, columns, (list(row.values()) for row in rows))

@@ -8,3 +8,5 @@ METRICS, RUN, SPLIT, PICTURES = "metrics.json", "run.json", "split.json", "pictu
 PREDICTIONS, HISTORY, ISSUES = "predictions.csv", "history.csv", "label_issues.csv"
 TARGET_PREDICTIONS, TO_LABEL = "target_predictions.csv", "to_label.csv"
 PAGE, FIGURES = "report.html", "figures"
+STUDIES = ("rank.json", "layers.json", "curve.json")
+IDENTITY = "identity.json"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from headstart._version import __version__
@@ -23,6 +25,7 @@ from headstart.backbones import Card, Ref, is_packaged
 from headstart.backbones.saved import REBUILT, SavedBackbone
 from headstart.errors import ArtifactError, BackboneError
 from headstart.folder.layout import BACKBONE_FILE, HEAD_FILE, MODEL_JSON
+from headstart.folder.reading import MEND, read_document
 from headstart.tasks.classification import Classification
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.heads import HEADS, arrays_of
@@ -182,27 +185,72 @@ def load_model(folder: Path) -> SavedModel:
                 "Restore the run folder from a copy, or train again.",
             )
     try:
-        tensors = load_file(folder / HEAD_FILE)
         card = Card.from_json(described["backbone"])
-        model = _fitted(described, tensors)
-    except (KeyError, TypeError, ValueError) as cause:
-        raise ArtifactError(
-            f"{folder / MODEL_JSON} does not describe a model ({cause!r}).", "Train again."
-        ) from cause
-    weights = described["weights"]
-    layers = described.get("layers")
+        model = _fitted(described, load_file(folder / HEAD_FILE))
+        backbone = _backbone(folder, described, card)
+    except _NONSENSE as cause:
+        raise _no_model(folder / MODEL_JSON, cause) from cause
+    return SavedModel(model, card, described["engine"], backbone)
+
+
+def read_card(folder: Path) -> Card:
+    """Read what a model folder says of its backbone, without its arrays.
+
+    Raises
+    ------
+    ArtifactError
+        As ``load_model``.
+    """
+    try:
+        return Card.from_json(read_document(folder / MODEL_JSON)["backbone"])
+    except _NONSENSE as cause:
+        raise _no_model(folder / MODEL_JSON, cause) from cause
+
+
+def size_of_head(folder: Path) -> int:
+    """Count the head's numbers from the header of its file, without loading them.
+
+    Raises
+    ------
+    ArtifactError
+        A file that is missing or damaged.
+    """
+    path = folder / HEAD_FILE
+    try:
+        with safe_open(path, framework="numpy") as tensors:
+            names = [name for name in tensors.keys() if name.startswith("head.")]  # noqa: SIM118
+            shapes = [tensors.get_slice(name).get_shape() for name in names]
+    except (OSError, SafetensorError) as cause:
+        raise ArtifactError(f"{path} cannot be read: {cause}.", MEND) from cause
+    return sum(math.prod(shape) for shape in shapes)
+
+
+_NONSENSE = (LookupError, TypeError, ValueError, AttributeError, MemoryError, SafetensorError)
+"""What comes of a description that has the right form, and contents that belong to no model."""
+
+
+def _no_model(path: Path, cause: BaseException) -> ArtifactError:
+    return ArtifactError(f"{path} does not describe a model ({cause!r}).", MEND)
+
+
+def _backbone(
+    folder: Path, described: dict[str, Any], card: Card
+) -> Ref | SavedBackbone | StagesRef:
+    weights, layers = described["weights"], described.get("layers")
     base = Card.from_json(layers) if layers else card
     backbone: Ref | SavedBackbone
     if isinstance(weights, dict):
         asked = {k: v for k, v in weights.items() if k not in ("provider", "name")}
+        if base.look.asked(**asked).to_json() != base.look.to_json():
+            raise ValueError(f"its weights ask for {asked}, unlike its backbone")
         backbone = Ref(weights["provider"], weights["name"]).at(**asked)
     else:
         backbone = SavedBackbone(folder / BACKBONE_FILE, base)
-    if layers:
-        from headstart.backbones.stages import StagesRef  # imports torch
+    if not layers:
+        return backbone
+    from headstart.backbones.stages import StagesRef  # imports torch
 
-        return SavedModel(model, card, described["engine"], StagesRef(backbone))
-    return SavedModel(model, card, described["engine"], backbone)
+    return StagesRef(backbone)
 
 
 def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> FittedModel:
@@ -232,17 +280,12 @@ def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Fitt
 
 def _described(folder: Path) -> dict[str, Any]:
     path = folder / MODEL_JSON
-    try:
-        described = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    if not path.is_file():
         raise ArtifactError(
             f"{folder} holds no model ({MODEL_JSON} is missing).",
             "Point to a run folder that `headstart train` wrote.",
-        ) from None
-    except (ValueError, OSError) as cause:
-        raise ArtifactError(f"{path} cannot be read: {cause}.", "Train again.") from cause
-    if not isinstance(described, dict) or not isinstance(described.get("schema"), int):
-        raise ArtifactError(f"{path} is not a headstart model.", "Train again.")
+        )
+    described = read_document(path)
     if described["schema"] > SCHEMA:
         raise ArtifactError(
             f"{path} was written by a newer headstart ({described.get('headstart', 'unknown')}, "

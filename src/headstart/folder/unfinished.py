@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from headstart.errors import ConfigError
+from headstart.errors import ArtifactError, ConfigError
 from headstart.events import Event, OnEvent
-from headstart.folder.files import WRITING
+from headstart.folder.layout import IDENTITY
+from headstart.folder.reading import read_document
 
 UNFINISHED = ".headstart-unfinished-"
-IDENTITY = "identity.json"
 
 
 class Unfinished:
@@ -43,8 +43,6 @@ class Unfinished:
             self.clear()
         if before is not None and resume:
             self._compare(before, identity)
-            for half_written in self.run.parent.glob(f"{WRITING}{self.run.name}-*"):
-                shutil.rmtree(half_written, ignore_errors=True)
         if before is None:
             self.clear()  # whatever lies there, nobody knows what it is of
         if before is None and resume:
@@ -70,8 +68,8 @@ class Unfinished:
 
     def _identity(self) -> dict[str, Any] | None:
         try:
-            return dict(json.loads((self.folder / IDENTITY).read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
+            return read_document(self.folder / IDENTITY)
+        except ArtifactError:
             return None
 
     def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import importlib.metadata
 import json
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart._version import __version__
+from headstart.data.cells import write_table
 from headstart.features.engines import describe
 from headstart.features.extract import Features
 from headstart.folder.files import write_json
@@ -140,43 +140,48 @@ def write_predictions(path: Path, prepared: Prepared, judgement: Judgement) -> N
     """Write the held-out answers, one row per example."""
     dataset = prepared.dataset
     columns = ["path", "label", "predicted", *(f"p:{name}" for name in dataset.classes), "fold"]
+    held = zip(judgement.rows, judgement.proba, judgement.fold, strict=True)
+    rows = (
+        [
+            dataset.refs[row],
+            dataset.classes[dataset.labels[row]],
+            dataset.classes[p.argmax()],
+            *(f"{x:.6f}" for x in p),
+            fold,
+        ]
+        for row, p, fold in held
+    )
     with path.open("w", encoding="utf-8", newline="") as out:
-        table = csv.writer(out)
-        table.writerow(columns)
-        for row, p, fold in zip(judgement.rows, judgement.proba, judgement.fold, strict=True):
-            label = dataset.classes[dataset.labels[row]]
-            shares = [f"{x:.6f}" for x in p]
-            table.writerow([dataset.refs[row], label, dataset.classes[p.argmax()], *shares, fold])
+        write_table(out, columns, rows)
 
 
 def write_issues(path: Path, suspects: Iterable[Suspect]) -> None:
     """Write suspected labels as a table to mend: correct the column ``label`` where it is wrong."""
     columns = ["path", "label", "suggested", "confidence", "given"]
+    rows = (
+        [*(row[name] for name in columns[:3]), *(f"{row[name]:.4f}" for name in columns[3:])]
+        for row in (suspect.to_json() for suspect in suspects)
+    )
     with path.open("w", encoding="utf-8", newline="") as out:
-        table = csv.writer(out)
-        table.writerow(columns)
-        for row in (suspect.to_json() for suspect in suspects):
-            shares = [f"{row[name]:.4f}" for name in columns[3:]]
-            table.writerow([*(row[name] for name in columns[:3]), *shares])
+        write_table(out, columns, rows)
 
 
 def write_history(
     path: Path, choice: Choice, seconds: float, curves: Iterable[tuple[str, Point]]
 ) -> None:
     """Write one row per candidate head, since fitting it has no epochs, then one per epoch."""
+    columns = ["step", "split", "loss", "accuracy", "lr", "seconds", "head", "C", "fit"]
+    rows: list[list[Any]] = []
+    for step, c in enumerate(choice.candidates):
+        kept = [f"{c['log_loss']:.6f}", f"{c['accuracy']:.6f}", ""]
+        share = f"{seconds / len(choice.candidates):.4f}"
+        rows.append([step, "cross-validation", *kept, share, c["head"], c["C"] or "", "probe"])
+    for fit, p in curves:
+        accuracy = "" if p.accuracy is None else f"{p.accuracy:.6f}"
+        numbers = [f"{p.loss:.6f}", accuracy, f"{p.lr:.3g}", f"{p.seconds:.2f}"]
+        rows.append([p.epoch, p.split, *numbers, "", "", fit])
     with path.open("w", encoding="utf-8", newline="") as out:
-        table = csv.writer(out)
-        table.writerow(["step", "split", "loss", "accuracy", "lr", "seconds", "head", "C", "fit"])
-        for step, c in enumerate(choice.candidates):
-            kept = [f"{c['log_loss']:.6f}", f"{c['accuracy']:.6f}", ""]
-            share = f"{seconds / len(choice.candidates):.4f}"
-            table.writerow(
-                [step, "cross-validation", *kept, share, c["head"], c["C"] or "", "probe"]
-            )
-        for fit, p in curves:
-            accuracy = "" if p.accuracy is None else f"{p.accuracy:.6f}"
-            numbers = [f"{p.loss:.6f}", accuracy, f"{p.lr:.3g}", f"{p.seconds:.2f}"]
-            table.writerow([p.epoch, p.split, *numbers, "", "", fit])
+        write_table(out, columns, rows)
 
 
 def split(prepared: Prepared, judgement: Judgement) -> dict[str, Any]:

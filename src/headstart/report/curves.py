@@ -7,15 +7,18 @@ kept. Runs from before there was fine-tuning have rows of heads only, which are 
 
 from __future__ import annotations
 
-import csv
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.data.cells import unguarded
+from headstart.folder.reading import read_rows
+
 TRAINING, VALIDATION = "training", "validation"
 FINAL = "final"
+HUGE = 1e12
+"""No loss, and no rate, is larger; a chart could not hold it."""
 FIT = re.compile(r"(?P<method>.*) / (?P<part>fold \d+|final)")
 
 
@@ -97,12 +100,14 @@ def read_curves(path: Path, method: str = "") -> Curves | None:
     if not path.exists():
         return None
     fits: dict[str, dict[str, dict[str, list[Epoch]]]] = {}  # method, part, split
-    with path.open(encoding="utf-8", newline="") as opened:
-        for row in csv.DictReader(opened):
-            named, epoch = FIT.fullmatch(row.get("fit") or ""), _epoch(row)
-            if named and epoch and row.get("split") in (TRAINING, VALIDATION):
-                parts = fits.setdefault(named["method"], {})
-                parts.setdefault(named["part"], {}).setdefault(row["split"], []).append(epoch)
+    rows = (cells for _, cells in read_rows(path))
+    columns = next(rows, [])
+    for cells in rows:
+        row = dict(zip(columns, cells, strict=False))
+        named, epoch = FIT.fullmatch(unguarded(row.get("fit", ""))), _epoch(row)
+        if named and epoch and row.get("split") in (TRAINING, VALIDATION):
+            parts = fits.setdefault(named["method"], {})
+            parts.setdefault(named["part"], {}).setdefault(row["split"], []).append(epoch)
     parts = fits.get(method or _kept(fits), {})
     folds = [splits for part, splits in parts.items() if part != FINAL]
     final = parts.get(FINAL, {})
@@ -157,9 +162,9 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _number(cell: str | None) -> float | None:
-    """Read a cell; what is empty, no number or not finite is None."""
+    """Read a cell; what is empty, no number, or beyond all measure is None."""
     try:
         value = float(cell or "")
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if abs(value) <= HUGE else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,21 +9,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
 
 from headstart.backbones import Card
 from headstart.errors import ArtifactError, UnknownNameError
 from headstart.folder.layout import (
-    HEAD_FILE,
     HISTORY,
     METRICS,
     MODEL,
-    MODEL_JSON,
     PICTURES,
     PREDICTIONS,
     RUN,
     SPLIT,
 )
+from headstart.folder.model import read_card, size_of_head
+from headstart.folder.reading import MEND, read_document, read_predictions
 from headstart.judge.intervals import Interval, wilson
 from headstart.modalities import DEFAULT, EXAMPLE, Modality, Unit, modality
 from headstart.report.adaptation_facts import Adaptation, read_adaptation
@@ -264,24 +261,36 @@ def read(folder: Path, name: str) -> Facts:
     ArtifactError
         A file that is missing or cannot be read.
     """
-    metrics = _json(folder / METRICS)
-    kept = folder / PICTURES
-    try:
-        y, proba = _predictions(folder / PREDICTIONS, metrics["classes"])
-        return Facts(
-            name=name,
-            metrics=metrics,
-            run=_json(folder / RUN),
-            split=_json(folder / SPLIT),
-            pictures=_json(kept) if kept.exists() else {},
-            card=Card.from_json(_json(folder / MODEL / MODEL_JSON)["backbone"]),
-            head_size=_size_of_head(folder / MODEL / HEAD_FILE),
-            y=y,
-            proba=proba,
-            curves=_curves(folder / HISTORY, metrics),
-        )
-    except (OSError, KeyError, TypeError, ValueError) as cause:
-        raise _unreadable(folder, cause) from cause
+    metrics = read_document(folder / METRICS)
+    pictures = read_document(folder / PICTURES) if (folder / PICTURES).exists() else {}
+    y, proba = read_predictions(folder / PREDICTIONS, metrics["classes"])
+    facts = Facts(
+        name=name,
+        metrics=metrics,
+        run=read_document(folder / RUN),
+        split=read_document(folder / SPLIT),
+        pictures=pictures,
+        card=read_card(folder / MODEL),
+        head_size=size_of_head(folder / MODEL),
+        y=y,
+        proba=proba,
+        curves=_curves(folder / HISTORY, metrics),
+    )
+    _refuse_strangers(folder, facts)
+    return facts
+
+
+def _refuse_strangers(folder: Path, facts: Facts) -> None:
+    """Refuse points that are of no class of the run, and findings without their figures."""
+    strange = {point["label"] for point in facts.points} - set(facts.classes)
+    if strange:
+        said = f"the map shows a class {min(strange)!r} that {METRICS} does not have"
+        raise ArtifactError(f"{folder / PICTURES} cannot be read: {said}.", MEND)
+    shift = facts.adaptation.shift if facts.adaptation else {}
+    points = [p for rows in (shift.get("map") or {}).values() for p in rows or []]
+    if any(point[2] >= len(facts.classes) for point in points):
+        said = f"at adaptation.shift.map a point is of none of the {len(facts.classes)} classes"
+        raise ArtifactError(f"{folder / METRICS} cannot be read: {said}.", MEND)
 
 
 def class_row(name: str, c: int, confusion: NDArray[np.int64]) -> ClassRow:
@@ -325,39 +334,9 @@ def most_frequent(confusion: NDArray[np.int64], classes: list[str], limit: int) 
     ]
 
 
-def _predictions(path: Path, classes: list[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Read ``path, label, predicted, p:CLASS..., fold`` by position: names may be anything."""
-    index = {name: c for c, name in enumerate(classes)}
-    with path.open(encoding="utf-8", newline="") as opened:
-        rows = list(csv.reader(opened))[1:]
-    y = np.array([index[row[1]] for row in rows], np.int64)
-    return y, np.array([row[3:-1] for row in rows], np.float64).reshape(len(rows), len(classes))
-
-
 def _curves(path: Path, metrics: dict[str, Any]) -> Curves | None:
     """Read the curves of the method that was chosen, where it has any."""
     if not metrics.get("training"):
         return None
     chosen = (c["name"] for c in metrics.get("candidates") or [] if c["chosen"])
     return read_curves(path, next(chosen, ""))
-
-
-def _size_of_head(path: Path) -> int:
-    """Count the head's numbers from the file's header, without loading them."""
-    with safe_open(path, framework="numpy") as tensors:
-        shapes = [tensors.get_slice(k).get_shape() for k in tensors.keys() if k.startswith("head.")]  # noqa: SIM118
-    return sum(int(np.prod(shape)) for shape in shapes)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, TypeError, ValueError) as cause:
-        raise _unreadable(path, cause) from cause
-
-
-def _unreadable(path: Path, cause: Exception) -> ArtifactError:
-    return ArtifactError(
-        f"{path} cannot be read ({type(cause).__name__}: {cause}).",
-        "Point to a complete run folder of `headstart train`, or train again.",
-    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from headstart.errors import ConfigError
+from headstart.folder.files import WRITING
 from headstart.folder.layout import FIGURES, PAGE
+from headstart.scratch import scratch
 
 
 def write(folder: Path, page: str, figures: Iterable[tuple[str, bytes]]) -> Path:
@@ -20,9 +21,10 @@ def write(folder: Path, page: str, figures: Iterable[tuple[str, bytes]]) -> Path
     """
     try:
         (folder / FIGURES).mkdir(exist_ok=True)
-        for filename, content in figures:
-            _replace(folder / FIGURES / filename, content)
-        _replace(folder / PAGE, page.encode("utf-8", "backslashreplace"))
+        with scratch(WRITING, folder) as beside:
+            for filename, content in figures:
+                _replace(beside, folder / FIGURES / filename, content)
+            _replace(beside, folder / PAGE, page.encode("utf-8", "backslashreplace"))
     except OSError as cause:
         raise ConfigError(
             f"Cannot write the report into {str(folder)!r}: {cause.strerror or cause}.",
@@ -31,10 +33,7 @@ def write(folder: Path, page: str, figures: Iterable[tuple[str, bytes]]) -> Path
     return folder / PAGE
 
 
-def _replace(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+def _replace(beside: Path, path: Path, content: bytes) -> None:
+    written = beside / path.name
+    written.write_bytes(content)
+    written.replace(path)

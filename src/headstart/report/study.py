@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from headstart._version import __version__
 from headstart.errors import ArtifactError
+from headstart.folder.layout import STUDIES
+from headstart.folder.reading import read_document
 from headstart.modalities import DEFAULT, unit
 from headstart.report import charts, study_figures, study_words
 from headstart.report.files import write
 from headstart.report.page import fill
 
-STUDIES = ("rank", "layers", "curve")
-"""A study called X lies in X.json."""
 SECTIONS = {"answer": "Answer", "numbers": "Numbers", "method": "Method"}
 TITLES = {"rank": "Which backbone?", "layers": "Which layer?", "curve": "How many labels?"}
 
@@ -43,17 +42,12 @@ def render_study(folder: Path) -> Path:
     """
     folder = Path(folder)
     path = _find(folder)
-    try:
-        document = json.loads(path.read_text("utf-8"))
-        if document["study"] != path.stem:
-            raise ValueError(f"study is {document['study']!r}, not {path.stem!r}")
-        page, figures = compose_study(document), list(study_figures.draw(document))
-    except (OSError, KeyError, TypeError, ValueError, LookupError) as cause:
-        raise ArtifactError(
-            f"{path} cannot be read ({type(cause).__name__}: {cause}).",
-            f"Make it again with `headstart {path.stem}`.",
-        ) from cause
-    return write(folder, page, figures)
+    mend = f"Make it again with `headstart {path.stem}`."
+    document = read_document(path, mend)
+    if document["study"] != path.stem:
+        said = f"study is {document['study']!r}, not {path.stem!r}"
+        raise ArtifactError(f"{path} cannot be read: {said}.", mend)
+    return write(folder, compose_study(document), list(study_figures.draw(document)))
 
 
 def compose_study(document: dict[str, Any]) -> str:
@@ -79,10 +73,10 @@ def compose_study(document: dict[str, Any]) -> str:
 
 def _find(folder: Path) -> Path:
     """Find the one document of a folder."""
-    found = [folder / f"{name}.json" for name in STUDIES if (folder / f"{name}.json").is_file()]
+    found = [folder / name for name in STUDIES if (folder / name).is_file()]
     if len(found) == 1:
         return found[0]
-    seen = " and ".join(path.name for path in found) or "none of rank.json, layers.json, curve.json"
+    seen = " and ".join(path.name for path in found) or f"none of {', '.join(STUDIES)}"
     raise ArtifactError(
         f"{folder} holds {seen}; a study has exactly one of them.",
         "Point to the folder of one `headstart rank`, `layers` or `curve`.",

@@ -6,7 +6,6 @@ can be checked on labelled examples, and less is tried; what the run says of the
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +31,7 @@ from headstart.folder.layout import (
     SPLIT,
 )
 from headstart.folder.model import save_with_head
+from headstart.folder.reading import read_document
 from headstart.jobs.adapt.asked import Asked
 from headstart.jobs.adapt.section import Section
 from headstart.jobs.adapt.source import Sections, Settled
@@ -170,7 +170,7 @@ class FromRun:
                 shutil.copy(before / name, folder / name)
         pictures = {}
         if (before / PICTURES).is_file():
-            pictures = json.loads((before / PICTURES).read_text("utf-8"))
+            pictures = read_document(before / PICTURES)
         write_json(folder / PICTURES, {**pictures, "adaptation": shown})
         timing = {
             **numbers["timing"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from headstart.modalities.image.read import Picture
 from headstart.modalities.image.resize import resized
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"]
+LARGEST = 8192
+"""Pixels of a side; no network takes more, and a damaged file may ask for any number."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,28 @@ class Preprocessing:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Preprocessing:
-        """Rebuild it; raises ``TypeError`` on missing or unknown keys."""
+        """Rebuild it; raises ``TypeError`` or ``ValueError`` for what is no look."""
         lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-        return cls(**{**values, **lists})
+        look = cls(**{**values, **lists})
+        look._refuse_nonsense()
+        return look
+
+    def _refuse_nonsense(self) -> None:
+        """Refuse what no network asks for: the file may be damaged."""
+        sides = (self.size, self.resize)
+        if not all(isinstance(side, int) for side in sides):
+            raise TypeError(f"sizes are whole numbers, not {sides}")
+        if not 1 <= self.size <= self.resize <= LARGEST:
+            raise ValueError(f"no image has {self.size} pixels of {self.resize}")
+        triples, levels = (self.mean, self.std), (0.0, 0.0) if self.levels is None else self.levels
+        if any(len(triple) != 3 for triple in triples) or len(levels) != 2 or not all(self.std):
+            raise ValueError(
+                "mean and std are three numbers each, none of std zero; levels are two"
+            )
+        if not np.isfinite([*self.mean, *self.std, *levels]).all():
+            raise ValueError("mean, std and levels are numbers")
+        if self.interpolation not in get_args(Interpolation):
+            raise ValueError(f"there is no interpolation {self.interpolation!r}")
 
     def says(self) -> str:
         """Say what happens to an image before the network sees it."""

@@ -1,0 +1,848 @@
+"""What every file of a run, and of a study, must hold for the rest of headstart to read it.
+
+One type a document, as docs/architecture.md explains it. A key may be there that is not named
+here; one that came with a later version is ``NotRequired``, since older runs lack it. Bounds are
+wide: they keep out what no run writes and no chart could draw, such as infinities.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, NotRequired
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from headstart.folder.layout import (
+    BACKBONE_FILE,
+    IDENTITY,
+    METRICS,
+    MODEL_JSON,
+    PICTURES,
+    RUN,
+    SPLIT,
+    STUDIES,
+)
+
+_FINITE = {"allow_inf_nan": False}
+Number = Annotated[float, Field(ge=-1e12, le=1e12, **_FINITE)]
+Share = Annotated[float, Field(ge=-2, le=2, **_FINITE)]
+"""0 to 1, or a difference of two such; ends of intervals may lie a little outside."""
+Seconds = Annotated[float, Field(ge=0, le=1e12, **_FINITE)]
+Strength = Annotated[float, Field(ge=1e-30, le=1e30, **_FINITE)]
+Freedom = Annotated[float, Field(ge=0, le=1e30, **_FINITE)]
+"""0 where a head has no strength."""
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Width = Annotated[int, Field(ge=1, le=10**7)]
+Ci95 = Annotated[list[Share], Field(min_length=2, max_length=2)]
+Names = Annotated[list[str], Field(min_length=1)]
+Table = dict[str, Any]
+
+
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+def _needs(row: Any, *names: str, why: str) -> None:
+    missing = [name for name in names if row.get(name) is None]
+    if missing:
+        raise ValueError(f"{' and '.join(missing)} must be there {why}")
+
+
+# ---- metrics.json: the source ------------------------------------------------------------------
+
+
+class Counts(TypedDict):
+    """How many examples."""
+
+    train: Count
+    test: Count
+    classes: Count
+    skipped: Count
+
+
+class Scored(TypedDict):
+    """An accuracy with its doubt."""
+
+    accuracy: Share
+    accuracy_ci95: Ci95
+
+
+class Estimate(Scored):
+    """The scores on held-out examples."""
+
+    protocol: str
+    balanced_accuracy: Share
+    macro_f1: Share
+    log_loss: Number
+    ece: Share
+    ece_ci95: NotRequired[Ci95 | None]
+
+
+class Baseline(Scored):
+    """A model without transfer."""
+
+    name: str
+
+
+class Rival(TypedDict):
+    """The test against one baseline."""
+
+    baseline: str
+    gain: Share
+    gain_ci95: Ci95
+    p: Share | None
+    p_holm: Share | None
+    decision: str
+
+
+class ClassGain(TypedDict):
+    """What transfer did to one class."""
+
+    name: str
+    n: Count
+    gain: Share
+    harmed: bool
+
+
+class Verdict(TypedDict):
+    """Whether transfer helped."""
+
+    decision: str
+    gain: Share
+    gain_ci95: Ci95
+    baseline: str
+    detectable: Share
+    test: str
+    metric: str
+    sentence: str
+    rivals: NotRequired[list[Rival]]
+    per_class: NotRequired[list[ClassGain]]
+
+
+class HeadTried(TypedDict):
+    """A head that was tried on the frozen network."""
+
+    head: str
+    C: Freedom | None
+    accuracy: Share
+    log_loss: Number
+    log_loss_se: Number
+
+
+def _strength(row: Any) -> Any:
+    if row["head"] == "logistic":
+        _needs({"C": row["C"] or None}, "C", why="for logistic regression")
+    return row
+
+
+class HeadKept(TypedDict):
+    """A head and its settings."""
+
+    kind: str
+    C: Freedom | None
+    temperature: NotRequired[Number]
+
+
+class Head(HeadKept):
+    """The head that was kept, and what it was chosen among."""
+
+    candidates: list[Annotated[HeadTried, AfterValidator(_strength)]]
+    probe: NotRequired[HeadKept]
+
+
+def _chosen_strength(row: Any) -> Any:
+    tried = {**row, **row.get("probe", {})}
+    if tried["kind"] == "logistic" and any(c["C"] for c in row["candidates"]):
+        _needs({"C": tried["C"] or None}, "C", why="for logistic regression")
+    return row
+
+
+class Mixture(TypedDict):
+    """The weights before and after training, mixed."""
+
+    alpha: Share
+    accuracy: Share | None
+
+
+class RateFinder(TypedDict):
+    """A trial of learning rates; losses may be anything where training fell apart."""
+
+    lrs: list[Number]
+    losses: list[float | None]
+    suggested: NotRequired[Strength | None]
+
+
+class Training(TypedDict):
+    """How the network itself was trained."""
+
+    method: str
+    unfreeze: str
+    blocks: list[str]
+    cut: str | None
+    trainable_parameters: Count
+    parameters: Count
+    prefix_forwards: NotRequired[Count | None]
+    views: NotRequired[Count | None]
+    views_said: NotRequired[str | None]
+    cache_mb: NotRequired[Number | None]
+    cut_reason: NotRequired[str | None]
+    epochs: NotRequired[Count | None]
+    batch_size: NotRequired[Count | None]
+    optimizer: NotRequired[str | None]
+    schedule: NotRequired[str | None]
+    lr: NotRequired[Number | None]
+    head_lr: NotRequired[Number | None]
+    batchnorm: NotRequired[str | None]
+    tune: NotRequired[str]
+    keep: NotRequired[str | None]
+    images_per_s: NotRequired[Number | None]
+    seconds: Seconds
+    wise: NotRequired[list[Mixture] | None]
+    wise_alpha: NotRequired[Share | None]
+    finder: NotRequired[RateFinder | None]
+
+
+class MethodTried(TypedDict):
+    """A method that ``auto`` compared."""
+
+    name: str
+    accuracy: Share | None
+    accuracy_ci95: Ci95 | None
+    seconds: Seconds | None
+    forecast_s: NotRequired[Seconds | None]
+    status: str
+    chosen: bool
+    reason: NotRequired[str | None]
+
+
+class Choice(TypedDict):
+    """Why a method was kept."""
+
+    sentence: str
+    budget_s: NotRequired[Seconds | None]
+
+
+class OperatingPoint(TypedDict):
+    """What a confidence below which nothing is answered would do."""
+
+    threshold: NotRequired[Share | None]
+    coverage: Share
+    error: Share | None
+
+
+class Abstention(TypedDict):
+    """When the model keeps silent."""
+
+    wanted_error: Share | None
+    threshold: Share | None
+    coverage: Share | None
+    coverage_ci95: Ci95 | None
+    error: Share | None
+    error_ci95: Ci95 | None
+    curve: NotRequired[list[OperatingPoint] | None]
+
+
+def _measured(row: Any) -> Any:
+    if row["threshold"] is not None:
+        if row["wanted_error"] is not None:
+            _needs(row, "coverage", "coverage_ci95", why="where there is a threshold")
+        if row["error"] is not None:
+            _needs(row, "coverage", "coverage_ci95", "error_ci95", why="where there is an error")
+    return row
+
+
+class Unfamiliar(TypedDict):
+    """How often a familiar example is called unfamiliar."""
+
+    false_alarm_rate: Share
+    false_alarm_ci95: Ci95
+
+
+class Suspect(TypedDict):
+    """A label that held-out answers contradict."""
+
+    path: str
+    label: str
+    suggested: str
+    confidence: Share
+    given: Share
+
+
+class LabelIssues(TypedDict):
+    """The suspected labels."""
+
+    rows: list[Suspect]
+    sentence: str
+    expected_gain: Share | None
+    expected_gain_ci95: Ci95 | None
+
+
+class Explained(TypedDict):
+    """The test of the maps."""
+
+    sentence: str
+
+
+class CurvePoint(Scored):
+    """An accuracy with fewer labels."""
+
+    n_train: Annotated[Number, Field(gt=0)]
+
+
+class Finding(TypedDict):
+    """What a check found; what its figures are depends on the kind."""
+
+    kind: str
+    severity: str
+    message: str
+    figures: Table
+
+
+class Deals(TypedDict):
+    """The figures of the check of the order."""
+
+    shuffled_accuracy: Share
+    shuffled_accuracy_ci95: Ci95
+    block_accuracy: Share
+    block_accuracy_ci95: Ci95
+
+
+class Listed(TypedDict):
+    """The figures of a check that names files, alone or with those they go with."""
+
+    files: list[str | list[str]]
+
+
+_DEALS, _LISTED = TypeAdapter(Deals), TypeAdapter(Listed)
+
+
+def _figures(row: Any) -> Any:
+    """Hold the figures that a page shows to their types."""
+    try:
+        if row["kind"] == "order" and row["severity"] == "warning":
+            _DEALS.validate_python(row["figures"], strict=True)
+        if "files" in row["figures"]:
+            _LISTED.validate_python(row["figures"], strict=True)
+    except ValidationError as cause:
+        first = cause.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ValueError(f"its figures are wrong at {where}: {first['msg']}") from None
+    return row
+
+
+class Timing(TypedDict):
+    """Seconds of each part of a run."""
+
+    total_s: Seconds
+    read_s: Seconds
+    embed_s: Seconds
+    fit_s: Seconds
+    judge_s: Seconds
+    forward_examples: Count
+    cache_hits: Count
+
+
+class Ranked(Scored):
+    """A backbone among others."""
+
+    name: str
+    behind: Share | None
+    behind_ci95: NotRequired[Ci95 | None]
+    tie: bool
+    logme: Number | None
+    h_score: Number | None
+    knn: Share | None
+    dim: Width
+    size: NotRequired[Number | None]
+    params: Count | None
+    mb: Number | None
+    seconds_per_1000: Seconds | None
+    licence: str | None
+
+
+class Ranking(TypedDict):
+    """The backbones that were compared."""
+
+    recommended: str
+    sentence: str
+    backbones: list[Ranked]
+
+
+# ---- metrics.json: the adaptation; gaps and nulls are filled by who reads it -------------------
+
+
+class Domain(TypedDict, total=False):
+    """The source, or the target."""
+
+    name: str | None
+    n: Count | None
+    note: str | None
+
+
+class Candidate(TypedDict):
+    """A way to adapt."""
+
+    name: str
+    family: NotRequired[str | None]
+    summary: NotRequired[str | None]
+    reference: NotRequired[str | None]
+    source_accuracy: NotRequired[Share | None]
+    source_accuracy_ci95: NotRequired[Ci95 | None]
+    scores: NotRequired[dict[str, Number | None] | None]
+    rank: NotRequired[Number | None]
+    changed: NotRequired[Share | None]
+    shares: NotRequired[dict[str, Share] | None]
+    guards: NotRequired[list[str] | None]
+    chosen: NotRequired[bool | None]
+    seconds: NotRequired[Seconds | None]
+    target_accuracy: NotRequired[Share | None]
+    target_accuracy_ci95: NotRequired[Ci95 | None]
+
+
+class Evidence(TypedDict):
+    """What one score says."""
+
+    score: str
+    says: NotRequired[str | None]
+    higher_is_better: NotRequired[bool | None]
+    none: NotRequired[Number | None]
+    chosen: NotRequired[Number | None]
+    against: NotRequired[str | None]
+    prefers: NotRequired[str | None]
+
+
+ClassPrior = TypedDict(
+    "ClassPrior",
+    {
+        "class": str,
+        "source": NotRequired[Share | None],
+        "target": NotRequired[Share | None],
+        "target_ci95": NotRequired[Ci95 | None],
+    },
+)
+
+
+class Prior(TypedDict, total=False):
+    """How frequent the classes are."""
+
+    sentence: str | None
+    huge: bool | None
+    classes: list[ClassPrior] | None
+
+
+class Example(TypedDict):
+    """An example of the target."""
+
+    path: str
+    score: NotRequired[Share | None]
+    predicted: NotRequired[str | None]
+    why: NotRequired[str | None]
+
+
+class Unknown(TypedDict, total=False):
+    """Classes that the source does not have."""
+
+    sentence: str | None
+    flagged: bool | None
+    share: Share | None
+    share_ci95: Ci95 | None
+    examples: list[Example] | None
+
+
+Spot = Annotated[list[Annotated[int, Field(ge=0, le=10**6)]], Field(min_length=3, max_length=3)]
+
+
+class DomainMap(TypedDict, total=False):
+    """Points of both domains: x, y, number of the class."""
+
+    source: list[Spot] | None
+    target: list[Spot] | None
+
+
+class Shift(TypedDict, total=False):
+    """How far the domains lie apart."""
+
+    auc: Share | None
+    auc_ci95: Ci95 | None
+    found: bool | None
+    sentence: str | None
+    prior: Prior | None
+    least_like: list[Example] | None
+    unknown: Unknown | None
+    map: DomainMap | None
+
+
+class Best(TypedDict):
+    """The candidate that labels would have chosen."""
+
+    name: str
+    accuracy: NotRequired[Share | None]
+
+
+class Truth(TypedDict, total=False):
+    """What labels of the target said after the choice."""
+
+    n: Count | None
+    unknown: Count | None
+    accuracy: Share | None
+    accuracy_ci95: Ci95 | None
+    source_only_accuracy: Share | None
+    source_only_accuracy_ci95: Ci95 | None
+    gain: Share | None
+    gain_ci95: Ci95 | None
+    decision: str | None
+    sentence: str | None
+    best: Best | None
+
+
+class Labelled(TypedDict, total=False):
+    """What labels that came back decided."""
+
+    n: Count | None
+    sentence: str | None
+    chosen: str | None
+    accuracy: Share | None
+    accuracy_ci95: Ci95 | None
+    candidates: list[Baseline] | None
+    before: dict[str, str] | None
+
+
+class Adaptation(TypedDict):
+    """What ``headstart adapt`` found."""
+
+    decision: str
+    chosen: NotRequired[str | None]
+    sentence: NotRequired[str | None]
+    sure: NotRequired[str | None]
+    source: NotRequired[Domain | None]
+    target: NotRequired[Domain | None]
+    candidates: NotRequired[list[Candidate] | None]
+    evidence: NotRequired[list[Evidence] | None]
+    shift: NotRequired[Shift | None]
+    target_labels: NotRequired[Truth | None]
+    proposals: NotRequired[list[Example] | None]
+    labelled: NotRequired[Labelled | None]
+
+
+class Metrics(TypedDict):
+    """metrics.json."""
+
+    classes: Names
+    backbone: str
+    method: str
+    modality: NotRequired[str]
+    n: Counts
+    estimate: Estimate
+    verdict: Verdict | None
+    baselines: list[Baseline]
+    head: Annotated[Head, AfterValidator(_chosen_strength)]
+    training: NotRequired[Training | None]
+    candidates: NotRequired[list[MethodTried] | None]
+    choice: NotRequired[Choice | None]
+    learning_curve: list[CurvePoint]
+    findings: list[Annotated[Finding, AfterValidator(_figures)]]
+    abstention: NotRequired[Annotated[Abstention, AfterValidator(_measured)] | None]
+    unfamiliar: NotRequired[Unfamiliar | None]
+    label_issues: NotRequired[LabelIssues | None]
+    explanations: NotRequired[Explained | None]
+    ranking: NotRequired[Ranking | None]
+    timing: Timing
+    adaptation: NotRequired[Adaptation | None]
+
+
+# ---- the other files of a run ------------------------------------------------------------------
+
+
+class CardRecord(TypedDict):
+    """A backbone as data; its modality knows what the preprocessing holds."""
+
+    name: str
+    architecture: str
+    modality: str
+    dim: Width
+    parameters: Count
+    licence: str
+    source: str
+    weights_hash: str
+    preprocessing: Table
+    layers: list[Annotated[list[Any], Field(min_length=3, max_length=3)]]
+
+
+class Thresholds(TypedDict, total=False):
+    """Below which a model marks, or keeps silent."""
+
+    familiar: Number | None
+    abstain: Share | None
+
+
+def _source_of_weights(weights: Any) -> Any:
+    named = isinstance(weights, dict) and all(
+        isinstance(weights.get(key), str) for key in ("provider", "name")
+    )
+    if not named and weights != BACKBONE_FILE:
+        raise ValueError(f"weights are of a provider and a name, or in {BACKBONE_FILE}")
+    return weights
+
+
+class Model(TypedDict):
+    """model.json."""
+
+    schema: int
+    method: str
+    classes: Names
+    head: str
+    temperature: Strength
+    thresholds: Thresholds
+    engine: str
+    backbone: CardRecord
+    weights: Annotated[Any, AfterValidator(_source_of_weights)]
+    layers: NotRequired[CardRecord | None]
+    files: dict[str, str]
+    checksum: str
+
+
+class Config(TypedDict):
+    """The options of a run, as far as its page shows them."""
+
+    data: str
+    seed: int
+    method: NotRequired[str]
+
+
+class Named(TypedDict):
+    """An engine."""
+
+    name: str
+
+
+class Host(TypedDict):
+    """The computer."""
+
+    system: str
+    machine: str
+    cores: Count
+
+
+class Versions(TypedDict):
+    """Of headstart, and of what it stands on."""
+
+    headstart: str
+
+
+class RunRecord(TypedDict):
+    """run.json."""
+
+    config: Config
+    engine: Named
+    versions: Versions
+    host: Host
+    finished: Annotated[str, AfterValidator(_moment)]
+
+
+class Dealt(TypedDict):
+    """Where an example went."""
+
+    sha256: str
+    role: str
+
+
+class LeftOut(TypedDict):
+    """A file that was not used."""
+
+    path: str
+    reason: str
+
+
+class Split(TypedDict):
+    """split.json."""
+
+    examples: list[Dealt]
+    left_out: NotRequired[list[LeftOut]]
+
+
+class Shown(TypedDict):
+    """An example as a page shows it."""
+
+    path: str
+    image: NotRequired[str | None]
+    text: NotRequired[str | None]
+
+
+class Answered(Shown):
+    """An example, its label and the answer."""
+
+    label: str
+    predicted: str
+    confidence: Share
+
+
+class Mended(Suspect):
+    """A suspected label, shown."""
+
+    image: NotRequired[str | None]
+    text: NotRequired[str | None]
+
+
+class Looked(Answered):
+    """An example with the map of what spoke for the answer."""
+
+    kind: str
+    map: NotRequired[str]
+
+
+class MapPoint(Shown):
+    """A point of the map."""
+
+    x: Share
+    y: Share
+    label: str
+    predicted: str | None
+    right: bool | None
+
+
+class Map(TypedDict):
+    """The map."""
+
+    method: str
+    points: list[MapPoint]
+
+
+class Gallery(TypedDict):
+    """Mistakes and doubts."""
+
+    most_wrong: list[Answered]
+    least_sure: list[Answered]
+
+
+class Pictures(TypedDict, total=False):
+    """pictures.json."""
+
+    gallery: Gallery
+    map: Map
+    label_issues: list[Mended] | None
+    explanations: list[Looked] | None
+    adaptation: dict[str, list[Shown] | None] | None
+
+
+# ---- the studies -------------------------------------------------------------------------------
+
+
+class Study(TypedDict):
+    """What all studies say."""
+
+    study: str
+    data: str
+    n: Count
+    classes: Any
+    protocol: str
+    modality: NotRequired[str]
+    headstart: NotRequired[str]
+
+
+class RankStudy(Study, Ranking):
+    """rank.json."""
+
+
+class Layer(Scored):
+    """A layer of a backbone."""
+
+    name: str
+    dim: Width
+    depth: Share
+    behind: Share | None
+    behind_ci95: NotRequired[Ci95 | None]
+    map: list[Count] | None
+    cache_mb_per_1000: Number | None
+    tie: bool
+
+
+class Combined(Scored):
+    """A head on all layers."""
+
+    fraction: Share
+    features: Count
+    by_layer: dict[str, Count]
+
+
+class LayersStudy(Study):
+    """layers.json."""
+
+    backbone: str
+    kind: str
+    advice: str
+    layers: Annotated[list[Layer], Field(min_length=1)]
+    combined: Combined | None
+
+
+class Measured(TypedDict):
+    """Accuracies with so many labels."""
+
+    per_class: Strength
+    n_train: Number
+    transfer: Share
+    transfer_ci95: Ci95
+    baseline: Share | None
+    baseline_ci95: Ci95 | None
+    baseline_name: str | None
+
+
+def _whole_baseline(row: Any) -> Any:
+    if row["baseline"] is not None:
+        _needs(row, "baseline_ci95", "baseline_name", why="where there is a baseline")
+    return row
+
+
+class Law(TypedDict):
+    """error = a n^-b + c."""
+
+    a: Number
+    b: Annotated[Number, Field(ge=-20, le=20)]
+    c: Number
+
+
+class Fit(TypedDict, total=False):
+    """The laws of both lines."""
+
+    transfer: Law | None
+    baseline: Law | None
+
+
+class Forecast(Scored):
+    """What more labels would bring."""
+
+    more: Count
+    per_class: Strength
+    gain: Share
+    trust: str
+    sentence: str
+
+
+class Worth(TypedDict):
+    """What transfer is worth in labels."""
+
+    sentence: str
+
+
+class CurveStudy(Study):
+    """curve.json."""
+
+    backbone: str
+    learned: NotRequired[bool]
+    points: list[Annotated[Measured, AfterValidator(_whole_baseline)]]
+    fit: Fit | None
+    forecast: Forecast | None
+    worth: NotRequired[Worth | None]
+
+
+DOCUMENTS: dict[str, Any] = {
+    METRICS: Metrics,
+    MODEL_JSON: Model,
+    RUN: RunRecord,
+    SPLIT: Split,
+    PICTURES: Pictures,
+    IDENTITY: Table,
+    **dict(zip(STUDIES, (RankStudy, LayersStudy, CurveStudy), strict=True)),
+}
+"""The type of each file, by its name."""
