@@ -38,7 +38,7 @@ from headstart.adaptation.align import NoAdaptation
 from headstart.adaptation.domains import Domains
 from headstart.adaptation.families import adapters_of
 from headstart.adaptation.select import PLAIN, Selection, select
-from headstart.adaptation.shift import find_shift
+from headstart.adaptation.shift import Shift, find_shift
 from headstart.adaptation.sourcefree import SourceFree, select_source_free
 from headstart.machine import worker_count
 from headstart.prepare.config import configure
@@ -143,7 +143,7 @@ def judge(
 ) -> dict:
     """Let ``select`` choose; only then look at the target's labels."""
     start = time.perf_counter()
-    found, model = run_select(Xs, ys, Xt, a.seed)
+    found, model, _ = run_select(Xs, ys, Xt, a.seed)
     seconds = time.perf_counter() - start
     assert model.moments is not None
     free = select_source_free(SourceFree(model.head, model.moments, Xt.astype(float)))
@@ -176,8 +176,8 @@ def judge(
 
 
 def run_select(
-    Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, seed: int
-) -> tuple[Selection, FittedModel]:
+    Xs: np.ndarray, ys: np.ndarray, Xt: np.ndarray, seed: int, workers: int | None = None
+) -> tuple[Selection, FittedModel, Shift]:
     K = int(ys.max()) + 1
     rng = np.random.default_rng(seed)
     fold = np.arange(len(ys)) % 5
@@ -192,9 +192,9 @@ def run_select(
         domains,
         (NoAdaptation(), *adapters_of("auto")),
         shift_found=shift.found,
-        workers=worker_count(),
+        workers=workers or worker_count(),
     )
-    return found, model
+    return found, model, shift
 
 
 def summary(name: str, rows: list[dict], key: str = "accuracy") -> None:

@@ -146,6 +146,8 @@ def test_from_two_folders_to_predictions(headstart, plain: Path, noisy: Path, tm
     assert section["decision"] == "adapted"
     assert section["chosen"] != "no adaptation"
     assert "without target labels" in section["sentence"]
+    assert section["sure"] == "hardly" and "measured" in section  # of ten images a class
+    assert "airly sure" not in done.err
     assert section["target"] == {
         "name": "noisy",
         "n": 30,

@@ -121,6 +121,10 @@ LABELLED: dict[str, Any] = {
     ],
     "before": {"chosen": NASTY, "sentence": ADAPTED["sentence"]},
 }  # fmt: skip
+MEASURED: dict[str, Any] = {
+    "why": "agreement", "per_class": "25 or more", "n": 60, "helped": 51, "worse": 2, "guessing": 0,
+    "counted": "2026-01-31",
+}  # fmt: skip
 BACK = ADAPTED | {"chosen": "labels alone", "sentence": LABELLED["sentence"], "labelled": LABELLED}
 STEPPED_ASIDE = ADAPTED | {
     "decision": "not adapted",
@@ -254,7 +258,9 @@ def test_rows_find_their_pictures():
 @pytest.mark.parametrize(
     ("change", "headline", "tone"),
     [
-        ({"chosen": "CORAL", "sure": "fairly"}, "Adapted by CORAL.", "calm"),
+        ({"chosen": "CORAL", "sure": "fairly"}, "Adapted by CORAL.", "unsure"),
+        ({"chosen": "CORAL", "sure": "fairly", "measured": MEASURED}, "Adapted by CORAL.", "calm"),
+        ({"chosen": "CORAL", "measured": MEASURED}, "Adapted by CORAL.", "unsure"),
         ({"chosen": "CORAL"}, "Adapted by CORAL.", "unsure"),
         (STEPPED_ASIDE, "Not adapted: the model answers as it is.", "calm"),
         (NOTHING, "Not adapted: the model answers as it is.", "unsure"),
@@ -386,6 +392,27 @@ def test_the_terminal_gets_decision_evidence_and_next_step():
     assert any("97 of 100 pairs" in line for line in lines)
     assert {"Discs are far more frequent.", "Some images fit no class."} <= set(lines)
     assert lines[-1].startswith("Next: 30 labels") and "--label-budget 30" in lines[-1]
+
+
+def test_how_often_such_choices_helped_stands_in_place_of_an_adverb():
+    like = "25 or more images of the target a class"
+    such = f"Of 60 such choices measured on public images (no score objects, {like}),"
+    helped = f"{such} 51 helped and 2 made it worse, by more than 2 points."
+    assert said_as.sure(of(measured=MEASURED, sure="fairly")) == helped
+    assert said_as.sure(of(measured=MEASURED)) == f"{helped} Look at some answers yourself."
+    assert helped in " ".join(adaptation_lines(ADAPTED | {"measured": MEASURED}, IMAGE.unit))
+    aside = MEASURED | {"why": "no shift", "helped": 1, "worse": 9, "guessing": 4}
+    assert said_as.sure(of(**(STEPPED_ASIDE | {"measured": aside}))) == (
+        f"Of 60 such choices measured on public images (no shift, {like}), adapting would have "
+        "helped in 1 and made it worse in 9, by more than 2 points. In 4 the answers were right no "
+        "oftener than if one class had been given to all."
+    )
+
+
+def test_what_was_not_counted_is_not_praised():
+    old = said_as.sure(of(sure="fairly"))
+    assert old == said_as.sure(of(sure="fairly", measured=None))
+    assert "no proof" in old and "not measured" in old and "airly" not in old
 
 
 def test_the_terminal_says_what_labels_showed():

@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 from headstart.adaptation.domains import Adapted
 from headstart.adaptation.guards import shares
+from headstart.adaptation.precedents import Precedents, are_counted, precedents
 from headstart.adaptation.trials import Trial
 from headstart.judge.intervals import wilson
 from headstart.modalities import EXAMPLE, Unit
 
 Sure = Literal["fairly", "hardly", "not"]
+Why = Literal["agreement", "objection", "disagreement", "no shift", "class shares", "no rival"]
 Prefers = Literal["adaptation", "no adaptation", "neither"]
 
 PLAIN = "no adaptation"
@@ -140,6 +142,10 @@ class Selection:
     sentence : str
         What was chosen, on what evidence.
     sure : {"fairly", "hardly", "not"}
+    why : str
+        The kind of choice: adapted, since no score objects ("agreement") or in spite of one
+        ("objection"); or not adapted, since too few scores prefer the rival ("disagreement"), there
+        is no shift, only the class shares differ, or nobody was left to compare ("no rival").
     """
 
     candidates: tuple[Contender, ...]
@@ -149,6 +155,7 @@ class Selection:
     evidence: tuple[Evidence, ...]
     sentence: str
     sure: Sure
+    why: Why
 
     @property
     def decision(self) -> Literal["adapted", "not adapted"]:
@@ -160,6 +167,14 @@ class Selection:
         """The candidate that was chosen."""
         return next(c for c in self.candidates if c.name == self.chosen)
 
+    @property
+    def measured(self) -> Precedents | None:
+        """What became of choices like this; None where that was not measured."""
+        plain, *others = (c.trial for c in self.candidates)
+        if not are_counted(t.name for t in others):
+            return None
+        return precedents(self.why, *plain.target.shape)
+
     def to_json(self, classes: Sequence[str] | None = None) -> dict[str, Any]:
         """Return plain types: the part of ``adaptation`` in ``metrics.json`` that is its own."""
         return {
@@ -167,6 +182,7 @@ class Selection:
             "chosen": self.chosen,
             "sentence": self.sentence,
             "sure": self.sure,
+            "measured": self.measured and self.measured.to_json(),
             "candidates": [
                 c.to_json(chosen=c.name == self.chosen, classes=classes) for c in self.candidates
             ],

@@ -15,7 +15,15 @@ from threadpoolctl import threadpool_limits
 
 from headstart.adaptation.domains import Adapter, Domains
 from headstart.adaptation.guards import guards, shares
-from headstart.adaptation.outcome import PLAIN, SCORES, Contender, Evidence, Selection, Sure
+from headstart.adaptation.outcome import (
+    PLAIN,
+    SCORES,
+    Contender,
+    Evidence,
+    Selection,
+    Sure,
+    Why,
+)
 from headstart.adaptation.residual import residual_shift
 from headstart.adaptation.scores import (
     agreement,
@@ -52,6 +60,11 @@ FEW = 20
 
 FEW_PER_CLASS = 10
 """Target examples per class below which no score may object, and the choice is hardly sure."""
+
+MANY_PER_CLASS = 25
+"""Target examples per class from which an adaptation that no score objects to is fairly sure.
+
+With fewer such choices helped too seldom to be called so (see ``precedents``)."""
 
 UNVERIFIED = "Selected without target labels; the accuracy on the target is not measured."
 """Said with every choice."""
@@ -135,6 +148,7 @@ class Ruling:
     evidence: tuple[Evidence, ...]
     sentence: str
     sure: Sure
+    why: Why
 
 
 def choose(
@@ -162,14 +176,14 @@ def choose(
     if n < FEW:
         few = f"{n} target {domains.unit.of(n)} {'is' if n == 1 else 'are'}"
         sentence = f"Not adapted: {few} too few to choose a method by; give at least {FEW}."
-        return _none(candidates, (), sentence, "not")
+        return _none(candidates, (), sentence, "not", "no rival")
     if not rivals:
         sentence = (
             "Not adapted: every other method was ruled out."
             if trials[1:]
             else ("Not adapted: no other method took part.")
         )
-        return _none(candidates, (), sentence, "hardly")
+        return _none(candidates, (), sentence, "hardly", "no rival")
     rival = min(rivals, key=lambda c: c.rank or 0.0)
     evidence = tuple(
         Evidence(score, plain.scores[score], rival.scores[score], rival.name, domains.unit)
@@ -256,31 +270,33 @@ def _verdict(
             f"Not adapted: the target's {domains.unit.many} cannot be told from the source's, so "
             "there is nothing to mend."
         )
-        return _none(candidates, evidence, sentence, "fairly" if enough else "hardly")
+        return _none(candidates, evidence, sentence, "fairly" if enough else "hardly", "no shift")
     if not residual_shift(domains, candidates[0].trial).found:
         sentence = (
             "Not adapted: once the classes are made as frequent, the two domains cannot be told "
             "apart. To align what differs only in how frequent the classes are would do harm."
         )
-        return _none(candidates, evidence, sentence, "fairly")
+        return _none(candidates, evidence, sentence, "fairly", "class shares")
     against = [e.score for e in evidence if e.prefers == PLAIN]
     if len(for_it) < NEEDED:
         sentence = (
             f"Not adapted: {tally} the best rival, {rival.name}, to no adaptation; {NEEDED} must."
         )
-        return _none(candidates, evidence, sentence, "hardly")
+        return _none(candidates, evidence, sentence, "hardly", "disagreement")
     if against and not enough:
         sentence = (
             f"Not adapted: {tally} the best rival, {rival.name}, to no adaptation, but with only "
             f"{n} target {domains.unit.many} none may object ({', '.join(against)})."
         )
-        return _none(candidates, evidence, sentence, "hardly")
+        return _none(candidates, evidence, sentence, "hardly", "disagreement")
     sentence = (
         f"Adapted by {rival.name}: {tally} it to no adaptation ({', '.join(for_it)}), and "
         f"{100 * (rival.changed or 0):.0f} % of the target's answers change."
     )
-    sure: Sure = "fairly" if enough and not against else "hardly"
-    return Ruling(candidates, rival.name, evidence, f"{sentence} {UNVERIFIED}", sure)
+    why: Why = "objection" if against else "agreement"
+    many = n >= MANY_PER_CLASS * domains.n_classes
+    sure: Sure = "fairly" if many and not against else "hardly"
+    return Ruling(candidates, rival.name, evidence, f"{sentence} {UNVERIFIED}", sure, why)
 
 
 def _none(
@@ -288,8 +304,9 @@ def _none(
     evidence: tuple[Evidence, ...],
     sentence: str,
     sure: Sure,
+    why: Why,
 ) -> Ruling:
-    return Ruling(candidates, candidates[0].name, evidence, f"{sentence} {UNVERIFIED}", sure)
+    return Ruling(candidates, candidates[0].name, evidence, f"{sentence} {UNVERIFIED}", sure, why)
 
 
 def _finish(choice: Ruling, domains: Domains, adapters: Sequence[Adapter]) -> Selection:
@@ -299,7 +316,7 @@ def _finish(choice: Ruling, domains: Domains, adapters: Sequence[Adapter]) -> Se
     adapted = plain if winner is None else fit_whole(winner, domains)
     if adapted is None:
         failed = f"Not adapted: {choice.chosen} was chosen, but failed on the whole source."
-        choice = _none(choice.candidates, choice.evidence, failed, "hardly")
+        choice = _none(choice.candidates, choice.evidence, failed, "hardly", "no rival")
     return Selection(
         choice.candidates,
         choice.chosen,
@@ -308,6 +325,7 @@ def _finish(choice: Ruling, domains: Domains, adapters: Sequence[Adapter]) -> Se
         choice.evidence,
         choice.sentence,
         choice.sure,
+        choice.why,
     )
 
 

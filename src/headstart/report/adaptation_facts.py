@@ -34,6 +34,7 @@ _TRUTH: Row = {
 }  # fmt: skip
 _LABELLED: Row = {"n": 0, "sentence": "", "chosen": "", "accuracy": None, "accuracy_ci95": None,
                   "candidates": [], "before": None}  # fmt: skip
+_MEASURED: Row = {"why": "", "per_class": "", "n": 0, "helped": 0, "worse": 0, "guessing": 0}
 SOURCE_FREE = "source-free"
 """The family of all candidates where the source was a run folder."""
 
@@ -104,6 +105,12 @@ class Adaptation:
     def sure(self) -> str:
         """How sure the choice is: "fairly", "hardly" or "not"."""
         return str(self.found.get("sure") or "not")
+
+    @cached_property
+    def measured(self) -> Row | None:
+        """What became of choices like this; None where that is not known."""
+        told = _MEASURED | _known(self.found.get("measured"))
+        return told if told["n"] else None
 
     @cached_property
     def source(self) -> Row:

@@ -16,12 +16,23 @@ FEW = 20
 """Target examples below which to ask for more of them, as the choice itself does."""
 
 SURE = {
-    "fairly": "Fairly sure: most of the signs point the same way. Signs are no proof.",
+    "fairly": "The signs point the same way. Signs are no proof, and how often choices like this "
+    "one are right was not measured.",
     "hardly": "Hardly sure: the signs are few, or agree only in part. Look at some answers "
     "yourself.",
     "not": "Not sure: the signs do not agree, or there is too little to go by. "
     "Take the answers on the target as unchecked.",
 }
+"""Where nobody has counted what became of choices like it."""
+LIKE = {
+    "agreement": "no score objects",
+    "objection": "one score objects",
+    "disagreement": "too few scores for the best rival",
+    "no shift": "no shift",
+    "class shares": "a shift in the shares of the classes alone",
+    "source-free": "without the source",
+}
+"""What is meant by a choice like this, by ``why``."""
 UNVERIFIED = "Selected without target labels"
 """How the last sentence of every choice begins; labels that came later make it untrue."""
 DECIDED_NOTHING = "These labels decided nothing: the choice was made before they were looked at."
@@ -56,7 +67,7 @@ def tone(a: Adaptation) -> str:
         return "calm"
     if a.truth and a.adapted:
         return {"helps": "good", "hurts": "bad"}.get(a.truth["decision"], "unsure")
-    return "calm" if a.sure == "fairly" else "unsure"
+    return "calm" if a.sure == "fairly" and (a.measured or not a.adapted) else "unsure"
 
 
 def reason(a: Adaptation) -> str:
@@ -100,8 +111,29 @@ def before(a: Adaptation) -> str:
 
 
 def sure(a: Adaptation) -> str:
-    """Say how sure the choice is, and what to make of that."""
-    return SURE.get(a.sure, SURE["not"])
+    """Say how often choices like this one were right; how sure it is where that is not known."""
+    told = a.measured
+    if told is None:
+        return SURE.get(a.sure, SURE["not"])
+    said = (
+        f"{told['helped']} helped and {told['worse']} made it worse"
+        if a.adapted
+        else f"adapting would have helped in {told['helped']} and made it worse in {told['worse']}"
+    )
+    text = f"{_of_such(told)} {said}, by more than 2 points."
+    if told["guessing"]:
+        text += (
+            f" In {told['guessing']} the answers were right no oftener than if one class had been "
+            "given to all."
+        )
+    return text if a.sure == "fairly" else f"{text} Look at some answers yourself."
+
+
+def _of_such(told: Mapping[str, Any]) -> str:
+    """Begin a sentence with how many there were, and what they have in common with this one."""
+    size = f"{told['per_class']} images of the target a class"
+    like = ", ".join(filter(None, (LIKE.get(told["why"]), size)))
+    return f"Of {told['n']} such choices measured on public images ({like}),"
 
 
 def apart(shift: Mapping[str, Any], unit: Unit, *, without_source: bool = False) -> str:

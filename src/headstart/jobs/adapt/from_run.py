@@ -16,6 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from headstart.adaptation.outcome import PLAIN
+from headstart.adaptation.precedents import SOURCE_FREE, precedents
 from headstart.adaptation.sourcefree import Selected, SourceFree, Tried, select_source_free
 from headstart.errors import ArtifactError
 from headstart.folder.files import write_json
@@ -144,7 +145,7 @@ class FromRun:
             model=adapted,
             target=target,
             section=Section(
-                choice=_said(choice, before.classes),
+                choice=_said(choice, before.classes, len(target.data)),
                 source=before.folder.name,
                 n_source=before.metrics["n"]["train"],
                 target=target,
@@ -185,13 +186,16 @@ class FromRun:
         save_with_head(before / MODEL, folder / MODEL, model)
 
 
-def _said(selected: Selected, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Return the choice as the section ``adaptation`` has it."""
+def _said(selected: Selected, classes: tuple[str, ...], n: int) -> dict[str, Any]:
+    """Return the choice, for ``n`` examples of the target, as the section ``adaptation`` has it."""
+    adapted = selected.name != PLAIN
+    measured = precedents(SOURCE_FREE, n, len(classes)) if adapted else None
     return {
-        "decision": "not adapted" if selected.name == PLAIN else "adapted",
+        "decision": "adapted" if adapted else "not adapted",
         "chosen": selected.name,
         "sentence": selected.sentence,
         "sure": selected.sure,
+        "measured": measured and measured.to_json(),
         "candidates": [_candidate(t, classes, t.name == selected.name) for t in selected.tried],
         "evidence": [],
     }
