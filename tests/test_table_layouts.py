@@ -11,7 +11,7 @@ from given import IMAGE
 from headstart.data.inputs import expand
 from headstart.data.sources import open_source
 from headstart.errors import ConfigError, DataError
-from headstart.modalities import modality
+from headstart.modalities import Modality, Unit, modality
 
 
 def draw(root: Path, *names: str) -> None:
@@ -101,6 +101,23 @@ def test_names_of_columns_may_be_numbers(read, content):
 def test_a_column_that_the_model_knows_is_no_data(listed):
     found = listed("9,1\n9,2\n", kind=modality("array"), columns=["9", "1"])
     assert len(found) == 1
+
+
+class Lines(Modality):
+    """Lines of text in cells."""
+
+    name, unit, kinds, columns = "line", Unit("line", "lines"), ("cell",), ("line",)
+
+
+@pytest.mark.parametrize("first", ["the disk of host seven is full", "x" * 41])
+def test_a_list_of_texts_without_a_header_loses_none(listed, first):
+    with pytest.raises(DataError, match="has no header") as caught:
+        listed(f"{first}\nuser ann logged in\n", kind=Lines())
+    assert f"--x {first!r}" in caught.value.hint
+    assert len(listed(f"{first}\nuser ann logged in\n", kind=Lines(), x=first)) == 1
+    with pytest.raises(DataError, match="holds 'ok'"):
+        listed("ok\nbad\nok\n", kind=Lines())  # a name that comes again
+    assert len(listed("what was said\nuser ann logged in\n", kind=Lines())) == 1
 
 
 # ---- ids and bare names ------------------------------------------------------------------------

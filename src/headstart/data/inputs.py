@@ -44,7 +44,7 @@ from headstart.data.tables import (
     refuse_x,
     row_names,
 )
-from headstart.data.walk import files_below, is_litter
+from headstart.data.walk import is_litter, walk
 from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
 from headstart.modalities import Modality, UnreadableError
@@ -149,7 +149,7 @@ class _Reading:
 
     def _below(self, root: Path, shown: str) -> Iterator[Listed]:
         """List a folder, or an archive that was unpacked there; ``shown`` is its name."""
-        held = [file for file in sorted(files_below(root)) if may_be_example(file, self.modality)]
+        held = [file for file in sorted(walk(root)) if may_be_example(file, self.modality)]
         if not held:
             raise DataError(
                 f"There are no {self.modality.unit.many} below {shown!r}.", "Name another."
@@ -255,7 +255,7 @@ def _matching(pattern: str) -> list[Path]:
     if "**" in said:  # glob would go round in every circle of links
         k = said.index("**")
         tops = glob.glob(str(Path(*said[:k]))) if k else ["."]  # noqa: PTH207
-        below = [(Path(top), file) for top in tops for file in files_below(Path(top))]
+        below = [(Path(top), file) for top in tops for file in walk(Path(top))]
         return sorted(f for top, f in below if _fits(f.relative_to(top).parts, said[k:]))
     found = map(Path, sorted(glob.glob(pattern)))  # noqa: PTH207
     return [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from headstart.data.walk import Here, holds_files, named
+from headstart.data.walk import Here, folders_in, holds_files, named
 from headstart.errors import DataError
 from headstart.findings import Finding
 from headstart.modalities import recognised
@@ -187,13 +187,12 @@ def _inner(folder: Path) -> Path:
 
     Archives are often packed that way.
     """
-    here, seen = Here.of(folder), {folder.resolve()}
-    while len(here.folders) == 1:
-        inner = here.folders[0]
-        below, real = Here.of(inner), inner.resolve()
-        if not _repeats(folder.name, inner.name) or not below.folders or real in seen:
+    seen = {folder.resolve()}
+    while len(held := folders_in(folder)) == 1 and _repeats(folder.name, held[0].name):
+        real = held[0].resolve()
+        if real in seen or not folders_in(held[0]):
             break
-        folder, here = inner, below
+        folder = held[0]
         seen.add(real)
     return folder
 
@@ -206,7 +205,7 @@ def _repeats(outer: str, inner: str) -> bool:
 
 def _kinds(folder: Path) -> frozenset[str]:
     """Names of what would be the class folders of a part."""
-    return frozenset(kind.name for kind in Here.of(_inner(folder)).folders)
+    return frozenset(kind.name for kind in folders_in(_inner(folder)))
 
 
 def _holds_examples(folder: Path) -> bool:

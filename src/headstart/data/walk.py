@@ -58,44 +58,21 @@ class Here:
     @classmethod
     def of(cls, folder: Path) -> Here:
         """Look into a folder; raises ``DataError`` where that is not allowed."""
-        folders: list[Path] = []
-        files: list[Path] = []
-        try:
-            with os.scandir(folder) as scan:
-                for entry in scan:
-                    if not is_litter(entry.name):
-                        (folders if _is_folder(entry) else files).append(Path(entry.path))
-        except OSError as cause:
-            raise DataError(
-                f"The folder {folder} cannot be read: {cause.strerror}.", "Check its permissions."
-            ) from cause
-        down = [inner for inner in folders if not _leads_up(inner, folder)]
-        by_name = sorted(down, key=lambda path: natural(path.name))
-        return cls(by_name, sorted(files, key=lambda path: natural(path.name)))
+        folders, files = _look(folder)
+        by_name = sorted(folders, key=lambda path: natural(path.name))
+        return cls(by_name, sorted(map(Path, files), key=lambda path: natural(path.name)))
 
 
-def files_below(folder: Path) -> list[Path]:
-    """List all files, at any depth, in natural order."""
-    found = [(file.relative_to(folder).parts, file) for file in _walk(folder)]
-    return [file for _, file in sorted(found, key=lambda at: [natural(part) for part in at[0]])]
+def folders_in(folder: Path) -> list[Path]:
+    """List the folders directly in a folder, without sorting its files, of which may be many."""
+    return sorted(_look(folder)[0], key=lambda path: natural(path.name))
 
 
-def holds_files(folder: Path) -> bool:
-    """Whether there is any file, at any depth."""
-    return any(True for _ in _walk(folder))
+def walk(folder: Path) -> Iterator[Path]:
+    """Give all files, at any depth, in no order.
 
-
-def named(names: Sequence[str], noun: str) -> str:
-    """Count things and name three of them: ``"2 files ('a.png', 'b.png')"``."""
-    more = ", ..." if len(names) > 3 else ""
-    plural = "s" if len(names) > 1 else ""
-    return f"{len(names)} {noun}{plural} ({', '.join(map(repr, names[:3]))}{more})"
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Go through the folders themselves first, then through linked ones that were not among them.
-
-    Without recursion, since folders may lie very deep.
+    The folders themselves come first, then linked ones that were not among them; without
+    recursion, since folders may lie very deep.
     """
     seen = set(folder.resolve().parents)
     plain, linked = [folder], list[Path]()
@@ -105,10 +82,42 @@ def _walk(folder: Path) -> Iterator[Path]:
         if real in seen:
             continue
         seen.add(real)
-        here = Here.of(now)
-        yield from here.files
-        for inner in here.folders:
+        folders, files = _look(now)
+        yield from map(Path, files)
+        for inner in sorted(folders, reverse=True):
             (linked if inner.is_symlink() else plain).append(inner)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """List all files, at any depth, in natural order."""
+    top = len(folder.parts)
+    return sorted(walk(folder), key=lambda file: [*map(natural, file.parts[top:])])
+
+
+def holds_files(folder: Path) -> bool:
+    """Whether there is any file, at any depth."""
+    return any(True for _ in walk(folder))
+
+
+def named(names: Sequence[str], noun: str) -> str:
+    """Count things and name three of them: ``"2 files ('a.png', 'b.png')"``."""
+    more = ", ..." if len(names) > 3 else ""
+    plural = "s" if len(names) > 1 else ""
+    return f"{len(names)} {noun}{plural} ({', '.join(map(repr, names[:3]))}{more})"
+
+
+def _look(folder: Path) -> tuple[list[Path], list[str]]:
+    """List folders, without links that lead back up, and paths of files; in no order."""
+    try:
+        with os.scandir(folder) as scan:
+            seen = [(_is_folder(e), e.path) for e in scan if not is_litter(e.name)]
+    except OSError as cause:
+        raise DataError(
+            f"The folder {folder} cannot be read: {cause.strerror}.", "Check its permissions."
+        ) from cause
+    folders = [Path(path) for is_folder, path in seen if is_folder]
+    files = [path for is_folder, path in seen if not is_folder]
+    return [inner for inner in folders if not _leads_up(inner, folder)], files
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
