@@ -21,6 +21,7 @@ IMAGES = re.compile(r"\b(image|photo|picture|pixel)s?\b", re.IGNORECASE)
 OF_IMAGES = (
     *("modalities/image/", "backbones/vision.py", "data/builtin.py"),
     *("cli/train.py", "prepare/config.py"),  # the demo, and --size
+    "report/adaptation_words.py",  # what was measured on public images
 )
 """Where sentences may speak of images, for they are of nothing else."""
 

@@ -1,7 +1,7 @@
 """Shortcuts: whether the classes can be told by how examples were made, not by what they show.
 
-If all rotten apples were photographed with one camera, a network may learn the camera; the score
-is high, on held-out photos of the same kind too, and worth nothing elsewhere (Geirhos et al. 2020,
+If all rotten apples were taken with one camera, a network may learn the camera; the score
+is high, on held-out ones of the same kind too, and worth nothing elsewhere (Geirhos et al. 2020,
 "Shortcut learning in deep neural networks"). So every circumstance that a modality knows (size,
 format, camera, colour of the border...) is asked, alone, for the class.
 """
