@@ -55,9 +55,8 @@ NUMBERS = (
 COUNTS_FILE = Path(precedents.__file__).with_name("precedent_counts.py")
 MODULE = '''"""Choices that were measured, by kind and size of the target. Written, not by hand.
 
-By ``benchmarks/adapt_choices.py --count --write``, from choices on PACS, digits (MNIST, USPS,
-MNIST-M), solar cells (elpv) and emoji: see docs/measurements.md. Each is ``n, helped, worse,
-guessing`` as in ``precedents``.
+By ``benchmarks/adapt_choices.py --count --write``; docs/measurements.md says on which sets. Each
+is ``n, helped, worse, guessing`` as in ``precedents``.
 """
 
 COUNTED = "{day}"

@@ -14,7 +14,8 @@ from headstart.adaptation.domains import Domains
 from headstart.adaptation.families import adapters_of
 from headstart.adaptation.precedent_counts import COUNTED, COUNTS, METHODS
 from headstart.adaptation.precedents import SIZES, are_counted, precedents, size_of
-from headstart.adaptation.select import Selection, select
+from headstart.adaptation.select import MANY_PER_CLASS, Selection, select
+from headstart.judge.intervals import wilson
 from headstart.report.adaptation_facts import Adaptation
 from headstart.report.adaptation_words import LIKE, adaptation_lines, sure, tone
 
@@ -71,6 +72,14 @@ def test_sizes_by_hand() -> None:
         "under 10", "10 to 24", "10 to 24", "25 or more",
     ]  # fmt: skip
     assert precedents("agreement", 45, 3) == precedents("agreement", 150, 10)
+
+
+def test_fairly_sure_is_earned() -> None:
+    n, helped, worse, guessing = COUNTS["agreement", size_of(MANY_PER_CLASS, 1)]
+    assert wilson(helped, n)[0] > 0.8
+    assert worse + guessing < 0.1 * n
+    n, helped, _, _ = COUNTS["agreement", size_of(MANY_PER_CLASS - 1, 1)]
+    assert wilson(helped, n)[0] < 0.8  # if this fails, the bound may come down
 
 
 def test_the_table_adds_up() -> None:
