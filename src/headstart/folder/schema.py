@@ -509,6 +509,17 @@ class Labelled(TypedDict, total=False):
     before: dict[str, str] | None
 
 
+class Precedents(TypedDict):
+    """What became of choices like the one that was made."""
+
+    n: Count
+    helped: Count
+    worse: Count
+    guessing: Count
+    why: NotRequired[str | None]
+    per_class: NotRequired[str | None]
+
+
 class Adaptation(TypedDict):
     """What ``headstart adapt`` found."""
 
@@ -516,6 +527,7 @@ class Adaptation(TypedDict):
     chosen: NotRequired[str | None]
     sentence: NotRequired[str | None]
     sure: NotRequired[str | None]
+    measured: NotRequired[Precedents | None]
     source: NotRequired[Domain | None]
     target: NotRequired[Domain | None]
     candidates: NotRequired[list[Candidate] | None]
