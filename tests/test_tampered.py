@@ -225,7 +225,7 @@ def test_what_is_no_document(broken, headstart, name: str, content: str | bytes)
         ("h\na,disc,disc,x,0,0,1\n", "in line 2: could not convert string to float: 'x'"),
         ("h\na,disc,disc,nan,0,0,1\n", "in line 2: a share is not within 0 and 1"),
         ("h\na,cat,disc,1,0,0,1\n", "in line 2: 'cat' is no class of the run"),
-        (b"\xff\xfe", "can't decode byte"),
+        (b"\xff\xfe", "holds no predictions"),
         ("h\n" + "9" * 200_000, "field larger than field limit"),
     ],
 )
@@ -283,6 +283,25 @@ def test_a_model_that_is_sealed_again_is_still_read_with_care(broken, run: Path)
         shutil.rmtree(folder)
 
 
+@pytest.mark.parametrize("levels", [150, 500, 950, 100_000])
+def test_deep_lists_under_a_key_that_nobody_knows(
+    broken, headstart, run: Path, levels: int
+) -> None:
+    """The checksum of a model goes through all of it."""
+    text = (run / "model" / "model.json").read_text("utf-8")
+    folder = broken("model/model.json", f'{{"more": {deep(levels)}, {text.lstrip()[1:]}')
+    headstart("report", folder).refused("model.json", "more than 100 deep")
+
+
+def test_names_that_are_no_unicode_are_read(broken, headstart, run: Path) -> None:
+    pictures = json.loads((run / "pictures.json").read_text("utf-8"))
+    pictures["map"]["points"][0]["path"] = "caf\udce9.png"
+    table = (run / "predictions.csv").read_bytes().replace(b"disc0", b"caf\xe9")
+    folder = broken("pictures.json", json.dumps(pictures))
+    (folder / "predictions.csv").write_bytes(table)
+    assert headstart("report", folder).status == 0
+
+
 def test_points_of_no_class(broken, headstart, run: Path, adapted: Path) -> None:
     pictures = json.loads((run / "pictures.json").read_text("utf-8"))
     pictures["map"]["points"][0]["label"] = "moss"
@@ -327,7 +346,8 @@ def test_what_an_interrupted_run_left_may_be_anything(run: Path, small: str) -> 
     left.mkdir()
     (left / "identity.json").write_text(deep(5000))
     photos, out = run.parent / "photos", run.parent / "again"
-    assert hs.train(photos, out=out, backbone=small, size=64, resume=True).folder == out
+    options = {"backbone": small, "size": 64, "method": "finetune", "epochs": 1}
+    assert hs.train(photos, out=out, resume=True, **options).folder == out
 
 
 def test_numbers_keep_their_form(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ reads on finds what the documentation promises, and an error names the file, the
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 MEND = "Restore the run folder from a copy, or train again."
+DEEPEST = 100
+"""Lists and tables in one another; a run has about ten."""
+TOO_DEEP = f"its lists lie in one another more than {DEEPEST} deep"
 LONGEST = 100
 """Letters of a wrong value that are shown."""
 
@@ -40,18 +44,31 @@ def read_document(path: Path, mend: str = MEND) -> dict[str, Any]:
         A file that is missing, is no JSON, or is not what its name promises.
     """
     from pydantic import ValidationError  # a tenth of a second, which commands without runs save
-    from pydantic_core import from_json
 
     try:
-        document = from_json(path.read_bytes())
+        document = json.loads(path.read_text("utf-8"))
+        _refuse_depth(document)
         _type(path.name).validate_python(document, strict=True)
     except OSError as cause:
         raise ArtifactError(f"{path} cannot be read: {cause.strerror or cause}.", mend) from cause
     except ValidationError as cause:
         raise ArtifactError(f"{path} cannot be read: {_said(cause)}.", mend) from cause
+    except RecursionError as cause:
+        raise ArtifactError(f"{path} cannot be read: {TOO_DEEP}.", mend) from cause
     except ValueError as cause:
-        raise ArtifactError(f"{path} cannot be read, it is not JSON: {cause}.", mend) from cause
+        raise ArtifactError(f"{path} cannot be read: {cause}.", mend) from cause
     return document  # as it was parsed: numbers keep their form, and keys of later versions stay
+
+
+def _refuse_depth(document: Any) -> None:
+    """Raise ``ValueError`` for a document that cannot be worked through by recursion."""
+    level, depth = [document], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST:
+            raise ValueError(TOO_DEEP)
+        inside = (value for value in level if isinstance(value, dict | list))
+        level = [v for box in inside for v in (box.values() if isinstance(box, dict) else box)]
 
 
 @cache
@@ -95,16 +112,17 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     Raises
     ------
     ArtifactError
-        A file that is missing, not UTF-8 or not CSV.
+        A file that is missing, or not CSV.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as opened:
+        # a name may be any bytes
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as opened:
             table = csv.reader(opened)
             for row in table:
                 yield table.line_num, row
     except OSError as cause:
         raise ArtifactError(f"{path} cannot be read: {cause.strerror or cause}.", MEND) from cause
-    except (csv.Error, UnicodeDecodeError) as cause:
+    except csv.Error as cause:
         raise ArtifactError(f"{path} cannot be read: {cause}.", MEND) from cause
 
 

@@ -183,8 +183,8 @@ class Training(TypedDict):
     cut: str | None
     trainable_parameters: Count
     parameters: Count
-    prefix_forwards: NotRequired[Count | None]
-    views: NotRequired[Count | None]
+    prefix_forwards: Count | None
+    views: Count | None
     views_said: NotRequired[str | None]
     cache_mb: NotRequired[Number | None]
     cut_reason: NotRequired[str | None]
@@ -199,9 +199,9 @@ class Training(TypedDict):
     keep: NotRequired[str | None]
     images_per_s: NotRequired[Number | None]
     seconds: Seconds
-    wise: NotRequired[list[Mixture] | None]
-    wise_alpha: NotRequired[Share | None]
-    finder: NotRequired[RateFinder | None]
+    wise: list[Mixture] | None
+    wise_alpha: Share | None
+    finder: RateFinder | None
 
 
 class MethodTried(TypedDict):
@@ -211,7 +211,7 @@ class MethodTried(TypedDict):
     accuracy: Share | None
     accuracy_ci95: Ci95 | None
     seconds: Seconds | None
-    forecast_s: NotRequired[Seconds | None]
+    forecast_s: Seconds | None
     status: str
     chosen: bool
     reason: NotRequired[str | None]
@@ -355,7 +355,7 @@ class Ranked(Scored):
     h_score: Number | None
     knn: Share | None
     dim: Width
-    size: NotRequired[Number | None]
+    size: Number | None
     params: Count | None
     mb: Number | None
     seconds_per_1000: Seconds | None
@@ -747,7 +747,7 @@ class Study(TypedDict):
     study: str
     data: str
     n: Count
-    classes: Any
+    classes: list[str] | int
     protocol: str
     modality: NotRequired[str]
     headstart: NotRequired[str]
@@ -814,7 +814,7 @@ class Law(TypedDict):
     c: Number
 
 
-class Fit(TypedDict, total=False):
+class Fit(TypedDict):
     """The laws of both lines."""
 
     transfer: Law | None
