@@ -28,9 +28,10 @@ from headstart.report.charts import bar, embedding, gain, point_words
 from headstart.report.facts import FEW, class_row, most_frequent, read
 from headstart.report.figures import draw as draw_figures
 from headstart.report.figures import plain
-from headstart.report.page import compose, contents, snippets
+from headstart.report.page import compose, contents
 from headstart.report.shown import lay_out, sample
 from headstart.report.svg import tag, ticks
+from headstart.report.use import snippets
 
 NASTY = (
     "<b>喵 & co/</b>",
@@ -339,7 +340,8 @@ def test_snippets_name_the_run_whatever_it_is_called(name):
     import shlex
 
     lines = snippets(name, IMAGE.unit)
-    assert shlex.split(lines["shell"])[2] == name
+    for key in ("shell", "evaluate"):
+        assert shlex.split(lines[key])[2] == ("./" if name.startswith("-") else "") + name
     if not any(0xD800 <= ord(c) <= 0xDFFF for c in name):
         call = ast.parse(lines["python"]).body[1].value
         assert call.args[0].value == name
@@ -493,6 +495,9 @@ def test_charts_say_their_numbers_to_who_cannot_see_them():
 
 # In a browser
 
+UNFOLD = "document.querySelectorAll('details').forEach((fold) => { fold.open = true; })"
+TANGLED = Path(__file__).with_name("charts.js").read_text("utf-8")
+"""Texts of charts that overlap or stick out."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -514,13 +519,15 @@ def visit(browser, run):
     """Open the report; afterwards nothing may have gone wrong or been asked of a network."""
     contexts, trouble = [], []
 
-    def visit(width: int = 1200, **options):
+    def visit(width: int = 1200, *, folded: bool = False, **options):
         contexts.append(browser.new_context(viewport={"width": width, "height": 800}, **options))
         page = contexts[-1].new_page()
         page.on("console", lambda message: trouble.append(message.text))
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("request", lambda r: r.url.startswith(("file:", "data:")) or trouble.append(r.url))
         page.goto((run / "report.html").as_uri())
+        if not folded:
+            page.evaluate(UNFOLD)
         return page
 
     yield visit
@@ -529,10 +536,11 @@ def visit(browser, run):
     assert trouble == []
 
 
-@pytest.mark.parametrize("width", [360, 768, 1200])
+@pytest.mark.parametrize("width", [360, 390, 768, 1200])
 def test_the_page_fits_its_window(visit, width):
     page = visit(width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(TANGLED) == []
     assert page.title().startswith("table.csv")
 
 

@@ -24,6 +24,7 @@ from headstart.judge.estimate import Plan, assess, compare
 from headstart.judge.holm import holm, holm_against_best
 from headstart.judge.intervals import Interval
 from headstart.judge.verdict import LEVEL, Comparison
+from headstart.notation import in_points
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.combine import choose_combination
 from headstart.transfer.logistic import softmax
@@ -330,7 +331,7 @@ def _last(layers: tuple[Layer, ...], stages: list[Outcome], labels: Labels, chos
 
 
 def _earlier(layers: tuple[Layer, ...], best: int, gain: Comparison) -> str:
-    low, high = (100 * x for x in gain.gain_ci95)
+    low, high = map(in_points, gain.gain_ci95)
     behind = layers[best + 1].name
     tuned = (
         f", or fine-tune from {behind} on (--method finetune --unfreeze {behind})"
@@ -338,16 +339,16 @@ def _earlier(layers: tuple[Layer, ...], best: int, gain: Comparison) -> str:
         else ""
     )
     return (
-        f"{layers[best].name} is clearly better than the last layer: {100 * gain.gain:+.1f} "
-        f"points (95 % interval {low:+.1f} to {high:+.1f}; Holm over {len(layers) - 1} layers). "
+        f"{layers[best].name} is clearly better than the last layer: {in_points(gain.gain)} "
+        f"points (95 % interval {low} to {high}; Holm over {len(layers) - 1} layers). "
         "What lies behind it is special to what the network was trained on: combine layers "
         f"(--method layers){tuned}."
     )
 
 
 def _said(combined: Combined) -> str:
-    low, high = (100 * x for x in combined.gain_ci95)
-    figures = f"{100 * combined.gain:+.1f} points (95 % interval {low:+.1f} to {high:+.1f})"
+    low, high = map(in_points, combined.gain_ci95)
+    figures = f"{in_points(combined.gain)} points (95 % interval {low} to {high})"
     if combined.p >= LEVEL:
         return f"Whether combining layers beats the last layer cannot be told: {figures}."
     side = "better" if combined.gain > 0 else "worse"

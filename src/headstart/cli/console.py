@@ -7,6 +7,8 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,7 @@ from rich.progress import (
     Task,
     TaskID,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
@@ -32,6 +35,9 @@ from headstart.folder.layout import PAGE
 from headstart.text import to_json
 
 err = Console(stderr=True, highlight=False)
+
+BEAT = 10.0
+"""Seconds after which a stage says for the first time that it lives, where nothing moves."""
 
 
 def say(text: str) -> None:
@@ -112,31 +118,93 @@ class _Speed(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Show nothing where units cannot be counted."""
-        if not task.total or not task.speed:
+        if not task.fields["counted"] or not task.speed:
             return Text("")
         return Text(f"{task.speed:,.0f} {task.fields['unit']}/s", style="dim")
 
 
+class _Count(MofNCompleteColumn):
+    """Units done, of how many."""
+
+    def render(self, task: Task) -> Text:
+        """Show nothing where units cannot be counted."""
+        return super().render(task) if task.fields["counted"] else Text("")
+
+
+class _Time(ProgressColumn):
+    """Time that is left; where it cannot be known, the time it has taken, so that it moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left, self._taken = TimeRemainingColumn(), TimeElapsedColumn()
+
+    def render(self, task: Task) -> Text:
+        """Show the time taken of what cannot be counted, and of what is done."""
+        counted = task.fields["counted"] and not task.finished
+        return (self._left if counted else self._taken).render(task)
+
+
+class _Beats:
+    """Says in a log that a stage still runs: after 10 s, then 20, 40... so that it stays short."""
+
+    def __init__(self) -> None:
+        self._stage, self._count, self._next = "", "", BEAT
+        self._began: dict[str, float] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say nothing any more."""
+        self._over.set()
+        self._thread.join()
+
+    def hear(self, event: Event) -> None:
+        """Announce a new stage; remember which one runs, and how far it is."""
+        if event.stage not in self._began:
+            say(f"{event.stage} ...")
+            self._began[event.stage], self._next = time.monotonic(), BEAT
+        units = f", {event.done:,} of {event.total:,} {event.unit}"
+        self._stage, self._count = event.stage, units if event.total else ""
+
+    def _run(self) -> None:
+        while not self._over.wait(BEAT / 20):
+            taken = time.monotonic() - self._began.get(self._stage, math.inf)
+            if taken >= self._next:
+                say(f"{self._stage} ... {taken:.0f} s{self._count}")
+                self._next = 2 * taken
+
+
 class Bars:
-    """Draws events: one bar per stage, with speed and remaining time, and lines between them."""
+    """Draws events: one bar per stage, with speed and remaining time, and lines between them.
+
+    A stage whose units cannot be counted has a moving bar and the time it has taken. Where there is
+    no terminal, every stage is a line, and one that lasts says so now and then.
+    """
 
     def __init__(self) -> None:
         self._progress = Progress(
             SpinnerColumn(finished_text="[green]✓[/]"),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            _Count(),
             _Speed(),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            _Time(),
             TextColumn("{task.fields[how]}", style="dim"),
             console=err,
             disable=not err.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
         self._current = ""
+        self._beats = None if err.is_terminal else _Beats()
 
     def __enter__(self) -> Bars:
         self._progress.start()
+        if self._beats:
+            self._beats.start()
         return self
 
     def __exit__(
@@ -145,6 +213,8 @@ class Bars:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._beats:
+            self._beats.stop()
         if error is None:
             self._finish()
         self._progress.stop()
@@ -155,12 +225,12 @@ class Bars:
             mark = "[yellow]![/]" if event.level == "warning" else "[dim]·[/]"
             self._progress.console.print(f"{mark} {escape(event.message)}", soft_wrap=True)
             return
+        if self._beats:
+            self._beats.hear(event)
         if event.stage not in self._tasks:
             self._finish()
-            if not err.is_terminal:
-                say(f"{event.stage} ...")
             self._tasks[event.stage] = self._progress.add_task(
-                event.stage, total=event.total or None, unit=event.unit, how=""
+                event.stage, total=event.total or None, unit=event.unit, how="", counted=False
             )
             self._current = event.stage
         if event.level == "progress" and event.total:
@@ -168,6 +238,7 @@ class Bars:
                 self._tasks[event.stage],
                 completed=event.done,
                 total=event.total,
+                counted=True,
                 how=f"{sparkline(event.curve)} {event.message}".strip(),
             )
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from headstart.judge.crossval import Floats, Ints, in_threads
 from headstart.judge.intervals import Interval, corrected_interval, wider, wilson
 from headstart.judge.power_law import LEAST_POINTS, PowerLaw, draws, fit_power_law, forecast
+from headstart.notation import in_points
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.probe import Choice, choose_head
 
@@ -315,7 +316,7 @@ def _ahead(f: dict[str, Any]) -> str:
     }[f["trust"]]
     return (
         f"With {f['more']} more labels per class, expect about {f['accuracy']:.1%} "
-        f"({low:.0f} to {high:.0f} %), {100 * f['gain']:+.1f} points.{warning}"
+        f"({low:.0f} to {high:.0f} %), {in_points(f['gain'])} points.{warning}"
     )
 
 

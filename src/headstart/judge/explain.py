@@ -29,6 +29,7 @@ from scipy.stats import wilcoxon
 from headstart.data.items import Examples
 from headstart.judge.maps import Embedder, Mapper, Slope
 from headstart.modalities import Modality, Parts
+from headstart.notation import decimal
 from headstart.transfer import FittedModel
 from headstart.transfer.logistic import softmax
 
@@ -294,7 +295,8 @@ def _signed_rank(differences: NDArray[np.floating]) -> float:
 
 
 def _sentence(examples: str, covered: float, elsewhere: float, p: float) -> str:
-    points = f"{100 * covered:.0f} points, covering as much elsewhere by {100 * elsewhere:.0f}"
+    less, beside = (decimal(100 * fall, 0) for fall in (covered, elsewhere))
+    points = f"{less} points, covering as much elsewhere by {beside}"
     text = (
         f"In {examples}, covering the fifth that the map marks lowers the "
         f"belief in the class by {points}"

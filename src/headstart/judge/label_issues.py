@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from headstart.judge.intervals import Interval, corrected_interval
 from headstart.modalities import EXAMPLE, Unit
+from headstart.notation import in_points
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.logistic import softmax
 from headstart.transfer.probe import Choice
@@ -145,8 +146,8 @@ class Mending:
         else:
             found = "makes no difference that can be seen"
         return (
-            f"In a trial, {what} without looking {found}: {self.gain * 100:+.1f} points (95 % "
-            f"interval {low * 100:+.1f} to {high * 100:+.1f}) on the {self.n} held-out labels that "
+            f"In a trial, {what} without looking {found}: {in_points(self.gain)} points (95 % "
+            f"interval {in_points(low)} to {in_points(high)}) on the {self.n} held-out labels that "
             f"look sound. The doubtful ones are not scored, so this says nothing about hard "
             f"{self.unit.many}, "
             "and labels corrected by a person may bring more."

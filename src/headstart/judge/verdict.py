@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, norm, t
 
 from headstart.judge.intervals import Interval, clopper_pearson
+from headstart.notation import decimal, in_points
 
 Decision = Literal["helps", "hurts", "cannot tell"]
 Floats = NDArray[np.floating]
@@ -158,13 +159,13 @@ class Verdict:
         return self._overall() + self._harm() + self.caution
 
     def _overall(self) -> str:
-        low, high = (100 * x for x in self.gain_ci95)
+        low, high = map(in_points, self.gain_ci95)
         score = self.metric.replace("_", " ")
         if self.decision == "cannot tell":
             return (
                 f"We cannot tell whether the pretrained network helps: against the best model "
-                f"without it ({self.baseline}) the {score} differs by {100 * self.gain:+.1f} "
-                f"points (95 % interval {low:+.1f} to {high:+.1f}), and with this much data only "
+                f"without it ({self.baseline}) the {score} differs by {in_points(self.gain)} "
+                f"points (95 % interval {low} to {high}), and with this much data only "
                 f"a difference of about {100 * self.detectable:.0f} points or more would show."
             )
         side = "better" if self.decision == "helps" else "worse"
@@ -172,14 +173,14 @@ class Verdict:
         return (
             f"The pretrained network {self.decision}: its {score} is "
             f"{100 * abs(self.gain):.1f} points {side} than the best model without it "
-            f"({self.baseline}), 95 % interval {low:+.1f} to {high:+.1f} points.{advice}"
+            f"({self.baseline}), 95 % interval {low} to {high} points.{advice}"
         )
 
     def _harm(self) -> str:
         harmed = sorted((c for c in self.per_class if c.harmed), key=lambda c: c.gain)
         if not harmed:
             return ""
-        named = ", ".join(f"{c.name} ({100 * -c.gain:.0f} points)" for c in harmed)
+        named = ", ".join(f"{c.name} ({decimal(100 * -c.gain, 0)} points)" for c in harmed)
         return f" It is clearly worse than that model at telling {named} from the rest."
 
 

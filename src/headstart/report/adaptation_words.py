@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headstart.modalities import Unit
+from headstart.notation import decimal
 from headstart.report.adaptation_facts import NONE, Adaptation, ClassShare
 from headstart.report.words import count
 
@@ -222,7 +223,7 @@ def score(value: float | None) -> str:
     >>> score(0.81249), score(-1.5), score(None)
     ('0.812', '-1.500', '–')
     """
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else decimal(value)
 
 
 def meaning(score: str, unit: Unit) -> str:

@@ -8,14 +8,15 @@ two axes have a fixed drawing area that the page scales.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from headstart.judge.intervals import wilson
 from headstart.modalities import Unit
-from headstart.report.svg import Frame, tag, ticks
+from headstart.notation import decimal, in_points, percent
+from headstart.report.svg import LABEL, LETTER, NUMBERS, Frame, spread, tag, ticks
 
 PALETTE = (
     *("#2f6fd0", "#d9730d", "#1c9468", "#c2417c", "#7a5bd0"),
@@ -40,7 +41,7 @@ def bar(value: float, ci95: Sequence[float], *, tone: str = "own", height: int =
     height : int, pixels
     """
     low, high = ci95
-    said = f"{value:.1%}, 95 % interval {low:.1%} to {high:.1%}"
+    said = f"{percent(value)}, 95 % interval {percent(low)} to {percent(high)}"
     return tag(
         "svg",
         tag("rect", class_="track", width="100%", height=height, rx=4),
@@ -62,7 +63,7 @@ def gain(value: float, ci95: Sequence[float]) -> Markup:
     def place(x: float) -> str:
         return _percent(0.5 + x / reach / 2)
 
-    said = f"{100 * value:+.1f} points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f} points"
+    said = f"{in_points(value)} points, 95 % interval {in_points(low)} to {in_points(high)} points"
     return tag(
         "svg",
         tag("rect", class_="track", y=8, width="100%", height=24, rx=4),
@@ -82,7 +83,7 @@ def gain(value: float, ci95: Sequence[float]) -> Markup:
 
 def reliability(bins: Sequence[dict[str, float]], unit: Unit) -> Markup:
     """Draw how often answers of a given confidence are right, and how many there are."""
-    frame = Frame((0, 1), (0, 1), height=392, bottom=138)
+    frame = Frame((0, 1), (0, 1), height=396, bottom=142)
     quarters = [(x, f"{x:.0%}") for x in (0, 0.25, 0.5, 0.75, 1)]
     most = max(int(b["count"]) for b in bins)
     parts = [
@@ -99,8 +100,8 @@ def reliability(bins: Sequence[dict[str, float]], unit: Unit) -> Markup:
         left, floor = frame.across(place) + 2, frame.height - 34
         parts += [
             tag("rect", x=left, y=floor - tall, width=wide, height=tall, class_="count"),
-            tag("text", count, x=left + wide / 2, y=floor - tall - 4, text_anchor="middle",
-                class_="small"),
+            tag("text", _thousands(count), x=left + wide / 2, y=floor - tall - 4,
+                text_anchor="middle", class_="small"),
             frame.error(b["confidence"], low, high),
         ]  # fmt: skip
     parts.append(frame.line([(b["confidence"], b["accuracy"]) for b in bins]))
@@ -150,7 +151,9 @@ def candidates(head: dict[str, Any], unit: Unit) -> Markup:
     levels = [float(c["log_loss"]) for c in others]
     top, bottom = max(highs + levels), min(lows + levels)
     pad = 0.16 * ((top - bottom) or 1)
-    frame = Frame((min(xs) - 0.2, max(xs) + 0.2), (max(0.0, bottom - pad), top + pad / 3))
+    ends = (min(xs) - 0.2, max(xs) + 0.2), (max(0.0, bottom - pad), top + pad / 3)
+    names = max([0, *(len(c["head"]) for c in others)])
+    frame = Frame(*ends, left=NUMBERS, right=18 + LETTER * names)
     every = 2 if max(xs) - min(xs) > 5 else 1
     powers = [k for k in range(math.ceil(min(xs)), math.floor(max(xs)) + 1) if k % every == 0]
     chosen_as = f"C = {head['C']:.3g}" if head["kind"] == "logistic" else head["kind"]
@@ -164,7 +167,7 @@ def candidates(head: dict[str, Any], unit: Unit) -> Markup:
         ),
         frame.band(xs, lows, highs),
         frame.line(list(zip(xs, ys, strict=True))),
-        *(_level(frame, c, c["head"] == head["kind"]) for c in others),
+        *_levels(frame, others, head["kind"]),
         *(
             _candidate(frame, c, head["kind"] == "logistic" and math.isclose(c["C"], head["C"]))
             for c in free
@@ -241,21 +244,26 @@ def _picture(point: dict[str, Any]) -> tuple[Markup, ...]:
 def _candidate(frame: Frame, candidate: dict[str, Any], chosen: bool) -> Markup:
     """Mark one strength of logistic regression."""
     x, y = math.log10(candidate["C"]), float(candidate["log_loss"])
-    title = f"C = {candidate['C']:.3g}: log loss {y:.3f}, accuracy {candidate['accuracy']:.1%}"
+    title = f"C = {candidate['C']:.3g}: log loss {decimal(y)}, accuracy {candidate['accuracy']:.1%}"
     if not chosen:
         return frame.dot(x, y, title, r=3.5)
-    word = tag("text", "chosen", x=frame.across(x), y=frame.down(y) + 26, text_anchor="middle",
-               class_="chosen")  # fmt: skip
-    return frame.dot(x, y, f"Chosen. {title}", "dot chosen", 8) + word
+    return frame.marked(x, y, f"Chosen. {title}", "chosen")
 
 
-def _level(frame: Frame, candidate: dict[str, Any], chosen: bool) -> Markup:
-    """Draw a head without a strength as a level across the drawing."""
-    level = float(candidate["log_loss"])
-    line = frame.line([(x, level) for x in frame.x], "rival chosen" if chosen else "rival")
-    word = f"{candidate['head']}, chosen" if chosen else candidate["head"]
-    return line + tag("text", word, x=frame.across(frame.x[1]) - 4,
-                      y=frame.down(level) - 5, text_anchor="end", class_="small")  # fmt: skip
+def _levels(frame: Frame, found: Sequence[dict[str, Any]], chosen: str) -> Iterator[Markup]:
+    """Draw heads without a strength as levels across the drawing, their names beside it."""
+    levels = [float(c["log_loss"]) for c in found]
+    tall = (frame.top + 8, frame.height - frame.bottom - 6)
+    places = spread([frame.down(level) for level in levels], LABEL, *tall)
+    for c, level, place in zip(found, levels, places, strict=True):
+        own = " chosen" if c["head"] == chosen else ""
+        yield frame.line([(x, level) for x in frame.x], f"rival{own}")
+        yield tag("text", c["head"], x=frame.width - frame.right + 8, y=place, dy="0.35em",
+                  class_=f"small{own}")  # fmt: skip
+        if own:
+            high = frame.down(level) - 7
+            yield tag("text", "chosen", x=frame.left + 6, class_="label chosen",
+                      y=high if high > frame.top + 16 else frame.down(level) + 20)  # fmt: skip
 
 
 def _whisker(low: str, high: str, middle: float, cap: float) -> Markup:
@@ -264,6 +272,11 @@ def _whisker(low: str, high: str, middle: float, cap: float) -> Markup:
     return Markup("").join(
         tag("line", class_="whisker", x1=x1, x2=x2, y1=y1, y2=y2) for x1, x2, y1, y2 in lines
     )
+
+
+def _thousands(count: int) -> str:
+    """Write a count in four letters, as wide as a bar is."""
+    return str(count) if count < 10_000 else f"{count / 1000:.0f}k"
 
 
 def _percent(share: float) -> str:

@@ -22,6 +22,19 @@ const each = (selector, use) => document.querySelectorAll(selector).forEach(use)
   button.hidden = false;
 }
 
+// What is folded: one button opens all of it, and paper has it open.
+{
+  const folds = [...document.querySelectorAll("details")], button = document.getElementById("unfold");
+  const turn = (some, open) => some.forEach((fold) => { fold.open = open; });
+  const label = () => { button.textContent = folds.every((f) => f.open) ? "Fold all" : "Unfold all"; };
+  let shut = [];
+  addEventListener("beforeprint", () => { shut = folds.filter((f) => !f.open); turn(shut, true); });
+  addEventListener("afterprint", () => turn(shut, false));
+  button.addEventListener("click", () => turn(folds, !folds.every((f) => f.open)));
+  folds.forEach((fold) => fold.addEventListener("toggle", label));
+  button.hidden = !folds.length;
+}
+
 // Copy buttons.
 each(".copy", (button) => {
   const code = button.closest(".snippet").querySelector("code");

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from headstart import notation
 from headstart.modalities import Unit
 from headstart.report import (
     adaptation_charts,
@@ -26,6 +25,7 @@ from headstart.report import (
     words,
 )
 from headstart.report.facts import FEW, Facts
+from headstart.report.use import kept, snippets
 
 HERE = Path(__file__).parent
 STYLE, SCRIPT = "page.css", "page.js"
@@ -50,6 +50,7 @@ def compose(facts: Facts) -> str:
         few=FEW,
         unit=facts.unit,
         order=_warning_about_order(facts),
+        kept=kept(facts),
         snippets=snippets(facts.name, facts.unit, files=facts.in_files),
     )
 
@@ -104,9 +105,10 @@ def fill(
 
 SECTIONS = {
     "verdict": "Verdict",
+    "use": "Use it",
+    "findings": "Checks",
     "gain": "Comparison",
     "curve": "More {many}?",
-    "findings": "Checks",
     "labels": "Labels",
     "classes": "Classes",
     "confusion": "Mix-ups",
@@ -120,13 +122,13 @@ SECTIONS = {
     "gallery": "Mistakes",
     "looks": "Looks",
     "model": "Model",
-    "use": "Use it",
     "method": "Method",
 }
 """Every section's id, and its name in the contents."""
 
 ADAPTATION = {
     "adaptation": "Adaptation",
+    "use": "Use it",
     "candidates": "Candidates",
     "shift": "Shift",
     "shares": "Shares",
@@ -160,33 +162,6 @@ def policy(script: str) -> str:
     )
 
 
-def snippets(name: str, unit: Unit, *, files: bool = True) -> dict[str, str]:
-    """Lines that use the run, ready to copy; typed in the folder that holds it.
-
-    Parameters
-    ----------
-    name : str
-        Of the run.
-    unit : Unit
-        What an example is called.
-    files : bool
-        Whether examples may lie in files of their own; otherwise in tables.
-    """
-    shell, quoted = shlex.quote(name), json.dumps(name, ensure_ascii=False)
-    new, known = (f"{what}_{unit.many}{'/' if files else '.csv'}" for what in ("new", "labelled"))
-    return {
-        "shell": (
-            f"headstart predict {shell} {new} --out answers.csv\nheadstart evaluate {shell} {known}"
-        ),
-        "python": (
-            "import headstart as hs\n\n"
-            f"run = hs.load({quoted})\n"
-            f'for answer in run.predict("{new}"):\n'
-            "    print(answer.path, answer.predicted, answer.confidence)"
-        ),
-    }
-
-
 def _title(facts: Facts) -> str:
     if facts.adaptation:
         return f"{facts.adaptation.source['name']} → {facts.adaptation.target['name']}"
@@ -213,6 +188,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = lambda share: f"{share:.1%}"
-    environment.filters["points"] = lambda share: f"{100 * share:+.1f}"
+    environment.filters["percent"] = notation.percent
+    environment.filters["points"] = notation.in_points
+    environment.filters["decimal"] = notation.decimal
     return environment

@@ -9,17 +9,13 @@ from markupsafe import Markup
 
 from headstart.judge.intervals import Interval
 from headstart.report.scales import shares
-from headstart.report.svg import Frame, tag
+from headstart.report.svg import LABEL, LETTER, Frame, tag, ticks
 
-LABEL = 21
-"""Height of a line of text, in units of the drawing."""
 LONGEST = 26
 AIR = 0.35
 """Room left and right of the points, in powers of ten."""
 AWAY = 14
 """Between a point and its name."""
-LETTER = 9.0
-"""Mean width of a letter where letters are largest, on a phone."""
 
 Box = tuple[float, float, float, float]
 """Left, right, top, bottom."""
@@ -56,8 +52,18 @@ class Spot:
     @property
     def word(self) -> str:
         """The name, shortened, and the mark."""
-        short = self.name if len(self.name) <= LONGEST else self.name[: LONGEST - 1] + "…"
-        return short + self.mark
+        return shortened(self.name) + self.mark
+
+
+def shortened(name: str) -> str:
+    """Cut a long name, so that it can stand in a drawing.
+
+    Examples
+    --------
+    >>> shortened("vit_small_patch14_dinov2.lvd142m")
+    'vit_small_patch14_dinov2.…'
+    """
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
 def reach(spots: Sequence[Spot]) -> tuple[Interval, Interval]:
@@ -89,38 +95,51 @@ def scatter(
     frame = Frame(x, y, height=340)
     return frame.drawing(
         said,
-        frame.axes(x_ticks(*x), shares(y)[1], x_title, y_title),
+        frame.axes(x_ticks(*x), [(v, f"{v:.0%}") for v in ticks(*y, 5)], x_title, y_title),
         *(frame.error(spot.x, *spot.ci95) for spot in spots if spot.ci95),
-        *(_spot(frame, spot, box) for spot, box in zip(spots, places(frame, spots), strict=True)),
+        *(_dot(frame, spot) for spot in spots),
+        *(
+            _name(frame, spot, box)
+            for spot, box in zip(spots, places(frame, spots), strict=True)
+            if box
+        ),
     )
 
 
-def places(frame: Frame, spots: Sequence[Spot]) -> list[Box]:
+def places(frame: Frame, spots: Sequence[Spot]) -> list[Box | None]:
     """Find room for the name of every point, off all points and off the names before it.
 
-    Tried beside the point first, then higher and lower in steps of a line; where there is no
-    room at all it stands beside the point.
+    Tried beside the point first, then higher and lower in steps of a line. The one that was
+    picked comes first, then the best; a name that finds no room is left out (None): the point has
+    it as its title, and the table beside a chart names all.
     """
-    taken = [_around(frame, spot) for spot in spots]
-    found: dict[int, Box] = {}
+    taken, named = [_around(frame, spot) for spot in spots], list[Box]()
+    found: dict[int, Box | None] = {}
     for i in sorted(range(len(spots)), key=lambda i: (not spots[i].mark, -spots[i].y)):
-        tries = _tries(frame, spots[i])
-        inside = [box for box in tries if _fits(frame, box)]
-        free = [box for box in inside if not any(_touch(box, other) for other in taken)]
-        found[i] = (free or inside or tries)[0]
-        taken.append(found[i])
+        inside = [box for box in _tries(frame, spots[i]) if _fits(frame, box)]
+        apart = [box for box in inside if not any(_touch(box, other) for other in named)]
+        free = [box for box in apart if not any(_touch(box, other) for other in taken)]
+        found[i] = next(iter(free or (apart if spots[i].mark else [])), None)
+        named += filter(None, [found[i]])
     return [found[i] for i in range(len(spots))]
 
 
 def _tries(frame: Frame, spot: Spot) -> list[Box]:
-    """List where a name may stand, the nearest first; on the side with more room first."""
+    """List where a name may stand, the nearest first; on the side with more room first.
+
+    Above and below the point it may also stand across, moved as far as the drawing asks for.
+    """
     across, down, wide = frame.across(spot.x), frame.down(spot.y), LETTER * len(spot.word)
     right = (across + AWAY, across + AWAY + wide)
     left = (across - AWAY - wide, across - AWAY)
-    sides = (left, right) if spot.x > sum(frame.x) / 2 else (right, left)
-    steps = sorted(range(-12, 13), key=lambda k: (abs(k), -k))
-    middles = [down + k * LABEL for k in steps]
-    return [(*side, y - LABEL / 2, y + LABEL / 2) for y in middles for side in sides]
+    sides = [left, right] if spot.x > sum(frame.x) / 2 else [right, left]
+    start = min(max(across - wide / 2, frame.left), frame.width - wide - 2)
+    found = list[Box]()
+    for k in sorted(range(-12, 13), key=lambda k: (abs(k), -k)):
+        y = down + k * LABEL
+        found += [(*ends, y - LABEL / 2, y + LABEL / 2)
+                  for ends in (*sides, *([(start, start + wide)] if k else []))]  # fmt: skip
+    return found
 
 
 def _around(frame: Frame, spot: Spot) -> Box:
@@ -131,7 +150,12 @@ def _around(frame: Frame, spot: Spot) -> Box:
 def _fits(frame: Frame, box: Box) -> bool:
     left, right, top, bottom = box
     floor = frame.height - frame.bottom
-    return left >= 0 and right <= frame.width and top >= frame.top - 12 and bottom <= floor
+    return (
+        left >= frame.left - 4
+        and right <= frame.width
+        and top >= frame.top - 12
+        and bottom <= floor
+    )
 
 
 def _touch(one: Box, other: Box) -> bool:
@@ -144,20 +168,23 @@ def _size(spot: Spot) -> float:
     return 8.0 if spot.mark else 5.0
 
 
-def _spot(frame: Frame, spot: Spot, box: Box) -> Markup:
-    """Draw a point and its name, joined by a line where they are apart."""
-    across, down = frame.across(spot.x), frame.down(spot.y)
-    place, right = (box[2] + box[3]) / 2, box[0] > across
-    away = AWAY if right else -AWAY
+def _dot(frame: Frame, spot: Spot) -> Markup:
     kind = "dot chosen" if spot.mark else "dot behind" if spot.behind else "dot"
-    parts = []
-    if abs(place - down) > LABEL / 2:
-        parts.append(tag("line", x1=across, y1=down, x2=across + 0.8 * away, y2=place,
-                         class_="leader"))  # fmt: skip
-    parts += [
-        frame.dot(spot.x, spot.y, spot.title, kind, _size(spot)),
-        tag("text", spot.word, x=across + away, y=place, dy="0.35em",
-            text_anchor="start" if right else "end",
-            class_="label chosen" if spot.mark else "label"),
-    ]  # fmt: skip
-    return Markup("").join(parts)
+    return frame.dot(spot.x, spot.y, spot.title, kind, _size(spot))
+
+
+def _name(frame: Frame, spot: Spot, box: Box) -> Markup:
+    """Write the name of a point, joined to it by a line where they are apart."""
+    across, down = frame.across(spot.x), frame.down(spot.y)
+    left, right, place = box[0], box[1], (box[2] + box[3]) / 2
+    if left > across:
+        at, anchor, end = left, "start", left - 0.2 * AWAY
+    elif right < across:
+        at, anchor, end = right, "end", right + 0.2 * AWAY
+    else:
+        at, anchor, end = (left + right) / 2, "middle", across
+    name = tag("text", spot.word, x=at, y=place, dy="0.35em", text_anchor=anchor,
+               class_="label chosen" if spot.mark else "label")  # fmt: skip
+    if abs(place - down) <= LABEL / 2:
+        return name
+    return tag("line", x1=across, y1=down, x2=end, y2=place, class_="leader") + name

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from headstart.judge.intervals import Interval
 from headstart.modalities import Unit
 from headstart.report.scales import numbers, shares
-from headstart.report.scatter import LABEL, Spot, scatter
+from headstart.report.scatter import Spot, scatter, shortened
 from headstart.report.study_words import sides
-from headstart.report.svg import Frame, spread, tag, ticks
+from headstart.report.svg import LABEL, LETTER, Frame, spread, tag, ticks
 
 NOTHING = Markup("")
 TRANSFER, BASELINE = "transfer", "baseline"
@@ -35,7 +35,7 @@ def ranking(document: dict[str, Any], unit: Unit) -> Markup:
         f"Accuracy against seconds per 1,000 {unit.many}: {'; '.join(s.title for s in spots)}.",
         spots,
         numbers,
-        f"seconds per 1,000 {unit.many}, on a logarithmic scale",
+        f"seconds per 1,000 {unit.many} (logarithmic)",
         f"accuracy on held-out {unit.many}",
     )
 
@@ -78,10 +78,10 @@ def layers(document: dict[str, Any], unit: Unit) -> Markup:
         frame.axes(
             [(v, f"{v:.0%}") for v in ticks(0, 1, 4)],
             levels,
-            "depth: share of the network's work done up to here",
+            "depth: share of the work done so far",
             f"accuracy on held-out {unit.many}",
         ),
-        _combination(frame, combined) if combined else NOTHING,
+        _combination(frame, combined, _corner(frame, found)) if combined else NOTHING,
         *(frame.error(x, *r["accuracy_ci95"]) for x, r in zip(xs, found, strict=True)),
         frame.line(list(zip(xs, ys, strict=True))),
         *(_layer(frame, r) for r in found),
@@ -100,9 +100,12 @@ def labels(document: dict[str, Any], unit: Unit) -> Markup:
     end = max(xs[-1], math.log10(forecast["per_class"])) if forecast else xs[-1]
     values = [v for rows in lines.values() for _, _, ci95 in rows for v in ci95]
     ends, levels = shares([*values, *(forecast["accuracy_ci95"] if forecast else ())])
-    frame = Frame((xs[0] - 0.08, max(end, xs[0] + 0.3) + 0.05), ends, height=340, right=108)
+    wide = max(len(called[name]) for name in lines)
+    frame = Frame(
+        (xs[0] - 0.08, max(end, xs[0] + 0.3) + 0.05), ends, height=340, right=16 + LETTER * wide
+    )
     parts = [
-        frame.axes(numbers(*frame.x), levels, "labels per class, on a logarithmic scale",
+        frame.axes(numbers(*frame.x), levels, "labels per class (logarithmic)",
                    f"accuracy on held-out {unit.many}"),
         _beyond(frame, document) if forecast else NOTHING,
     ]  # fmt: skip
@@ -227,23 +230,33 @@ def _layer(frame: Frame, layer: dict[str, Any]) -> Markup:
 def _name_of_best(frame: Frame, found: Sequence[dict[str, Any]]) -> Markup:
     """Mark the best layer; its name stands in the corner that the line leaves free."""
     best = max(found, key=lambda r: float(r["accuracy"]))
-    high = float(found[-1]["accuracy"]) > sum(frame.y) / 2
-    place = frame.height - frame.bottom - 9 if high else frame.top + 16
-    said = f"best: {best['name']}, {best['accuracy']:.1%}"
-    return frame.dot(float(best["depth"]), float(best["accuracy"]), said, "dot chosen", 8) + tag(
-        "text", said, x=frame.width - frame.right - 4, y=place, text_anchor="end",
+    title = f"best: {best['name']}, {best['accuracy']:.1%}"
+    said = f"best: {shortened(best['name'])}, {best['accuracy']:.1%}"
+    return frame.dot(float(best["depth"]), float(best["accuracy"]), title, "dot chosen", 8) + tag(
+        "text", said, x=frame.width - frame.right - 4, y=_corner(frame, found), text_anchor="end",
         class_="label chosen")  # fmt: skip
 
 
-def _combination(frame: Frame, combined: dict[str, Any]) -> Markup:
-    """Draw the accuracy of all layers together as a level, its interval as a band."""
+def _corner(frame: Frame, found: Sequence[dict[str, Any]]) -> float:
+    """Height of the corner on the right that the line leaves free."""
+    high = float(found[-1]["accuracy"]) > sum(frame.y) / 2
+    return frame.height - frame.bottom - 9 if high else frame.top + 16
+
+
+def _combination(frame: Frame, combined: dict[str, Any], corner: float) -> Markup:
+    """Draw the accuracy of all layers together as a level, its interval as a band.
+
+    The words stand above the level, or below it where the title or the name in the corner is near.
+    """
     low, high = combined["accuracy_ci95"]
     level, (left, right) = float(combined["accuracy"]), frame.x
+    tries = [frame.down(level) + away for away in (-7, 20, -7 - LABEL, 20 + LABEL)]
+    place = next(y for y in tries if y > frame.top + 8 and abs(y - corner) > LABEL)
     return Markup("").join(
         [
             frame.band([left, right], [low, low], [high, high], "band validation"),
             frame.line([(left, level), (right, level)], "line validation"),
             tag("text", f"all layers together {level:.1%}", x=frame.across(left) + 4,
-                y=frame.down(level) - 7, class_="label end validation"),
+                y=place, class_="label end validation"),
         ]
     )  # fmt: skip

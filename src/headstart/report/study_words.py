@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headstart.modalities import Unit
+from headstart.notation import decimal, in_points, significant
 from headstart.report.words import count, protocol
 
 ADVICE = {
@@ -50,7 +51,7 @@ def headline(document: dict[str, Any]) -> str:
     if forecast is None:
         return "Too few points for a forecast."
     more = count(forecast["more"], "more label")
-    return f"{more} per class: about {100 * forecast['gain']:+.1f} points."
+    return f"{more} per class: about {in_points(forecast['gain'])} points."
 
 
 def answer(document: dict[str, Any]) -> str:
@@ -110,8 +111,8 @@ def behind(row: dict[str, Any]) -> str:
         return "–"
     if lost == 0 and (not ci95 or ci95[0] == ci95[1]):
         return "best"
-    doubt = f" ({100 * ci95[0]:.1f} to {100 * ci95[1]:.1f})" if ci95 else ""
-    return f"{100 * lost:.1f} points{doubt}"
+    doubt = f" ({decimal(100 * ci95[0], 1)} to {decimal(100 * ci95[1], 1)})" if ci95 else ""
+    return f"{decimal(100 * lost, 1)} points{doubt}"
 
 
 def figure(value: float | None) -> str:
@@ -124,7 +125,7 @@ def figure(value: float | None) -> str:
     """
     if value is None:
         return "–"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 100 else significant(value)
 
 
 def shape(size: list[int] | None) -> str:
@@ -146,7 +147,7 @@ def law(fit: dict[str, float]) -> str:
     >>> law({"a": 0.412, "b": 0.5, "c": 0.03})
     'wrong answers = 0.412 · n^-0.5 + 0.03'
     """
-    return f"wrong answers = {fit['a']:.3g} · n^-{fit['b']:.3g} + {fit['c']:.3g}"
+    return f"wrong answers = {fit['a']:.3g} · n^-{fit['b']:.3g} + {significant(fit['c'])}"
 
 
 def explained(text: str, unit: Unit) -> str:

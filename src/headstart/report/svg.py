@@ -5,12 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from markupsafe import Markup, escape
 from scipy.optimize import isotonic_regression
 
 from headstart.judge.intervals import Interval
+
+LETTER = 11.0
+"""Width of a digit or a bold letter where letters are largest, on a phone; in a drawing's units."""
+LABEL = 21
+"""Height of a line of text there."""
+NUMBERS = 86.0
+"""Margin for numbers like 0.00025."""
 
 
 def tag(name: str, *children: object, **attributes: object) -> Markup:
@@ -39,7 +47,7 @@ class Frame:
     x, y : (float, float)
         The values at the ends of the axes.
     width, height : float
-        Of the whole drawing; the margins hold the labels.
+        Of the whole drawing; the margins hold the labels, as large as they are on a phone.
     """
 
     x: Interval
@@ -47,9 +55,9 @@ class Frame:
     width: float = 480
     height: float = 310
     left: float = 58
-    right: float = 18
+    right: float = 26
     top: float = 34
-    bottom: float = 56
+    bottom: float = 60
 
     def across(self, value: float) -> float:
         """Horizontal place of a value."""
@@ -68,7 +76,7 @@ class Frame:
         x_title: str,
         y_title: str,
     ) -> Markup:
-        """Draw grid lines, tick labels and titles."""
+        """Draw grid lines, tick labels and titles; where labels would touch, only some stay."""
         floor, end = self.height - self.bottom, self.width - self.right
         lines = [
             tag("line", x1=self.left, x2=end, y1=self.down(v), y2=self.down(v), class_="grid")
@@ -79,14 +87,26 @@ class Frame:
             for v, label in y_ticks
         ]
         below = [
-            tag("text", label, x=self.across(v), y=floor + 20, text_anchor="middle")
-            for v, label in x_ticks
+            tag("text", label, x=self.across(v), y=floor + 27, text_anchor="middle")
+            for v, label in self._apart(x_ticks)
         ]
         titles = [
-            tag("text", y_title, x=2, y=14, class_="title"),
-            tag("text", x_title, x=end, y=self.height - 8, text_anchor="end", class_="title"),
-        ]
+            tag("text", y_title, x=2, y=17, class_="title"),
+            tag("text", x_title, x=self.width - 2, y=self.height - 8, text_anchor="end",
+                class_="title"),
+        ]  # fmt: skip
         return Markup("").join([*lines, *beside, *below, *titles])
+
+    def _apart(self, ticks: Sequence[tuple[float, str]]) -> Sequence[tuple[float, str]]:
+        """Keep every first, second, third... tick: the most whose labels stand apart."""
+        for every in range(1, len(ticks)):
+            kept = ticks[::every]
+            if all(
+                self.across(v) - self.across(u) > LETTER * (len(one) + len(other)) / 2 + LETTER
+                for (u, one), (v, other) in pairwise(kept)
+            ):
+                return kept
+        return ticks[:1]
 
     def line(self, points: Sequence[tuple[float, float]], kind: str = "line") -> Markup:
         """Join points (x, y) by straight lines."""
@@ -116,13 +136,17 @@ class Frame:
 
     def marked(self, x: float, y: float, title: str, word: str) -> Markup:
         """Mark the chosen point, with a word below it, or above where there is no room."""
-        down = self.down(y)
-        below = down + 26 < self.height - self.bottom
-        side = (self.across(x) - self.left) / (self.width - self.left - self.right)
-        anchor = "start" if side < 0.2 else "end" if side > 0.8 else "middle"
-        text = tag("text", word, x=self.across(x), y=down + 26 if below else down - 14,
-                   text_anchor=anchor, class_="label chosen")  # fmt: skip
+        across, half = self.across(x), LETTER * len(word) / 2
+        at_left, at_right = across - half < self.left, across + half > self.width - self.right
+        anchor = "start" if at_left else "end" if at_right else "middle"
+        text = tag("text", word, x=across, y=self.below(y), text_anchor=anchor,
+                   class_="label chosen")  # fmt: skip
         return self.dot(x, y, title, "dot chosen", 8) + text
+
+    def below(self, y: float) -> float:
+        """Height of the word at a marked point: below it, or above where there is no room."""
+        down = self.down(y)
+        return down + 26 if down + 26 < self.height - self.bottom else down - 14
 
     def drawing(self, said: str, *parts: Markup) -> Markup:
         """Close the drawing; ``said`` describes it to who cannot see it."""

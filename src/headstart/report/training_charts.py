@@ -13,11 +13,12 @@ from markupsafe import Markup
 
 from headstart.judge.intervals import Interval
 from headstart.modalities import Unit
+from headstart.notation import decimal, percent
 from headstart.report.charts import raised
 from headstart.report.curves import TRAINING, VALIDATION, Curves, Epoch
 from headstart.report.scales import moments, shares
-from headstart.report.scatter import LABEL, Spot, scatter
-from headstart.report.svg import Frame, log_ticks, spread, tag, ticks
+from headstart.report.scatter import Spot, scatter
+from headstart.report.svg import LABEL, NUMBERS, Frame, log_ticks, spread, tag, ticks
 
 NOTHING = Markup("")
 
@@ -31,12 +32,12 @@ def loss(curves: Curves) -> Markup:
         ends = (0.0 if low < 0.5 * high else max(0.0, low - pad), high + pad)
         return ends, [(v, f"{v:g}") for v in ticks(*ends, 5)]
 
-    return _by_epoch(curves, "loss", "loss, lower is better", between, "{:.3f}")
+    return _by_epoch(curves, "loss", "loss, lower is better", between, decimal)
 
 
 def accuracy(curves: Curves) -> Markup:
     """Draw the accuracy by epoch; training has none where labels were mixed."""
-    return _by_epoch(curves, "accuracy", "accuracy", shares, "{:.1%}")
+    return _by_epoch(curves, "accuracy", "accuracy", shares, percent)
 
 
 def rate(curves: Curves) -> Markup:
@@ -47,7 +48,7 @@ def rate(curves: Curves) -> Markup:
     top = max(lr for _, lr in points) or 1.0
     levels = ticks(0, 2 * top, 6)
     levels = [v for v in levels if v < top + levels[1]]  # the first one above closes the chart
-    frame = Frame(epochs(curves.longest), (0, levels[-1]), height=220, left=76)
+    frame = Frame(epochs(curves.longest), (0, levels[-1]), height=220, left=NUMBERS)
     return frame.drawing(
         f"Learning rate: {points[0][1]:.2g} in epoch 1, {points[-1][1]:.2g} in epoch "
         f"{points[-1][0]:.0f}.",
@@ -95,7 +96,7 @@ def finder(found: dict[str, Any]) -> Markup:
     low, start = min(y for _, y in points), points[0][1]
     top = min(max(y for _, y in points), 2 * start - low + 0.1)  # where it explodes is cut off
     pad = 0.12 * ((top - low) or 1)
-    frame = Frame((points[0][0], points[-1][0]), (max(0.0, low - pad), top + pad))
+    frame = Frame((points[0][0], points[-1][0]), (max(0.0, low - pad), top + pad), left=NUMBERS)
     suggested = found.get("suggested")
     mark, said = NOTHING, "none suggested"
     if suggested:
@@ -125,7 +126,7 @@ def methods(candidates: Sequence[dict[str, Any]], unit: Unit) -> Markup:
         f"Accuracy against time: {said}.",
         spots,
         moments,
-        "time it took, on a logarithmic scale",
+        "time it took (logarithmic)",
         f"accuracy on held-out {unit.many}",
     )
 
@@ -167,7 +168,7 @@ def _by_epoch(
     value: str,
     title: str,
     scale: Callable[[Sequence[float]], tuple[Interval, list[tuple[float, str]]]],
-    number: str,
+    number: Callable[[float], str],
 ) -> Markup:
     """Draw a value by epoch, every line with its name at its end."""
     lines = {
@@ -179,7 +180,7 @@ def _by_epoch(
     if not lines:
         return NOTHING
     ends, levels = scale([y for points in lines.values() for _, y in points])
-    frame = Frame(epochs(curves.longest), ends, right=96)
+    frame = Frame(epochs(curves.longest), ends, left=NUMBERS, right=118)
     parts = [frame.axes(_whole(curves.longest), levels, "epoch", title)]
     tall = (frame.top + 8, frame.height - frame.bottom - 6)
     places = spread([frame.down(points[-1][1]) for points in lines.values()], LABEL, *tall)
@@ -191,8 +192,8 @@ def _by_epoch(
         parts.append(tag("text", name, x=frame.across(points[-1][0]) + 9, y=place, dy="0.35em",
                          class_=f"end {kind}"))  # fmt: skip
     said = "; ".join(
-        f"{name} {number.format(points[0][1])} in epoch {points[0][0]}, "
-        f"{number.format(points[-1][1])} in epoch {points[-1][0]}"
+        f"{name} {number(points[0][1])} in epoch {points[0][0]}, "
+        f"{number(points[-1][1])} in epoch {points[-1][0]}"
         for name, points in lines.items()
     )
     return frame.drawing(f"{value.capitalize()} by epoch: {said}.", *parts)
@@ -202,9 +203,11 @@ def _points(curve: Sequence[Epoch], value: str) -> list[tuple[int, float]]:
     return [(p.step, getattr(p, value)) for p in curve if getattr(p, value) is not None]
 
 
-def _mark(frame: Frame, point: tuple[int, float], name: str, number: str, r: float) -> Markup:
+def _mark(
+    frame: Frame, point: tuple[int, float], name: str, number: Callable[[float], str], r: float
+) -> Markup:
     """Mark a point: a disc for training, a square for validation, so that colour is not needed."""
-    title = f"{name}, epoch {point[0]}: {number.format(point[1])}"
+    title = f"{name}, epoch {point[0]}: {number(point[1])}"
     if name == TRAINING:
         return frame.dot(*point, title, r=r)
     x, y = frame.across(point[0]), frame.down(point[1])

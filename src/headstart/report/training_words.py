@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from headstart.modalities import Unit
+from headstart.notation import decimal
 from headstart.report.curves import Curves
 from headstart.report.words import amount, count, duration
 from headstart.transfer.recipe import FROM_SCRATCH
@@ -202,17 +203,16 @@ def reading(
     first = training[0][1]
     if last > 0.95 * first and end > 0.5 * math.log(max(classes, 2)):
         return (
-            f"Both losses hardly moved and are high (training {last:.3f}, validation {end:.3f}; "
-            f"guessing would be {math.log(max(classes, 2)):.3f}): too little freedom or too low a "
-            "learning rate. Train more layers, or raise the rate."
+            f"Both losses hardly moved and are high (training {decimal(last)}, validation "
+            f"{decimal(end)}; guessing would be {decimal(math.log(max(classes, 2)))}): too little "
+            "freedom or too low a learning rate. Train more layers, or raise the rate."
         )
     before = validation[-1 - math.ceil(len(validation) / 4)][1]
     if end < 0.97 * before:
-        trend = (
-            f"The validation loss was still falling at the end, to {end:.3f}: more epochs may help."
-        )
+        trend = f"The validation loss was still falling at the end, to {decimal(end)}: more epochs"
+        trend += " may help."
     else:
-        trend = f"The validation loss settled at {end:.3f}: more epochs would change little."
+        trend = f"The validation loss settled at {decimal(end)}: more epochs would change little."
     return f"{trend} {_gap(last, end, unit)}"
 
 
@@ -302,8 +302,8 @@ def outcome(candidate: dict[str, Any]) -> str:
 def _moved(curve: Sequence[tuple[int, float]]) -> str:
     first, last = curve[0][1], curve[-1][1]
     if abs(last - first) <= 0.02 * abs(first):
-        return f"stayed at {last:.3f}"
-    return f"{'fell' if last < first else 'rose'} from {first:.3f} to {last:.3f}"
+        return f"stayed at {decimal(last)}"
+    return f"{'fell' if last < first else 'rose'} from {decimal(first)} to {decimal(last)}"
 
 
 def _jump(training: Sequence[tuple[int, float]]) -> str:
@@ -313,8 +313,8 @@ def _jump(training: Sequence[tuple[int, float]]) -> str:
     if rise <= max(0.2 * before, 0.05):
         return ""
     return (
-        f"The training loss jumped from {before:.3f} to {after:.3f} in epoch {epoch}: training is "
-        "unsteady, and the learning rate probably too high."
+        f"The training loss jumped from {decimal(before)} to {decimal(after)} in epoch {epoch}: "
+        "training is unsteady, and the learning rate probably too high."
     )
 
 
@@ -324,13 +324,13 @@ def _risen(
     """Read a validation loss that ends above its lowest."""
     then = min(training, key=lambda point: abs(point[0] - epoch))[1]
     said = (
-        f"The validation loss was lowest after epoch {epoch} ({best:.3f}) and then rose to "
-        f"{end:.3f}"
+        f"The validation loss was lowest after epoch {epoch} ({decimal(best)}) and then rose to "
+        f"{decimal(end)}"
     )
     last = training[-1][1]
     if last < then:
         return (
-            f"{said}, while the training loss fell to {last:.3f}: from there on the network "
+            f"{said}, while the training loss fell to {decimal(last)}: from there on the network "
             f"learned its training {unit.many} by heart. Fewer epochs, or fewer trained layers, "
             "would do."
         )
@@ -345,12 +345,12 @@ def _gap(training: float, validation: float, unit: Unit) -> str:
     if validation > 2 * training and validation - training > 0.1:
         above = f"{validation / training:.1f} times" if training > 0.001 else "far above"
         return (
-            f"It is {above} the training loss ({training:.3f}): part of what was learned holds "
-            f"only for the training {unit.many}."
+            f"It is {above} the training loss ({decimal(training)}): part of what was learned "
+            f"holds only for the training {unit.many}."
         )
     if training > 1.2 * validation:
         return (
-            f"The training loss ({training:.3f}) is higher, for it is measured while learning, on "
-            f"altered {unit.many}."
+            f"The training loss ({decimal(training)}) is higher, for it is measured while "
+            f"learning, on altered {unit.many}."
         )
-    return f"The training loss ({training:.3f}) is close to it: no sign of learning by heart."
+    return f"The training loss ({decimal(training)}) is close to it: no sign of learning by heart."

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from headstart.modalities import Unit
-from headstart.report.svg import Frame, tag, ticks
+from headstart.report.svg import LABEL, Frame, tag, ticks
 
 
 def risk(curve: Sequence[dict[str, float]], held: dict[str, Any], unit: Unit) -> Markup:
@@ -28,7 +28,7 @@ def risk(curve: Sequence[dict[str, float]], held: dict[str, Any], unit: Unit) ->
     if chosen:
         errors += [float(v) for v in held["error_ci95"]]
     top = 1.1 * (max(errors) or 0.05)
-    frame = Frame((0, 1.02), (0, top))
+    frame = Frame((0, 1.02), (0, top), left=80)
     parts = [
         frame.axes(
             [(v, f"{v:.0%}") for v in ticks(0, 1, 4)],
@@ -39,8 +39,12 @@ def risk(curve: Sequence[dict[str, float]], held: dict[str, Any], unit: Unit) ->
     ]
     if wanted is not None:
         parts.append(frame.line([(0, wanted), (1.02, wanted)], "ideal"))
-        parts.append(tag("text", f"asked for: {wanted:.1%}", x=frame.left + 4,
-                         y=frame.down(wanted) - 6, class_="label"))  # fmt: skip
+        taken = frame.below(float(held["error"])) if chosen else 0.0
+        tries = [frame.down(wanted) + away for away in (-6, 19, -6 - LABEL, -6 - 2 * LABEL)]
+        inside = [y for y in tries if y < frame.height - frame.bottom]
+        place = next(y for y in inside if abs(y - taken) > LABEL)
+        parts.append(tag("text", f"asked for: {wanted:.1%}", x=frame.left + 4, y=place,
+                         class_="label"))  # fmt: skip
     parts.append(frame.line([(float(p["coverage"]), float(p["error"])) for p in curve]))
     if chosen:
         parts.append(_threshold(frame, held))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from headstart.modalities import Unit
+from headstart.notation import in_points
 
 LEVELS = (1.0, 0.9, 0.8, 0.5)
 """Shares of examples answered that are said in words."""
@@ -90,13 +91,13 @@ def mending(issues: dict[str, Any]) -> str:
     gain, ci95 = issues["expected_gain"], issues["expected_gain_ci95"]
     if gain is None:
         return "What mending them would bring was not measured."
-    doubt = f" (95 % interval {100 * ci95[0]:+.1f} to {100 * ci95[1]:+.1f})" if ci95 else ""
+    doubt = f" (95 % interval {in_points(ci95[0])} to {in_points(ci95[1])})" if ci95 else ""
     tail = "."
     if ci95 and ci95[0] <= 0 <= ci95[1]:
         tail = ", too little to be sure that it helps. Corrected by a person they may bring more."
     return (
         "What changing them all to the suggestion, unseen, brought in a trial: "
-        f"{100 * gain:+.1f} points of accuracy{doubt}{tail}"
+        f"{in_points(gain)} points of accuracy{doubt}{tail}"
     )
 
 
@@ -108,7 +109,7 @@ def harm(classes: Sequence[dict[str, Any]], unit: Unit) -> str:
     >>> harm([{"name": "moss", "gain": -0.12, "n": 48}], Unit("row", "rows"))
     'moss (-12.0 points on 48 rows). The pretrained network tells them from the rest less well than the best model without it does, by more than chance explains.'
     """  # noqa: E501
-    named = [f"{c['name']} ({100 * c['gain']:+.1f} points on {unit.count(c['n'])})"
+    named = [f"{c['name']} ({in_points(c['gain'])} points on {unit.count(c['n'])})"
              for c in classes[:NAMED]]  # fmt: skip
     more = f" and {len(classes) - NAMED} more" if len(classes) > NAMED else ""
     return (

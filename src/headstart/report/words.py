@@ -8,14 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from headstart import notation
 from headstart.judge.baselines import MAJORITY, RANDOM_NETWORK
 from headstart.modalities import Unit
 from headstart.transfer.recipe import FROM_SCRATCH
 
+if TYPE_CHECKING:
+    from headstart.report.facts import ClassRow, Mixup
+
+NAMED = 3
+"""So many classes are named in a sentence."""
 BASELINES = {
     RANDOM_NETWORK: "the same network as it was before it learned anything",
     MAJORITY: "always answers the most frequent class",
@@ -35,6 +42,8 @@ FINDINGS = {
     "training": "Training",
     "unreadable": "Unreadable {many}",
 }
+WEIGHTY = ("small_test", "interrupted")
+"""Kinds of findings that say how far the score can be trusted, though they are no warnings."""
 HEADS = {
     "logistic": "logistic regression: a weighted sum per class",
     "centroid": "nearest class average",
@@ -64,6 +73,77 @@ def finding(kind: str, unit: Unit) -> str:
     ('Unreadable rows', 'Drift')
     """
     return unit.into(FINDINGS.get(kind, kind.capitalize()))
+
+
+def weighed(
+    findings: Sequence[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Part what changes how far the score can be trusted from what is good to know.
+
+    Examples
+    --------
+    >>> note, warning = ({"kind": "note", "severity": s} for s in ("info", "warning"))
+    >>> weighed([note, warning, note]) == ([warning], [note, note])
+    True
+    """
+    heavy = [f for f in findings if f["severity"] == "warning" or f["kind"] in WEIGHTY]
+    light = [f for f in findings if f not in heavy]
+    return sorted(heavy, key=lambda f: f["severity"] != "warning"), light
+
+
+def kinds(findings: Sequence[dict[str, Any]], unit: Unit) -> str:
+    """Name the kinds of some findings, each once.
+
+    Examples
+    --------
+    >>> kinds([{"kind": "note"}, {"kind": "order"}, {"kind": "note"}], Unit("row", "rows"))
+    'Note, Order of rows'
+    """
+    return ", ".join(dict.fromkeys(finding(f["kind"], unit) for f in findings))
+
+
+def hardest(rows: Sequence[ClassRow]) -> str:
+    """Name the classes with the lowest F1, and those that are clearly weak.
+
+    Parameters
+    ----------
+    rows : sequence of ClassRow
+        The hardest first.
+    """
+    hard = [row for row in rows if row.f1 is not None and row.f1 < 1][:NAMED]
+    if not hard:
+        return "No class is: on the held-out part all were named correctly."
+    named = ", ".join(
+        row.name if row.recall is None else f"{row.name} ({row.recall:.1%} found)" for row in hard
+    )
+    weak = [row.name for row in rows if row.weak]
+    if not weak:
+        return f"Hardest: {named}. None is clearly below the accuracy of all together."
+    return (
+        f"Hardest: {named}. Clearly below the accuracy of all together: "
+        f"{', '.join(weak[:NAMED])}{f' and {len(weak) - NAMED} more' if len(weak) > NAMED else ''}."
+    )
+
+
+def mistakes(confusion: NDArray[np.integer], mixups: Sequence[Mixup], unit: Unit) -> str:
+    """Count the mistakes, and name the most frequent.
+
+    Parameters
+    ----------
+    confusion : ndarray of shape (K, K)
+        Counts by (true class, answer).
+    mixups : sequence of Mixup
+        The most frequent first.
+    """
+    n = int(confusion.sum())
+    if not mixups:
+        return f"No mistake at all on the {n:,} held-out {unit.of(n)}."
+    wrong, most = n - int(np.trace(confusion)), mixups[0]
+    return (
+        f"{wrong:,} of {n:,} held-out {unit.of(n)} {'was' if wrong == 1 else 'were'} called "
+        f"something else; most often {most.truth} was called {most.said} ({most.count} "
+        f"{'time' if most.count == 1 else 'times'})."
+    )
 
 
 def head(kind: str, unit: Unit) -> str:
@@ -178,10 +258,10 @@ def more(curve: Sequence[dict[str, Any]], unit: Unit) -> str:
             f"{step} the accuracy rose by {rise:.1f} points: it still creeps up, and many more "
             f"{unit.many} would be needed for a clear gain."
         )
+    changed = notation.in_points(rise / 100)
     return (
-        f"{step} the accuracy changed by {rise:+.1f} points: the curve is flat, so more "
-        f"{unit.many} of the same kind will hardly help. Different {unit.many}, or better labels, "
-        "might."
+        f"{step} the accuracy changed by {changed} points: the curve is flat, so more {unit.many} "
+        f"of the same kind will hardly help. Different {unit.many}, or better labels, might."
     )
 
 
@@ -200,11 +280,12 @@ def trust(
         lean = lean.replace("slightly ", "")
     doubt = ""
     if ece_ci95:
-        doubt = f", 95 % interval {100 * ece_ci95[0]:.1f} to {100 * ece_ci95[1]:.1f}"
+        low, high = (notation.decimal(100 * end, 1) for end in ece_ci95)
+        doubt = f", 95 % interval {low} to {high}"
     return (
         f"It says {stated:.0%} on average and is right {right:.0%} of the time: {lean}. Over all "
-        f"levels of confidence the two differ by {100 * ece:.1f} points (the calibration "
-        f"error{doubt})."
+        f"levels of confidence the two differ by {notation.decimal(100 * ece, 1)} points (the "
+        f"calibration error{doubt})."
     )
 
 
@@ -228,6 +309,20 @@ def doubt(probability: float) -> str:
     ('under 1%', '8%')
     """
     return "under 1%" if probability < 0.01 else f"{probability:.0%}"
+
+
+def middle(name: str, longest: int = 22) -> str:
+    """Cut the middle out of a long name: names may differ in their ends alone.
+
+    Examples
+    --------
+    >>> middle("Pseudocardia longinomina var. alba 07"), middle("daisy")
+    ('Pseudocardi…ar. alba 07', 'daisy')
+    """
+    if len(name) <= longest + 1:
+        return name
+    half = longest // 2
+    return f"{name[:half]}…{name[-half:]}"
 
 
 def duration(seconds: float) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from headstart.judge.intervals import Interval, wilson
 from headstart.judge.verdict import Comparison, from_test_set
 from headstart.modalities import Unit
+from headstart.notation import in_points
 
 Ints = NDArray[np.integer]
 
@@ -89,10 +90,10 @@ class Truth:
         which = f"{n} labelled target {self.unit.of(self.n)}"
         text = f"On {which} the source's model is right {self.kept.accuracy:.1%}."
         if adapted:
-            low, high = (f"{100 * end:+.1f}" for end in self.compared.gain_ci95)
+            low, high = map(in_points, self.compared.gain_ci95)
             text = (
                 f"On {which} the adapted model is right {self.kept.accuracy:.1%}, the "
-                f"source's {self.source_only.accuracy:.1%}: {100 * self.compared.gain:+.1f} points "
+                f"source's {self.source_only.accuracy:.1%}: {in_points(self.compared.gain)} points "
                 f"(95 % interval {low} to {high})."
             )
         text += f" The best of all would have been {best}, {self.candidates[best].accuracy:.1%}."
