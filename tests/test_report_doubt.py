@@ -254,7 +254,6 @@ def test_whatever_is_missing_the_page_is_whole(copy, change, expected):
     source = compose(read(doubted(copy, **change), "run"))
     text = said(source)
     assert expected in text
-    text = text
     assert re.findall(r"\b(nan|inf|None)\b", text) == []
 
 

@@ -61,6 +61,12 @@ def test_a_phone_shows_what_counts_and_folds_the_rest(visit):  # noqa: F811
         assert heading.is_visible()
 
 
+@pytest.mark.parametrize("kind", ["few", "small_test", "interrupted"])
+def test_what_says_how_far_the_score_reaches_is_not_folded(kind):
+    finding = {"kind": kind, "severity": "info"}
+    assert words.weighed([finding]) == ([finding], [])
+
+
 def test_nothing_is_cut_off_on_a_phone(visit):  # noqa: F811
     page = visit(390)
     cut = """[...document.querySelectorAll("section :is(p, h2, h3, table, pre, svg, img, dl)")]

@@ -31,9 +31,13 @@ BASELINES = {
 FINDINGS = {
     "budget": "Budget",
     "conflicts": "Contradicting labels",
+    "duplicate_rows": "Rows said twice",
     "duplicates": "Copies",
+    "few": "Few {many} of a class",
     "imbalance": "Unequal classes",
     "interrupted": "Interrupted",
+    "label_spellings": "Spellings of labels",
+    "levels": "Brightness",
     "memory": "Memory",
     "note": "Note",
     "order": "Order of {many}",
@@ -42,7 +46,7 @@ FINDINGS = {
     "training": "Training",
     "unreadable": "Unreadable {many}",
 }
-WEIGHTY = ("small_test", "interrupted")
+WEIGHTY = ("few", "interrupted", "small_test")
 """Kinds of findings that say how far the score can be trusted, though they are no warnings."""
 HEADS = {
     "logistic": "logistic regression: a weighted sum per class",
