@@ -246,7 +246,7 @@ class Abstention(TypedDict):
 
 def _measured(row: Any) -> Any:
     if row["threshold"] is not None:
-        if row["wanted_error"] is not None:
+        if row["wanted_error"] is not None and row["coverage"] != 0:
             _needs(row, "coverage", "coverage_ci95", why="where there is a threshold")
         if row["error"] is not None:
             _needs(row, "coverage", "coverage_ci95", "error_ci95", why="where there is an error")
