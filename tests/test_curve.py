@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from headstart.judge import curve
 from headstart.judge.curve import _nested_parts, label_curve
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
+from headstart.transfer.probe import Choice
 
 
 @pytest.fixture(autouse=True)
@@ -116,3 +118,35 @@ def test_same_seed_same_curve():
     )
     assert one == two
     assert one["points"] != other["points"]
+
+
+def clustered(rng, y, dim=30):
+    """Two classes, each in three clusters of unequal size: which few are labelled decides a lot."""
+    places = np.random.default_rng(1).normal(size=(2, 4, dim))
+    places /= np.linalg.norm(places, axis=-1, keepdims=True)
+    which = 1 + rng.choice(3, size=len(y), p=(0.6, 0.3, 0.1))
+    return 5 * (places[y, 0] + places[y, which]) + rng.normal(size=(len(y), dim))
+
+
+@pytest.mark.parametrize("few", [1, 2])
+def test_the_interval_at_few_labels_covers_what_few_labels_give(few, monkeypatch):
+    monkeypatch.setattr(curve, "PER_CLASS", (few,))
+    rng, seen = np.random.default_rng(9), np.arange(2000) % 2
+    X, own = clustered(rng, seen), np.repeat([0, 1], few)
+    plain = Choice("centroid", 0.0, 0.0, 1.0, [])
+    heads = [plain.fit(clustered(rng, own), own, 2) for _ in range(100)]
+    truths = np.array([(head.logits(X).argmax(axis=1) == seen).mean() for head in heads])
+    covered, means = [], []
+    for seed in range(12):
+        rng = np.random.default_rng(100 + seed)
+        y = rng.permutation(np.arange(240) % 2)
+        found = label_curve(clustered(rng, y), {}, Labels(y, TWO, None, False, seed), repeats=5)
+        low, high = found["points"][0]["transfer_ci95"]
+        covered.append(((low <= truths) & (truths <= high)).mean())
+        means.append(low <= truths.mean() <= high)
+    assert np.mean(covered) >= 0.9
+    assert np.mean(means) >= 0.9
+    assert "that of a single draw" in found["protocol"]
+
+
+TWO = Classification.numbered(2)

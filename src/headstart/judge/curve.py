@@ -34,6 +34,10 @@ MORE = 100
 ENOUGH_LABELS = 3
 """Labels per class from which a strength, or a baseline, can be chosen inside. With fewer the
 plainest head is used (nearest class mean) and the first baseline, and the law is not fitted."""
+DRAWS = 20
+"""Times that every repeat draws so few labels: which ones they are decides more than which rows are
+held out, and to fit class means costs nothing. With one draw each, five repeats at two labels gave
+intervals of the mean that covered it in two of three simulated sets (benchmarks/label_curve.py)."""
 
 
 def learning_curve(
@@ -104,8 +108,11 @@ def label_curve(
     """Measure accuracy with 1, 2, 5, 10, ... labels per class, with transfer and without.
 
     Every repeat holds out a fifth (of whole groups), the same for all its points, and draws its
-    parts from the rest, each within the next. Head strength, and which baseline, are chosen inside
-    the part alone.
+    parts from the rest, each within the next; those of one or two labels per class, ``DRAWS``
+    times. Head strength, and which baseline, are chosen inside the part alone.
+
+    The interval of a point of one or two labels is that of one such draw: whoever labels so few
+    has one. From there on it is that of the mean over draws.
 
     Parameters
     ----------
@@ -136,20 +143,33 @@ def label_curve(
         (r, p, name) for r in range(repeats) for p in range(len(parts[r][0])) for name in spaces
     ]
 
-    def run(job: tuple[int, int, str]) -> tuple[float, float]:
+    again = _drawn_again(labels, parts)
+
+    def run(job: tuple[int, int, str]) -> tuple[float, float, Floats]:
         r, p, name = job
-        rows, held = parts[r][0][p], parts[r][1]
-        return _chosen_inside(spaces[name], labels, rows, held, alone, (r, p))
+        drawn, held, X = [parts[r][0][p], *again[r][p]], parts[r][1], spaces[name]
+        tried = [_chosen_inside(X, labels, rows, held, alone, (r, p)) for rows in drawn]
+        scores = np.array([score for score, _ in tried])
+        return float(scores.mean()), tried[0][1], scores - scores.mean()
 
     jobs.sort(key=lambda job: -len(parts[job[0]][0][job[1]]))  # the long ones first
     results = dict(zip(jobs, in_threads(run, jobs, workers, tick), strict=True))
     shape = repeats, len(parts[0][0])
     score = {
-        name: np.array([[results[r, p, name] for p in range(shape[1])] for r in range(shape[0])])
+        name: np.array(
+            [[results[r, p, name][:2] for p in range(shape[1])] for r in range(shape[0])]
+        )
         for name in spaces
     }  # (repeats, points, [held-out accuracy, inner accuracy])
     best, names = _best_baseline({n: s for n, s in score.items() if n != TRANSFER})
-    return _told(labels, parts, score[TRANSFER][..., 0], best, names, more)
+    apart = {
+        side: [
+            np.concatenate([results[r, p, name][2] for r in range(shape[0])])
+            for p, name in enumerate([TRANSFER] * shape[1] if side == TRANSFER else names)
+        ]
+        for side in (TRANSFER, "baseline")
+    }
+    return _told(labels, parts, score[TRANSFER][..., 0], best, names, apart, more)
 
 
 TRANSFER = "transfer"
@@ -176,6 +196,23 @@ def _nested_parts(labels: Labels, repeats: int) -> list[Parts]:
         own = [np.sort(np.concatenate([rows[:m] for rows in order])) for m in sizes]
         made.append(([*own, train], held))
     return made
+
+
+def _drawn_again(labels: Labels, parts: list[Parts]) -> list[list[list[Ints]]]:
+    """Draw further parts for the points of very few labels: by repeat and point."""
+    found = []
+    for r, (own, _) in enumerate(parts):
+        rng = np.random.default_rng([labels.seed, Stream.LABELLING, r, DRAWS])
+        found.append([_others(labels, rows, own[-1], rng) for rows in own])
+    return found
+
+
+def _others(labels: Labels, rows: Ints, train: Ints, rng: np.random.Generator) -> list[Ints]:
+    most = int(np.bincount(labels.y[rows]).max())
+    if most >= ENOUGH_LABELS or len(rows) == len(train):
+        return []
+    orders = (_order(labels, train, rng) for _ in range(DRAWS - 1))
+    return [np.sort(np.concatenate([own[:most] for own in order])) for order in orders]
 
 
 def _order(labels: Labels, train: Ints, rng: np.random.Generator) -> list[Ints]:
@@ -221,9 +258,13 @@ def _told(
     transfer: Floats,
     baseline: Floats | None,
     names: list[str],
+    apart: dict[str, list[Floats]],
     more: int,
 ) -> dict[str, Any]:
-    """Put the scores (repeats, points) of both into words and numbers."""
+    """Put the scores (repeats, points) of both into words and numbers.
+
+    ``apart``: by side and point, how far each draw of labels was from the mean of its repeat.
+    """
     train = np.array([[len(rows) for rows in own] for own, _ in parts]).mean(axis=0)
     per_class = train / labels.n_classes
     held = np.concatenate([out for _, out in parts])
@@ -236,7 +277,9 @@ def _told(
         for side in (TRANSFER, "baseline"):
             own = sides[side][:, p] if side in sides else None
             point[side] = None if own is None else float(own.mean())
-            point[f"{side}_ci95"] = None if own is None else list(_mean_interval(own, n_held))
+            point[f"{side}_ci95"] = None
+            if own is not None:
+                point[f"{side}_ci95"] = list(_interval(own, n_held, apart[side][p]))
         point["baseline_name"] = names[p] if names else None
         points.append(point)
     usable = per_class >= ENOUGH_LABELS
@@ -254,12 +297,34 @@ def _told(
         ahead = _forecast(known, chance, at, more, labels.seed)
     return {
         "protocol": f"{len(parts)} repeats, each holding out a fifth"
-        + (" of the groups" if grouped else ""),
+        + (" of the groups" if grouped else "")
+        + (
+            f"; one or two labels per class are drawn {DRAWS} times in each, and their interval is "
+            "that of a single draw"
+            if any(len(drawn) > len(parts) for drawn in apart[TRANSFER])
+            else ""
+        ),
         "points": points,
         "fit": {side: None if law is None else asdict(law) for side, law in fits.items()},
         "forecast": ahead,
         "worth": _worth(fits["baseline"], points[-1]),
     }
+
+
+def _interval(scores: Floats, n_held: int, apart: Floats) -> Interval:
+    """Return the interval of the mean; where labels were drawn many times, that of one draw.
+
+    What a draw may lie below and above the mean is added as errors are, each side by itself:
+    accuracies near 1 have one tail.
+    """
+    mean, (low, high) = float(scores.mean()), _mean_interval(scores, n_held)
+    if len(apart) == len(scores):
+        return low, high
+    below, above = np.quantile(apart, [0.025, 0.975])
+    return (
+        max(0.0, mean - float(np.hypot(mean - low, below))),
+        min(1.0, mean + float(np.hypot(high - mean, above))),
+    )
 
 
 def _mean_interval(scores: Floats, n_held: int) -> Interval:
