@@ -100,5 +100,5 @@ def test_what_comes_again_is_forecast_from_what_was_taken() -> None:
 
 
 def test_judging_takes_longer_with_more_folds_and_baselines() -> None:
-    assert judging_seconds(0.1, 5, 5) == pytest.approx(8 + 0.1 * (2.6 * 5 + 25))
-    assert judging_seconds(0.1, 50, 5) > judging_seconds(0.1, 5, 5) + 10
+    assert judging_seconds(0.1, 5, 5) == pytest.approx(8 + 0.1 * (1.8 * 5 + 25))
+    assert judging_seconds(0.1, 50, 5) > judging_seconds(0.1, 5, 5) + 8

@@ -499,9 +499,9 @@ def judging_seconds(fold: float, folds: int, spaces: int) -> float:
     -----
     8 s stand for the page, its figures and the explained examples; 25 folds for the order check,
     the curve and the doubts, which choose nothing anew (300 examples on a busy computer took 12 s
-    and 18 s where this says 12 s and 21 s).
+    and 18 s where this says 11 s and 20 s).
     """
-    return 8 + fold * ((1 + 0.4 * (spaces - 1)) * folds + 25)
+    return 8 + fold * ((1 + 0.2 * (spaces - 1)) * folds + 25)
 
 
 def _folds_inside(train: Rows, prepared: Prepared, auto: bool) -> Folds:
