@@ -251,7 +251,7 @@ def test_missing_keys_are_named(broken, headstart, run: Path) -> None:
 
 
 def test_evaluate_and_adapt_read_the_same_way(broken, headstart, run: Path) -> None:
-    folder = broken("split.json", '{"examples": [null]}')
+    folder = broken("split.json", '{"examples": [null], "left_out": []}')
     headstart("evaluate", folder, run.parent / "photos").refused("split.json", "examples[0]")
     (folder / "metrics.json").write_text(deep(5000))
     headstart("adapt", folder, run.parent / "photos", "--out", "a").refused("metrics.json")
@@ -266,6 +266,7 @@ def test_a_model_that_is_sealed_again_is_still_read_with_care(broken, run: Path)
         (("backbone", "preprocessing", "interpolation"), "magic"),
         (("backbone", "preprocessing"), {}),
         (("backbone", "layers"), [["a", "b", "c"]]),
+        (("backbone", "layers"), [["a", "b", float("inf")]]),
         (("backbone", "dim"), 10**12),
         (("temperature",), float("nan")),
         (("classes",), ["one"]),

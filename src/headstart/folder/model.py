@@ -225,7 +225,10 @@ def size_of_head(folder: Path) -> int:
     return sum(math.prod(shape) for shape in shapes)
 
 
-_NONSENSE = (LookupError, TypeError, ValueError, AttributeError, MemoryError, SafetensorError)
+_NONSENSE = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError),
+    SafetensorError,
+)
 """What comes of a description that has the right form, and contents that belong to no model."""
 
 

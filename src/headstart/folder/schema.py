@@ -454,7 +454,7 @@ class Unknown(TypedDict, total=False):
 Spot = Annotated[list[Annotated[int, Field(ge=0, le=10**6)]], Field(min_length=3, max_length=3)]
 
 
-class DomainMap(TypedDict, total=False):
+class DomainMap(TypedDict):
     """Points of both domains: x, y, number of the class."""
 
     source: list[Spot] | None
@@ -671,7 +671,7 @@ class Split(TypedDict):
     """split.json."""
 
     examples: list[Dealt]
-    left_out: NotRequired[list[LeftOut]]
+    left_out: list[LeftOut]
 
 
 class Shown(TypedDict):
