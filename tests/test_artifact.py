@@ -46,7 +46,7 @@ def test_predictions_survive_moving_the_folder(run_folder: Path, copy: Path, pho
 
 
 def test_a_model_of_images_takes_no_array(run_folder: Path) -> None:
-    with pytest.raises(hs.DataError, match=r"An array of shape \(5, 3\) holds no images"):
+    with pytest.raises(hs.DataError, match=r"shape \(5, 3\), which holds no image"):
         hs.load(run_folder).predict(np.ones((5, 3)))
 
 
