@@ -292,7 +292,7 @@ def test_a_run_has_a_name_of_both(headstart, plain: Path, noisy: Path, tmp_path:
     (tmp_path / "runs" / "plain-to-noisy").mkdir(parents=True)
     done = headstart("adapt", plain, noisy, "--methods", "coral", "--label-budget", 1000)
     assert done.status == 0, done.err
-    assert "then add --labelled with that file" in done.err
+    assert "then add --labelled runs/plain-to-noisy-2/to_label.csv" in done.err
     run = tmp_path / "runs" / "plain-to-noisy-2"
     assert [c["name"] for c in adapted_section(run)["candidates"]] == ["no adaptation", "CORAL"]
     rows = rows_of(run / "to_label.csv")
