@@ -355,3 +355,13 @@ def test_numbers_keep_their_form(tmp_path: Path) -> None:
     text = (Path(__file__).with_name("old_run") / "metrics.json").read_text("utf-8")
     (tmp_path / "metrics.json").write_text(text, "utf-8")
     assert json.dumps(read_document(tmp_path / "metrics.json")) == json.dumps(json.loads(text))
+
+
+def test_a_loss_that_is_missing_leaves_a_curve_of_one_epoch(broken, run: Path) -> None:
+    """As where a validation loss is no number."""
+    lines = (run / "history.csv").read_text("utf-8").splitlines()
+    gone = [n for n, line in enumerate(lines) if line.startswith("2,validation,")]
+    kept = [line for n, line in enumerate(lines) if n not in gone]
+    assert gone
+    folder = broken("history.csv", "\n".join(kept) + "\n")
+    assert "One epoch is too few" in render(folder).read_text("utf-8")

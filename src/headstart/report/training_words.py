@@ -183,7 +183,7 @@ def reading(
     >>> reading([(1, 0.9)], [(1, 0.8)], 3, Unit("row", "rows"))
     'One epoch is too few to see where the curves lead.'
     """
-    if max(len(training), len(validation)) < 2:
+    if max(len(training), len(validation)) < 2 or len(validation) == 1:
         return "One epoch is too few to see where the curves lead."
     if not validation:
         return (
