@@ -151,6 +151,7 @@ def restore(place: Path, whole: dict[str, bytes]) -> None:
             (place / name).write_bytes(content)
 
 
+@pytest.mark.whole  # 500 examples take a minute
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_damaged_run_folders(run: Path, place: Path, data: st.DataObject) -> None:
