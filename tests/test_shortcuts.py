@@ -155,6 +155,7 @@ def test_training_warns_first_and_the_verdict_says_so(tmp_path, small):
     assert "may be a shortcut" in run.metrics["verdict"]["sentence"]
     page = (tmp_path / "run/report.html").read_text("utf-8")
     assert "A possible shortcut" in page
+    assert "Pretraining helps" not in page
 
 
 def test_photos_without_one_raise_no_alarm(tmp_path, small):

@@ -123,7 +123,9 @@ def _summarise(metrics: dict[str, Any], folder: Path) -> None:
         say(f"[yellow]![/] {escape(sentence)} See {escape(str(folder / ISSUES))}.")
     _say_when_it_abstains(metrics["abstention"], many)
     if metrics["verdict"]:
-        colour = {"helps": "green", "hurts": "red"}.get(metrics["verdict"]["decision"], "yellow")
+        verdict = metrics["verdict"]
+        known = {} if verdict["caution"] else {"helps": "green", "hurts": "red"}
+        colour = known.get(verdict["decision"], "yellow")
         say(f"[bold {colour}]Verdict:[/] {escape(metrics['verdict']['sentence'])}")
     else:
         best = max(metrics["baselines"], key=lambda b: float(b["accuracy"]))

@@ -116,6 +116,7 @@ class Verdict(TypedDict):
     detectable: Share
     test: str
     metric: str
+    caution: NotRequired[str]
     sentence: str
     rivals: NotRequired[list[Rival]]
     per_class: NotRequired[list[ClassGain]]

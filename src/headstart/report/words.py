@@ -167,6 +167,8 @@ def headline(verdict: dict[str, Any] | None, *, learned: bool = True) -> str:
     --------
     >>> headline({"decision": "helps", "gain": 0.43})
     'Pretraining helps: 43.0 points better.'
+    >>> headline({"decision": "helps", "gain": 0.43, "caution": "But the width alone..."})
+    '43.0 points better, perhaps by a shortcut.'
     """
     if not learned:
         return "No verdict on transfer: nothing was pretrained."
@@ -174,6 +176,8 @@ def headline(verdict: dict[str, Any] | None, *, learned: bool = True) -> str:
         return "No verdict: there was nothing to compare with."
     if verdict["decision"] == "cannot tell":
         return "We cannot tell whether pretraining helps."
+    if verdict["decision"] == "helps" and verdict.get("caution"):
+        return f"{100 * verdict['gain']:.1f} points better, perhaps by a shortcut."
     side = "better" if verdict["decision"] == "helps" else "worse"
     return f"Pretraining {verdict['decision']}: {100 * abs(verdict['gain']):.1f} points {side}."
 

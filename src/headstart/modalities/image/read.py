@@ -187,7 +187,8 @@ class _Libraries:
                 yield said
             finally:
                 self.file.seek(start)
-                said += self.file.read().decode("utf-8", "replace").splitlines()
+                lines = self.file.read().decode("utf-8", "replace").splitlines()
+                said += [line.removeprefix("tempfile.tif: ") for line in lines]  # not its name
 
 
 _LIBRARIES = _Libraries()
