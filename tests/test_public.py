@@ -38,6 +38,14 @@ def test_the_command_line_starts_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
+def test_predictions_do_not_wait_for_what_only_judging_needs() -> None:
+    code = (
+        "import sys, headstart.run, headstart.folder.schema\n"
+        "sys.exit(bool({'torch', 'scipy', 'sklearn', 'matplotlib', 'jinja2'} & set(sys.modules)))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_importing_changes_no_global_state() -> None:
     code = (
         "import logging, os\n"

@@ -23,10 +23,8 @@ from headstart.features.store import FeatureStore
 from headstart.folder.layout import METRICS, MODEL, SPLIT
 from headstart.folder.model import SavedModel, load_model
 from headstart.folder.reading import read_document
-from headstart.judge.intervals import wilson
 from headstart.machine import cache_folder, worker_count
 from headstart.modalities import Modality, modality
-from headstart.report import render
 from headstart.tasks.classification import Classification
 from headstart.transfer import FittedModel
 
@@ -189,6 +187,8 @@ class Run:
         DataError
             Labels the model does not know, or nothing readable.
         """
+        from headstart.judge.intervals import wilson  # needs scipy; predictions do not wait for it
+
         dataset = open_source(
             data,
             x=x,
@@ -228,6 +228,8 @@ class Run:
 
     def report(self) -> Path:
         """Render ``report.html`` and the figures afresh from the run's numbers."""
+        from headstart.report import render  # which predictions do not wait for
+
         return render(self.folder)
 
     def embed(self, examples: Examples, on_event: OnEvent = ignore) -> Features:

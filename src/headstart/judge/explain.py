@@ -24,7 +24,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import wilcoxon
 
 from headstart.data.items import Examples
 from headstart.judge.maps import Embedder, Mapper, Slope
@@ -291,6 +290,8 @@ def _masks(weight: Floats, rng: np.random.Generator) -> NDArray[np.bool_]:
 def _signed_rank(differences: NDArray[np.floating]) -> float:
     if not np.abs(differences).max() > 0:
         return 1.0
+    from scipy.stats import wilcoxon  # half a second to load: only here
+
     return float(wilcoxon(differences, alternative="greater").pvalue)
 
 

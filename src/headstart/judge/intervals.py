@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, norm, t
+from scipy.special import betaincinv, ndtri, stdtrit  # scipy.stats takes long to load
 
 Interval = tuple[float, float]
 
@@ -18,7 +18,7 @@ def wilson(right: float, n: int, level: float = 0.95) -> Interval:
     ----------
     Wilson (1927), JASA 22; recommended for small n by Brown, Cai & DasGupta (2001).
     """
-    z = norm.ppf(0.5 + level / 2)
+    z = float(ndtri(0.5 + level / 2))
     p = right / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -57,7 +57,7 @@ def corrected_interval(
 ) -> Interval:
     """Return the corrected resampled t-interval of the mean of fold scores."""
     mean, se, df = corrected_t(scores, test_share)
-    half = float(t.ppf(0.5 + level / 2, df)) * se
+    half = float(stdtrit(df, 0.5 + level / 2)) * se
     return mean - half, mean + half
 
 
@@ -66,8 +66,8 @@ def clopper_pearson(hits: int, n: int, level: float = 0.95) -> Interval:
     if n == 0:
         return 0.0, 1.0
     tail = (1 - level) / 2
-    low = 0.0 if hits == 0 else float(beta.ppf(tail, hits, n - hits + 1))
-    high = 1.0 if hits == n else float(beta.ppf(1 - tail, hits + 1, n - hits))
+    low = 0.0 if hits == 0 else float(betaincinv(hits, n - hits + 1, tail))
+    high = 1.0 if hits == n else float(betaincinv(hits + 1, n - hits, 1 - tail))
     return low, high
 
 

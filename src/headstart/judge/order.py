@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from headstart.findings import Finding
 from headstart.judge.crossval import Ints, in_threads
 from headstart.judge.intervals import Interval, of_mean
+from headstart.judge.sign_test import sign_test
 from headstart.modalities import Unit
 from headstart.tasks.labels import Labels, Stream
 from headstart.tasks.splits import block_folds, pairs
@@ -132,7 +132,7 @@ def check_order(
     in_threads(run, [(0, f) for f in shuffled] + [(1, f) for f in blocks], workers)
     shuffled_wins, blocks_win = int((score[0] > score[1]).sum()), int((score[0] < score[1]).sum())
     apart = shuffled_wins + blocks_win
-    p = binomtest(shuffled_wins, apart).pvalue if apart else 1.0
+    p = sign_test(shuffled_wins, apart)
     naming = labels.task.score(labels.y, labels.task.floor(labels.y, len(labels.y)))
     parts, metric = _parts(labels)
     (shuffled_mean, shuffled_ci95), (blocks_mean, blocks_ci95), (majority, _) = (

@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, norm, t
+from scipy.special import ndtri, stdtr, stdtrit
 
 from headstart.judge.intervals import Interval, clopper_pearson
+from headstart.judge.sign_test import sign_test
 from headstart.notation import decimal, in_points
 
 Decision = Literal["helps", "hurts", "cannot tell"]
@@ -237,19 +238,19 @@ def from_answers(
     sums = np.stack([np.bincount(member, row) for row in apart])  # (R, G)
     V = float(np.square(sums).sum(axis=1).mean()) * several / max(several - 1, 1)
     df = max(several - 1, 1)
-    quantile = float(t.ppf(1 - LEVEL / 2, df))
+    quantile = float(stdtrit(df, 1 - LEVEL / 2))
     overlap = k * (1 / (repeats * k) + 1 / max(k - 1, 1))
     least = 3 / several / quantile
     se = max(float(np.sqrt(V * overlap)), least)
     gain = float(mean.mean())
     # A gain g takes g² off the variance of what is won: g = z sqrt(overlap (V + gain² u - g² u)).
     unit = float(np.square(np.bincount(member, weight)).sum())  # u: what a typical group counts
-    z = quantile + float(t.ppf(POWER, df))
+    z = quantile + float(stdtrit(df, POWER))
     at_gain = np.sqrt(overlap * (V + gain**2 * unit) / (1 + z**2 * overlap * unit))
     return Comparison(
         gain,
         _within((gain - quantile * se, gain + quantile * se)),
-        float(2 * t.sf(abs(gain) / se, df)),
+        2 * float(stdtr(df, -abs(gain) / se)),
         min(z * max(float(at_gain), least), 1.0),
         "Nadeau-Bengio corrected resampled t on paired answers, 95 %",
         metric,
@@ -316,7 +317,7 @@ def _mcnemar(won: Floats, metric: str) -> Comparison:
         _with_doubt(
             (apart * (2 * low - 1) / n, apart * (2 * high - 1) / n), (wins - losses) / n, n
         ),
-        float(binomtest(wins, apart).pvalue) if apart else 1.0,
+        sign_test(wins, apart),
         _detectable(apart / n**2, abs(wins - losses) / n, 1 / n),
         "exact McNemar on the test set, 5 % (training variability not included)",
         metric,
@@ -350,7 +351,7 @@ def _detectable(power: float, gain: float, unit: float) -> float:
         u, what one group counts. What the gain explains of ``power``, ``gain * u``, is taken off
         to find V0, the disagreement that would be there without one; at least that of one group.
     """
-    z = float(norm.ppf(1 - LEVEL / 2) + norm.ppf(POWER))
+    z = float(ndtri(1 - LEVEL / 2) + ndtri(POWER))
     noise = max(power - gain * unit, 0.0) + unit**2
     return min((z * z * unit + np.sqrt((z * z * unit) ** 2 + 4 * z * z * noise)) / 2, 1.0)
 
