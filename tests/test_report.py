@@ -402,24 +402,24 @@ def test_a_sample_prefers_held_out_rows_and_keeps_the_shares(n, k, limit, seed):
 @pytest.mark.parametrize(("n", "method"), [(2, "PCA"), (5, "PCA"), (29, "PCA"), (30, "t-SNE")])
 def test_a_map_of_any_size_is_finite_and_repeatable(n, method):
     X = np.random.default_rng(n).normal(size=(n, 8)).astype(np.float32)
-    places, how = lay_out(X, 0)
+    places, how = lay_out(X)
     assert how == method
     assert places.shape == (n, 2)
     assert places.min() >= 0
     assert places.max() <= 1
-    np.testing.assert_array_equal(places, lay_out(X, 0)[0])
+    np.testing.assert_array_equal(places, lay_out(X)[0])
 
 
 @pytest.mark.parametrize("n", [3, 40])
 def test_images_that_are_all_alike_have_a_map(n):
-    assert np.isfinite(lay_out(np.ones((n, 8), np.float32), 0)[0]).all()
+    assert np.isfinite(lay_out(np.ones((n, 8), np.float32))[0]).all()
 
 
 def test_the_map_keeps_clusters_apart():
     rng = np.random.default_rng(0)
     labels = np.arange(90) % 3
     X = rng.normal(size=(90, 64)) + 8 * np.eye(3, 64)[labels]
-    places = lay_out(X, 0)[0]
+    places = lay_out(X)[0]
     apart = np.linalg.norm(places[:, None] - places, axis=-1) + np.eye(90) * 9
     assert (labels[apart.argmin(axis=1)] == labels).mean() > 0.95
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Level = Literal["progress", "info", "note", "warning"]
+Level = Literal["progress", "info", "note", "warning", "answer"]
+Tone = Literal["", "good", "bad", "unsure"]
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class Event:
         What is counted: ``"images"``, ``"folds"``.
     message : str
         A sentence; in a ``progress`` event, a few words on how it goes.
-    level : {"progress", "info", "note", "warning"}
-        ``progress`` moves a bar; ``note`` and ``warning`` are lines to show; ``info`` says what a
-        stage is busy with.
+    level : {"progress", "info", "note", "warning", "answer"}
+        ``progress`` moves a bar; ``note`` and ``warning`` are lines to show, and ``answer`` what
+        the user waits for; ``info`` says what a stage is busy with.
     curve : tuple of float
         The losses of a training so far, one an epoch.
+    tone : {"", "good", "bad", "unsure"}
+        Of an answer.
     """
 
     stage: str
@@ -41,6 +44,7 @@ class Event:
     message: str = ""
     level: Level = "progress"
     curve: tuple[float, ...] = ()
+    tone: Tone = ""
 
 
 OnEvent = Callable[[Event], None]

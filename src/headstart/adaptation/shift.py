@@ -16,11 +16,11 @@ from scipy.optimize import brentq
 from scipy.stats import norm, rankdata
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from headstart.adaptation.domains import Domains
 from headstart.judge.intervals import Interval
+from headstart.judge.tsne import tsne
 from headstart.modalities import EXAMPLE, Unit
 from headstart.tasks.splits import pairs, stratified_folds
 
@@ -39,7 +39,7 @@ SHUFFLES = 100
 """Shuffles of the domain labels that the interval's width is checked against."""
 SHOWN = 12
 POINTS = 600
-"""Points of a domain on the map; 1,200 in all take t-SNE two seconds of one core."""
+"""Points of a domain on the map; 1,200 in all take t-SNE three seconds of one core."""
 STREAM = 31
 
 
@@ -181,7 +181,7 @@ def find_shift(domains: Domains) -> Shift:
         scores = _calibrated(seen, is_target, margins)
         on_map = [rng.permutation(np.arange(n))[:POINTS] for n in (len(rows_s), len(rows_t))]
         picked = np.concatenate([np.sort(on_map[0]), len(rows_s) + np.sort(on_map[1])])
-        points = _map(view.rows[picked], domains.seed)
+        points = _map(view.rows[picked])
     n = len(on_map[0])
     return Shift(
         auc, interval, scores, points[:n], points[n:],
@@ -303,13 +303,11 @@ def _some(n: int, most: int, rng: np.random.Generator) -> Ints:
     return np.sort(rng.permutation(n)[:most]).astype(np.int64)
 
 
-def _map(Z: Floats, seed: int) -> Ints:
+def _map(Z: Floats) -> Ints:
     """Lay rows out in the plane: t-SNE, or the first two axes of very few rows; 0..1000."""
     flat = Z[:, :2] if Z.shape[1] > 1 else np.column_stack([Z[:, 0], np.zeros(len(Z))])
     if len(Z) >= 10 and Z.std() > 0:
-        perplexity = min(30.0, (len(Z) - 1) / 3)
-        tsne = TSNE(2, perplexity=perplexity, init="pca", max_iter=500, random_state=seed)
-        flat = tsne.fit_transform(Z[:, :30].astype(np.float32))
+        flat = tsne(Z[:, :30], flat, perplexity=min(30.0, (len(Z) - 1) / 3))
     low, width = flat.min(axis=0), np.ptp(flat, axis=0).max()
     return np.rint(1000 * (flat - low) / max(float(width), 1e-12)).astype(np.int64)
 

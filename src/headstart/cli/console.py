@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -111,6 +112,19 @@ def inputs(modality: str) -> str:
     known = modality in modalities.names()
     in_tables = known and "file" not in modalities.modality(modality).kinds
     return "TABLE" if in_tables else modalities.unit(modality).many.upper()
+
+
+def answered(event: Event) -> str:
+    """Set what an answer begins with apart, up to its first number or colon, in its tone.
+
+    Examples
+    --------
+    >>> answered(Event("", message="Verdict: it helps: a lot.", level="answer", tone="good"))
+    '[bold green]Verdict:[/] it helps: a lot.'
+    """
+    colour = {"good": " green", "bad": " red", "unsure": " yellow", "": ""}[event.tone]
+    first, sign, rest = re.split(r"([:：%])", event.message, maxsplit=1)
+    return f"[bold{colour}]{escape(first)}{sign}[/]{escape(rest)}"
 
 
 class _Speed(ProgressColumn):
@@ -224,6 +238,10 @@ class Bars:
         if event.level in ("warning", "note"):
             mark = "[yellow]![/]" if event.level == "warning" else "[dim]·[/]"
             self._progress.console.print(f"{mark} {escape(event.message)}", soft_wrap=True)
+            return
+        if event.level == "answer":
+            self._finish()
+            self._progress.console.print(answered(event), soft_wrap=True)
             return
         if self._beats:
             self._beats.hear(event)

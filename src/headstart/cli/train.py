@@ -108,31 +108,16 @@ def _show_candidates(metrics: dict[str, Any]) -> None:
 
 
 def _summarise(metrics: dict[str, Any], folder: Path) -> None:
+    """Say what is known beyond the answer, which was said when it was found."""
     from headstart.modalities import unit
 
-    estimate, n, many = metrics["estimate"], metrics["n"], unit(metrics["modality"]).many
-    low, high = estimate["accuracy_ci95"]
+    n, many = metrics["n"], unit(metrics["modality"]).many
     show_findings(metrics["findings"])
     _show_candidates(metrics)
-    say(
-        f"\n[bold]Accuracy {estimate['accuracy']:.1%}[/] (95 % interval {low:.1%} to {high:.1%}; "
-        f"{estimate['protocol']})."
-    )
     if metrics["label_issues"]["rows"]:
         sentence = metrics["label_issues"]["sentence"].partition(" In a trial")[0]
         say(f"[yellow]![/] {escape(sentence)} See {escape(str(folder / ISSUES))}.")
     _say_when_it_abstains(metrics["abstention"], many)
-    if metrics["verdict"]:
-        verdict = metrics["verdict"]
-        known = {} if verdict["caution"] else {"helps": "green", "hurts": "red"}
-        colour = known.get(verdict["decision"], "yellow")
-        say(f"[bold {colour}]Verdict:[/] {escape(metrics['verdict']['sentence'])}")
-    else:
-        best = max(metrics["baselines"], key=lambda b: float(b["accuracy"]))
-        say(
-            "No verdict on transfer: nothing was pretrained here. The best of the simple rivals is "
-            f"right on {best['accuracy']:.1%} ({escape(best['name'])})."
-        )
     timing = metrics["timing"]
     say(
         f"\n{n['train'] + n['test']} {many}, {timing['total_s']:.1f} s "

@@ -18,6 +18,7 @@ import os
 import platform
 import shutil
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -52,7 +53,7 @@ WORTH = 1.2
 """A reduced precision must be this much faster than the fastest float32 engine to be chosen."""
 SAMPLES = 8
 """Made-up examples on which engines are timed and compared."""
-CPU_ENGINES = ("openvino-float32", "openvino-bfloat16", "torch-float32", "torch-bfloat16")
+CPU_ENGINES = ("openvino-bfloat16", "openvino-float32", "torch-bfloat16", "torch-float32")
 
 
 class NetworkSource(Protocol):
@@ -139,27 +140,48 @@ class TorchEngine:
 
 
 class OpenVINOEngine:
-    """Intel's runtime, on any x86 or ARM CPU: one stream, hence one thread, per worker."""
+    """Intel's runtime, on any x86 or ARM CPU: one stream, hence one thread, per worker.
+
+    Parameters
+    ----------
+    compile_with : callable
+        Settings -> the network compiled. Called for the first replica: who finds all embeddings in
+        the cache needs none.
+    """
 
     batch_size = 1
 
-    def __init__(self, network: Any, card: Card, precision: str, workers: int) -> None:
+    def __init__(
+        self,
+        card: Card,
+        precision: str,
+        workers: int,
+        compile_with: Callable[[dict[str, Any]], Any],
+    ) -> None:
         self.name = f"openvino-{precision}"
         self.card = card
-        settings = {
+        self._settings = {
             "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
             "NUM_STREAMS": workers,
             "INFERENCE_NUM_THREADS": workers,
             "ENABLE_CPU_PINNING": False,
         }
-        # The network is an ov.Model, or the path of a saved one.
-        self._compiled = _openvino().Core().compile_model(network, "CPU", settings)
-        # The Python bindings set themselves up on the first pass, and threads that do so together
-        # can wait for each other for ever: make the first pass here, in one thread.
-        self.replica()(card.look.drawn(1))
+        self._compile_with: Callable[[dict[str, Any]], Any] | None = compile_with
+        self._compiled: Any = None
+        self._lock = threading.Lock()
 
     def replica(self) -> Forward:
         """Return a request of its own for the calling thread."""
+        with self._lock:
+            if self._compile_with is not None:
+                self._compiled = self._compile_with(self._settings)
+                self._compile_with = None  # it holds the network it was converted from
+                # The Python bindings set themselves up on the first pass, and threads that do so
+                # together can wait for each other for ever: make it here, in one thread.
+                self._request()(self.card.look.drawn(1))
+        return self._request()
+
+    def _request(self) -> Forward:
         request = self._compiled.create_infer_request()
 
         def forward(fed: Fed) -> Vectors:
@@ -204,7 +226,7 @@ class Kitchen:
         bench = Bench(self, ref)
         if name is None:
             name = bench.choice()
-        elif name not in _engines_here():
+        elif not _runs_here(name):
             instead = next(e for e in _engines_here() if e.endswith("float32"))
             self._say(
                 f"This machine cannot run {name}, the arithmetic the model was trained with; "
@@ -260,25 +282,17 @@ class Bench:
             return TorchEngine(self.backbone, precision)
         if library != "openvino":
             raise ConfigError(f"No engine {name!r}.", f"One of: {', '.join(CPU_ENGINES)}.")
-        kept, workers = self.shelf / "openvino", self.kitchen.workers
-        try:
-            card = Card.from_json(json.loads((kept / "card.json").read_text("utf-8")))
-            if self._backbone is not None:  # the same weights may have had another name
-                card = replace(card, name=self._backbone.card.name)
-            return OpenVINOEngine(str(kept / "network.xml"), card, precision, workers)
-        except (OSError, RuntimeError, ValueError, TypeError, KeyError):
-            # Not there yet, or damaged: a cache may always be made anew.
-            if self._network is None:
-                self._network = self._convert()
-                _keep_network(self._network, self.backbone.card, kept)
-            return OpenVINOEngine(self._network, self.backbone.card, precision, workers)
+        card = self._kept_card() or self._convert_and_keep()
+        if self._backbone is not None:  # the same weights may have had another name
+            card = replace(card, name=self._backbone.card.name)
+        return OpenVINOEngine(card, precision, self.kitchen.workers, self._compiled)
 
     def choice(self) -> str:
         """Name the engine to use: remembered, or found by timing."""
         memory = self.shelf / f"choice-{_machine()}.json"
         if memory.exists():
             name = str(json.loads(memory.read_text("utf-8"))["engine"])
-            if name in _engines_here():
+            if _runs_here(name):
                 return name
         timed = self.time_engines()
         name = fastest(timed)
@@ -295,6 +309,32 @@ class Bench:
             if cosine(vectors, reference).min() >= PARITY:
                 timed[name] = seconds
         return timed
+
+    @property
+    def _kept(self) -> Path:
+        return self.shelf / "openvino"
+
+    def _kept_card(self) -> Card | None:
+        """Read the card of the converted network; None where there is none, or damaged."""
+        try:
+            return Card.from_json(json.loads((self._kept / "card.json").read_text("utf-8")))
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def _convert_and_keep(self) -> Card:
+        self._network = self._convert()
+        _keep_network(self._network, self.backbone.card, self._kept)
+        return self.backbone.card
+
+    def _compiled(self, settings: dict[str, Any]) -> Any:
+        """Compile the kept network; one that is damaged, as a cache may be, is made anew."""
+        core = _openvino().Core()
+        try:
+            return core.compile_model(str(self._kept / "network.xml"), "CPU", settings)
+        except RuntimeError:
+            if self._network is None:
+                self._convert_and_keep()
+            return core.compile_model(self._network, "CPU", settings)
 
     def _convert(self) -> Any:
         """Convert to OpenVINO's form, with the normalisation in the graph."""
@@ -338,11 +378,13 @@ def cosine(a: Vectors, b: Vectors) -> NDArray[np.float32]:
 
 def _engines_here() -> list[str]:
     """Engines this machine can run, the usual favourite first."""
-    if importlib.util.find_spec("openvino") is None:
-        return ["torch-float32"] + (["torch-bfloat16"] if _has_bfloat16() else [])
-    if not _has_bfloat16():
-        return ["openvino-float32", "torch-float32"]
-    return ["openvino-bfloat16", "openvino-float32", "torch-bfloat16", "torch-float32"]
+    return [name for name in CPU_ENGINES if _runs_here(name)]
+
+
+def _runs_here(name: str) -> bool:
+    library, _, precision = name.partition("-")
+    there = library == "torch" or importlib.util.find_spec("openvino") is not None
+    return name in CPU_ENGINES and there and (precision == "float32" or _has_bfloat16())
 
 
 @cache

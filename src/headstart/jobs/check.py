@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from headstart.events import OnEvent, ignore
-from headstart.jobs.judged import order_findings, shortcut_findings, shortcuts_in
+from headstart.jobs.answer import shortcut_findings, shortcuts_in
+from headstart.jobs.judged import order_findings
 from headstart.jobs.record import counts
 from headstart.machine import Machine
 from headstart.methods.probe import fit

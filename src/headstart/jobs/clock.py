@@ -16,12 +16,15 @@ class Clock:
         By ``time.monotonic``: what a budget counts from.
     parts : dict of str to float
         Seconds by name, in the order they were noted.
+    moments : dict of str to float
+        Seconds from the start to what was reached.
     """
 
     def __init__(self) -> None:
         self.began = time.monotonic()
         self._start = time.perf_counter()
         self.parts: dict[str, float] = {}
+        self.moments: dict[str, float] = {}
 
     @property
     def total(self) -> float:
@@ -34,6 +37,10 @@ class Clock:
         mark = time.perf_counter()
         yield
         self.parts[name] = time.perf_counter() - mark
+
+    def reached(self, name: str) -> None:
+        """Note the seconds so far."""
+        self.moments[name] = self.total
 
     def rest(self, name: str) -> None:
         """Note the seconds so far that no part has taken."""

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from headstart.events import Event
 from headstart.findings import Finding
+from headstart.jobs.answer import Answer
 from headstart.jobs.doubts import Doubts, doubt
 from headstart.jobs.looks import explanations
 from headstart.jobs.rank import Picked
-from headstart.judge.crossval import judge_folds
 from headstart.judge.curve import learning_curve
-from headstart.judge.estimate import TRANSFER, Judgement, assess
+from headstart.judge.estimate import Judgement
 from headstart.judge.order import check_order
-from headstart.judge.shortcuts import Shortcut, caution, find_shortcuts, names_alike
-from headstart.judge.shortcuts import finding as shortcut_finding
 from headstart.machine import Machine
 from headstart.methods.kept import Kept
 from headstart.prepare.config import Config
-from headstart.prepare.source import Prepared, baseline_spaces
+from headstart.prepare.source import Prepared
 from headstart.transfer.probe import Choice
 
 
@@ -58,28 +59,27 @@ def judge_model(
     choice: Choice,
     kept: Kept,
     machine: Machine,
+    answer: Answer,
     picked: Picked | None = None,
 ) -> Judged:
-    """Judge what was kept in every respect: score, verdict, what to doubt it for, its reasons."""
-    judgement = estimate(prepared, kept, machine, picked)
-    shortcuts = shortcuts_in(prepared, judgement)
-    if judgement.verdict is not None:
-        judgement = replace(
-            judgement, verdict=replace(judgement.verdict, caution=caution(shortcuts))
-        )
-    findings = shortcut_findings(prepared, shortcuts, judgement)
-    findings += [*prepared.dataset.findings, *order_findings(prepared, choice, machine)]
-    findings += picked.doubts(prepared, kept) if picked else []
-    curve = learning_curve(*prepared.training(), choice, workers=machine.workers)
-    machine.on_event(Event("looking for doubts"))
-    doubts = doubt(config, prepared, judgement, choice, kept, machine)
-    kept = replace(kept, model=replace(kept.model, abstain=doubts.abstention.threshold))
-    shown, tested = explanations(prepared, judgement, kept, machine)
+    """Say what there is to say beyond the answer: what to doubt the model for, its reasons.
+
+    The two do not need each other: the network is run beside the fits, on another core.
+    """
+    judgement, findings = answer.judgement, [*answer.findings, *prepared.dataset.findings]
+    with threadpool_limits(1), ThreadPoolExecutor(1) as beside:
+        looks = beside.submit(explanations, prepared, judgement, kept, machine)
+        findings += order_findings(prepared, choice, machine)
+        findings += picked.doubts(prepared, kept) if picked else []
+        curve = learning_curve(*prepared.training(), choice, workers=machine.workers)
+        machine.on_event(Event("looking for doubts"))
+        doubts = doubt(config, prepared, judgement, choice, kept, machine)
+        shown, tested = looks.result()
     return Judged(
         config=config,
         prepared=prepared,
         choice=choice,
-        kept=kept,
+        kept=replace(kept, model=replace(kept.model, abstain=doubts.abstention.threshold)),
         picked=picked,
         judgement=judgement,
         findings=[*findings, *kept.findings],
@@ -88,58 +88,6 @@ def judge_model(
         shown=shown,
         tested=tested,
     )
-
-
-def estimate(
-    prepared: Prepared, kept: Kept, machine: Machine, picked: Picked | None = None
-) -> Judgement:
-    """Estimate the score on held-out examples and judge transfer against the baselines.
-
-    Where the backbone was picked, the estimate is that of picking one anew in every fold.
-    """
-    labels, classes = prepared.labels, prepared.dataset.classes
-    own = kept.outcome
-    spaces = baseline_spaces(prepared)
-    if own is None and picked is not None:
-        own = picked.outcome(prepared, kept.plan)
-    if own is None:
-        spaces[TRANSFER] = prepared.features.vectors[0]
-    tick = machine.ticker("judging on held-out folds")
-    outcomes = judge_folds(spaces, labels, kept.plan.folds, workers=machine.workers, tick=tick)
-    own = own or outcomes.pop(TRANSFER)
-    baselines = {**outcomes, **kept.baselines}
-    judgement = assess(own, baselines, labels, kept.plan, classes=classes)
-    if not prepared.engine.card.learned:  # nothing is transferred, so there is nothing to judge
-        return replace(judgement, verdict=None)
-    if kept.pretrained is not None:
-        # Nothing was transferred into this model; the verdict is still about transfer.
-        transferred = assess(kept.pretrained, baselines, labels, kept.plan, classes=classes)
-        return replace(judgement, verdict=transferred.verdict)
-    return judgement
-
-
-def shortcuts_in(prepared: Prepared, judgement: Judgement | None = None) -> list[Shortcut]:
-    """Find circumstances of the training examples that tell their classes without a look."""
-    train, dataset = prepared.train, prepared.dataset
-    modality, examples = dataset.modality, dataset.examples.take(train)
-    told: list[dict[str, Any]] = [
-        dict(modality.circumstances(prepared.features.digests[i])) for i in train
-    ]
-    labels = prepared.labels.of(train)
-    if examples.items.kind == "file":
-        named = names_alike(examples.refs, dataset.classes, labels.y)
-        told = [{**one, "file name": name} for one, name in zip(told, named, strict=True)]
-    model = 1.0 if judgement is None else judgement.estimate["balanced_accuracy"]
-    return find_shortcuts(told, labels, model, of_content=modality.of_content)
-
-
-def shortcut_findings(
-    prepared: Prepared, found: list[Shortcut], judgement: Judgement | None = None
-) -> list[Finding]:
-    """Word them, if there are any."""
-    model = None if judgement is None else judgement.estimate["balanced_accuracy"]
-    unit = prepared.dataset.modality.unit
-    return [shortcut_finding(found, prepared.labels, unit, model)] if found else []
 
 
 def order_findings(prepared: Prepared, choice: Choice, machine: Machine) -> list[Finding]:

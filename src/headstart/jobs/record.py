@@ -129,7 +129,7 @@ def timing(clock: Clock, features: Features) -> dict[str, Any]:
     rate = features.forward_examples / features.seconds if features.seconds else 0.0
     return {
         "total_s": round(clock.total, 3),
-        **{name: round(seconds, 3) for name, seconds in clock.parts.items()},
+        **{name: round(s, 3) for name, s in {**clock.moments, **clock.parts}.items()},
         "examples_per_s": round(rate, 1),
         "forward_examples": features.forward_examples,
         "cache_hits": features.cache_hits,

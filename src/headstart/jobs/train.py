@@ -14,6 +14,7 @@ from headstart.events import Event, OnEvent, ignore
 from headstart.folder.files import whole_folder
 from headstart.folder.place import destination
 from headstart.folder.unfinished import Unfinished
+from headstart.jobs.answer import answer
 from headstart.jobs.clock import Clock
 from headstart.jobs.judged import judge_model
 from headstart.jobs.rank import Picked, pick_backbone
@@ -179,7 +180,11 @@ def train(
     with clock.timed("train_s"):
         kept = carry_out(way, work, unfinished, resume)
     with clock.timed("judge_s"):
-        judged = judge_model(config, prepared, choice, kept, machine, picked)
+        known = answer(prepared, kept, machine, picked)
+        clock.reached("answer_s")
+        for event in known.events():
+            on_event(event)
+        judged = judge_model(config, prepared, choice, kept, machine, known, picked)
     with whole_folder(folder) as beside:
         on_event(Event("writing the run folder"))
         write_run(beside, judged, machine, clock)

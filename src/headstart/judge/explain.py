@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from headstart.data.items import Examples
 from headstart.judge.maps import Embedder, Mapper, Slope
+from headstart.judge.signed_rank import signed_rank
 from headstart.modalities import Modality, Parts
 from headstart.notation import decimal
 from headstart.transfer import FittedModel
@@ -232,7 +233,7 @@ def integrity(
     before = beliefs[np.arange(n), targets]
     after = beliefs[n + np.arange(len(owner)), targets[owner]].reshape(n, DRAWS + 1)
     marked, elsewhere = before - after[:, 0], before - after[:, 1:].mean(axis=1)
-    p = _signed_rank(marked - elsewhere)
+    p = signed_rank(marked - elsewhere)
     return {
         "images": n,
         "covered_drop": round(float(marked.mean()), 4),
@@ -285,14 +286,6 @@ def _masks(weight: Floats, rng: np.random.Generator) -> NDArray[np.bool_]:
     moved = np.stack([np.roll(marked, move, axis=axes) for move in moves])
     overlap = (moved & marked).sum(axis=tuple(a + 1 for a in axes))
     return np.concatenate([marked[None], moved[np.argsort(overlap, kind="stable")[:DRAWS]]])
-
-
-def _signed_rank(differences: NDArray[np.floating]) -> float:
-    if not np.abs(differences).max() > 0:
-        return 1.0
-    from scipy.stats import wilcoxon  # half a second to load: only here
-
-    return float(wilcoxon(differences, alternative="greater").pvalue)
 
 
 def _sentence(examples: str, covered: float, elsewhere: float, p: float) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from headstart.errors import DataError
+from headstart.judge.tsne import tsne
 
 if TYPE_CHECKING:
     from headstart.data.dataset import Dataset
@@ -32,8 +33,6 @@ AXES = 50
 """Principal axes that t-SNE sees, as its authors advise (van der Maaten & Hinton 2008, sec. 4)."""
 FEWEST = 30
 """Below so many examples t-SNE has no neighbourhoods to keep; the two first axes are shown."""
-STEPS = 500
-"""Half of scikit-learn's default: 400 points have settled by then, in about half a second."""
 
 
 def collect(
@@ -103,13 +102,12 @@ def sample(
     return np.sort(np.lexsort((place, ~first))[:limit])
 
 
-def lay_out(X: NDArray[np.floating], seed: int) -> tuple[NDArray[np.float64], str]:
+def lay_out(X: NDArray[np.floating]) -> tuple[NDArray[np.float64], str]:
     """Place embeddings on a plane so that neighbours stay neighbours.
 
     Parameters
     ----------
     X : ndarray of shape (n, dim)
-    seed : int
 
     Returns
     -------
@@ -122,17 +120,8 @@ def lay_out(X: NDArray[np.floating], seed: int) -> tuple[NDArray[np.float64], st
         axes = _principal_axes(np.asarray(X, np.float64), AXES)
         if len(X) < FEWEST:
             return _within_unit(axes[:, :2]), "PCA"
-        return _within_unit(_tsne(axes, seed)), "t-SNE"
-
-
-def _tsne(axes: NDArray[np.float64], seed: int) -> NDArray[np.float32]:
-    from sklearn.manifold import TSNE  # half a second to import: only here
-
-    spread = axes[:, 0].std() or 1.0
-    start = (axes[:, :2] / spread * 1e-4).astype(np.float32)
-    near = min(30.0, len(axes) / 4)  # neighbours that matter; must be fewer than the examples
-    tsne = TSNE(2, perplexity=near, init=start, max_iter=STEPS, random_state=seed)
-    return tsne.fit_transform(axes)
+        near = min(30.0, len(axes) / 4)  # neighbours that matter; must be fewer than the examples
+        return _within_unit(tsne(axes, axes[:, :2], near)), "t-SNE"
 
 
 def _gallery(
@@ -189,7 +178,7 @@ def _map(dataset: Dataset, features: Features, judgement: Judgement, seed: int) 
     held[judgement.rows] = True
     answers = dict(zip(judgement.rows.tolist(), judgement.proba.argmax(axis=1), strict=True))
     rows = sample(dataset.labels, held, POINTS, np.random.default_rng([seed, 5]))
-    places, method = lay_out(features.vectors[0][rows], seed)
+    places, method = lay_out(features.vectors[0][rows])
     show, points = dataset.modality.show, []
     for row, (x, y) in zip(rows.tolist(), places.tolist(), strict=True):
         answer = answers.get(row)

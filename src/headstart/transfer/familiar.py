@@ -150,17 +150,16 @@ def _gaussian(
     Z: Floats, y: Ints, n_classes: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Fit class means and the shared covariance: centroids (K, dim), basis (dim, r), discount."""
-    from sklearn.covariance import ledoit_wolf_shrinkage  # a second, which help need not wait for
-
     n, dim = Z.shape
     member = np.eye(n_classes)[y]  # (n, K)
     count = member.sum(axis=0)
     centroids = member.T @ Z / np.maximum(count, 1)[:, None]
     centroids[count == 0] = Z.mean(axis=0)
     R = Z - centroids[y]
-    total = float(np.square(R).sum() / n)  # the trace of the covariance
-    power, basis = _leading(R, max(1, min(RANK, n, dim - 1)))
-    shrink = float(ledoit_wolf_shrinkage(R, assume_centered=True)) if total > TINY else 1.0
+    gram = R @ R.T if n < dim else R.T @ R
+    total = float(np.trace(gram) / n)  # the trace of the covariance
+    power, basis = _leading(R, gram, max(1, min(RANK, n, dim - 1)))
+    shrink = _shrinkage(R, gram) if total > TINY else 1.0
     power = (1 - shrink) * power + shrink * total / dim
     noise = (total - power.sum()) / (dim - len(power)) if len(power) < dim else 0.0
     discount = 1 - noise / np.maximum(power, TINY) if len(power) else power
@@ -171,15 +170,30 @@ def _gaussian(
     )
 
 
-def _leading(R: Floats, rank: int) -> tuple[Floats, Floats]:
+def _shrinkage(R: Floats, gram: Floats) -> float:
+    """Weight of the scaled identity in the covariance S of centred rows ``R`` (n, dim), 0 to 1.
+
+    Ledoit & Wolf (2004), lemma 3.1 and section 3.3: ``b² / d²`` with ``d² = |S|² - tr(S)² / dim``
+    and ``b² = (sum_k |r_k|⁴ / n - |S|²) / n``, at most d². Both norms can be read off the Gram
+    matrix of the rows, which is there, where scikit-learn builds the (dim, dim) matrix of S anew
+    and takes a second to load.
+    """
+    n, dim = R.shape
+    squared = float(np.square(gram).sum()) / n**2  # |S|²
+    spread = squared - float(np.trace(gram) / n) ** 2 / dim
+    doubt = (float(np.square(np.square(R).sum(axis=1)).sum()) / n - squared) / n
+    return min(1.0, max(0.0, doubt / spread)) if spread > 0 else 1.0
+
+
+def _leading(R: Floats, gram: Floats, rank: int) -> tuple[Floats, Floats]:
     """Return the largest eigenvalues (r,) of ``R'R / n`` and their vectors (dim, r).
 
-    Directions in which the rows do not vary are left out.
+    Directions in which the rows do not vary are left out. ``gram`` is the smaller of ``RR'`` and
+    ``R'R``.
     """
     from scipy.linalg import eigh
 
     n, dim = R.shape
-    gram = R @ R.T if n < dim else R.T @ R
     size = len(gram)
     power, vectors = eigh(gram, subset_by_index=(size - rank, size - 1))
     keep = power > max(1e-6 * power[-1], TINY)

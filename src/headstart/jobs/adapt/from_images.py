@@ -25,6 +25,7 @@ from headstart.jobs.adapt.asked import Asked
 from headstart.jobs.adapt.section import Section, describe_shift, proposals
 from headstart.jobs.adapt.source import Sections, Settled
 from headstart.jobs.adapt.target import Given, encode, model_for, open_target, shared_images
+from headstart.jobs.answer import answer
 from headstart.jobs.clock import Clock
 from headstart.jobs.judged import Judged, judge_model
 from headstart.jobs.record import write_run
@@ -176,7 +177,8 @@ class FromImages:
         source_only = choice.model.predict_proba(target.X).argmax(axis=1)
         with self.clock.timed("judge_s"), threadpool_limits(1):
             kept = self._kept(prepared, choice)
-            judged = judge_model(self.config, prepared, choice.choice, kept, self.machine)
+            known = answer(prepared, kept, self.machine)
+            judged = judge_model(self.config, prepared, choice.choice, kept, self.machine, known)
             if choice.network is not None:
                 target = target.embedded(choice.network.target_features)
             judged = self._for_target(judged, target, choice)
