@@ -27,7 +27,7 @@ def domains(n_s, n_t, moved, seed=0, dim=20):
 @pytest.fixture
 def flat_map(monkeypatch):
     """Leave the map out where only the AUC is looked at."""
-    monkeypatch.setattr(module, "_map", lambda Z, seed: np.zeros((len(Z), 2), np.int64))
+    monkeypatch.setattr(module, "_map", lambda Z: np.zeros((len(Z), 2), np.int64))
 
 
 def test_areas_by_hand():

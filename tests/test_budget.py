@@ -31,12 +31,13 @@ def noisy(photos: Path, tmp_path: Path) -> Path:
 
 
 def forecast(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plan as ever, but forecast a given time."""
+    """Plan as ever, but forecast a given time; leave out networks from scratch, which take it."""
 
     def plan(self: Workshop, candidate: Candidate, fits: list[tuple[int, int]]) -> Any:
         return PLAN(self, candidate, fits)[0], seconds
 
     monkeypatch.setattr(Workshop, "plan", plan)
+    monkeypatch.setattr("headstart.methods.networks.Tuning._scratch", lambda *_: None)
 
 
 def run(data: Path, small: str, budget: float, **options: Any) -> tuple[hs.Run, list[str]]:

@@ -13,12 +13,12 @@ from headstart.transfer.probe import (
     Choice,
     Scored,
     _clearly_better,
-    _walk_path,
     choose_head,
     fit_probe,
     fit_temperature,
     one_standard_error,
     score_head,
+    walk,
 )
 
 
@@ -86,8 +86,9 @@ def test_stopping_the_path_early_never_changes_the_choice(seed):
     n, dim, n_classes = rng.integers(30, 150), rng.integers(5, 200), rng.integers(2, 5)
     X, y = clusters(n, dim, n_classes, rng.uniform(0.1, 2), seed)
     folds = folds_of(y)
-    early = _walk_path(X, y, n_classes, folds, np.ones(len(y)), False)
-    path = LogisticPath(X, y, n_classes, [rows for rows, _ in folds])
+    training = [rows for rows, _ in folds]
+    early = walk(LogisticPath(X, y, n_classes, training).advance, y, folds, np.ones(len(y)))
+    path = LogisticPath(X, y, n_classes, training)
     held = np.concatenate([out for _, out in folds])
     full = []
     for C in STRENGTHS:

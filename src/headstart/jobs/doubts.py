@@ -126,7 +126,7 @@ def doubt(
     return Doubts(
         _abstention(config, prepared, judgement, held_out),
         _unfamiliar(prepared, kept, machine),
-        _label_issues(prepared, judgement, held_out, choice),
+        _label_issues(prepared, judgement, held_out, choice, machine),
     )
 
 
@@ -181,7 +181,7 @@ def _unfamiliar(prepared: Prepared, kept: Kept, machine: Machine) -> Unfamiliar 
 
 
 def _label_issues(
-    prepared: Prepared, judgement: Judgement, known: HeldOut, choice: Choice
+    prepared: Prepared, judgement: Judgement, known: HeldOut, choice: Choice, machine: Machine
 ) -> SuspectLabels:
     """List labels that held-out answers contradict; try what mending them would bring."""
     labels, refs, classes = prepared.labels, prepared.dataset.refs, prepared.dataset.classes
@@ -199,7 +199,7 @@ def _label_issues(
     mending = None
     if len(known.rows) == len(X):
         own = find_label_issues(training.y, known.proba[order])
-        mending = gain_of_mending(X, training, own, choice, unit=unit)
+        mending = gain_of_mending(X, training, own, choice, unit=unit, workers=machine.workers)
     columns = (found.rows, found.suggested, found.confidence, found.given)
     suspects = [
         Suspect(

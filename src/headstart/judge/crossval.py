@@ -103,7 +103,9 @@ _Fold = tuple[Floats, float, Floats]
 def _one_fold(X: Floats, labels: Labels, train: Ints, held: Ints, fold: int) -> _Fold:
     rows, inner = labels.inside(train, fold)
     choice = choose_head(X[rows], labels.y[rows], labels.n_classes, inner, balanced=labels.balanced)
-    head = choice.fit(X[train], labels.y[train], labels.n_classes)
+    head = choice.head
+    if head is None or len(rows) < len(train):
+        head = choice.fit(X[train], labels.y[train], labels.n_classes)
     proba = softmax(head.logits(X[held]) / choice.temperature)
     return proba, choice.accuracy, choice.right
 

@@ -7,7 +7,7 @@ anew inside each part, against the best baseline, with a forecast of what more l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -53,14 +53,14 @@ def learning_curve(
     """
     rng = np.random.default_rng([labels.seed, Stream.LEARNING_CURVE])
     rows = np.sort(rng.permutation(len(labels.y))[:MAX_ROWS])
-    folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, Stream.LEARNING_CURVE)]
+    X, labels = X[rows], labels.of(rows)
+    folds = labels.folds(np.arange(len(rows)), 5, Stream.LEARNING_CURVE)
+    drawn = [[_part(labels.y, train, share, rng) for train, _ in folds] for share in SHARES]
+    enough = [parts for parts in drawn if min(_smallest_class(labels, p) for p in parts) >= 2]
+    jobs = [(*fold, parts) for fold, parts in zip(folds, zip(*enough, strict=True), strict=True)]
+    by_fold = in_threads(partial(_scores, X, labels, choice), jobs if enough else [], workers)
     points = []
-    for share in SHARES:
-        parts = [_part(labels.y, train, share, rng) for train, _ in folds]
-        if min(np.bincount(labels.y[p], minlength=labels.n_classes).min() for p in parts) < 2:
-            continue
-        jobs = [(part, held) for part, (_, held) in zip(parts, folds, strict=True)]
-        scores = in_threads(partial(_score, X, labels, choice), jobs, workers)
+    for parts, scores in zip(enough, zip(*by_fold, strict=True), strict=True):
         mean = float(np.mean(scores))
         interval = wider(
             corrected_interval(np.array(scores), 1 / 4), wilson(mean * len(rows), len(rows))
@@ -75,12 +75,18 @@ def learning_curve(
     return points
 
 
-def _score(
-    X: NDArray[np.floating], labels: Labels, choice: Choice, job: tuple[Ints, Ints]
-) -> float:
-    part, held = job
-    head = choice.fit(X[part], labels.y[part], labels.n_classes)
-    return float(labels.task.score(labels.y[held], head.logits(X[held])).mean())
+def _smallest_class(labels: Labels, rows: Ints) -> int:
+    return int(np.bincount(labels.y[rows], minlength=labels.n_classes).min())
+
+
+def _scores(
+    X: NDArray[np.floating], labels: Labels, choice: Choice, job: tuple[Ints, Ints, Sequence[Ints]]
+) -> list[float]:
+    """Score the head of each part of one training fold on what that fold holds out."""
+    train, held, parts = job
+    places = [np.searchsorted(train, np.sort(part)) for part in parts]
+    heads = choice.fit_folds(X[train], labels.y[train], labels.n_classes, places)
+    return [float(labels.task.score(labels.y[held], head.logits(X[held])).mean()) for head in heads]
 
 
 def _part(
@@ -229,13 +235,15 @@ def _chosen_inside(
 ) -> tuple[float, float]:
     """Choose, fit and score one part: accuracy on the held-out rows, and inside."""
     y = labels.y[rows]
-    inner = alone
+    inner, few = alone, rows
     if np.bincount(y).max() >= ENOUGH_LABELS:
         few, folds = labels.choosing(rows, Stream.CURVE_HEAD, *part)
         inner = choose_head(
             X[few], labels.y[few], labels.n_classes, folds, balanced=labels.balanced, rivals=False
         )
-    head = inner.fit(X[rows], y, labels.n_classes)
+    head = inner.head
+    if head is None or len(few) < len(rows):
+        head = inner.fit(X[rows], y, labels.n_classes)
     score = labels.task.score(labels.y[held], head.logits(X[held]))
     return float(score.mean()), inner.accuracy
 

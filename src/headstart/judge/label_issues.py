@@ -6,15 +6,18 @@ Only held-out probabilities are looked at: a model that has trained on a wrong l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.judge.crossval import in_threads
 from headstart.judge.intervals import Interval, corrected_interval
 from headstart.modalities import EXAMPLE, Unit
 from headstart.notation import in_points
 from headstart.tasks.labels import Labels, Stream
+from headstart.transfer.heads import Head
 from headstart.transfer.logistic import softmax
 from headstart.transfer.probe import Choice
 
@@ -163,6 +166,7 @@ def gain_of_mending(
     remedy: Remedy = "relabel",
     repeats: int = 1,
     unit: Unit = EXAMPLE,
+    workers: int = 1,
 ) -> Mending | None:
     """Try what mending brings: fit with and without, score both on held-out rows, paired.
 
@@ -184,6 +188,8 @@ def gain_of_mending(
     remedy : {"relabel", "leave out"}, default="relabel"
     repeats : int, default=1
         How often the folds are dealt.
+    workers : int, default=1
+        Threads; one core each.
 
     Returns
     -------
@@ -208,11 +214,9 @@ def gain_of_mending(
     every = np.arange(len(labels.y))
     deals = (labels.folds(every, FOLDS, Stream.MENDING, r) for r in range(repeats))
     folds = [pair for deal in deals for pair in deal]
-    trials = [
-        _trial(X, labels, train, held[sound[held]], choice, remedy, fold=f)
-        for f, (train, held) in enumerate(folds)
-        if sound[held].any()
-    ]
+    jobs = [(f, train, held[sound[held]]) for f, (train, held) in enumerate(folds)]
+    run = partial(_trial, X, labels, choice, remedy)
+    trials = in_threads(run, [job for job in jobs if len(job[2])], workers)
     before, after, mended = np.array(trials).T
     train, held = folds[0]
     low, high = corrected_interval(after - before, len(held) / len(train))
@@ -232,32 +236,29 @@ def gain_of_mending(
 
 
 def _trial(
-    X: Floats,
-    labels: Labels,
-    train: Ints,
-    held: Ints,
-    choice: Choice,
-    remedy: Remedy,
-    *,
-    fold: int,
+    X: Floats, labels: Labels, choice: Choice, remedy: Remedy, job: tuple[int, Ints, Ints]
 ) -> tuple[float, float, int]:
-    """Return accuracy on ``held`` before and after mending ``train``, and how much was mended."""
-    found = _suspects(X, labels, train, choice, fold)
-    y, keep = labels.y.copy(), np.ones(len(train), bool)
+    """Return accuracy on held-out rows before and after mending others, and how much was mended."""
+    fold, train, held = job
+    X_held, y_held, X, own = X[held], labels.y[held], X[train], labels.of(train)
+    found, before = _suspects(X, own, choice, fold)
+    y, keep = own.y.copy(), np.ones(len(train), bool)
     if remedy == "relabel":
-        y[train[found.rows]] = found.suggested
+        y[found.rows] = found.suggested
     else:
         keep[found.rows] = False
-    before = choice.fit(X[train], labels.y[train], labels.n_classes).logits(X[held])
-    after = choice.fit(X[train[keep]], y[train[keep]], labels.n_classes).logits(X[held])
-    first, then = (labels.task.score(labels.y[held], z).mean() for z in (before, after))
+    after = choice.fit(X[keep], y[keep], own.n_classes)
+    first, then = (own.task.score(y_held, h.logits(X_held)).mean() for h in (before, after))
     return float(first), float(then), len(found)
 
 
-def _suspects(X: Floats, labels: Labels, rows: Ints, choice: Choice, fold: int) -> LabelIssues:
-    """Find suspects among some rows by cross-validation within them."""
-    proba = np.zeros((len(rows), labels.n_classes))
-    for train, held in labels.folds(rows, FOLDS, Stream.MENDING, 1, fold):
-        head = choice.fit(X[rows[train]], labels.y[rows[train]], labels.n_classes)
-        proba[held] = softmax(head.logits(X[rows[held]]) / choice.temperature)
-    return find_label_issues(labels.y[rows], proba)
+def _suspects(X: Floats, labels: Labels, choice: Choice, fold: int) -> tuple[LabelIssues, Head]:
+    """Find suspects by cross-validation; return the head fitted on all labels as they are, too."""
+    every = np.arange(len(X))
+    folds = labels.folds(every, FOLDS, Stream.MENDING, 1, fold)
+    training = [train for train, _ in folds]
+    *heads, whole = choice.fit_folds(X, labels.y, labels.n_classes, [*training, every])
+    proba = np.zeros((len(X), labels.n_classes))
+    for head, (_, held) in zip(heads, folds, strict=True):
+        proba[held] = softmax(head.logits(X[held]) / choice.temperature)
+    return find_label_issues(labels.y, proba), whole

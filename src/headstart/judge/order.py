@@ -126,6 +126,7 @@ def check_order(
 
     def run(job: tuple[int, tuple[Ints, Ints]]) -> None:
         which, (train, held) = job
+        # Each by itself: a scale shared with the rows held out would flatter blocks of other kinds.
         head = choice.fit(X[train], labels.y[train], labels.n_classes)
         score[which, held] = labels.task.score(labels.y[held], head.logits(X[held]))
 

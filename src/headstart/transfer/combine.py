@@ -13,7 +13,7 @@ ridge's, which is solved in closed form.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,21 +23,19 @@ from scipy.linalg import solve
 
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.logistic import (
-    STRENGTHS,
     Floats,
     Ints,
     LogisticPath,
-    Rotation,
     fit_logistic,
     row_weights,
+    standardisation,
 )
 from headstart.transfer.probe import (
     Folds,
-    Scored,
     fit_temperature,
     one_standard_error,
-    score_head,
     score_weights,
+    walk,
 )
 
 FRACTIONS = (0.01, 0.05, 0.2, 1.0)
@@ -138,10 +136,9 @@ def relevance(
     """
     X = np.asarray(X, np.float32)
     weight = row_weights(y, n_classes, balanced).astype(X.dtype)
-    none = np.zeros((X.shape[1], 0), X.dtype)
-    scaling = Rotation.fit(X, weight, none)  # for its mean and scale, taken where rows vary
+    mean, scale = standardisation(X, weight)
     root = np.sqrt(weight)[:, None]
-    Z = (X - scaling.mean) / scaling.scale * root  # (n, D)
+    Z = (X - mean) / scale * root  # (n, D)
     one_hot = np.eye(n_classes, dtype=X.dtype)[y]
     T = (one_hot - weight @ one_hot) * root  # (n, K)
     if len(Z) < Z.shape[1]:
@@ -172,7 +169,7 @@ def choose_combination(
     w = score_weights(y[held], n_classes, balanced)
     ranks = [relevance(X[rows], y[rows], n_classes, balanced=balanced) for rows, _ in folds]
     scored = [
-        one_standard_error(_walk(_paths(X, y, n_classes, folds, ranks, f, balanced), y, folds, w))
+        one_standard_error(walk(_advance(X, y, n_classes, folds, ranks, f, balanced), y, folds, w))
         for f in FRACTIONS
     ]
     best = one_standard_error(scored)
@@ -210,7 +207,7 @@ def fit_combination(
     return Combination(head, choice.temperature, choice.fraction, columns, choice)
 
 
-def _paths(
+def _advance(
     X: Floats,
     y: Ints,
     n_classes: int,
@@ -218,28 +215,16 @@ def _paths(
     ranks: Sequence[Floats],
     fraction: float,
     balanced: bool,
-) -> list[LogisticPath]:
-    """One path per fold on that fold's own columns; all columns need only one for all folds."""
+) -> Callable[[float], Iterable[Floats]]:
+    """Walk one path per fold, on that fold's own columns; of all columns, one for all folds."""
+    training = [rows for rows, _ in folds]
     if fraction == 1:
-        return [LogisticPath(X, y, n_classes, [rows for rows, _ in folds], balanced=balanced)]
-    return [
+        return LogisticPath(X, y, n_classes, training, balanced=balanced).advance
+    paths = [
         LogisticPath(X[:, _kept(rank, fraction)], y, n_classes, [rows], balanced=balanced)
-        for rank, (rows, _) in zip(ranks, folds, strict=True)
+        for rank, rows in zip(ranks, training, strict=True)
     ]
-
-
-def _walk(paths: list[LogisticPath], y: Ints, folds: Folds, weight: Floats) -> list[Scored]:
-    """Score strengths, weak models first, until the loss has clearly turned up, as the probe."""
-    held = np.concatenate([out for _, out in folds])
-    scored: list[Scored] = []
-    for C in STRENGTHS:
-        by_fold = [logits for path in paths for logits in path.advance(float(C))]
-        logits = np.concatenate([z[out] for z, (_, out) in zip(by_fold, folds, strict=True)])
-        scored.append(score_head(LinearHead.kind, float(C), logits, y[held], folds, weight))
-        best = min(scored, key=lambda s: s.log_loss)
-        if all(s.log_loss > best.log_loss + best.se for s in scored[-2:]):
-            break
-    return scored
+    return lambda C: [path.advance(C)[0] for path in paths]
 
 
 def _kept(rank: Floats, fraction: float) -> NDArray[np.int64]:

@@ -4,7 +4,8 @@ The solver works in the eigenbasis of the (standardised) training data, where th
 bound on the Hessian is diagonal: each step divides the gradient by that bound, coordinate by
 coordinate, so no line search is needed and ill-conditioned features cost nothing. With fewer rows
 than features the basis has one direction per row; for an L2 penalty that is exact, since the
-optimum lies in the span of the rows. Several folds are solved at once as one stack of matrices.
+optimum lies in the span of the rows. Several folds are solved at once: they share rows and basis,
+and differ in how much each row counts, so one pass over the rows serves them all.
 
 References
 ----------
@@ -17,7 +18,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +30,27 @@ STRENGTHS = np.logspace(-5, 2, 15)
 """Values of C tried, weak models first: DINOv2 sweeps 1e-6..1e5 and CLIP 1e-6..1e6; on 224-pixel
 ImageNet features the optimum lay in 3e-3..1 on every set measured in docs/measurements.md."""
 
+FITTED = 1e-4
+"""Tolerance of a fit that is only scored: where accuracy no longer moves."""
+
 
 def softmax(logits: Floats) -> Floats:
     """Turn logits ``(..., K)`` into probabilities ``(..., K)`` without overflow."""
     e = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
+
+
+def standardisation(X: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Mean and scale ``(D,)`` of rows (n, D) under weights (n,) that sum to one.
+
+    The scale is infinite where a feature is constant, so that nothing is concluded from its values
+    elsewhere.
+    """
+    mean = weight @ X
+    Z = X - mean
+    scale = np.sqrt(np.einsum("n,nd,nd->d", weight, Z, Z))
+    noise = 4 * np.sqrt(len(X)) * np.finfo(X.dtype).eps * np.abs(mean)  # of the mean itself
+    return mean, np.where(scale > np.maximum(noise, 1e-30), scale, np.inf)
 
 
 @dataclass(frozen=True)
@@ -43,35 +60,27 @@ class Rotation:
     Attributes
     ----------
     mean, scale : ndarray of shape (D,)
-        Of the training rows; ``scale`` is infinite where a feature is constant there, so that
-        nothing is concluded from its values elsewhere.
+        Of the training rows: see ``standardisation``.
     basis : ndarray of shape (D, r)
-        Orthonormal; r = min(n_train, D) less numerically empty directions, unless it was given.
+        Orthonormal; r = min(n_train, D) less numerically empty directions.
+    power : ndarray of shape (r,), > 0
+        Variance along each axis, ascending.
     """
 
     mean: Floats
     scale: Floats
     basis: Floats
+    power: Floats
 
     @classmethod
-    def fit(
-        cls, X: Floats, weight: Floats, basis: Floats | None = None, *, square: bool = False
-    ) -> Rotation:
-        """Find the axes of ``X`` (n, D) under row weights (n,) that sum to one.
-
-        A ``basis`` given is taken as it is; the mean and scale are still those of these rows.
-        ``square`` keeps empty directions, so that other rows may be rotated without loss.
-        """
-        mean = weight @ X
+    def fit(cls, X: Floats, weight: Floats) -> Rotation:
+        """Find the axes of ``X`` (n, D) under row weights (n,) that sum to one."""
+        mean, scale = standardisation(X, weight)
         Z = X - mean  # (n, D); worked on in place, since it is large
-        scale = np.sqrt(np.einsum("n,nd,nd->d", weight, Z, Z))
-        noise = 4 * np.sqrt(len(X)) * np.finfo(X.dtype).eps * np.abs(mean)  # of the mean itself
-        scale = np.where(scale > np.maximum(noise, 1e-30), scale, np.inf)
-        if basis is None:
-            Z /= scale
-            Z *= np.sqrt(weight)[:, None]
-            basis = (_square_axes(Z) if square else _axes(Z)).astype(X.dtype)
-        return cls(mean, scale, basis)
+        Z /= scale
+        Z *= np.sqrt(weight)[:, None]
+        power, basis = _axes(Z)
+        return cls(mean, scale, basis.astype(X.dtype), power.astype(X.dtype))
 
     def __call__(self, X: Floats) -> Floats:
         """Rotate rows: (n, D) -> (n, r)."""
@@ -85,19 +94,15 @@ class Rotation:
         return W, b - self.mean @ W
 
 
-def _axes(Z: Floats) -> Floats:
-    """Orthonormal directions (D, r) that hold all the rows of ``Z`` (n, D)."""
+def _axes(Z: Floats) -> tuple[Floats, Floats]:
+    """Variances (r,), and orthonormal directions (D, r), that hold all the rows of ``Z`` (n, D)."""
     if len(Z) < Z.shape[1]:
         power, U = np.linalg.eigh(Z @ Z.T)
         keep = power > power[-1] * 1e-6
-        return Z.T @ (U[:, keep] / np.sqrt(power[keep]))
+        return power[keep], Z.T @ (U[:, keep] / np.sqrt(power[keep]))
     power, V = np.linalg.eigh(Z.T @ Z)
-    return V[:, power > power[-1] * 1e-6]
-
-
-def _square_axes(Z: Floats) -> Floats:
-    """Principal axes of the rows of ``Z`` (n, D), all D of them."""
-    return np.linalg.eigh(Z.T @ Z)[1]
+    keep = power > power[-1] * 1e-6
+    return power[keep], V[:, keep]
 
 
 def solve(
@@ -105,62 +110,71 @@ def solve(
     Y: Floats,
     weight: Floats,
     power: Floats,
+    excess: Floats,
     penalty: Floats,
     start: tuple[Floats, Floats],
     *,
     tolerance: float,
     max_steps: int = 400,
 ) -> tuple[Floats, Floats]:
-    """Minimise ``sum_i w_i CE(z_i A + b, y_i) + penalty/2 |A|^2`` for a stack of F problems.
+    """Minimise ``sum_i w_i CE(A z_i + b, y_i) + penalty/2 |A|^2`` for F problems on the same rows.
 
     Parameters
     ----------
-    Z : ndarray of shape (F, n, r)
-        Rows in the eigenbasis of each problem's weighted data.
+    Z : ndarray of shape (n, r)
     Y : ndarray of shape (n, K)
-        One-hot labels, shared by the problems.
+        One-hot labels.
     weight : ndarray of shape (F, n)
         Row weights, each row summing to one; zero leaves a row out.
-    power : ndarray of shape (F, r)
-        A diagonal matrix that is at least ``Z' diag(weight) Z``.
+    power : ndarray of shape (r,)
+    excess : ndarray of shape (F,)
+        ``excess diag(power, 1)`` is at least ``[Z 1]' diag(weight) [Z 1]``, problem by problem.
     penalty : ndarray of shape (F,)
         The factor on ``|A|^2 / 2``: 1 / (C n) in scikit-learn's terms.
     start : (A, b)
-        ``(F, r, K)`` and ``(F, K)``; the solution for a stronger penalty is a good one.
+        ``(F, K, r)`` and ``(F, K)``; the solution for a stronger penalty is a good one.
     tolerance : float
         Stop when every preconditioned gradient is smaller than this in every coordinate.
 
     Returns
     -------
-    A, b : ndarray of shape (F, r, K) and (F, K)
+    A, b : ndarray of shape (F, K, r) and (F, K)
     """
-    step = 1 / (power / 2 + penalty[:, None])[:, :, None]  # the inverse bound, (F, r, 1)
+    step_b = (2 / excess)[:, None]  # the inverse bounds, (F, 1) and (F, 1, r)
+    step = 1 / (excess[:, None] * power / 2 + penalty[:, None])[:, None]
     A, b = start
-    A_ahead, b_ahead, pace = A, b, np.ones(len(Z))
-    Zt = Z.transpose(0, 2, 1)
+    A_ahead, b_ahead, pace = A, b, np.ones(len(A))
     for _ in range(max_steps):
-        residual = weight[:, :, None] * (softmax(Z @ A_ahead + b_ahead[:, None]) - Y)  # (F, n, K)
-        slope = Zt @ residual + penalty[:, None, None] * A_ahead
-        slope_b = residual.sum(1)
-        A_next, b_next = A_ahead - step * slope, b_ahead - 2 * slope_b  # the bound of b is 1/2
+        logits = np.tensordot(Z, A_ahead, (1, 2)) + b_ahead  # (n, F, K)
+        residual = weight.T[:, :, None] * (softmax(logits) - Y[:, None])
+        slope = np.tensordot(residual, Z, (0, 0)) + penalty[:, None, None] * A_ahead
+        slope_b = residual.sum(axis=0)
+        A_next, b_next = A_ahead - step * slope, b_ahead - step_b * slope_b
         if max(np.abs(slope * np.sqrt(step)).max(initial=0), np.abs(slope_b).max()) < tolerance:
             return A_next, b_next
-        uphill = (slope * (A_next - A)).sum((1, 2)) + (slope_b * (b_next - b)).sum(1) > 0
+        moved, moved_b = A_next - A, b_next - b
+        uphill = (slope * moved).sum((1, 2)) + (slope_b * moved_b).sum(1) > 0
         pace = np.where(uphill, 1.0, pace)
         pace_next = (1 + np.sqrt(1 + 4 * pace**2)) / 2
         push = np.where(uphill, 0.0, (pace - 1) / pace_next).astype(Z.dtype)
-        A_ahead = A_next + push[:, None, None] * (A_next - A)
-        b_ahead = b_next + push[:, None] * (b_next - b)
+        A_ahead = A_next + push[:, None, None] * moved
+        b_ahead = b_next + push[:, None] * moved_b
         A, b, pace = A_next, b_next, pace_next
     return A, b
 
 
 class LogisticPath:
-    """The stack of one logistic regression per fold, walked from strong to weak regularisation.
+    """One logistic regression per fold, walked together from strong to weak regularisation.
+
+    The rows are standardised and rotated once, all of them; what a fold leaves out counts nothing
+    in its loss. Of a fold's own rows the Gram matrix is then not diagonal, but at most ``excess``
+    times that of all rows, where ``excess`` is how much more a row counts in the fold: 1.25 for
+    five folds. That is what a step is divided by.
 
     Parameters
     ----------
     X : ndarray of shape (n, D)
+        The rows to learn from, and no others: their scale is what all folds see.
     y : ndarray of shape (n,), int in 0..K-1
     n_classes : int
     folds : list of ndarray of int
@@ -171,6 +185,11 @@ class LogisticPath:
         Of the arithmetic; ``float64`` for the head that is kept.
     weight : ndarray of shape (n,), >= 0, optional
         How much each row counts besides; only ratios matter.
+
+    Attributes
+    ----------
+    A, b : ndarray of shape (F, K, r) and (F, K)
+        Where the path stands, on rotated rows.
     """
 
     def __init__(
@@ -185,82 +204,60 @@ class LogisticPath:
         weight: Floats | None = None,
     ) -> None:
         X = np.asarray(X, dtype)
+
+        def share(rows: Ints) -> Floats:
+            own = row_weights(y[rows], n_classes, balanced)
+            return own if weight is None else own * weight[rows] / (own @ weight[rows])
+
+        every = share(np.arange(len(X))).astype(dtype)
         self.sizes = np.array([len(rows) for rows in folds])
         self.weight = np.zeros((len(folds), len(X)), dtype)
         for f, rows in enumerate(folds):
-            share = row_weights(y[rows], n_classes, balanced)
-            if weight is not None:
-                share = share * weight[rows] / (share @ weight[rows])
-            self.weight[f, rows] = share
-        # With more rows than features one square basis, found on all rows, serves every fold: a
-        # rotation of the whole space leaves the optimum where it is, and saves the costly step.
-        shared = None
-        if len(folds) > 1 and len(X) >= X.shape[1]:
-            shared = Rotation.fit(X, np.full(len(X), 1 / len(X), dtype), square=True).basis
-        self.rotations = [
-            Rotation.fit(X[rows], self.weight[f, rows], shared) for f, rows in enumerate(folds)
-        ]
-        width = max(r.basis.shape[1] for r in self.rotations)
-        self.Z = np.zeros((len(folds), len(X), width), dtype)  # zero columns pad the narrower
-        for f, rotation in enumerate(self.rotations):
-            Z = rotation(X)
-            self.Z[f, :, : Z.shape[1]] = Z
-        self.power = np.einsum("fn,fnr,fnr->fr", self.weight, self.Z, self.Z)
-        if shared is not None:
-            width = self._drop_empty_axes()
-            self.power = self.power * self._stretch()[:, None]
+            self.weight[f, rows] = share(rows)
+        self.excess = (self.weight[:, every > 0] / every[every > 0]).max(axis=1)
+        self.rotation = Rotation.fit(X, every)
+        self.Z = self.rotation(X)
         self.Y = np.eye(n_classes, dtype=dtype)[y]
-        self.A = np.zeros((len(folds), width, n_classes), dtype)
+        self.A = np.zeros((len(folds), n_classes, self.Z.shape[1]), dtype)
         self.b = np.zeros((len(folds), n_classes), dtype)
 
     def advance(self, C: float, *, tolerance: float = 1e-3) -> Floats:
         """Solve for this C from where the path stands; return logits ``(F, n, K)`` of all rows."""
-        penalty = (1 / (C * self.sizes)).astype(self.Z.dtype)
-        self.A, self.b = solve(
-            self.Z,
-            self.Y,
-            self.weight,
-            self.power,
-            penalty,
-            (self.A, self.b),
-            tolerance=tolerance,
-        )
-        return self.Z @ self.A + self.b[:, None]
+        self.A, self.b = self._solve(slice(None), C, (self.A, self.b), tolerance)
+        return (np.tensordot(self.Z, self.A, (1, 2)) + self.b).transpose(1, 0, 2)
 
-    def _drop_empty_axes(self) -> int:
-        """Leave out directions in which a fold's own rows do not vary; return the width left."""
-        empty = self.power <= 1e-6 * self.power.max(axis=1, keepdims=True)  # (F, r)
-        if not empty.any():
-            return empty.shape[1]
-        used = np.flatnonzero(~empty.all(axis=0))
-        self.Z = np.where(empty[:, None, used], 0, self.Z[:, :, used])
-        self.power = np.where(empty, 0, self.power)[:, used]
-        self.rotations = [replace(r, basis=r.basis[:, used]) for r in self.rotations]
-        return len(used)
+    def walk_to(self, C: float, tolerance: float) -> None:
+        """Solve for C, by way of all stronger penalties."""
+        for strength in STRENGTHS[STRENGTHS < C]:
+            self.advance(strength, tolerance=1e-2)
+        self.advance(C, tolerance=tolerance)
 
-    def _stretch(self) -> Floats:
-        """Factor (F,) by which ``power`` must grow to bound each fold's Gram matrix.
+    def settle(self, fold: int, C: float, start: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+        """Solve one problem for C to the precision of a fit; weights and intercepts of raw rows.
 
-        In a fold's own basis that matrix is diagonal, in a shared one only nearly so: what counts
-        is its largest eigenvalue once its diagonal is scaled to one. Power iteration finds it from
-        below; 1.1 covers what 10 steps leave.
+        Parameters
+        ----------
+        start : (A, b)
+            Near the solution: ``(K, r)`` and ``(K,)``, as the path had it.
         """
-        power = self.power
-        unit = np.divide(1, np.sqrt(power), out=np.zeros_like(power), where=power > 0)
-        start = np.random.default_rng(0).standard_normal((*power.shape, 1))
-        v, grown = start.astype(power.dtype), np.ones(len(power), power.dtype)
-        for _ in range(10):
-            v = v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-30)
-            u = self.weight[:, :, None] * (self.Z @ (unit[:, :, None] * v))  # (F, n, 1)
-            v = unit[:, :, None] * (self.Z.transpose(0, 2, 1) @ u)
-            grown = np.linalg.norm(v, axis=(1, 2))
-        return np.maximum(1.1 * grown, 1)
+        A, b = start
+        A, b = self._solve(slice(fold, fold + 1), C, (A[None], b[None]), FITTED)
+        return self._raw(A[0], b[0])
 
     def coefficients(self, fold: int) -> tuple[Floats, Floats]:
         """Weights ``(D, K)`` and intercepts ``(K,)`` on raw features, float64."""
-        rotation = self.rotations[fold]
-        A = self.A[fold, : rotation.basis.shape[1]].astype(np.float64)
-        return rotation.undo(A, self.b[fold].astype(np.float64))
+        return self._raw(self.A[fold], self.b[fold])
+
+    def _solve(
+        self, folds: slice, C: float, start: tuple[Floats, Floats], tolerance: float
+    ) -> tuple[Floats, Floats]:
+        penalty = (1 / (C * self.sizes[folds])).astype(self.Z.dtype)
+        weight, excess = self.weight[folds], self.excess[folds]
+        power = self.rotation.power
+        return solve(self.Z, self.Y, weight, power, excess, penalty, start, tolerance=tolerance)
+
+    def _raw(self, A: Floats, b: Floats) -> tuple[Floats, Floats]:
+        return self.rotation.undo(A.T.astype(np.float64), b.astype(np.float64))
 
 
 def row_weights(y: Ints, n_classes: int, balanced: bool) -> Floats:
@@ -299,7 +296,35 @@ def fit_logistic(
     rows = [np.arange(len(y))]
     dtype = np.float64 if exact else np.float32
     path = LogisticPath(X, y, n_classes, rows, balanced=balanced, dtype=dtype, weight=weight)
-    for strength in STRENGTHS[STRENGTHS < C]:
-        path.advance(strength, tolerance=1e-2)
-    path.advance(C, tolerance=1e-6 if exact else 1e-4)
+    path.walk_to(C, 1e-6 if exact else FITTED)
     return path.coefficients(0)
+
+
+def fit_folds(
+    X: Floats, y: Ints, n_classes: int, C: float, folds: Sequence[Ints], *, balanced: bool = False
+) -> list[tuple[Floats, Floats]]:
+    """Fit one regression to each of several parts of the same rows, as ``fit_logistic`` would.
+
+    Parts of more than half of the rows are fitted together, which finds scale and axes once. They
+    are those of all rows then, so give rows to learn from, and no others.
+
+    Parameters
+    ----------
+    folds : sequence of ndarray of int
+        Rows of each part.
+
+    Returns
+    -------
+    list of (W, b)
+        ``(D, K)`` and ``(K,)``, float64.
+    """
+    large = [f for f, rows in enumerate(folds) if 2 * len(rows) > len(X)]
+    fitted: dict[int, tuple[Floats, Floats]] = {}
+    if large:
+        path = LogisticPath(X, y, n_classes, [folds[f] for f in large], balanced=balanced)
+        path.walk_to(C, FITTED)
+        fitted = {f: path.coefficients(k) for k, f in enumerate(large)}
+    for f in set(range(len(folds))) - set(large):
+        rows = folds[f]
+        fitted[f] = fit_logistic(X[rows], y[rows], n_classes, C, balanced=balanced, exact=False)
+    return [fitted[f] for f in range(len(folds))]

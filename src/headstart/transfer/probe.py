@@ -7,7 +7,7 @@ where they are clearly more accurate.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,15 @@ from scipy.optimize import minimize_scalar
 from headstart.tasks.labels import ENOUGH
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.heads import CentroidHead, Head, LinearHead, NeighbourHead
-from headstart.transfer.logistic import STRENGTHS, Floats, Ints, LogisticPath, fit_logistic, softmax
+from headstart.transfer.logistic import (
+    STRENGTHS,
+    Floats,
+    Ints,
+    LogisticPath,
+    fit_folds,
+    fit_logistic,
+    softmax,
+)
 
 Folds = Sequence[tuple[Ints, Ints]]
 RIVALS: tuple[type[CentroidHead] | type[NeighbourHead], ...] = (CentroidHead, NeighbourHead)
@@ -46,6 +54,8 @@ class Choice:
         1 where the chosen head is right about a held-out row, 0 where wrong, times the row's weight
         (mean one); rows in the order of the folds. Its mean is ``accuracy``. Choices made on the
         same folds can be compared row by row.
+    head : Head or None
+        Fitted on all rows that it was chosen on; None where it was not chosen on rows.
     """
 
     kind: str
@@ -55,6 +65,7 @@ class Choice:
     candidates: list[dict[str, Any]]
     balanced: bool = False
     right: Floats = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
+    head: Head | None = field(default=None, compare=False, repr=False)
 
     def fit(self, X: Floats, y: Ints, n_classes: int, *, exact: bool = False) -> Head:
         """Refit the chosen head on all given rows; ``exact`` for the head that is kept."""
@@ -62,6 +73,13 @@ class Choice:
             fitted = fit_logistic(X, y, n_classes, self.C, balanced=self.balanced, exact=exact)
             return LinearHead(*fitted)
         return _rival(self.kind).fit(X, y, n_classes)
+
+    def fit_folds(self, X: Floats, y: Ints, n_classes: int, folds: Sequence[Ints]) -> list[Head]:
+        """Refit the chosen head on several parts of the rows: faster together than one by one."""
+        if self.kind == LinearHead.kind:
+            fitted = fit_folds(X, y, n_classes, self.C, folds, balanced=self.balanced)
+            return [LinearHead(W, b) for W, b in fitted]
+        return [self.fit(X[rows], y[rows], n_classes) for rows in folds]
 
 
 def choose_head(
@@ -89,7 +107,16 @@ def choose_head(
     """
     held = np.concatenate([out for _, out in folds])
     weight = score_weights(y[held], n_classes, balanced)
-    scored = _walk_path(X, y, n_classes, folds, weight, balanced)
+    every = np.arange(len(X))  # walked beside the folds: the head that is chosen is then there
+    path = LogisticPath(X, y, n_classes, [*(a for a, _ in folds), every], balanced=balanced)
+    starts: dict[float, tuple[Floats, Floats]] = {}
+
+    def advance(C: float) -> Floats:
+        logits = path.advance(C)
+        starts[C] = path.A[-1], path.b[-1]
+        return logits[:-1]
+
+    scored = walk(advance, y, folds, weight)
     best = one_standard_error(scored)
     if rivals:
         offered = [r for r in RIVALS if r is CentroidHead or len(X) < ENOUGH]
@@ -100,6 +127,11 @@ def choose_head(
             scored.append(score_head(rival.kind, 0.0, logits, y[held], folds, weight))
             if _clearly_better(scored[-1], best):
                 best = scored[-1]
+    head: Head
+    if best.kind == LinearHead.kind:
+        head = LinearHead(*path.settle(len(folds), best.C, starts[best.C]))
+    else:
+        head = _rival(best.kind).fit(X, y, n_classes)
     return Choice(
         best.kind,
         best.C,
@@ -108,6 +140,7 @@ def choose_head(
         [s.row() for s in scored],
         balanced,
         best.right,
+        head,
     )
 
 
@@ -188,21 +221,25 @@ class Scored:
         }
 
 
-def _walk_path(
-    X: Floats, y: Ints, n_classes: int, folds: Folds, weight: Floats, balanced: bool
+def walk(
+    advance: Callable[[float], Iterable[Floats]], y: Ints, folds: Folds, weight: Floats
 ) -> list[Scored]:
     """Score each strength, weak models first, until the loss has clearly turned up.
 
     The weakly regularised end is the slow one, and never chosen once the loss rises: stop after
     two strengths in a row that are a standard error worse than the best.
+
+    Parameters
+    ----------
+    advance : callable
+        Strength -> logits (n, K) of all rows, fold by fold.
+    weight : ndarray of shape (n_held,)
     """
     held = np.concatenate([out for _, out in folds])
-    path = LogisticPath(X, y, n_classes, [rows for rows, _ in folds], balanced=balanced)
     scored: list[Scored] = []
-    for C in STRENGTHS:
-        all_logits = path.advance(float(C))
-        logits = np.concatenate([all_logits[f][out] for f, (_, out) in enumerate(folds)])
-        scored.append(score_head(LinearHead.kind, float(C), logits, y[held], folds, weight))
+    for C in map(float, STRENGTHS):
+        logits = np.concatenate([z[out] for z, (_, out) in zip(advance(C), folds, strict=True)])
+        scored.append(score_head(LinearHead.kind, C, logits, y[held], folds, weight))
         best = min(scored, key=lambda s: s.log_loss)
         if all(s.log_loss > best.log_loss + best.se for s in scored[-2:]):
             break
