@@ -42,20 +42,19 @@ def fit_linear(
     mean = weight @ Z
     centred = Z - mean
     spread, V = eigh(np.einsum("n,nr,ns->rs", weight, centred, centred, optimize=True))
-    rows, n_classes = centred @ V, Y.shape[1]
+    rows, n_classes = np.column_stack([centred @ V, np.ones(len(Z))]), Y.shape[1]
+    bound = np.append(np.maximum(spread, 0), 1.0)[None]
     path = [(C, 1e-5)]
     if start is None:  # weak models first, as each is a good start for the next
         path = [(strength, 1e-2) for strength in STRENGTHS[STRENGTHS < C]] + path
         start = np.zeros((V.shape[1], n_classes)), np.zeros(n_classes)
-    state: tuple[Floats, Floats] = (start[0].T @ V)[None], (start[1] + mean @ start[0])[None]
+    state = np.column_stack([start[0].T @ V, start[1] + mean @ start[0]])[None]
     for strength, tolerance in path:
-        penalty = np.array([1 / (strength * len(Z))])
-        state = solve(
-            rows, Y, weight[None], np.maximum(spread, 0), np.ones(1), penalty, state,
-            tolerance=tolerance,
-        )  # fmt: skip
-    A = V @ state[0][0].T
-    return A, state[1][0] - mean @ A
+        penalty = np.full_like(bound, 1 / (strength * len(Z)))
+        penalty[:, -1] = 0
+        state = solve(rows, Y, weight[None], bound, penalty, state, tolerance=tolerance)
+    A, b = V @ state[0, :, :-1].T, state[0, :, -1]
+    return A, b - mean @ A
 
 
 def fit_source(Z: Floats, domains: Domains) -> tuple[Floats, Floats]:

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from headstart.data.dataset import Dataset
 from headstart.data.spellings import plain
 from headstart.errors import DataError
 from headstart.findings import Finding
 from headstart.modalities import Modality, Unit
-from headstart.modalities.copies import Copies
+from headstart.modalities.copies import Copies, linked
 
 
 def check_classes(dataset: Dataset) -> list[Finding]:
@@ -258,9 +256,8 @@ def merge_groups(copies: NDArray[np.int64], groups: NDArray[np.str_] | None) -> 
     if groups is None:
         return copies
     ids = np.unique(groups, return_inverse=True)[1]
-    n, offset = len(ids), int(copies.max()) + 1
-    graph = coo_array((np.ones(n), (copies, ids + offset)), shape=(offset + ids.max() + 1,) * 2)
-    return connected_components(graph, directed=False)[1][copies].astype(np.int64)
+    offset = int(copies.max()) + 1
+    return linked([np.stack([copies, ids + offset])], offset + int(ids.max()) + 1)[copies]
 
 
 def check_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]:

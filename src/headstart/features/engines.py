@@ -145,8 +145,8 @@ class OpenVINOEngine:
     Parameters
     ----------
     compile_with : callable
-        Settings -> the network compiled. Called for the first replica: who finds all embeddings in
-        the cache needs none.
+        Settings -> the network compiled. Called for the first pass: who finds all embeddings in the
+        cache needs none.
     """
 
     batch_size = 1
@@ -171,24 +171,28 @@ class OpenVINOEngine:
         self._lock = threading.Lock()
 
     def replica(self) -> Forward:
-        """Return a request of its own for the calling thread."""
+        """Return a request of its own for the calling thread, made when it is first used."""
+        request: Any = None
+
+        def forward(fed: Fed) -> Vectors:
+            nonlocal request
+            if request is None:
+                request = self._network().create_infer_request()
+            out: Vectors = request.infer([fed])[0].copy()
+            return out
+
+        return forward
+
+    def _network(self) -> Any:
+        """Return the compiled network."""
         with self._lock:
             if self._compile_with is not None:
                 self._compiled = self._compile_with(self._settings)
                 self._compile_with = None  # it holds the network it was converted from
                 # The Python bindings set themselves up on the first pass, and threads that do so
                 # together can wait for each other for ever: make it here, in one thread.
-                self._request()(self.card.look.drawn(1))
-        return self._request()
-
-    def _request(self) -> Forward:
-        request = self._compiled.create_infer_request()
-
-        def forward(fed: Fed) -> Vectors:
-            out: Vectors = request.infer([fed])[0].copy()
-            return out
-
-        return forward
+                self._compiled.create_infer_request().infer([self.card.look.drawn(1)])
+        return self._compiled
 
 
 @dataclass(frozen=True)

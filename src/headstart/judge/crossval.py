@@ -68,7 +68,7 @@ def judge_folds(
         name, f = job
         return _one_fold(spaces[name], labels, *folds[f], f)
 
-    results = in_threads(run, jobs, workers if len(labels.y) >= 400 else 1, tick)
+    results = in_threads(run, jobs, workers if len(labels.y) >= 300 else 1, tick)
     outcomes = {
         name: _outcome([r for (n, _), r in zip(jobs, results, strict=True) if n == name])
         for name in spaces

@@ -224,14 +224,12 @@ def integrity(
     if not explanations or parts is None:
         return None
     rng = np.random.default_rng([seed, 17])
-    covered = [parts.without(e.seen, _nothing(parts, e.seen)) for e in explanations]
-    for e in explanations:
-        covered += [parts.without(e.seen, mask) for mask in _masks(e.weight, rng)]
+    covered = [parts.without(e.seen, mask) for e in explanations for mask in _masks(e.weight, rng)]
     n, owner = len(explanations), np.repeat(np.arange(len(explanations)), DRAWS + 1)
     beliefs = model.predict_proba(network.embed(network.card.look.batch(covered)))
     targets = np.array([e.target for e in explanations])
-    before = beliefs[np.arange(n), targets]
-    after = beliefs[n + np.arange(len(owner)), targets[owner]].reshape(n, DRAWS + 1)
+    before = np.array([e.confidence for e in explanations])
+    after = beliefs[np.arange(len(owner)), targets[owner]].reshape(n, DRAWS + 1)
     marked, elsewhere = before - after[:, 0], before - after[:, 1:].mean(axis=1)
     p = signed_rank(marked - elsewhere)
     return {

@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from headstart.judge.intervals import Interval
 
@@ -80,6 +79,8 @@ def fit_power_law(
     grid = np.linspace(*bounds, 12)
     start = int(np.argmin([at(g)[0] for g in grid]))
     around = grid[max(start - 1, 0)], grid[min(start + 1, len(grid) - 1)]
+    from scipy.optimize import minimize_scalar  # a tenth of a second: runs forecast nothing
+
     best = float(minimize_scalar(lambda b: at(b)[0], bounds=around, method="bounded").x)
     _, a, c = at(best)
     return PowerLaw(a, float(np.exp(best)), c)

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
 
 from headstart.findings import Finding
 from headstart.modalities import Circumstance, Unit
@@ -183,6 +182,8 @@ def _cut(values: Sequence[Circumstance | None], n_classes: int) -> Ints:
     if isinstance(known[0], str) or len(distinct) <= count:
         level[there] = 1 + plain
     elif isinstance(known[0], tuple):
+        from scipy.cluster.vq import kmeans2  # loads half of scipy: only for points
+
         level[there] = 1 + kmeans2(np.array(known, float), count, minit="++", rng=0)[1]
     else:
         edges = np.unique(np.quantile(known, np.linspace(0, 1, count + 1)[1:-1]))

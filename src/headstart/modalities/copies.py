@@ -47,9 +47,11 @@ def exact_copies(hashes: Sequence[str]) -> Copies:
 
 def linked(links: list[NDArray[np.int64]], n: int) -> NDArray[np.int64]:
     """Give equal numbers (n,) to what links, each (2, m), join."""
+    rows, columns = np.concatenate(links, axis=1)
+    if (rows == columns).all():  # most sets have no copies
+        return np.arange(n)
     from scipy.sparse import coo_array  # a tenth of a second, which nothing else here needs
     from scipy.sparse.csgraph import connected_components
 
-    rows, columns = np.concatenate(links, axis=1)
     graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(n, n))
     return connected_components(graph, directed=False)[1].astype(np.int64)

@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import numpy as np
 from markupsafe import Markup, escape
-from scipy.optimize import isotonic_regression
 
 from headstart.judge.intervals import Interval
 
@@ -217,6 +216,8 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     n = len(wanted)
     if not n:
         return []
+    from scipy.optimize import isotonic_regression  # a tenth of a second: few pages need it
+
     gap = min(gap, (high - low) / max(n - 1, 1))
     order = np.argsort(np.asarray(wanted, float), kind="stable")
     room = gap * np.arange(n)

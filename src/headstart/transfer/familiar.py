@@ -191,11 +191,9 @@ def _leading(R: Floats, gram: Floats, rank: int) -> tuple[Floats, Floats]:
     Directions in which the rows do not vary are left out. ``gram`` is the smaller of ``RR'`` and
     ``R'R``.
     """
-    from scipy.linalg import eigh
-
     n, dim = R.shape
-    size = len(gram)
-    power, vectors = eigh(gram, subset_by_index=(size - rank, size - 1))
+    power, vectors = np.linalg.eigh(gram)  # all of them: scipy's choice of some holds all threads
+    power, vectors = power[-rank:], vectors[:, -rank:]
     keep = power > max(1e-6 * power[-1], TINY)
     power, vectors = power[keep], vectors[:, keep]
     basis = R.T @ (vectors / np.sqrt(power)) if n < dim else vectors

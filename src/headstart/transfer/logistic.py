@@ -109,58 +109,58 @@ def solve(
     Z: Floats,
     Y: Floats,
     weight: Floats,
-    power: Floats,
-    excess: Floats,
+    bound: Floats,
     penalty: Floats,
-    start: tuple[Floats, Floats],
+    start: Floats,
     *,
     tolerance: float,
     max_steps: int = 400,
-) -> tuple[Floats, Floats]:
-    """Minimise ``sum_i w_i CE(A z_i + b, y_i) + penalty/2 |A|^2`` for F problems on the same rows.
+) -> Floats:
+    """Minimise ``sum_i w_i CE(A z_i, y_i) + sum_j penalty_j |A_j|² / 2`` for F problems at once.
+
+    An intercept is the weight of a column of ones, without a penalty.
 
     Parameters
     ----------
     Z : ndarray of shape (n, r)
+        Rows, shared by the problems.
     Y : ndarray of shape (n, K)
         One-hot labels.
     weight : ndarray of shape (F, n)
         Row weights, each row summing to one; zero leaves a row out.
-    power : ndarray of shape (r,)
-    excess : ndarray of shape (F,)
-        ``excess diag(power, 1)`` is at least ``[Z 1]' diag(weight) [Z 1]``, problem by problem.
-    penalty : ndarray of shape (F,)
-        The factor on ``|A|^2 / 2``: 1 / (C n) in scikit-learn's terms.
-    start : (A, b)
-        ``(F, K, r)`` and ``(F, K)``; the solution for a stronger penalty is a good one.
+    bound : ndarray of shape (F, r)
+        A diagonal matrix that is at least ``Z' diag(weight) Z``.
+    penalty : ndarray of shape (F, r)
+        1 / (C n) in scikit-learn's terms.
+    start : ndarray of shape (F, K, r)
+        The solution for a stronger penalty is a good one.
     tolerance : float
         Stop when every preconditioned gradient is smaller than this in every coordinate.
 
     Returns
     -------
-    A, b : ndarray of shape (F, K, r) and (F, K)
+    ndarray of shape (F, K, r)
     """
-    step_b = (2 / excess)[:, None]  # the inverse bounds, (F, 1) and (F, 1, r)
-    step = 1 / (excess[:, None] * power / 2 + penalty[:, None])[:, None]
-    A, b = start
-    A_ahead, b_ahead, pace = A, b, np.ones(len(A))
+    F, K, r = start.shape
+    penalty, share = penalty[:, None], weight.T[:, :, None]
+    step = 1 / (bound[:, None] / 2 + penalty)  # the inverse bound on the Hessian, (F, 1, r)
+    root = np.sqrt(step)
+    A = ahead = start
+    pace = np.ones(F)
     for _ in range(max_steps):
-        logits = np.tensordot(Z, A_ahead, (1, 2)) + b_ahead  # (n, F, K)
-        residual = weight.T[:, :, None] * (softmax(logits) - Y[:, None])
-        slope = np.tensordot(residual, Z, (0, 0)) + penalty[:, None, None] * A_ahead
-        slope_b = residual.sum(axis=0)
-        A_next, b_next = A_ahead - step * slope, b_ahead - step_b * slope_b
-        if max(np.abs(slope * np.sqrt(step)).max(initial=0), np.abs(slope_b).max()) < tolerance:
-            return A_next, b_next
-        moved, moved_b = A_next - A, b_next - b
-        uphill = (slope * moved).sum((1, 2)) + (slope_b * moved_b).sum(1) > 0
+        logits = (Z @ ahead.reshape(F * K, r).T).reshape(-1, F, K)
+        residual = share * (softmax(logits) - Y[:, None])
+        slope = (residual.reshape(-1, F * K).T @ Z).reshape(F, K, r) + penalty * ahead
+        A_next = ahead - step * slope
+        if np.abs(slope * root).max() < tolerance:
+            return A_next
+        moved = A_next - A
+        uphill = (slope * moved).sum((1, 2)) > 0
         pace = np.where(uphill, 1.0, pace)
         pace_next = (1 + np.sqrt(1 + 4 * pace**2)) / 2
         push = np.where(uphill, 0.0, (pace - 1) / pace_next).astype(Z.dtype)
-        A_ahead = A_next + push[:, None, None] * moved
-        b_ahead = b_next + push[:, None] * moved_b
-        A, b, pace = A_next, b_next, pace_next
-    return A, b
+        A, ahead, pace = A_next, A_next + push[:, None, None] * moved, pace_next
+    return A
 
 
 class LogisticPath:
@@ -188,8 +188,8 @@ class LogisticPath:
 
     Attributes
     ----------
-    A, b : ndarray of shape (F, K, r) and (F, K)
-        Where the path stands, on rotated rows.
+    A : ndarray of shape (F, K, r + 1)
+        Where the path stands: weights of rotated rows, and of a column of ones.
     """
 
     def __init__(
@@ -214,17 +214,18 @@ class LogisticPath:
         self.weight = np.zeros((len(folds), len(X)), dtype)
         for f, rows in enumerate(folds):
             self.weight[f, rows] = share(rows)
-        self.excess = (self.weight[:, every > 0] / every[every > 0]).max(axis=1)
         self.rotation = Rotation.fit(X, every)
-        self.Z = self.rotation(X)
+        self.Z = np.column_stack([self.rotation(X), np.ones(len(X), dtype)])
+        power = np.append(self.rotation.power, dtype(1))
+        excess = (self.weight[:, every > 0] / every[every > 0]).max(axis=1)
+        self.bound = excess[:, None] * power
         self.Y = np.eye(n_classes, dtype=dtype)[y]
-        self.A = np.zeros((len(folds), n_classes, self.Z.shape[1]), dtype)
-        self.b = np.zeros((len(folds), n_classes), dtype)
+        self.A = np.zeros((len(folds), n_classes, len(power)), dtype)
 
     def advance(self, C: float, *, tolerance: float = 1e-3) -> Floats:
         """Solve for this C from where the path stands; return logits ``(F, n, K)`` of all rows."""
-        self.A, self.b = self._solve(slice(None), C, (self.A, self.b), tolerance)
-        return (np.tensordot(self.Z, self.A, (1, 2)) + self.b).transpose(1, 0, 2)
+        self.A = self._solve(slice(None), C, self.A, tolerance)
+        return np.asarray(self.A @ self.Z.T).transpose(0, 2, 1)
 
     def walk_to(self, C: float, tolerance: float) -> None:
         """Solve for C, by way of all stronger penalties."""
@@ -232,32 +233,29 @@ class LogisticPath:
             self.advance(strength, tolerance=1e-2)
         self.advance(C, tolerance=tolerance)
 
-    def settle(self, fold: int, C: float, start: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    def settle(self, fold: int, C: float, start: Floats) -> tuple[Floats, Floats]:
         """Solve one problem for C to the precision of a fit; weights and intercepts of raw rows.
 
         Parameters
         ----------
-        start : (A, b)
-            Near the solution: ``(K, r)`` and ``(K,)``, as the path had it.
+        start : ndarray of shape (K, r + 1)
+            Near the solution, as the path had it.
         """
-        A, b = start
-        A, b = self._solve(slice(fold, fold + 1), C, (A[None], b[None]), FITTED)
-        return self._raw(A[0], b[0])
+        return self._raw(self._solve(slice(fold, fold + 1), C, start[None], FITTED)[0])
 
     def coefficients(self, fold: int) -> tuple[Floats, Floats]:
         """Weights ``(D, K)`` and intercepts ``(K,)`` on raw features, float64."""
-        return self._raw(self.A[fold], self.b[fold])
+        return self._raw(self.A[fold])
 
-    def _solve(
-        self, folds: slice, C: float, start: tuple[Floats, Floats], tolerance: float
-    ) -> tuple[Floats, Floats]:
-        penalty = (1 / (C * self.sizes[folds])).astype(self.Z.dtype)
-        weight, excess = self.weight[folds], self.excess[folds]
-        power = self.rotation.power
-        return solve(self.Z, self.Y, weight, power, excess, penalty, start, tolerance=tolerance)
+    def _solve(self, folds: slice, C: float, start: Floats, tolerance: float) -> Floats:
+        bound, weight = self.bound[folds], self.weight[folds]
+        penalty = np.zeros_like(bound)
+        penalty[:, :-1] = 1 / (C * self.sizes[folds, None])
+        return solve(self.Z, self.Y, weight, bound, penalty, start, tolerance=tolerance)
 
-    def _raw(self, A: Floats, b: Floats) -> tuple[Floats, Floats]:
-        return self.rotation.undo(A.T.astype(np.float64), b.astype(np.float64))
+    def _raw(self, A: Floats) -> tuple[Floats, Floats]:
+        A = A.T.astype(np.float64)
+        return self.rotation.undo(A[:-1], A[-1])
 
 
 def row_weights(y: Ints, n_classes: int, balanced: bool) -> Floats:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from headstart.tasks.labels import ENOUGH
 from headstart.transfer import Familiarity, FittedModel, Moments
@@ -28,6 +27,7 @@ from headstart.transfer.logistic import (
 )
 
 Folds = Sequence[tuple[Ints, Ints]]
+COLDEST, HOTTEST, BISECTIONS = 0.05, 20.0, 23
 RIVALS: tuple[type[CentroidHead] | type[NeighbourHead], ...] = (CentroidHead, NeighbourHead)
 
 
@@ -109,11 +109,11 @@ def choose_head(
     weight = score_weights(y[held], n_classes, balanced)
     every = np.arange(len(X))  # walked beside the folds: the head that is chosen is then there
     path = LogisticPath(X, y, n_classes, [*(a for a, _ in folds), every], balanced=balanced)
-    starts: dict[float, tuple[Floats, Floats]] = {}
+    starts: dict[float, Floats] = {}
 
     def advance(C: float) -> Floats:
         logits = path.advance(C)
-        starts[C] = path.A[-1], path.b[-1]
+        starts[C] = path.A[-1]
         return logits[:-1]
 
     scored = walk(advance, y, folds, weight)
@@ -176,7 +176,7 @@ def fit_probe(
 
 
 def fit_temperature(logits: Floats, y: Ints) -> float:
-    """Find the temperature (0.05 to 20) that minimises the log loss of held-out logits.
+    """Find the temperature (0.05 to 20) that minimises the log loss of held-out logits, to 1e-6.
 
     The targets are smoothed as in Platt scaling: with few examples even flawless predictions do
     not justify certainty, and without it the temperature of separable data would go to zero.
@@ -186,16 +186,17 @@ def fit_temperature(logits: Floats, y: Ints) -> float:
     Guo et al. (2017), arXiv:1706.04599, section 4.2; Platt (1999), "Probabilistic outputs for
     support vector machines", section 2.2: target ``(N + 1) / (N + 2)`` for a class of N examples.
     """
-    n, n_classes = logits.shape
+    n_classes = logits.shape[1]
     doubt = (1 / (np.bincount(y, minlength=n_classes) + 2))[y, None]  # (n, 1)
     target = np.where(np.eye(n_classes)[y] > 0, 1 - doubt, doubt / (n_classes - 1))
-
-    def loss(log_t: float) -> float:
-        p = softmax(logits / np.exp(log_t))
-        return float(-(target * np.log(np.maximum(p, 1e-12))).sum() / n)
-
-    bounds = (np.log(0.05), np.log(20.0))
-    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+    wanted = float((target * logits).sum())
+    low, high = COLDEST, HOTTEST
+    for _ in range(BISECTIONS):
+        middle = float(np.sqrt(low * high))
+        # The loss is convex in 1 / T, with slope sum (p - target) z.
+        too_sure = float((softmax(logits / middle) * logits).sum()) > wanted
+        low, high = (middle, high) if too_sure else (low, middle)
+    return float(np.sqrt(low * high))
 
 
 @dataclass(frozen=True)
