@@ -43,6 +43,7 @@ format: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(RUN)python benchmarks/embed.py $(DATA)
 	$(RUN)python benchmarks/main_job.py $(DATA)
+	$(RUN)python benchmarks/stages.py $(DATA)
 
 clean:
 	rm -rf $(VENV)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.backbones import LISTING, Listing
+from headstart.backbones.libraries import load_timm
 from headstart.errors import BackboneError
 from headstart.registry import unknown_name
 
@@ -69,6 +70,7 @@ class EmbeddedProvider:
 
     def load(self, name: str, *, pretrained: bool = True) -> VisionBackbone:
         """Build the network; with ``pretrained`` also fill it from the package."""
+        load_timm()
         import timm
         import torch
 

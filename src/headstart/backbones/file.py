@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.backbones import LISTING, Listing
+from headstart.backbones.libraries import load_timm, load_torchvision
 from headstart.errors import BackboneError
 from headstart.registry import unknown_name
 
@@ -110,6 +111,7 @@ def build(architecture: str, state: dict[str, Any] | None, label: str) -> Vision
 
 
 def _build_timm(name: str, state: dict[str, Any] | None, label: str) -> VisionBackbone:
+    load_timm()
     import timm
 
     from headstart.backbones.timm import wrap_timm
@@ -123,6 +125,7 @@ def _build_timm(name: str, state: dict[str, Any] | None, label: str) -> VisionBa
 
 
 def _build_torchvision(name: str, state: dict[str, Any] | None, label: str) -> VisionBackbone:
+    load_torchvision()
     import torchvision
 
     from headstart.backbones.torchvision import wrap_torchvision

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.backbones import LISTING, Listing
 from headstart.backbones.downloads import cannot_download, refuse_unreachable
+from headstart.backbones.libraries import load_timm
 from headstart.modalities.image.look import Preprocessing
 from headstart.registry import unknown_name
 
@@ -23,6 +24,7 @@ class TimmProvider:
 
     def listings(self) -> Iterable[Listing]:
         """List all names with a tag, marking those whose weights are on this machine."""
+        load_timm()
         import timm
 
         for name in timm.list_models(pretrained=True):
@@ -40,6 +42,7 @@ class TimmProvider:
 
     def load(self, name: str, *, pretrained: bool = True) -> VisionBackbone:
         """Build ``name``; downloads the weights if they are not in the cache."""
+        load_timm()
         import timm
 
         if not timm.is_model(name.partition(".")[0]):

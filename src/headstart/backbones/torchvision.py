@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.backbones import LISTING, Listing
 from headstart.backbones.downloads import cannot_download, refuse_unreachable
+from headstart.backbones.libraries import load_torchvision
 from headstart.errors import BackboneError
 from headstart.modalities.image.look import Preprocessing
 from headstart.registry import unknown_name
@@ -41,6 +42,7 @@ class TorchvisionProvider:
 
     def load(self, name: str, *, pretrained: bool = True) -> VisionBackbone:
         """Build ``name``; downloads the default weights if they are not in the cache."""
+        load_torchvision()
         from torchvision.models import get_model
 
         if name not in _names():
@@ -91,6 +93,7 @@ def wrap_torchvision(
 
 
 def _names() -> list[str]:
+    load_torchvision()
     import torchvision
 
     # The two with auxiliary heads change their output in training; everything else is uniform.

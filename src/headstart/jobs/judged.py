@@ -71,6 +71,7 @@ def judge_model(
         looks = beside.submit(explanations, prepared, judgement, kept, machine)
         findings += order_findings(prepared, choice, machine)
         findings += picked.doubts(prepared, kept) if picked else []
+        machine.on_event(Event("measuring the learning curve"))
         curve = learning_curve(*prepared.training(), choice, workers=machine.workers)
         machine.on_event(Event("looking for doubts"))
         doubts = doubt(config, prepared, judgement, choice, kept, machine)

@@ -8,6 +8,7 @@ where they are clearly more accurate.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -168,10 +169,13 @@ def fit_probe(
     """
     rows = np.arange(len(X)) if rows is None else rows
     choice = choose_head(X[rows], y[rows], len(classes), folds, balanced=balanced, rivals=rivals)
-    head = choice.fit(X, y, len(classes), exact=True)
-    familiar = Familiarity.fit(X, y, len(classes), groups=groups)
-    moments = Moments.fit(X, y, len(classes))
-    model = FittedModel("probe", head, choice.temperature, classes, familiar, moments=moments)
+    with ThreadPoolExecutor(1) as beside:
+        familiar = beside.submit(Familiarity.fit, X, y, len(classes), groups=groups)
+        head = choice.fit(X, y, len(classes), exact=True)
+        moments = Moments.fit(X, y, len(classes))
+    model = FittedModel(
+        "probe", head, choice.temperature, classes, familiar.result(), moments=moments
+    )
     return model, choice
 
 
