@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
+from headstart.transfer import logistic
 from headstart.transfer.logistic import (
     STRENGTHS,
     LogisticPath,
@@ -86,6 +87,49 @@ def test_balanced_weights_count_every_class_the_same():
 # --- many folds at once -------------------------------------------------------------------------
 
 
+@pytest.fixture
+def shared(monkeypatch):
+    """Let few rows be enough for folds to share scale and axes."""
+    monkeypatch.setattr(logistic, "SHARED", 0)
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize(("n", "dim"), [(120, 30), (40, 100)])
+def test_a_stack_of_folds_equals_each_fold_alone(n, dim, balanced):
+    X, y = problem(n, dim, 3)
+    X = np.cumsum(X - 5, axis=1)  # neighbours correlate: axes of very unlike power
+    folds, options = fold_rows(n, 4), {"dtype": np.float64, "balanced": balanced}
+    stack, logits = walked(X, y, 3, folds, 1.0, **options)
+    for f, rows in enumerate(folds):
+        alone, own = walked(X[rows], y[rows], 3, [np.arange(len(rows))], 1.0, **options)
+        assert np.abs(softmax(logits[f][rows]) - softmax(own[0])).max() < 1e-5
+        W, _ = stack.coefficients(f)
+        W_alone, _ = alone.coefficients(0)
+        assert np.abs(W - W_alone).max() < 1e-4 * np.abs(W_alone).max()
+
+
+@pytest.mark.parametrize(("n", "dim"), [(120, 30), (40, 100)])
+@pytest.mark.parametrize("size", [1e2, 1e6])
+def test_rows_left_out_of_a_fold_do_not_influence_it(n, dim, size):
+    """Poisoned held-out rows: a shared basis once took its step sizes from them."""
+    X, y = problem(n, dim, 3)
+    folds = fold_rows(n, 4)
+    poisoned, labels = X.copy(), y.copy()
+    held = np.setdiff1d(np.arange(n), folds[0])
+    poisoned[held] *= size
+    labels[held] = (y[held] + 1) % 3
+    clean, _ = walked(X, y, 3, folds, 1.0, dtype=np.float64)
+    other, _ = walked(poisoned, labels, 3, folds, 1.0, dtype=np.float64)
+    W, b = clean.coefficients(0)
+    W_other, b_other = other.coefficients(0)
+    fitted = softmax(X[folds[0]] @ W + b)
+    assert np.abs(fitted - softmax(X[folds[0]] @ W_other + b_other)).max() < 1e-5
+    # The fold that does learn from them must differ, or this test could not fail.
+    apart = softmax(X @ clean.coefficients(1)[0]) - softmax(X @ other.coefficients(1)[0])
+    assert np.abs(apart).max() > 0.1
+
+
+@pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize("balanced", [False, True])
 @pytest.mark.parametrize(("n", "dim"), [(120, 30), (40, 100)])
 def test_a_fold_equals_scikit_learn_on_its_rows_in_the_scale_of_all(n, dim, balanced):
@@ -103,6 +147,7 @@ def test_a_fold_equals_scikit_learn_on_its_rows_in_the_scale_of_all(n, dim, bala
         assert np.abs(softmax(X @ W + b) - wanted).max() < 1e-4
 
 
+@pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize(("n", "dim"), [(120, 30), (40, 100)])
 def test_labels_left_out_of_a_fold_do_not_influence_it(n, dim):
     X, y = problem(n, dim, 3)
@@ -120,6 +165,7 @@ def test_labels_left_out_of_a_fold_do_not_influence_it(n, dim):
     assert np.abs(apart).max() > 0.01
 
 
+@pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize("balanced", [False, True])
 def test_the_diagonal_bound_holds_for_every_fold(balanced):
     """The steps are safe only if it bounds every fold's Gram matrix, odd rows or not."""
@@ -129,11 +175,22 @@ def test_the_diagonal_bound_holds_for_every_fold(balanced):
     y, folds = rng.integers(0, 2, 120), fold_rows(120, 5)
     path = LogisticPath(X, y, 2, folds, dtype=np.float64, balanced=balanced)
     for f in range(5):
-        Z = path.Z / np.sqrt(path.bound[f])
+        Z = path.Z[0] / np.sqrt(path.bound[f])
         largest = np.linalg.eigvalsh(Z.T @ (path.weight[f][:, None] * Z))[-1]
         assert 0.5 < largest <= 1 + 1e-9
 
 
+@pytest.mark.parametrize(("n", "dim"), [(150, 20), (40, 120)])
+def test_few_parts_fitted_together_are_those_fitted_alone(n, dim):
+    X, y = problem(n, dim, 3)
+    parts = [*fold_rows(n, 5), np.arange(n), np.arange(n // 4)]
+    together = fit_folds(X, y, 3, 0.01, parts)
+    for (W, b), rows in zip(together, parts, strict=True):
+        W_alone, b_alone = fit_logistic(X[rows], y[rows], 3, 0.01, exact=False)
+        assert np.abs(softmax(X @ W + b) - softmax(X @ W_alone + b_alone)).max() < 0.01
+
+
+@pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize(("n", "dim"), [(150, 20), (40, 120)])
 def test_parts_fitted_together_are_those_fitted_alone_but_for_the_scale(n, dim):
     X, y = problem(n, dim, 3)
@@ -246,7 +303,7 @@ def objective(path, f, y, C):
     """The loss that ``solve`` minimises, written out row by row."""
     loss = 0.0
     for i, weight in enumerate(path.weight[f]):
-        z = path.A[f] @ path.Z[i]
+        z = path.A[f] @ path.Z[f, i]
         loss -= weight * (z[y[i]] - np.log(np.exp(z).sum()))
     return loss + np.square(path.A[f][:, :-1]).sum() / (2 * C * path.sizes[f])
 
@@ -285,7 +342,14 @@ def test_a_gradient_worked_by_hand():
     """Two rows ±1 of two classes: by symmetry A = (-a, a), and a solves 1/(1+e^{2a}) = 2a/(CΣ)."""
     Z, Y = np.array([[-1.0, 1], [1, 1]]), np.eye(2)
     A = solve(
-        *(Z, Y, np.full((1, 2), 0.5), np.ones((1, 2)), np.array([[0.5, 0]]), np.zeros((1, 2, 2))),
+        *(
+            Z[None],
+            Y,
+            np.full((1, 2), 0.5),
+            np.ones((1, 2)),
+            np.array([[0.5, 0]]),
+            np.zeros((1, 2, 2)),
+        ),
         tolerance=1e-10,
     )
     (a0, b0), (a, b1) = A[0]
@@ -300,7 +364,8 @@ def test_rotation_is_exact(n, dim):
     path, logits = walked(X, y, 3, fold_rows(n, 3), 0.3, tolerance=1e-3, dtype=np.float64)
     for f in range(3):
         W, b = path.coefficients(f)
-        rotated = path.rotation(X) @ path.A[f, :, :-1].T + path.A[f, :, -1]
+        axes = len(path.rotations[f].power)
+        rotated = path.rotations[f](X) @ path.A[f, :, :axes].T + path.A[f, :, -1]
         assert np.allclose(X @ W + b, rotated, atol=1e-9)
         assert np.allclose(logits[f], rotated, atol=1e-9)
 

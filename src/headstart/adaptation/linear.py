@@ -52,7 +52,7 @@ def fit_linear(
     for strength, tolerance in path:
         penalty = np.full_like(bound, 1 / (strength * len(Z)))
         penalty[:, -1] = 0
-        state = solve(rows, Y, weight[None], bound, penalty, state, tolerance=tolerance)
+        state = solve(rows[None], Y, weight[None], bound, penalty, state, tolerance=tolerance)
     A, b = V @ state[0, :, :-1].T, state[0, :, -1]
     return A, b - mean @ A
 
