@@ -62,7 +62,7 @@ def find_copies(hashes: Sequence[str], digests: Sequence[Digest]) -> Copies:
     low = _low_frequencies(gray)
     unit = gray.reshape(len(gray), -1)
     unit -= unit.mean(axis=1, keepdims=True)  # in place: these are the largest arrays of a run
-    size = np.linalg.norm(unit, axis=1)
+    size = np.sqrt(np.einsum("nd,nd->n", unit, unit))
     unit /= np.maximum(size, FLAT)[:, None]
     shown = size > FLAT
     low, unit = low[shown], unit if shown.all() else unit[shown]
@@ -144,7 +144,10 @@ def _usual_correlation(
 ) -> NDArray[np.float32]:
     """Correlation that is usual between each of the rows, turned over, and (up to 500) others."""
     others = np.random.default_rng(0).permutation(len(unit))[:500]
-    alike = _turned(unit[rows], turn) @ unit[others].T
+    seen, alike = unit[others].T, np.empty((len(rows), len(others)), np.float32)
+    for start in range(0, len(rows), SLICE):
+        part = slice(start, start + SLICE)
+        alike[part] = _turned(unit[rows[part]], turn) @ seen
     alike[rows[:, None] == others] = -1  # not with itself
     place = int(USUAL * (len(others) - 1))
     return np.partition(alike, place, axis=1)[:, place]
@@ -162,8 +165,12 @@ def perceptual_hash(gray: NDArray[np.float32]) -> NDArray[np.uint64]:
 
 def _low_frequencies(gray: NDArray[np.float32]) -> NDArray[np.float32]:
     """Lowest DCT coefficients of gray levels: (n, 64, 64) -> (n, 8, 8)."""
-    half = gray.reshape(len(gray), 32, 2, 32, 2).mean(axis=(2, 4))
-    return np.ascontiguousarray(dctn(half, axes=(1, 2), norm="ortho")[:, :8, :8])
+    low = np.empty((len(gray), 8, 8), np.float32)
+    for start in range(0, len(gray), SLICE):
+        part = slice(start, start + SLICE)
+        half = gray[part].reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4))
+        low[part] = dctn(half, axes=(1, 2), norm="ortho")[:, :8, :8]
+    return low
 
 
 def _turned_frequencies(low: NDArray[np.float32], turn: tuple[int, int]) -> NDArray[np.float32]:
