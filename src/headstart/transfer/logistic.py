@@ -52,14 +52,15 @@ def standardisation(X: Floats, weight: Floats) -> tuple[Floats, Floats]:
     The scale is infinite where a feature is constant, so that nothing is concluded from its values
     elsewhere.
     """
-    mean: Floats = weight @ X
-    power: Floats = np.zeros(X.shape[1], X.dtype)
+    mean = weight @ X
+    power = np.zeros_like(X, shape=X.shape[1])
     for part in parts_of(len(X)):
         Z = X[part] - mean
         power += np.einsum("n,nd,nd->d", weight[part], Z, Z)
     noise = 4 * np.sqrt(len(X)) * np.finfo(X.dtype).eps * np.abs(mean)  # of the mean itself
     scale = np.sqrt(power)
-    return mean, np.where(scale > np.maximum(noise, 1e-30), scale, np.inf)
+    scale[scale <= np.maximum(noise, 1e-30)] = np.inf
+    return mean, scale
 
 
 def _standardised(X: Floats, mean: Floats, scale: Floats) -> Floats:
@@ -102,7 +103,7 @@ class Rotation:
             power, U = _eigen(Z @ Z.T)
             basis = Z.T @ (U / np.sqrt(power))
         else:
-            gram = np.zeros((X.shape[1], X.shape[1]), X.dtype)
+            gram = np.zeros_like(X, shape=(X.shape[1], X.shape[1]))
             for part in parts_of(len(X)):
                 Z = _standardised(X[part], mean, scale) * root[part]
                 gram += Z.T @ Z
