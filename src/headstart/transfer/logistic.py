@@ -98,6 +98,7 @@ class Rotation:
         """Find the axes of ``X`` (n, D) under row weights (n,) that sum to one."""
         mean, scale = standardisation(X, weight)
         root = np.sqrt(weight)[:, None]
+        basis: Floats
         if len(X) < X.shape[1]:
             Z = _standardised(X, mean, scale) * root
             power, U = _eigen(Z @ Z.T)
@@ -105,8 +106,8 @@ class Rotation:
         else:
             gram = np.zeros_like(X, shape=(X.shape[1], X.shape[1]))
             for part in parts_of(len(X)):
-                Z = _standardised(X[part], mean, scale) * root[part]
-                gram += Z.T @ Z
+                share = _standardised(X[part], mean, scale) * root[part]
+                gram += share.T @ share
             power, basis = _eigen(gram)
         return cls(mean, scale, basis.astype(X.dtype), power.astype(X.dtype))
 
