@@ -65,6 +65,8 @@ class Features:
 
     def take(self, rows: NDArray[np.integer]) -> Features:
         """Return the chosen rows, in order (counts and times stay those of the pass)."""
+        if np.array_equal(rows, np.arange(len(self.hashes))):
+            return self  # all of them: copies would be the largest arrays of a run
         return Features(
             [x[rows] for x in self.vectors],
             [self.digests[i] for i in rows],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from headstart.events import Event
+from headstart.events import Event, Tone
 from headstart.findings import Finding
 from headstart.jobs.rank import Picked
 from headstart.judge.crossval import judge_folds
@@ -16,7 +16,7 @@ from headstart.machine import Machine
 from headstart.methods.kept import Kept
 from headstart.prepare.source import Prepared, baseline_spaces
 
-TONES = {"helps": "good", "hurts": "bad"}
+TONES: dict[str, Tone] = {"helps": "good", "hurts": "bad"}
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,19 @@ class Answer:
             f"Accuracy {found['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%}; "
             f"{found['protocol']})."
         )
+        tone: Tone = ""
         if verdict is None:
             best = max(self.judgement.baselines, key=lambda b: float(b["accuracy"]))
-            said, tone = (
+            said = (
                 "No verdict on transfer: nothing was pretrained here. The best of the simple "
-                f"rivals is right on {best['accuracy']:.1%} ({best['name']}).",
-                "",
+                f"rivals is right on {best['accuracy']:.1%} ({best['name']})."
             )
         else:
             said = f"Verdict: {verdict.sentence()}"
             tone = "unsure" if verdict.caution else TONES.get(verdict.decision, "unsure")
         return [
             Event("answering", message=accuracy, level="answer"),
-            Event("answering", message=said, level="answer", tone=tone),  # type: ignore[arg-type]
+            Event("answering", message=said, level="answer", tone=tone),
         ]
 
 

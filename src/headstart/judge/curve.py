@@ -7,7 +7,7 @@ anew inside each part, against the best baseline, with a forecast of what more l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -53,14 +53,14 @@ def learning_curve(
     """
     rng = np.random.default_rng([labels.seed, Stream.LEARNING_CURVE])
     rows = np.sort(rng.permutation(len(labels.y))[:MAX_ROWS])
-    X, labels = X[rows], labels.of(rows)
-    folds = labels.folds(np.arange(len(rows)), 5, Stream.LEARNING_CURVE)
-    drawn = [[_part(labels.y, train, share, rng) for train, _ in folds] for share in SHARES]
-    enough = [parts for parts in drawn if min(_smallest_class(labels, p) for p in parts) >= 2]
-    jobs = [(*fold, parts) for fold, parts in zip(folds, zip(*enough, strict=True), strict=True)]
-    by_fold = in_threads(partial(_scores, X, labels, choice), jobs if enough else [], workers)
+    folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, Stream.LEARNING_CURVE)]
     points = []
-    for parts, scores in zip(enough, zip(*by_fold, strict=True), strict=True):
+    for share in SHARES:
+        parts = [_part(labels.y, train, share, rng) for train, _ in folds]
+        if min(np.bincount(labels.y[p], minlength=labels.n_classes).min() for p in parts) < 2:
+            continue
+        jobs = [(part, held) for part, (_, held) in zip(parts, folds, strict=True)]
+        scores = in_threads(partial(_score, X, labels, choice), jobs, workers)
         mean = float(np.mean(scores))
         interval = wider(
             corrected_interval(np.array(scores), 1 / 4), wilson(mean * len(rows), len(rows))
@@ -75,18 +75,12 @@ def learning_curve(
     return points
 
 
-def _smallest_class(labels: Labels, rows: Ints) -> int:
-    return int(np.bincount(labels.y[rows], minlength=labels.n_classes).min())
-
-
-def _scores(
-    X: NDArray[np.floating], labels: Labels, choice: Choice, job: tuple[Ints, Ints, Sequence[Ints]]
-) -> list[float]:
-    """Score the head of each part of one training fold on what that fold holds out."""
-    train, held, parts = job
-    places = [np.searchsorted(train, np.sort(part)) for part in parts]
-    heads = choice.fit_folds(X[train], labels.y[train], labels.n_classes, places)
-    return [float(labels.task.score(labels.y[held], head.logits(X[held])).mean()) for head in heads]
+def _score(
+    X: NDArray[np.floating], labels: Labels, choice: Choice, job: tuple[Ints, Ints]
+) -> float:
+    part, held = job
+    head = choice.fit(X[part], labels.y[part], labels.n_classes)
+    return float(labels.task.score(labels.y[held], head.logits(X[held])).mean())
 
 
 def _part(

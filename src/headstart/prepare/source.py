@@ -83,7 +83,10 @@ class Prepared:
 
     def training(self) -> tuple[NDArray[np.float32], Labels]:
         """Return the pretrained vectors and the labels of the training rows alone."""
-        return self.features.vectors[0][self.train], self.labels.of(self.train)
+        train = self.train
+        if len(train) == len(self.labels.y):
+            return self.features.vectors[0], self.labels
+        return self.features.vectors[0][train], self.labels.of(train)
 
 
 def read_source(config: Config, machine: Machine, *, elsewhere: bool = False) -> Dataset:

@@ -52,8 +52,9 @@ def standardisation(X: Floats, weight: Floats) -> tuple[Floats, Floats]:
     The scale is infinite where a feature is constant, so that nothing is concluded from its values
     elsewhere.
     """
-    mean = weight @ X
-    power = np.zeros_like(X, shape=X.shape[1])
+    mean, power = np.zeros_like(weight, shape=(2, X.shape[1]))
+    for part in parts_of(len(X)):
+        mean += weight[part] @ X[part]
     for part in parts_of(len(X)):
         Z = X[part] - mean
         power += np.einsum("n,nd,nd->d", weight[part], Z, Z)
@@ -95,7 +96,7 @@ class Rotation:
 
     @classmethod
     def fit(cls, X: Floats, weight: Floats) -> Rotation:
-        """Find the axes of ``X`` (n, D) under row weights (n,) that sum to one."""
+        """Find the axes of ``X`` (n, D) under row weights (n,) that sum to one, in their dtype."""
         mean, scale = standardisation(X, weight)
         root = np.sqrt(weight)[:, None]
         basis: Floats
@@ -104,12 +105,12 @@ class Rotation:
             power, U = _eigen(Z @ Z.T)
             basis = Z.T @ (U / np.sqrt(power))
         else:
-            gram = np.zeros_like(X, shape=(X.shape[1], X.shape[1]))
+            gram = np.zeros_like(weight, shape=(X.shape[1], X.shape[1]))
             for part in parts_of(len(X)):
                 share = _standardised(X[part], mean, scale) * root[part]
                 gram += share.T @ share
             power, basis = _eigen(gram)
-        return cls(mean, scale, basis.astype(X.dtype), power.astype(X.dtype))
+        return cls(mean, scale, basis.astype(weight.dtype), power.astype(weight.dtype))
 
     def __call__(self, X: Floats, out: Floats | None = None) -> Floats:
         """Rotate rows: (n, D) -> (n, r); into ``out`` where it is given."""
@@ -232,7 +233,8 @@ class LogisticPath:
         dtype: type[np.floating] = np.float32,
         weight: Floats | None = None,
     ) -> None:
-        X = np.asarray(X, dtype)
+        if X.dtype != np.float32:  # which is worked on part by part, in any precision
+            X = np.asarray(X, dtype)
         every = np.arange(len(X))
 
         def share(rows: Ints) -> Floats:

@@ -40,7 +40,7 @@ deviation of one level): it has no structure to compare, so only exact copies of
 TURNS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 """Ways to turn a picture over, as steps through its rows and columns: as it is, mirrored left to
 right, upside down, and both, which is turned by half. What augmentation writes to disk."""
-SLICE = 512
+SLICE = 128
 """Pictures compared with all later ones at a time: memory grows with n, not with n²."""
 
 
