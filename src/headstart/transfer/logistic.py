@@ -107,8 +107,8 @@ class Rotation:
         else:
             gram = np.zeros_like(weight, shape=(X.shape[1], X.shape[1]))
             for part in parts_of(len(X)):
-                share = _standardised(X[part], mean, scale) * root[part]
-                gram += share.T @ share
+                scaled = _standardised(X[part], mean, scale) * root[part]
+                gram += scaled.T @ scaled
             power, basis = _eigen(gram)
         return cls(mean, scale, basis.astype(weight.dtype), power.astype(weight.dtype))
 
@@ -170,7 +170,7 @@ def solve(
     ndarray of shape (F, K, r)
     """
     (F, K, r), (G, n, _) = start.shape, Z.shape
-    share = weight.reshape(G, -1, n).transpose(0, 2, 1)[..., None]  # (G, n, F / G, 1)
+    weight = weight.reshape(G, -1, n).transpose(0, 2, 1)[..., None]  # (G, n, F / G, 1)
     penalty = penalty[:, None]
     step = 1 / (bound[:, None] / 2 + penalty)  # the inverse bound on the Hessian, (F, 1, r)
     root = np.sqrt(step)
@@ -178,7 +178,7 @@ def solve(
     pace = np.ones(F)
     for _ in range(max_steps):
         logits = (Z @ ahead.reshape(G, -1, r).transpose(0, 2, 1)).reshape(G, n, -1, K)
-        residual = share * (softmax(logits) - Y[:, None])
+        residual = weight * (softmax(logits) - Y[:, None])
         slope = (residual.reshape(G, n, -1).transpose(0, 2, 1) @ Z).reshape(F, K, r)
         slope += penalty * ahead
         A_next = ahead - step * slope
