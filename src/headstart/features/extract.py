@@ -246,13 +246,18 @@ class _Reader:
 
         if item.digest is None:
             item.digest, item.new_digest = modality.digest(read(modality.digest_detail)), True
-        fed: list[Fed | None] = [None] * len(self.engines)
+        item.fed = [None] * len(self.engines)
+        shown: list[tuple[Any, Fed]] = []  # a network and its re-initialised twin look alike
         for k, engine in enumerate(self.engines):
-            if item.vectors[k] is None:
-                item.fresh |= 1 << k
-                look = engine.card.look
-                fed[k] = look(read(look.detail))
-        item.fed = fed
+            if item.vectors[k] is not None:
+                continue
+            item.fresh |= 1 << k
+            look = engine.card.look
+            fed = next((fed for other, fed in shown if other == look), None)
+            if fed is None:
+                fed = look(read(look.detail))
+                shown.append((look, fed))
+            item.fed[k] = fed
 
 
 def _batched(items: Iterator[_Read], engines: Sequence[Engine]) -> Iterator[_Read]:
