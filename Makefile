@@ -7,7 +7,9 @@ WORKERS ?= 2
 VENV := .venv
 RUN := $(VENV)/bin/
 
-.PHONY: demo test test-thorough check docs format bench clean
+WORDS := .words
+
+.PHONY: demo test test-thorough check docs words format bench clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed"'
@@ -31,9 +33,21 @@ check: $(VENV)/.installed
 	$(RUN)lint-imports
 
 # docs/commands.md, out of the help of the commands
+docs: export HEADSTART_LANG := en
 docs: $(VENV)/.installed
 	$(RUN)typer docs/commands.py utils docs --name headstart --title "Every command and option" \
 		--output docs/commands.md
+
+# the catalogues of words, out of the code and the pages; then translate what is new in each .po
+words: $(VENV)/.installed
+	$(RUN)pybabel --quiet extract --mapping-file pyproject.toml --no-default-keywords \
+		--keyword _ --keyword _n:1,2 --keyword N_ --keyword NN_:1,2 \
+		--add-location file --sort-by-file --width 100 --omit-header --output-file $(WORDS).pot src/headstart
+	$(RUN)pybabel --quiet update --domain headstart --input-file $(WORDS).pot \
+		--output-dir src/headstart/locale --width 100 --no-fuzzy-matching --ignore-obsolete \
+		--ignore-pot-creation-date
+	rm $(WORDS).pot
+	$(RUN)python catalogues.py
 
 format: $(VENV)/.installed
 	$(RUN)ruff format .

@@ -6,6 +6,7 @@ import atexit
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ os.environ["HEADSTART_CACHE"] = str(_HOME / "cache")
 os.environ["HF_HOME"] = str(_HOME / "huggingface")
 os.environ["TORCH_HOME"] = str(_HOME / "torch")
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HEADSTART_LANG"] = "en"  # whoever runs them
 os.environ.pop("SCIPY_ARRAY_API", None)
 # Threads of one small matrix product only wait for each other; the product limits them itself.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -35,7 +37,10 @@ from PIL import Image  # noqa: E402
 
 from headstart.backbones import Ref  # noqa: E402
 from headstart.cli import run as run_command  # noqa: E402
+from headstart.errors import HeadstartError  # noqa: E402
 from headstart.features.engines import Bench, _engines_here, _machine, _write  # noqa: E402
+from headstart.said import Said  # noqa: E402
+from headstart.speaking import speak  # noqa: E402
 
 settings.register_profile("quick", max_examples=25)
 settings.register_profile("thorough", max_examples=500)
@@ -165,6 +170,35 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
             "finished run (tests/conftest.py), or mark it whole",
             pytrace=False,
         )
+
+
+# ---- what is said ------------------------------------------------------------------------------
+
+SRC = Path(__file__).parents[1] / "src"
+
+
+@pytest.fixture(autouse=True)
+def _english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let no test leave its language to the next."""
+    monkeypatch.setenv("LANGUAGE", "")  # so that it is put back, for commands set it
+    monkeypatch.delenv("LANGUAGE")
+    yield
+    speak("en")
+
+
+@pytest.fixture(autouse=True)
+def _errors_are_said(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hold every error that a test meets to being a message, which the catalogues have."""
+    create, unsaid = HeadstartError.__init__, []
+
+    def created(self: HeadstartError, message: str, hint: str = "") -> None:
+        create(self, message, hint)
+        ours = Path(sys._getframe(1).f_code.co_filename).is_relative_to(SRC)
+        unsaid.extend(t for t in (message, hint) if ours and t and not isinstance(t, Said))
+
+    monkeypatch.setattr(HeadstartError, "__init__", created)
+    yield
+    assert unsaid == []
 
 
 # ---- data, and finished runs -------------------------------------------------------------------

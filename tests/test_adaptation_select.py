@@ -219,7 +219,7 @@ def test_with_few_images_no_score_may_object(monkeypatch: pytest.MonkeyPatch) ->
 def test_nobody_left_is_no_adaptation() -> None:
     d, _ = domains(shift=4.0)
     assert "ruled out" in select(d, (Plain(), Raises()), shift_found=True).sentence
-    assert "no other method" in select(d, (Plain(),), shift_found=True).sentence
+    assert "No other method" in select(d, (Plain(),), shift_found=True).sentence
 
 
 def test_a_broken_plain_model_is_an_error() -> None:

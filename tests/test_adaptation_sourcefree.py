@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from given import IMAGE
-from headstart.adaptation.outcome import PLAIN
+from headstart.adaptation.names import PLAIN
 from headstart.adaptation.sourcefree import (
     ADAPTERS,
     T3A,

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,15 @@ def adapted_section(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "metrics.json").read_text("utf-8"))["adaptation"])
 
 
+def sentences_of(value: Any, place: str) -> Iterator[str]:
+    """Name the places of all sentences in a part of a document, as JSON pointers."""
+    if isinstance(value, dict | list):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from sentences_of(part, f"{place}/{key}")
+    elif isinstance(value, str) and value.endswith("."):
+        yield place
+
+
 def nothing_left(folder: Path) -> bool:
     return not [p for p in folder.rglob("*") if p.name.startswith(".")]
 
@@ -125,6 +135,15 @@ def unadapted(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> hs.Run:
     more = draw_folder(tmp_path_factory.mktemp("target") / "more", 8, seed=21)
     out = tmp_path_factory.mktemp("runs") / "unadapted"
     return hs.adapt(plain, more, out=out, methods="standardisation,CORAL", target_labels=more)
+
+
+def test_whatever_is_said_can_be_said_again(adapted: hs.Run, unadapted: hs.Run) -> None:
+    for run in (adapted, unadapted):
+        document = json.loads((run.folder / "metrics.json").read_text("utf-8"))
+        section = {**document["adaptation"], "target": None}
+        places = list(sentences_of(section, "/adaptation"))
+        assert {"/adaptation/sentence", "/adaptation/candidates/0/summary"} <= set(places)
+        assert [place for place in places if place not in document["sentences"]] == []
 
 
 # ---- the journey -----------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def test_elpv_without_its_package(load, monkeypatch):
     monkeypatch.setitem(sys.modules, "elpv_dataset", None)
     with pytest.raises(MissingExtraError, match="elpv-dataset") as caught:
         load("elpv")
-    assert caught.value.hint == 'pip install "headstart[demo]"'
+    assert caught.value.hint == 'Install it: pip install "headstart[demo]"'
 
 
 # ------------------------------------------------------------------ sets that lie in files

@@ -121,7 +121,7 @@ def refused(data: bytes, name: str, folder: Path) -> DataError:
 def test_a_header_of_a_gigabyte(tmp_path: Path, kind: bytes) -> None:
     """Five megabytes of such a thing took two minutes and 3.5 GB."""
     error = refused(tarred(long_header(kind), gzip.open), "a.tar.gz", tmp_path)
-    assert "the header at the beginning is too long (1,258,291,200 bytes" in error.message
+    assert "the header after the beginning is too long (1,258,291,200 bytes" in error.message
 
 
 def test_what_came_before_a_long_header_is_named(tmp_path: Path) -> None:

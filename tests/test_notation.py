@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 
@@ -27,21 +26,14 @@ def test_nothing_is_ever_minus_nothing(value, digits):
     assert significant(-0.0) == "0"
 
 
-def test_every_signed_number_is_written_in_one_place():
-    def specs(path: Path) -> list[str]:
-        found = ast.walk(ast.parse(path.read_text("utf-8")))
-        return [
-            str(part.value)
-            for node in found
-            if isinstance(node, ast.FormattedValue) and node.format_spec
-            for part in node.format_spec.values
-            if isinstance(part, ast.Constant)
-        ]
-
-    signed = {p.name for p in SRC.rglob("*.py") if any(s.startswith("+") for s in specs(p))}
-    assert signed == {"notation.py"}
-    for template in SRC.rglob("*.j2"):
-        assert "%+" not in template.read_text("utf-8")
+def test_every_number_with_its_sign_says_what_zero_is():
+    """In messages and pages: ``{gain:+z.1f}``, never without the ``z``."""
+    signed = [
+        f"{path.name}: {found}"
+        for path in (*SRC.rglob("*.py"), *SRC.rglob("*.j2"))
+        for found in re.findall(r"\{[^{}]*:\+[^}]*\}|%\+\S*", path.read_text("utf-8"))
+    ]
+    assert [place for place in signed if ":+z" not in place] == []
 
 
 def test_sentences_round_to_a_plain_zero():

@@ -205,7 +205,7 @@ def test_a_run_as_the_source_has_no_use_for_some_options(name: str) -> None:
     refuse_for_run(["seed", "strict", "x", "encoding", "out", "target_labels"])
     with pytest.raises(hs.ConfigError, match=f"^{module.flag(name)}: a run folder as the source"):
         refuse_for_run(["seed", name])
-    with pytest.raises(hs.ConfigError, match=r"--networks: .* do that with; --size: .* to set\."):
+    with pytest.raises(hs.ConfigError, match=r"--networks: .* do that with\. --size: .* to set\."):
         refuse_for_run(["networks", "size"])
 
 

@@ -102,7 +102,7 @@ def test_where_nothing_can_be_kept_there_is_no_cut_and_a_reason(recipe, why):
     plan = plan_of(recipe)
     assert (plan.cut, plan.cache_bytes, plan.passes) == (None, 0, 0)
     assert why in plan.why
-    assert why in said(plan, load(LITE0), 10)
+    assert why in said("full", plan, load(LITE0), 10)
 
 
 def test_depths_that_do_not_exist_are_refused():
@@ -182,9 +182,9 @@ def test_any_recipe_can_be_measured(changed):
 
 def test_a_plan_in_one_line():
     plan = make_plan(load(RESNET), Recipe(), 1000, PLENTY, 0)
-    line = said(plan, load(RESNET), 300)
+    line = said("finetune", plan, load(RESNET), 300)
     for words in (
-        "train layer4 (",
+        "finetune: train layer4 (",
         "cut behind layer3",
         "4 fixed views: plain, mirrored, 2 random crops",
         "4,000 frozen passes once",
@@ -192,7 +192,7 @@ def test_a_plan_in_one_line():
         "about 5 min",
     ):
         assert words in line
-    whole = said(plan_of(Recipe(unfreeze="all")), load(LITE0), 3)
+    whole = said("full", plan_of(Recipe(unfreeze="all")), load(LITE0), 3)
     assert "train conv_stem to bn2 (100% of the parameters)" in whole
     assert duration(119) == "119 s"
     assert duration(120) == "2 min"

@@ -59,6 +59,7 @@ COMMANDS = {
     "check": "check split.csv --modality log --json",
     "cells": "predict table new.csv --json",
     "files": "predict folder logs/disk --json",
+    "mixed": "predict table new.csv logs/disk --json",
     "together": "predict table new.csv --adapt statistics --json",
     "evaluate": "evaluate table other.csv --json",
     "adapt": "adapt logs.csv other.csv --modality log --target-labels other.csv --out adapt --json",
@@ -198,6 +199,7 @@ def test_networks_are_trained_without_augmentation_and_rebuilt_by_the_plug_in(do
     ("name", "said"),
     [
         ("size", "--size: a line of a log has nothing of the kind"),
+        ("mixed", "The inputs are cells and files."),
         ("image", "efficientnet-lite0 is for examples of the kind 'image'; these are lines"),
     ],
 )

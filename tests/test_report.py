@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import re
 import shutil
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -32,6 +33,7 @@ from headstart.report.page import compose, contents
 from headstart.report.shown import lay_out, sample
 from headstart.report.svg import tag, ticks
 from headstart.report.use import snippets
+from headstart.speaking import speaking
 
 NASTY = (
     "<b>喵 & co/</b>",
@@ -270,6 +272,19 @@ def test_a_run_without_a_verdict_or_a_curve_has_a_page(run):
     assert "learning_curve.png" not in dict(draw_figures(facts))
 
 
+ENGLISH = re.compile(r"[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}")
+"""What must be a sentence."""
+
+
+def test_what_was_measured_is_known_in_any_language(run_folder):
+    def protocol() -> str:
+        return read(run_folder, "run").metrics["estimate"]["protocol"]
+
+    english = protocol()
+    with speaking("zh"):
+        assert words.in_english(protocol()) == english
+
+
 def test_a_hundred_classes_are_drawn_in_a_small_page(run):
     rng = np.random.default_rng(0)
     names = [f"species {i}" for i in range(100)]
@@ -296,7 +311,7 @@ def test_the_page_loads_nothing(source, page):
     style = " ".join(data for tag, data in page.texts if tag == "style")
     assert "url(" not in style
     assert "@import" not in style
-    assert "//" not in source.replace("// ", "").partition("<body>")[0]
+    assert "//" not in source.replace("// ", "").partition("<body")[0]
     policy = next(e for e in page.all("meta") if e.get("http-equiv"))["content"]
     assert policy.startswith("default-src 'none'")
 

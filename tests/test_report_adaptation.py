@@ -63,8 +63,9 @@ def candidate(name: str, accuracy: float | None, **more: Any) -> dict[str, Any]:
 ADAPTED: dict[str, Any] = {
     "decision": "adapted",
     "chosen": NASTY,
-    "sentence": "Adapted by CORAL: 3 of 4 scores prefer it. Selected without target labels; the "
+    "sentence": "Adapted by CORAL. 3 of 4 scores prefer it. Selected without target labels; the "
     "accuracy on the target is not measured.",
+    "reason": "3 of 4 scores prefer it.",
     "sure": "hardly",
     "source": {"name": "photos", "n": 45},
     "target": {"name": "sketches & co", "n": 30, "note": "1 file could not be read."},
@@ -118,18 +119,24 @@ LABELLED: dict[str, Any] = {
         {"name": NASTY, "accuracy": 0.6, "accuracy_ci95": [0.42, 0.75], "chosen": False},
         {"name": "labels alone", "accuracy": 0.733, "accuracy_ci95": [0.56, 0.86], "chosen": True},
     ],
-    "before": {"chosen": NASTY, "sentence": ADAPTED["sentence"]},
+    "before": {name: ADAPTED[name] for name in ("chosen", "sentence", "reason")},
 }  # fmt: skip
 MEASURED: dict[str, Any] = {
     "why": "agreement", "per_class": "25 or more", "n": 60, "helped": 51, "worse": 2, "guessing": 0,
     "counted": "2026-01-31",
 }  # fmt: skip
-BACK = ADAPTED | {"chosen": "labels alone", "sentence": LABELLED["sentence"], "labelled": LABELLED}
+BACK = ADAPTED | {
+    "chosen": "labels alone",
+    "sentence": LABELLED["sentence"],
+    "reason": LABELLED["sentence"],
+    "labelled": LABELLED,
+}
 STEPPED_ASIDE = ADAPTED | {
     "decision": "not adapted",
     "chosen": "no adaptation",
-    "sentence": "Not adapted: no shift was found. Selected without target labels; the accuracy on "
+    "sentence": "Not adapted. No shift was found. Selected without target labels; the accuracy on "
     "the target is not measured.",
+    "reason": "No shift was found.",
     "sure": "fairly",
     "candidates": [candidate("no adaptation", 0.91, chosen=True), candidate("CORAL", 0.9)],
 }
@@ -142,8 +149,9 @@ NOTHING: dict[str, Any] = {
 SOURCE_FREE = NOTHING | {
     "decision": "adapted",
     "chosen": "SHOT",
-    "sentence": "SHOT was chosen: its answers agree better with groups. Selected without target "
+    "sentence": "SHOT was chosen. Its answers agree better with groups. Selected without target "
     "labels and without source images; the accuracy on the target is not measured.",
+    "reason": "Its answers agree better with groups.",
     "sure": "hardly",
     "source": {"name": "photos", "n": 45},
     "target": {"name": "b", "n": 30, "note": None},
@@ -292,20 +300,28 @@ def test_an_auc_is_told_as_pairs_of_images(auc, ci95, expected):
     assert expected in said_as.apart({"auc": auc, "auc_ci95": ci95, "sentence": ""}, IMAGE.unit)
 
 
-def test_the_reason_leaves_out_that_nothing_was_measured():
-    assert said_as.reason(of()) == "Adapted by CORAL: 3 of 4 scores prefer it."
-    assert said_as.reason(Adaptation(NOTHING, {})) == ""
+def test_the_account_leaves_out_that_nothing_was_measured():
+    assert said_as.account(of(chosen="CORAL")) == "Adapted by CORAL. 3 of 4 scores prefer it."
+    assert said_as.account(Adaptation(NOTHING, {})) == ""
+
+
+def test_runs_that_keep_no_reason_are_read_by_their_sentence():
+    old = {"sentence": ADAPTED["sentence"], "reason": None}
+    told = "Adapted by CORAL. 3 of 4 scores prefer it."
+    assert said_as.account(of(**old)) == said_as.lead(of(**old)) == told
+    back = said_as.before(of(labelled=LABELLED | {"before": old | {"chosen": "CORAL"}}))
+    assert back == f"Before there were labels, CORAL was chosen. {told}"
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
         ({"chosen": "CORAL"}, "3 of 4 scores prefer it."),
-        ({"chosen": "CORAL", "target_labels": TRUTH}, "Adapted by CORAL: 3 of 4 scores prefer it."),
+        ({"chosen": "CORAL", "target_labels": TRUTH}, "Adapted by CORAL. 3 of 4 scores prefer it."),
         (STEPPED_ASIDE, "No shift was found."),
         (SOURCE_FREE, "Its answers agree better with groups."),
         (SOURCE_FREE | {"target_labels": TRUTH},
-         "SHOT was chosen: its answers agree better with groups."),
+         "Adapted by SHOT. Its answers agree better with groups."),
         (BACK, LABELLED["sentence"]),
     ],
     ids=["adapted", "scored", "aside", "source-free", "source-free scored", "labels"],
@@ -315,12 +331,12 @@ def test_the_lead_does_not_repeat_the_headline(change, expected):
 
 
 def test_what_was_chosen_before_there_were_labels_is_kept():
-    said = "Before there were labels: adapted by CORAL: 3 of 4 scores prefer it."
+    said = f"Before there were labels, {NASTY} was chosen. 3 of 4 scores prefer it."
     assert said_as.before(of(**BACK)) == said
     assert said_as.before(of()) == said_as.before(of(labelled=LABELLED | {"before": None})) == ""
-    named = {"chosen": "CORAL", "sentence": "CORAL was chosen: it fits."}
-    told = said_as.before(of(labelled=LABELLED | {"before": named}))
-    assert told == "Before there were labels: CORAL was chosen: it fits."
+    aside = {"chosen": "no adaptation", "reason": "No shift was found."}
+    told = said_as.before(of(labelled=LABELLED | {"before": aside}))
+    assert told == "Before there were labels, nothing was adapted. No shift was found."
 
 
 def test_labels_of_classes_unknown_to_the_source_are_counted():
@@ -341,6 +357,12 @@ def test_no_more_labels_are_asked_for_than_there_are_images():
     ]  # fmt: skip
     assert [said_as.too_few(of(target={"name": "b", "n": n})) for n in (1, 19, 20, None)] == [
         True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_names_that_are_no_words_of_ours_stay_as_they_are():
+    assert [said_as.called(name) for name in ("{x}", NASTY, "MCC, network")] == [
+        "{x}", NASTY, "MCC, network",
     ]  # fmt: skip
 
 
@@ -421,11 +443,11 @@ def test_the_terminal_says_what_labels_showed():
     assert not any("sure" in line or "Next" in line for line in lines)
     back = adaptation_lines(BACK, IMAGE.unit)
     assert back[0] == LABELLED["sentence"]
-    assert back[1] == "Before there were labels: adapted by CORAL: 3 of 4 scores prefer it."
+    assert back[1].endswith("was chosen. 3 of 4 scores prefer it.")
     assert "sure" not in " ".join(back) and "not measured" not in " ".join(back)
     assert " ".join(back).count(LABELLED["sentence"]) == 1
     aside = adaptation_lines(STEPPED_ASIDE | {"target_labels": TRUTH}, IMAGE.unit)
-    assert aside[0] == "Not adapted: no shift was found."
+    assert aside[:2] == ["Not adapted: the model answers as it is.", "No shift was found."]
     wanted = adaptation_lines(ADAPTED | {"proposals": [{"path": "a", "why": ""}] * 30}, IMAGE.unit)
     assert wanted[-1] == "Next: label the 30 images that are proposed in the report."
     more = adaptation_lines(BACK | {"proposals": [{"path": "a", "why": ""}]}, IMAGE.unit)
@@ -631,7 +653,7 @@ def test_labels_that_came_back_are_told(copy, files):
     top, table, part = (section(source, name) for name in ("adaptation", "candidates", "next"))
     assert "estimated from your 30 labels 70.0%" in said(top)
     assert "52.0% to 83.0%" in said(top) and "not measured" not in said(top)
-    assert "Before there were labels: adapted by CORAL" in said(top)
+    assert f"Before there were labels, {NASTY} was chosen." in said(top)
     assert said(source).count(LABELLED["sentence"]) == 1
     assert f"{NASTY} chosen without labels" in said(table)
     assert "They spoke before there were labels." in said(table)

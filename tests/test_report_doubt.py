@@ -106,6 +106,7 @@ def doubted(folder: Path, *, pictures: bool = True, **change: Any) -> Path:
     """Give a run folder the numbers of doubt, None leaves a key out."""
     path = folder / "metrics.json"
     metrics = json.loads(path.read_text("utf-8"))
+    metrics.pop("sentences", None)  # those written here are nothing but text
     metrics["estimate"]["ece_ci95"] = [0.021, 0.064]
     metrics["verdict"] |= {"rivals": RIVALS, "per_class": PER_CLASS}
     found = {
@@ -116,6 +117,7 @@ def doubted(folder: Path, *, pictures: bool = True, **change: Any) -> Path:
         "ranking": RANK,
     } | change
     metrics |= {key: value for key, value in found.items() if value is not None}
+    metrics.pop("sentences", None)  # of what stood there before
     path.write_text(json.dumps(metrics), "utf-8")
     kept = json.loads((folder / "pictures.json").read_text("utf-8"))
     if pictures:

@@ -188,13 +188,13 @@ def test_groups(read):
 def test_missing_columns_are_reported_together(refuse):
     message, hint = refuse("path,label\na.png,x\n", y="lable", groups="patient")
     assert "no column 'lable' (--y) and 'patient' (--groups)" in message
-    assert "its columns are 'path', 'label'" in message
+    assert "Its columns are 'path', 'label'" in message
     assert "Did you mean 'label'" in hint
 
 
 def test_columns_that_cannot_be_guessed(refuse):
     message, hint = refuse("foo,bar\na.jpg,x\n")
-    assert "looks like paths or labels; its columns are 'foo', 'bar'" in message
+    assert "looks like paths or labels. Its columns are 'foo', 'bar'" in message
     assert hint == "Name them with --x (paths) and --y (labels)."
 
 

@@ -223,7 +223,7 @@ def test_what_is_no_document(broken, headstart, name: str, content: str | bytes)
         ("", "holds no predictions"),
         ("path,label,predicted,p:disc,p:stripes,p:chequers,fold\n", "holds no predictions"),
         ("path\nx\n", "in line 2: it has 1 cells, not 7"),
-        ("h\na,disc,disc,x,0,0,1\n", "in line 2: could not convert string to float: 'x'"),
+        ("h\na,disc,disc,x,0,0,1\n", "in line 2: 'x' is no number"),
         ("h\na,disc,disc,nan,0,0,1\n", "in line 2: a share is not within 0 and 1"),
         ("h\na,cat,disc,1,0,0,1\n", "in line 2: 'cat' is no class of the run"),
         (b"\xff\xfe", "holds no predictions"),
@@ -240,6 +240,25 @@ def test_what_is_wrong_is_said_with_its_place(broken, headstart, run: Path) -> N
     headstart("report", broken("metrics.json", json.dumps(metrics))).refused(
         "metrics.json cannot be read: at estimate.accuracy_ci95[1] it should be a valid number, "
         "and is 'high'."
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (-1, "it should be at least 0, and is -1"),
+        (1e15, "it should be at most 1e+12"),
+        (float("inf"), "it should be a finite number"),
+        (None, "it should be a valid number, and is None"),
+    ],
+)
+def test_what_should_stand_there_is_said_in_our_words(
+    broken, headstart, run: Path, wrong: float | None, said: str
+) -> None:
+    metrics = json.loads((run / "metrics.json").read_text("utf-8"))
+    metrics["timing"]["total_s"] = wrong
+    headstart("report", broken("metrics.json", json.dumps(metrics))).refused(
+        f"at timing.total_s {said}"
     )
 
 

@@ -17,7 +17,7 @@ from headstart.modalities import EXAMPLE, Unit, unit
 from headstart.report import render
 
 SOURCES = Path(hs.__file__).parent
-IMAGES = re.compile(r"\b(image|photo|picture|pixel)s?\b", re.IGNORECASE)
+IMAGES = re.compile(r"(?<!/)\b(image|photo|picture|pixel)s?\b(?!/)", re.IGNORECASE)  # no path
 OF_IMAGES = (
     *("modalities/image/", "backbones/vision.py", "data/builtin.py"),
     *("cli/train.py", "prepare/config.py"),  # the demo, and --size

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from headstart.jobs.train import train
     from headstart.run import Prediction, Run
     from headstart.run import Run as load
+    from headstart.speaking import speak
 
 _HOME = {
     "ArtifactError": "errors",
@@ -54,6 +55,7 @@ _HOME = {
     "curve": "jobs.curve",
     "layers": "jobs.layers",
     "rank": "jobs.rank",
+    "speak": "speaking",
     "train": "jobs.train",
 }
 
@@ -76,6 +78,7 @@ __all__ = [
     "layers",
     "load",
     "rank",
+    "speak",
     "train",
 ]
 

@@ -21,6 +21,7 @@ from headstart.features.extract import extract
 from headstart.features.store import FeatureStore
 from headstart.machine import cache_folder, worker_count
 from headstart.modalities import modality
+from headstart.said import _
 from headstart.tasks.splits import pairs, stratified_folds
 from headstart.transfer.probe import fit_probe
 
@@ -139,8 +140,14 @@ def _embed(backbone: str, paths: Sequence[str | Path]) -> NDArray[np.float32]:
     if features.unreadable:
         row = min(features.unreadable)
         raise DataError(
-            f"{len(features.unreadable)} of {len(examples)} {examples.modality.unit.many} cannot "
-            f"be read (first: {examples.refs[row]}: {features.unreadable[row]}).",
-            "Remove them from X and y.",
+            _(
+                "{n} of {all} {many} cannot be read (first: {name}: {reason}).",
+                n=len(features.unreadable),
+                all=len(examples),
+                many=examples.modality.unit.many,
+                name=examples.refs[row],
+                reason=features.unreadable[row],
+            ),
+            _("Remove them from X and y."),
         )
     return features.vectors[0]

@@ -12,6 +12,7 @@ from platformdirs import user_cache_path
 
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
+from headstart.said import _
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Machine:
 
     def ticker(self, stage: str) -> Callable[[int, int], None]:
         """Return what turns (done, total) fits of a stage into events."""
-        return lambda done, total: self.on_event(Event(stage, done, total, "fits"))
+        return lambda done, total: self.on_event(Event(stage, done, total, _("fits")))
 
 
 def worker_count() -> int:
@@ -73,7 +74,9 @@ def resolve_device(asked: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     if asked == "cuda":
-        raise ConfigError("--device cuda: torch sees no CUDA device here.", "Use --device cpu.")
+        raise ConfigError(
+            _("--device cuda: torch sees no CUDA device here."), _("Use --device cpu.")
+        )
     return "cpu"
 
 

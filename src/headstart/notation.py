@@ -5,6 +5,8 @@ What rounds to zero is zero. Python's ``z`` (PEP 682) rounds first and then drop
 
 from __future__ import annotations
 
+from headstart.said import number
+
 
 def percent(share: float, digits: int = 1) -> str:
     """Write a share.
@@ -14,7 +16,7 @@ def percent(share: float, digits: int = 1) -> str:
     >>> percent(0.8704), percent(-0.0001), percent(0.5, 0)
     ('87.0%', '0.0%', '50%')
     """
-    return f"{share:z.{digits}%}"
+    return number(share, f"z.{digits}%")
 
 
 def in_points(share: float, digits: int = 1) -> str:
@@ -25,7 +27,7 @@ def in_points(share: float, digits: int = 1) -> str:
     >>> in_points(0.043), in_points(-0.062), in_points(-0.0001)
     ('+4.3', '-6.2', '+0.0')
     """
-    return f"{100 * share:+z.{digits}f}"
+    return number(100 * share, f"+z.{digits}f")
 
 
 def decimal(value: float, digits: int = 3) -> str:
@@ -36,7 +38,7 @@ def decimal(value: float, digits: int = 3) -> str:
     >>> decimal(0.81249), decimal(-1.5), decimal(-0.0004)
     ('0.812', '-1.500', '0.000')
     """
-    return f"{value:z.{digits}f}"
+    return number(value, f"z.{digits}f")
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -47,4 +49,4 @@ def significant(value: float, digits: int = 3) -> str:
     >>> significant(0.98765), significant(-2.3456), significant(-0.0)
     ('0.988', '-2.35', '0')
     """
-    return f"{value:z.{digits}g}"
+    return number(value, f"z.{digits}g")

@@ -10,6 +10,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from headstart.errors import ConfigError
+from headstart.said import _, commas
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,11 @@ class Option:
     Attributes
     ----------
     help : str
-        One or two sentences.
+        One or two sentences, marked with ``N_``.
     metavar : str or None
         What stands for the value: ``"COLUMN"``. None: its type.
     panel : str or None
-        Heading under which help lists it.
+        Heading under which help lists it, marked with ``N_``.
     read : callable or None
         How the value is read from what was typed, where its type does not say.
     """
@@ -64,7 +65,7 @@ def flag(name: str) -> str:
 
 def flags(names: Iterable[str]) -> str:
     """Spell several options, with commas."""
-    return ", ".join(flag(name) for name in names)
+    return commas(flag(name) for name in names)
 
 
 def seconds(text: str) -> float:
@@ -80,4 +81,6 @@ def seconds(text: str) -> float:
     try:
         return float(number) * units[text.strip()[len(number) :] or "s"]
     except (ValueError, KeyError):
-        raise ConfigError(f"--budget {text!r} is no time.", "For example 90s, 5m or 1h.") from None
+        raise ConfigError(
+            _("--budget {value!r} is no time.", value=text), _("For example 90s, 5m or 1h.")
+        ) from None

@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from headstart.errors import HeadstartError, UnknownNameError
+from headstart.said import _, listed, sentences
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ class Registry(Generic[T]):
     Parameters
     ----------
     kind : str
-        What is registered, as messages should call it: ``"backbone provider"``.
+        What is registered, as messages should call it: ``N_("backbone provider")``.
     listing : str
         The command that shows what there is; it goes into the hint of unknown names.
     """
@@ -90,14 +91,22 @@ def _plugged_in(kind: str, point: EntryPoint) -> Any:
     except Exception as fault:
         package = point.dist.name if point.dist else point.module
         raise HeadstartError(
-            f"The {kind} {point.name!r} of the package {package!r} does not load: "
-            f"{type(fault).__name__}: {fault}",
-            "Update that package, or uninstall it.",
+            _(
+                "The {kind} {name!r} of the package {package!r} does not load: {error}: {fault}",
+                kind=_(kind),
+                name=point.name,
+                package=package,
+                error=type(fault).__name__,
+                fault=str(fault),
+            ),
+            _("Update that package, or uninstall it."),
         ) from fault
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") -> UnknownNameError:
     """Build the error for an unknown name, with up to three near ones as the hint.
+
+    ``kind`` is said already, or marked with ``N_`` where it stands.
 
     Examples
     --------
@@ -105,9 +114,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") 
     "Did you mean 'resnet50'?"
     """
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    hints = []
-    if near:
-        hints.append("Did you mean " + " or ".join(repr(n) for n in near) + "?")
-    if listing:
-        hints.append(f"`{listing}` lists what there is.")
-    return UnknownNameError(f"No {kind} {name!r}.", " ".join(hints))
+    meant = near and _("Did you mean {names}?", names=listed(map(repr, near), "or"))
+    there = listing and _("`{command}` lists what there is.", command=listing)
+    return UnknownNameError(
+        _("No {kind} {name!r}.", kind=_(kind), name=name), sentences(meant or "", there)
+    )

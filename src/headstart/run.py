@@ -25,6 +25,8 @@ from headstart.folder.model import SavedModel, load_model
 from headstart.folder.reading import read_document
 from headstart.machine import cache_folder, worker_count
 from headstart.modalities import Modality, modality
+from headstart.said import _
+from headstart.speaking import speaking
 from headstart.tasks.classification import Classification
 from headstart.transfer import FittedModel
 
@@ -92,7 +94,8 @@ class Run:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise ArtifactError(
-                f"There is no run folder {str(folder)!r}.", "`headstart train DATA` makes one."
+                _("There is no run folder {folder!r}.", folder=str(folder)),
+                _("`headstart train DATA` makes one."),
             )
         self.saved: SavedModel = load_model(self.folder / MODEL)
 
@@ -207,7 +210,8 @@ class Run:
         rows = np.array([i for i in range(len(dataset)) if i not in features.unreadable], int)
         if not len(rows):
             raise DataError(
-                f"None of the {self.modality.unit.many} can be read.", "Check the files."
+                _("None of the {many} can be read.", many=self.modality.unit.many),
+                _("Check the files."),
             )
         truth, proba = truth[rows], self.saved.model.predict_proba(features.vectors[0][rows])
         found, right = known.scores(truth, proba), known.score(truth, proba).sum()
@@ -226,11 +230,18 @@ class Run:
         abstains = self.saved.model.abstain is not None
         return [p.row(self.classes, abstains=abstains) for p in predictions]
 
-    def report(self) -> Path:
-        """Render ``report.html`` and the figures afresh from the run's numbers."""
+    def report(self, *, lang: str | None = None) -> Path:
+        """Render ``report.html`` and the figures afresh from the run's numbers.
+
+        Parameters
+        ----------
+        lang : {"en", "zh"}, optional
+            The language of the page. Default: the one that is spoken (see ``headstart.speak``).
+        """
         from headstart.report import render  # which predictions do not wait for
 
-        return render(self.folder)
+        with speaking(lang):
+            return render(self.folder)
 
     def embed(self, examples: Examples, on_event: OnEvent = ignore) -> Features:
         """Embed examples as the model does; what the cache holds is not computed again."""
@@ -257,7 +268,7 @@ class Run:
         )
         vectors[readable] = found.vectors
         level: Level = "note" if found.kind == kind else "warning"
-        on_event(Event("adapting to the inputs", message=found.sentence, level=level))
+        on_event(Event(_("adapting to the inputs"), message=found.sentence, level=level))
         return vectors
 
     def _training_hashes(self) -> set[str]:
@@ -274,9 +285,11 @@ class Run:
         engine = kitchen.engine(self.saved.backbone, device=device, name=name)
         if engine.card.weights_hash != self.saved.card.weights_hash:
             raise ArtifactError(
-                f"The installed weights of {engine.card.name} are not those the model was "
-                "trained with.",
-                "Install the versions that run.json names, or train again.",
+                _(
+                    "The installed weights of {network} are not those the model was trained with.",
+                    network=engine.card.name,
+                ),
+                _("Install the versions that run.json names, or train again."),
             )
         return engine
 

@@ -14,6 +14,7 @@ from scipy.linalg import eigh
 from headstart.adaptation.domains import Adapted, Domains
 from headstart.adaptation.linear import fit_source
 from headstart.adaptation.standard import AXES, Shared
+from headstart.said import N_
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.logistic import Floats, fit_logistic
 
@@ -27,8 +28,8 @@ class NoAdaptation:
     """The plain head of the source, for both domains: what every other method must beat."""
 
     name: str = "no adaptation"
-    summary: str = "The model of the source as it is."
-    reference: str = "logistic regression on the source alone"
+    summary: str = N_("The model of the source as it is.")
+    reference: str = N_("logistic regression on the source alone")
 
     def fit(self, domains: Domains) -> Adapted:
         """Fit the source; the target is not looked at."""
@@ -54,8 +55,8 @@ class Standardisation:
     """
 
     name: str = "standardisation"
-    summary: str = "Each feature is measured against its own domain's mean and spread."
-    reference: str = (
+    summary: str = N_("Each feature is measured against its own domain's mean and spread.")
+    reference: str = N_(
         "Li et al. (2016), Revisiting batch normalization for practical domain adaptation (AdaBN), "
         "arXiv:1603.04779, algorithm 1; small targets: Schneider et al. (2020), arXiv:2006.16971, "
         "eq. 2"
@@ -73,8 +74,8 @@ class Coral:
     """Whiten the source, give it the target's covariance, learn there."""
 
     name: str = "CORAL"
-    summary: str = "The source's features are given the target's correlations."
-    reference: str = (
+    summary: str = N_("The source's features are given the target's correlations.")
+    reference: str = N_(
         "Sun, Feng & Saenko (2016), Return of frustratingly easy domain adaptation, "
         "arXiv:1511.05547, algorithm 1"
     )
@@ -91,8 +92,10 @@ class GaussianTransport:
     """The linear map that carries one Gaussian onto the other with the least motion."""
 
     name: str = "Gaussian transport"
-    summary: str = "The least motion that gives the source's features the target's correlations."
-    reference: str = (
+    summary: str = N_(
+        "The least motion that gives the source's features the target's correlations."
+    )
+    reference: str = N_(
         "Flamary et al. (2019), Concentration bounds for linear Monge mapping estimation and "
         "optimal transport domain adaptation, arXiv:1905.10155, eq. 4"
     )
@@ -109,8 +112,8 @@ class SubspaceAlignment:
     """Turn the source's principal axes onto the target's."""
 
     name: str = "subspace alignment"
-    summary: str = "The source's main directions are turned onto the target's."
-    reference: str = (
+    summary: str = N_("The source's main directions are turned onto the target's.")
+    reference: str = N_(
         "Fernando et al. (2013), Unsupervised visual domain adaptation using subspace alignment, "
         "ICCV, algorithm 1"
     )

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from headstart.errors import ConfigError
+from headstart.said import _
 from headstart.transfer.heads import Head, LinearHead
 from headstart.transfer.logistic import Floats, softmax
 from headstart.transfer.moments import weight_of_new
@@ -43,8 +44,8 @@ def batch_norms(network: nn.Module) -> list[_BatchNorm]:
     found = [m for m in found if m.running_mean is not None]
     if not found:
         raise ConfigError(
-            "--adapt bn and tent adapt batch norms, and the network of this model has none.",
-            "Use --adapt statistics: it works on the embeddings of any network.",
+            _("--adapt bn and tent adapt batch norms, and the network of this model has none."),
+            _("Use --adapt statistics: it works on the embeddings of any network."),
         )
     return found
 
@@ -152,7 +153,7 @@ def sharpen(
         m.momentum = 0.0  # the running statistics stay what they are
     optimizer = torch.optim.Adam(parameters, lr=rate)
     try:
-        for _ in range(passes):
+        for _pass in range(passes):
             for batch in batches():
                 features = network(batch)
                 slope = entropy_slope(head, temperature, features.detach().cpu().numpy())

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from headstart.adaptation.domains import Adapted, Domains
 from headstart.adaptation.standard import AXES, Shared, Standard
+from headstart.said import N_
 from headstart.transfer.heads import BottleneckHead
 from headstart.transfer.logistic import Floats, row_weights, softmax
 
@@ -108,11 +109,11 @@ class Shot:
     """
 
     name: str = "SHOT"
-    summary: str = (
+    summary: str = N_(
         "Keeps the source's classifier and moves the target's features towards it: sure answers, "
         "not all alike, near the closest class centre."
     )
-    reference: str = (
+    reference: str = N_(
         "Liang, Hu & Feng (2020), Do we really need to access the source data?, ICML, "
         "arXiv:2002.08546, equations 2 to 7"
     )
@@ -304,51 +305,70 @@ def _one_thread() -> Iterator[None]:
 _SPECS = (
     (
         "DANN",
-        "Learns features by which a discriminator cannot tell the two domains apart.",
-        "Ganin et al. (2016), Domain-adversarial training of neural networks, JMLR 17, "
-        "arXiv:1505.07818, equations 9 to 18",
+        N_("Learns features by which a discriminator cannot tell the two domains apart."),
+        N_(
+            "Ganin et al. (2016), Domain-adversarial training of neural networks, JMLR 17, "
+            "arXiv:1505.07818, equations 9 to 18"
+        ),
     ),
     (
         "CDAN+E",
-        "As DANN, but the discriminator sees features together with answers, and sure answers "
-        "count more.",
-        "Long, Cao, Wang & Jordan (2018), Conditional adversarial domain adaptation, NeurIPS, "
-        "arXiv:1705.10667, equations 6 to 9",
+        N_(
+            "As DANN, but the discriminator sees features together with answers, and sure answers "
+            "count more."
+        ),
+        N_(
+            "Long, Cao, Wang & Jordan (2018), Conditional adversarial domain adaptation, NeurIPS, "
+            "arXiv:1705.10667, equations 6 to 9"
+        ),
     ),
     (
         "DAN",
-        "Learns features whose two clouds look alike to kernels of five widths.",
-        "Long, Cao, Wang & Jordan (2015), Learning transferable features with deep adaptation "
-        "networks, ICML, arXiv:1502.02791, equations 1 and 2",
+        N_("Learns features whose two clouds look alike to kernels of five widths."),
+        N_(
+            "Long, Cao, Wang & Jordan (2015), Learning transferable features with deep adaptation "
+            "networks, ICML, arXiv:1502.02791, equations 1 and 2"
+        ),
     ),
     (
         "JAN",
-        "As DAN, on features and answers together.",
-        "Long, Zhu, Wang & Jordan (2017), Deep transfer learning with joint adaptation networks, "
-        "ICML, arXiv:1605.06636, section 4",
+        N_("As DAN, on features and answers together."),
+        N_(
+            "Long, Zhu, Wang & Jordan (2017), Deep transfer learning with joint adaptation "
+            "networks, ICML, arXiv:1605.06636, section 4"
+        ),
     ),
     (
         "Deep CORAL",
-        "Learns features whose covariances are alike in the two domains.",
-        "Sun & Saenko (2016), Deep CORAL, ECCV workshops, arXiv:1607.01719, equations 1 to 3",
+        N_("Learns features whose covariances are alike in the two domains."),
+        N_("Sun & Saenko (2016), Deep CORAL, ECCV workshops, arXiv:1607.01719, equations 1 to 3"),
     ),
     (
         "MCC",
-        "Learns answers on the target that do not confuse one class with another.",
-        "Jin, Wang, Long & Wang (2020), Minimum class confusion for versatile domain adaptation, "
-        "ECCV, arXiv:1912.03699, section 3",
+        N_("Learns answers on the target that do not confuse one class with another."),
+        N_(
+            "Jin, Wang, Long & Wang (2020), Minimum class confusion for versatile domain "
+            "adaptation, ECCV, arXiv:1912.03699, section 3"
+        ),
     ),
     (
         "MDD",
-        "Learns features on which no rival classifier agrees on the source but not on the target.",
-        "Zhang, Liu, Long & Jordan (2019), Bridging theory and algorithm for domain adaptation, "
-        "ICML, arXiv:1904.05801, section 4",
+        N_(
+            "Learns features on which no rival classifier agrees on the source but not on the "
+            "target."
+        ),
+        N_(
+            "Zhang, Liu, Long & Jordan (2019), Bridging theory and algorithm for domain "
+            "adaptation, ICML, arXiv:1904.05801, section 4"
+        ),
     ),
     (
         "AFN",
-        "Learns longer features, which are said to transfer better, and sure answers.",
-        "Xu, Li, Yang & Lin (2019), Larger norm more transferable, ICCV, arXiv:1811.07456, "
-        "section 3",
+        N_("Learns longer features, which are said to transfer better, and sure answers."),
+        N_(
+            "Xu, Li, Yang & Lin (2019), Larger norm more transferable, ICCV, arXiv:1811.07456, "
+            "section 3"
+        ),
     ),
 )
 

@@ -83,7 +83,8 @@ class Adapter(Protocol):
     name : str
         As the user meets it: ``"CORAL"``.
     summary : str
-        What it does, in a sentence for people; ``{many}`` stands for what examples are called.
+        What it does, in a sentence for people, marked with ``N_``; ``{many}`` stands for what
+        examples are called.
     reference : str
         Authors, year, title, and the equation that is followed; as ``summary``.
     """

@@ -11,6 +11,7 @@ from headstart.adaptation.transport import OptimalTransport
 from headstart.adaptation.weighting import ImportanceWeighting
 from headstart.errors import ConfigError, UnknownNameError
 from headstart.registry import unknown_name
+from headstart.said import _, commas
 
 AUTO = "auto"
 
@@ -50,10 +51,14 @@ def adapters_of(methods: str) -> tuple[Adapter, ...]:
     for name in names:
         if name.lower() not in known:
             every = [a.name for a in ADAPTERS]
-            near = unknown_name("adaptation method", name, every)
-            raise UnknownNameError(near.message, near.hint or f"There are {', '.join(every)}.")
+            near = unknown_name(_("adaptation method"), name, every)
+            there = _("There are {names}.", names=commas(every))
+            raise UnknownNameError(near.message, near.hint or there)
     asked = {name.lower() for name in names}
     if not asked:
-        raise ConfigError(f"--methods {methods!r} names nothing.", "Name one, or leave it out.")
+        raise ConfigError(
+            _("--methods {methods!r} names nothing.", methods=methods),
+            _("Name one, or leave it out."),
+        )
     # In the order of ADAPTERS, not of the user: the first of two that are equally good is taken.
     return tuple(adapter for adapter in ADAPTERS if adapter.name.lower() in asked)

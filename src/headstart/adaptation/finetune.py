@@ -33,11 +33,13 @@ from headstart.adaptation.batchnorm import estimate
 from headstart.adaptation.bottleneck import DEEP, LEARNERS, WIDTH
 from headstart.adaptation.loop import Schedule, Side, adapt_network
 from headstart.adaptation.losses import ramp
+from headstart.adaptation.names import NETWORK, PLAIN, called
 from headstart.adaptation.objectives import OBJECTIVES, Batch, DomainObjective, SourceOnly
 from headstart.adaptation.trials import Trial
 from headstart.backbones.network import Backbone, hash_weights
 from headstart.errors import ConfigError
 from headstart.registry import unknown_name
+from headstart.said import N_, _, sentences
 from headstart.transfer.crew import seeded
 from headstart.transfer.finetune import Setting, Tuned
 from headstart.transfer.heads import LinearHead
@@ -45,7 +47,7 @@ from headstart.transfer.logistic import Ints
 from headstart.transfer.network import EVALUATION_BATCH, LEAST_SPREAD, Network
 from headstart.transfer.parts import Inputs, Point, Rows
 
-SOURCE_ONLY = "no adaptation"
+SOURCE_ONLY = PLAIN
 """The network trained on the source alone; each domain is normalised as everywhere here."""
 NETWORK_METHODS = (SOURCE_ONLY, *OBJECTIVES)
 PRETRAINED = Schedule(epochs=12, lr=0.01, body_share=0.1)
@@ -56,7 +58,7 @@ UNTRAINED = Schedule(
 )
 """For a small network that starts from random weights: nothing in it deserves a slow rate, which
 has to fall faster; measured on digits (``benchmarks/adapt_digits.py``)."""
-PLAIN_SUMMARY = "Learns from the source alone; each domain is normalised by its own statistics."
+PLAIN_SUMMARY = N_("Learns from the source alone; each domain is normalised by its own statistics.")
 LEAST_ROWS = 2
 """Of either domain: statistics of one row are none."""
 
@@ -134,10 +136,12 @@ class AdaptedNetwork:
         n_classes = self.target_logits.shape[1]
         nothing = np.empty((0, n_classes))
         return Trial(
-            f"{self.name}, network",
+            self.name + NETWORK,
             "network",
-            "Trains blocks of the network. " + (known.summary if known else PLAIN_SUMMARY),
-            known.reference if known else "",
+            sentences(
+                _("Trains blocks of the network."), _(known.summary if known else PLAIN_SUMMARY)
+            ),
+            _(known.reference) if known else "",
             nothing if self.trouble else self.source_logits,
             held_y,
             nothing if self.trouble else self.target_logits,
@@ -193,6 +197,7 @@ def adapt_network_of(
     schedule = schedule or (PRETRAINED if len(setting.X) else UNTRAINED)
     if own_statistics:
         setting = replace(setting, recipe=replace(setting.recipe, batchnorm="train"))
+    fit = _("{name} / {way}", name=_(setting.name), way=called(method))
     with seeded(torch.device(setting.device), setting.seed):
         network = _two_domains(setting, rows)
         trained = adapt_network(
@@ -202,7 +207,7 @@ def adapt_network_of(
             _objective(method, network, setting.seed),
             schedule,
             seed=setting.seed,
-            on_point=lambda point: setting.on_point(f"{setting.name} / {method}", point),
+            on_point=lambda point: setting.on_point(fit, point),
             begin=network.begin,
         )
     joint = copy.deepcopy(network.state_dict())
@@ -377,12 +382,15 @@ def _finish(setting: Setting, network: TwoDomains, features: NDArray[np.float32]
 
 def _check(method: str, rows: Rows, target: TargetInputs) -> None:
     if method not in NETWORK_METHODS:
-        raise unknown_name("method of adapting a network", method, NETWORK_METHODS)
-    few = {"source": len(rows), "target": target.n}
-    wrong = [f"the {name} has {n}" for name, n in few.items() if n < LEAST_ROWS]
-    if wrong:
+        raise unknown_name(_("method of adapting a network"), method, NETWORK_METHODS)
+    if min(len(rows), target.n) < LEAST_ROWS:
         raise ConfigError(
-            f"Adapting a network takes at least {LEAST_ROWS} examples of each domain; "
-            f"{' and '.join(wrong)}.",
-            "Add some, or use the model as it is.",
+            _(
+                "Adapting a network takes at least {least} examples of each domain; the source has "
+                "{source} and the target has {target}.",
+                least=LEAST_ROWS,
+                source=len(rows),
+                target=target.n,
+            ),
+            _("Add some, or use the model as it is."),
         )

@@ -9,6 +9,7 @@ import numpy as np
 from headstart.adaptation.scores import entropy
 from headstart.adaptation.trials import Trial
 from headstart.modalities import EXAMPLE, Unit
+from headstart.said import _
 from headstart.transfer.logistic import Floats, Ints
 
 SLACK = 0.3
@@ -63,9 +64,11 @@ def costs_source_accuracy(trial: Trial, plain: Trial, unit: Unit = EXAMPLE) -> s
     error = float(loss.std() / np.sqrt(len(loss)))
     if loss.mean() <= SLACK + error:
         return ""
-    return (
-        f"It costs accuracy on held-out source {unit.many}: {_percent(trial.right.mean())} "
-        f"instead of {_percent(plain.right.mean())}."
+    return _(
+        "It costs accuracy on held-out source {many}: {now:.0f} % instead of {before:.0f} %.",
+        many=unit.many,
+        now=100 * float(trial.right.mean()),
+        before=100 * float(plain.right.mean()),
     )
 
 
@@ -74,9 +77,11 @@ def collapses(answers: Ints, plain: Ints, prior: Floats) -> str:
     now, before = (effective(shares(a, len(prior))) for a in (answers, plain))
     if now >= COLLAPSE * effective(prior) or now >= before:
         return ""
-    return (
-        f"It collapses: its answers are worth {now:.1f} equally frequent classes, the source "
-        f"{effective(prior):.1f}."
+    return _(
+        "It collapses: its answers are worth {now:.1f} equally frequent classes, the source "
+        "{source:.1f}.",
+        now=now,
+        source=effective(prior),
     )
 
 
@@ -88,11 +93,12 @@ def distorts_shares(
     k = int(np.abs(np.log(now)).argmax())
     if abs(np.log(now[k])) <= np.log(RATIO) or np.abs(np.log(before)).max() >= abs(np.log(now[k])):
         return ""
-    share = float((answers == k).mean())
-    name = f"class {k + 1}" if classes is None else f"'{classes[k]}'"
-    return (
-        f"It gives {name} to {_percent(share)} of the target; in the source "
-        f"{_percent(prior[k])} belong to it, and without adaptation the shares are less distorted."
+    return _(
+        "It gives '{name}' to {now:.0f} % of the target; in the source {source:.0f} % belong to "
+        "it, and without adaptation the shares are less distorted.",
+        name=_("class {number}", number=k + 1) if classes is None else classes[k],
+        now=100 * float((answers == k).mean()),
+        source=100 * float(prior[k]),
     )
 
 
@@ -112,7 +118,3 @@ def _ratios(answers: Ints, prior: Floats) -> Floats:
     count = np.bincount(answers, minlength=n_classes)
     expected = prior * len(answers)
     return np.asarray((count + 1) / (expected + 1), np.float64)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"

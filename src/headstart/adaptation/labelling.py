@@ -18,10 +18,12 @@ from threadpoolctl import threadpool_limits
 
 from headstart.adaptation.domains import Domains
 from headstart.adaptation.linear import class_weights, fit_linear, one_hot
+from headstart.adaptation.names import called
 from headstart.adaptation.standard import Shared, Standard
 from headstart.errors import ConfigError, DataError
 from headstart.judge.intervals import Interval, wilson
 from headstart.modalities import EXAMPLE, Unit
+from headstart.said import N_, _, _n, sentences
 from headstart.tasks.splits import pairs, stratified_folds
 from headstart.transfer.heads import Head, LinearHead
 
@@ -35,6 +37,11 @@ HEAD_AXES = 128
 FOLDS = 10
 JOINED = "source and labels"
 TARGET_ONLY = "labels alone"
+DRAWN = N_("The {many} were drawn to stand for the whole target.")
+PICKED = N_(
+    "It holds for {many} like those that were labelled, and is off for the target as a whole if "
+    "easy or hard ones were picked."
+)
 STREAM = 37
 
 
@@ -103,20 +110,31 @@ def propose(domains: Domains, proba: NDArray[np.floating], budget: int) -> list[
     """
     if budget < 1:
         raise ConfigError(
-            f"A label budget of {budget} asks for no labels.", "Give --label-budget 10 or more."
+            _("A label budget of {budget} asks for no labels.", budget=budget),
+            _("Give --label-budget 10 or more."),
         )
     n, rng = len(domains.target), np.random.default_rng([domains.seed, STREAM])
     group = np.arange(n) if budget >= n else _groups(domains.target, budget, domains.seed)
     found: list[Proposal] = []
     for members, draws in _draws(group, min(budget, n)):
-        others = f"{len(members)} of {n} target {domains.unit.many}"
         for row in rng.choice(members, draws, replace=False):
-            sure = f"the model is {100 * proba[row].max():.0f} % sure of its answer"
-            alike = (
-                "unlike any other" if len(members) == 1 else f"drawn from {others} that look alike"
-            )
-            found.append(Proposal(int(row), len(members) / draws, f"{alike}; {sure}"))
+            why = _why(len(members), n, 100 * float(proba[row].max()), domains.unit)
+            found.append(Proposal(int(row), len(members) / draws, why))
     return found
+
+
+def _why(alike: int, n: int, sure: float, unit: Unit) -> str:
+    """Say what an example is asked for, one of so many that are alike."""
+    if alike == 1:
+        return _("unlike any other; the model is {sure:.0f} % sure of its answer", sure=sure)
+    return _(
+        "drawn from {alike} of {n} target {many} that look alike; the model is {sure:.0f} % sure "
+        "of its answer",
+        alike=alike,
+        n=n,
+        many=unit.many,
+        sure=sure,
+    )
 
 
 def _groups(target: NDArray[np.floating], budget: int, seed: int) -> Ints:
@@ -141,7 +159,7 @@ def _draws(group: Ints, budget: int) -> list[tuple[Ints, int]]:
     members.sort(key=len, reverse=True)
     draws = np.ones(len(members), int)
     sizes = np.array([len(m) for m in members])
-    for _ in range(budget - len(members)):
+    for _extra in range(budget - len(members)):
         draws[np.argmax(np.where(draws < sizes, sizes / draws, 0))] += 1
     return [(m, int(d)) for m, d in zip(members, draws, strict=True)]
 
@@ -201,16 +219,16 @@ class Labelled:
     def sentence(self) -> str:
         """Say it in words."""
         low, high = (100 * end for end in self.accuracy_ci95)
-        holds = (
-            f"The {self.unit.many} were drawn to stand for the whole target."
-            if self.drawn
-            else f"It holds for {self.unit.many} like those that were labelled, and is off for "
-            "the target as a whole if easy or hard ones were picked."
-        )
-        return (
-            f"{self.n} labels of the target chose '{self.name}'. Its accuracy is about "
-            f"{100 * self.accuracy:.0f} % (95 % interval {low:.0f} to {high:.0f}), measured on "
-            f"labels that were not learned from. {holds}"
+        return sentences(
+            _("{n} labels of the target chose '{name}'.", n=self.n, name=called(self.name)),
+            _(
+                "Its accuracy is about {share:.0f} % (95 % interval {low:.0f} to {high:.0f}), "
+                "measured on labels that were not learned from.",
+                share=100 * self.accuracy,
+                low=low,
+                high=high,
+            ),
+            self.unit.into(DRAWN if self.drawn else PICKED),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -308,22 +326,39 @@ def learn(
 def _check(domains: Domains, rows: Ints, labels: Ints) -> None:
     if len(rows) < 2:
         raise DataError(
-            f"{len(rows)} labelled {domains.unit.of(len(rows))} of the target: too few to "
-            "choose by.",
-            "Label two or more; ten are a good start.",
+            _n(
+                "{n} labelled {one} of the target: too few to choose by.",
+                "{n} labelled {many} of the target: too few to choose by.",
+                len(rows),
+                one=domains.unit.one,
+                many=domains.unit.many,
+            ),
+            _("Label two or more; ten are a good start."),
         )
-    if len(np.unique(rows)) < len(rows):
+    again = len(rows) - len(np.unique(rows))
+    if again:
         raise DataError(
-            f"{len(rows) - len(np.unique(rows))} target {domains.unit.many} are labelled more "
-            "than once.",
-            "Leave one label for each.",
+            _n(
+                "{n} target {one} is labelled more than once.",
+                "{n} target {many} are labelled more than once.",
+                again,
+                one=domains.unit.one,
+                many=domains.unit.many,
+            ),
+            _("Leave one label for each."),
         )
-    if labels.min() < 0 or labels.max() >= domains.n_classes:
+    least, most = int(labels.min()), int(labels.max())
+    if least < 0 or most >= domains.n_classes:
         raise DataError(
-            f"Label {labels.max() if labels.max() >= domains.n_classes else labels.min()} is no "
-            f"class of the source, which has 0 to {domains.n_classes - 1}.",
-            f"Use the source's class names, or add {domains.unit.many} of the new class to the "
-            "source.",
+            _(
+                "Label {label} is no class of the source, which has 0 to {last}.",
+                label=most if most >= domains.n_classes else least,
+                last=domains.n_classes - 1,
+            ),
+            _(
+                "Use the source's class names, or add {many} of the new class to the source.",
+                many=domains.unit.many,
+            ),
         )
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from headstart.adaptation.objectives import Batch, DomainObjective
+from headstart.said import _
 from headstart.transfer.parts import DivergedError, Inputs, OnPoint, Point, Rows, Trained
 
 
@@ -142,7 +143,7 @@ def adapt_network(
             on_point(point)
     except DivergedError as cause:
         network.load_state_dict(good)
-        return Trained(history, str(cause))
+        return Trained(history, cause.args[0])
     finally:
         network.eval()
     return Trained(history, "")
@@ -200,8 +201,14 @@ class _Run:
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise DivergedError(
-                    f"The loss became {value} in step {i + 1} of epoch {epoch + 1}; the weights of "
-                    f"the epoch before were kept. A lower rate than {self.schedule.lr:g} may help."
+                    _(
+                        "The loss became {value} in step {step} of epoch {epoch}; the weights of "
+                        "the epoch before were kept. A lower rate than {rate:g} may help.",
+                        value=str(value),
+                        step=i + 1,
+                        epoch=epoch + 1,
+                        rate=self.schedule.lr,
+                    )
                 )
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -257,7 +264,7 @@ def _deal(rows: Rows, size: int, steps: int, rng: np.random.Generator) -> NDArra
     """Draw batches of one size, ``(steps, size)``: every row once before any comes again."""
     size = min(size, len(rows))
     rounds = math.ceil(steps * size / max(len(rows), 1))
-    dealt = [rng.permutation(rows) for _ in range(rounds)]
+    dealt = [rng.permutation(rows) for _round in range(rounds)]
     order = np.concatenate(dealt) if dealt else rows
     return order[: steps * size].reshape(steps, size)
 

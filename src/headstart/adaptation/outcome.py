@@ -8,22 +8,25 @@ from typing import Any, Literal
 
 from headstart.adaptation.domains import Adapted
 from headstart.adaptation.guards import shares
+from headstart.adaptation.names import called
 from headstart.adaptation.precedents import Precedents, are_counted, precedents
 from headstart.adaptation.trials import Trial
 from headstart.judge.intervals import wilson
 from headstart.modalities import EXAMPLE, Unit
+from headstart.said import N_, _, sentences
 
 Sure = Literal["fairly", "hardly", "not"]
 Why = Literal["agreement", "objection", "disagreement", "no shift", "class shares", "no rival"]
 Prefers = Literal["adaptation", "no adaptation", "neither"]
 
-PLAIN = "no adaptation"
+UNVERIFIED = N_("Selected without target labels; the accuracy on the target is not measured.")
+"""Said with every choice."""
 
 SCORES = {
-    "committee": "share of answers that are also the vote of all families of methods together",
-    "way back": "source accuracy of a model that learned from the target with these answers",
-    "neighbours": "how much oftener than by chance similar target {many} get the same answer",
-    "clusters": "agreement of the answers with clusters of the target {many}",
+    "committee": N_("share of answers that are also the vote of all families of methods together"),
+    "way back": N_("source accuracy of a model that learned from the target with these answers"),
+    "neighbours": N_("how much oftener than by chance similar target {many} get the same answer"),
+    "clusters": N_("agreement of the answers with clusters of the target {many}"),
 }
 """What decides, and what it measures, ``{many}`` being the examples; higher is better for all.
 
@@ -139,8 +142,8 @@ class Selection:
     evidence : tuple of Evidence
         Score by score: the best rival (the chosen one, where it was adapted) and none. Empty where
         nobody was left to compare.
-    sentence : str
-        What was chosen, on what evidence.
+    reason : str
+        On what evidence, in a sentence.
     sure : {"fairly", "hardly", "not"}
     why : str
         The kind of choice: adapted, since no score objects ("agreement") or in spite of one
@@ -153,7 +156,7 @@ class Selection:
     adapted: Adapted
     plain: Adapted
     evidence: tuple[Evidence, ...]
-    sentence: str
+    reason: str
     sure: Sure
     why: Why
 
@@ -161,6 +164,13 @@ class Selection:
     def decision(self) -> Literal["adapted", "not adapted"]:
         """Whether another than "no adaptation" was chosen."""
         return "not adapted" if self.chosen == self.candidates[0].name else "adapted"
+
+    @property
+    def sentence(self) -> str:
+        """What was chosen, on what evidence, and that nobody checked it."""
+        plain = self.decision == "not adapted"
+        what = _("Not adapted.") if plain else _("Adapted by {name}.", name=called(self.chosen))
+        return sentences(what, self.reason, _(UNVERIFIED))
 
     @property
     def winner(self) -> Contender:
@@ -181,6 +191,7 @@ class Selection:
             "decision": self.decision,
             "chosen": self.chosen,
             "sentence": self.sentence,
+            "reason": self.reason,
             "sure": self.sure,
             "measured": self.measured and self.measured.to_json(),
             "candidates": [

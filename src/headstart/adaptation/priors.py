@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from headstart.said import _, commas, sentences
+
 Floats = NDArray[np.float64]
 Beliefs = NDArray[np.floating]
 Ints = NDArray[np.integer]
@@ -24,6 +26,8 @@ HUGE = 3.0
 range the guards of a choice use as well."""
 ROUNDS = 500
 STREAM = 41
+NAMED = 3
+"""Classes that a sentence names."""
 TINY = 1e-12
 
 
@@ -66,21 +70,38 @@ class Priors:
 
     def sentence(self, classes: Sequence[str]) -> str:
         """Say it in words."""
-        holds = (
-            "This is valid when only the class shares changed, and an indication otherwise: "
-            "answers that are wrong for other reasons change it too."
+        return sentences(
+            self._compared(classes),
+            _(
+                "This is valid when only the class shares changed, and an indication otherwise: "
+                "answers that are wrong for other reasons change it too."
+            ),
         )
-        rows = np.flatnonzero(self.changed)
-        if not len(rows):
-            return f"No class share is clearly beyond a third to three times the source's. {holds}"
-        told = ", ".join(
-            f"'{classes[c]}' {100 * self.source[c]:.0f} % of the source and about "
-            f"{100 * self.target[c]:.0f} % of the target "
-            f"({100 * self.target_ci95[c, 0]:.0f} to {100 * self.target_ci95[c, 1]:.0f})"
-            for c in rows[:3]
+
+    def _compared(self, classes: Sequence[str]) -> str:
+        """Name the classes whose shares changed so much."""
+        rows = np.flatnonzero(self.changed).tolist()
+        if not rows:
+            return _("No class share is clearly beyond a third to three times the source's.")
+        told = commas(
+            _(
+                "'{name}' {source:.0f} % of the source and about {target:.0f} % of the target "
+                "({low:.0f} to {high:.0f})",
+                name=classes[c],
+                source=100 * float(self.source[c]),
+                target=100 * float(self.target[c]),
+                low=100 * float(self.target_ci95[c, 0]),
+                high=100 * float(self.target_ci95[c, 1]),
+            )
+            for c in rows[:NAMED]
         )
-        more = f", and {len(rows) - 3} more" if len(rows) > 3 else ""
-        return f"The class shares seem to differ greatly: {told}{more}. {holds}"
+        if len(rows) <= NAMED:
+            return _("The class shares seem to differ greatly: {told}.", told=told)
+        return _(
+            "The class shares seem to differ greatly: {told}, and {more} more.",
+            told=told,
+            more=len(rows) - NAMED,
+        )
 
     def to_json(self, classes: Sequence[str]) -> dict[str, Any]:
         """Return the numbers, ready for ``metrics.json``."""
@@ -211,7 +232,7 @@ def _maximised(proba: Beliefs, source: Floats, weight: Floats, rounds: int) -> F
     """Run EM under several row weights (R, n), each summing to one, at once: ``(R, K)``."""
     ratio = np.where(source > 0, proba / np.maximum(source, TINY), 0.0)  # (n, K)
     shares = np.tile(np.asarray(source, np.float64), (len(weight), 1))
-    for _ in range(rounds):
+    for _round in range(rounds):
         pull = weight / np.maximum(shares @ ratio.T, TINY)  # (R, n)
         following = shares * (pull @ ratio)
         following /= np.maximum(following.sum(axis=1, keepdims=True), TINY)

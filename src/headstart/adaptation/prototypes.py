@@ -9,6 +9,7 @@ import numpy as np
 from headstart.adaptation.domains import Adapted, Domains
 from headstart.adaptation.linear import fit_source
 from headstart.adaptation.standard import AXES, Shared, Standard, sorted_rows
+from headstart.said import N_
 from headstart.transfer.heads import CosineHead
 from headstart.transfer.logistic import Floats, softmax
 from headstart.transfer.moments import SHARPNESS, unit
@@ -27,8 +28,8 @@ class Prototypes:
     """
 
     name: str = "prototypes"
-    summary: str = "The target's {many} are grouped around one direction per class."
-    reference: str = (
+    summary: str = N_("The target's {many} are grouped around one direction per class.")
+    reference: str = N_(
         "Liang, Hu & Feng (2020), Do we really need to access the source data? (SHOT), "
         "arXiv:2002.08546, eqs. 4-5"
     )
@@ -52,8 +53,8 @@ class T3A:
     """Class directions from the surest of the target's examples, beside those of the head."""
 
     name: str = "T3A"
-    summary: str = "The head's directions are averaged with the target's surest {many}."
-    reference: str = (
+    summary: str = N_("The head's directions are averaged with the target's surest {many}.")
+    reference: str = N_(
         "Iwasawa & Matsuo (2021), Test-time classifier adjustment module for model-agnostic domain "
         "generalization, NeurIPS 34, eqs. 4-6, with all {many} at once"
     )

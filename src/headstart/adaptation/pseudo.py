@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from headstart.adaptation.domains import Adapted, Domains
 from headstart.adaptation.linear import class_weights, fit_linear, fit_source, one_hot
 from headstart.adaptation.standard import AXES, Shared
+from headstart.said import N_
 from headstart.transfer.logistic import Floats, Ints, softmax
 
 
@@ -23,8 +24,8 @@ class SelfTraining:
     """
 
     name: str = "self-training"
-    summary: str = "Its surest answers for the target are learned as if they were labels."
-    reference: str = (
+    summary: str = N_("Its surest answers for the target are learned as if they were labels.")
+    reference: str = N_(
         "Zou et al. (2018), Unsupervised domain adaptation for semantic segmentation via "
         "class-balanced self-training, arXiv:1810.07911, eq. 6 (shares per class)"
     )
@@ -52,8 +53,8 @@ class LabelPropagation:
     """
 
     name: str = "label propagation"
-    summary: str = "Labels flow from {one} to similar {one}, across the domains."
-    reference: str = (
+    summary: str = N_("Labels flow from {one} to similar {one}, across the domains.")
+    reference: str = N_(
         "Zhou et al. (2004), Learning with local and global consistency, NeurIPS 16, algorithm of "
         "section 2; Iscen et al. (2019), arXiv:1904.04717, eq. 9 (cosines cubed, k neighbours)"
     )

@@ -9,6 +9,7 @@ import numpy as np
 from headstart.adaptation.outcome import Selection
 from headstart.adaptation.sourcefree import Selected
 from headstart.errors import HeadstartError
+from headstart.said import _
 from headstart.transfer.logistic import Ints
 
 
@@ -60,8 +61,11 @@ class TargetLabels:
         """
         if not isinstance(selection, Selection | Selected):
             raise SealedError(
-                "The labels of the target stay sealed until a method has been chosen: got "
-                f"{type(selection).__name__} instead of a finished Selection.",
-                "Call select() first, without them.",
+                _(
+                    "The labels of the target stay sealed until a method has been chosen: got "
+                    "{kind} instead of a finished Selection.",
+                    kind=type(selection).__name__,
+                ),
+                _("Call select() first, without them."),
             )
         return self._labels.copy()

@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from headstart.adaptation.domains import Adapter, Domains
 from headstart.adaptation.guards import guards, shares
+from headstart.adaptation.names import PLAIN, called
 from headstart.adaptation.outcome import (
-    PLAIN,
     SCORES,
     Contender,
     Evidence,
@@ -39,6 +39,7 @@ from headstart.adaptation.standard import AXES, Shared
 from headstart.adaptation.trials import Trial, fit_whole, hold_out, try_out
 from headstart.errors import ConfigError, DataError
 from headstart.judge.crossval import in_threads
+from headstart.said import _, _n, commas, sentences
 from headstart.transfer.logistic import Floats, Ints
 
 Tick = Callable[[int, int], None]
@@ -66,9 +67,6 @@ MANY_PER_CLASS = 25
 
 To be called so, such choices must have helped in over 80 of 100, the whole 95 % interval of what
 was measured above that (``precedent_counts``); with fewer examples it begins at 74."""
-
-UNVERIFIED = "Selected without target labels; the accuracy on the target is not measured."
-"""Said with every choice."""
 
 
 def select(
@@ -147,7 +145,7 @@ class Ruling:
     candidates: tuple[Contender, ...]
     chosen: str
     evidence: tuple[Evidence, ...]
-    sentence: str
+    reason: str
     sure: Sure
     why: Why
 
@@ -175,16 +173,19 @@ def choose(
     rivals = [c for c in candidates[1:] if c.rank is not None]
     n = len(domains.target)
     if n < FEW:
-        few = f"{n} target {domains.unit.of(n)} {'is' if n == 1 else 'are'}"
-        sentence = f"Not adapted: {few} too few to choose a method by; give at least {FEW}."
-        return _none(candidates, (), sentence, "not", "no rival")
-    if not rivals:
-        sentence = (
-            "Not adapted: every other method was ruled out."
-            if trials[1:]
-            else ("Not adapted: no other method took part.")
+        reason = _n(
+            "{n} target {one} is too few to choose a method by; give at least {least}.",
+            "{n} target {many} are too few to choose a method by; give at least {least}.",
+            n,
+            one=domains.unit.one,
+            many=domains.unit.many,
+            least=FEW,
         )
-        return _none(candidates, (), sentence, "hardly", "no rival")
+        return _none(candidates, (), reason, "not", "no rival")
+    if not rivals:
+        ruled_out, alone = _("Every other method was ruled out."), _("No other method took part.")
+        reason = ruled_out if trials[1:] else alone
+        return _none(candidates, (), reason, "hardly", "no rival")
     rival = min(rivals, key=lambda c: c.rank or 0.0)
     evidence = tuple(
         Evidence(score, plain.scores[score], rival.scores[score], rival.name, domains.unit)
@@ -203,8 +204,8 @@ def compare(
     plain = trials[0]
     if plain.failure:
         raise DataError(
-            f"The source alone cannot be learned. {plain.failure}",
-            "Without a model of the source there is nothing to adapt; train on it first.",
+            sentences(_("The source alone cannot be learned."), plain.failure),
+            _("Without a model of the source there is nothing to adapt; train on it first."),
         )
     prior = shares(domains.y, domains.n_classes)
     ruled = [[] if t is plain else guards(t, plain, prior, classes, domains.unit) for t in trials]
@@ -263,51 +264,62 @@ def _verdict(
     shift_found: bool,
 ) -> Ruling:
     for_it = [e.score for e in evidence if e.prefers == "adaptation"]
-    tally = f"{len(for_it)} of {len(evidence)} scores prefer"
+    tally = {"n": len(for_it), "all": len(evidence)}
     n = len(domains.target)
     enough = n >= FEW_PER_CLASS * domains.n_classes
     if not shift_found:
-        sentence = (
-            f"Not adapted: the target's {domains.unit.many} cannot be told from the source's, so "
-            "there is nothing to mend."
+        reason = _(
+            "The target's {many} cannot be told from the source's, so there is nothing to mend.",
+            many=domains.unit.many,
         )
-        return _none(candidates, evidence, sentence, "fairly" if enough else "hardly", "no shift")
+        return _none(candidates, evidence, reason, "fairly" if enough else "hardly", "no shift")
     if not residual_shift(domains, candidates[0].trial).found:
-        sentence = (
-            "Not adapted: once the classes are made as frequent, the two domains cannot be told "
-            "apart. To align what differs only in how frequent the classes are would do harm."
+        reason = _(
+            "Once the classes are made as frequent, the two domains cannot be told apart. To align "
+            "what differs only in how frequent the classes are would do harm."
         )
-        return _none(candidates, evidence, sentence, "fairly", "class shares")
+        return _none(candidates, evidence, reason, "fairly", "class shares")
     against = [e.score for e in evidence if e.prefers == PLAIN]
     if len(for_it) < NEEDED:
-        sentence = (
-            f"Not adapted: {tally} the best rival, {rival.name}, to no adaptation; {NEEDED} must."
+        reason = _(
+            "{n} of {all} scores prefer the best rival, {rival}, to no adaptation; {needed} must.",
+            **tally,
+            rival=called(rival.name),
+            needed=NEEDED,
         )
-        return _none(candidates, evidence, sentence, "hardly", "disagreement")
+        return _none(candidates, evidence, reason, "hardly", "disagreement")
     if against and not enough:
-        sentence = (
-            f"Not adapted: {tally} the best rival, {rival.name}, to no adaptation, but with only "
-            f"{n} target {domains.unit.many} none may object ({', '.join(against)})."
+        reason = _(
+            "{n} of {all} scores prefer the best rival, {rival}, to no adaptation, but with only "
+            "{few} target {many} none may object ({against}).",
+            **tally,
+            rival=called(rival.name),
+            few=n,
+            many=domains.unit.many,
+            against=commas(map(called, against)),
         )
-        return _none(candidates, evidence, sentence, "hardly", "disagreement")
-    sentence = (
-        f"Adapted by {rival.name}: {tally} it to no adaptation ({', '.join(for_it)}), and "
-        f"{100 * (rival.changed or 0):.0f} % of the target's answers change."
+        return _none(candidates, evidence, reason, "hardly", "disagreement")
+    reason = _(
+        "{n} of {all} scores prefer it to no adaptation ({scores}), and {changed:.0f} % of the "
+        "target's answers change.",
+        **tally,
+        scores=commas(map(called, for_it)),
+        changed=100 * (rival.changed or 0),
     )
     why: Why = "objection" if against else "agreement"
     many = n >= MANY_PER_CLASS * domains.n_classes
     sure: Sure = "fairly" if many and not against else "hardly"
-    return Ruling(candidates, rival.name, evidence, f"{sentence} {UNVERIFIED}", sure, why)
+    return Ruling(candidates, rival.name, evidence, reason, sure, why)
 
 
 def _none(
     candidates: tuple[Contender, ...],
     evidence: tuple[Evidence, ...],
-    sentence: str,
+    reason: str,
     sure: Sure,
     why: Why,
 ) -> Ruling:
-    return Ruling(candidates, candidates[0].name, evidence, f"{sentence} {UNVERIFIED}", sure, why)
+    return Ruling(candidates, candidates[0].name, evidence, reason, sure, why)
 
 
 def _finish(choice: Ruling, domains: Domains, adapters: Sequence[Adapter]) -> Selection:
@@ -316,7 +328,7 @@ def _finish(choice: Ruling, domains: Domains, adapters: Sequence[Adapter]) -> Se
     winner = next((a for a in adapters[1:] if a.name == choice.chosen), None)
     adapted = plain if winner is None else fit_whole(winner, domains)
     if adapted is None:
-        failed = f"Not adapted: {choice.chosen} was chosen, but failed on the whole source."
+        failed = _("{name} was chosen, but failed on the whole source.", name=called(choice.chosen))
         choice = _none(choice.candidates, choice.evidence, failed, "hardly", "no rival")
     return Selection(
         choice.candidates,
@@ -324,7 +336,7 @@ def _finish(choice: Ruling, domains: Domains, adapters: Sequence[Adapter]) -> Se
         adapted or plain,
         plain,
         choice.evidence,
-        choice.sentence,
+        choice.reason,
         choice.sure,
         choice.why,
     )
@@ -343,11 +355,16 @@ def _check(adapters: Sequence[Adapter]) -> None:
     names = [a.name for a in adapters]
     if not names or names[0] != PLAIN:
         raise ConfigError(
-            f"The first method must be '{PLAIN}', got '{names[0] if names else 'nothing'}'.",
-            "Put NoAdaptation() first: every other is compared with it.",
+            _(
+                "The first method must be {plain!r}, got {first!r}.",
+                plain=PLAIN,
+                first=names[0] if names else "",
+            ),
+            _("Put NoAdaptation() first: every other is compared with it."),
         )
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         raise ConfigError(
-            f"Methods of one name: {', '.join(twice)}.", "Give each its own name, or leave one out."
+            _("Methods of one name: {names}.", names=commas(twice)),
+            _("Give each its own name, or leave one out."),
         )

@@ -22,6 +22,7 @@ from headstart.adaptation.domains import Domains
 from headstart.judge.intervals import Interval
 from headstart.judge.tsne import tsne
 from headstart.modalities import EXAMPLE, Unit
+from headstart.said import N_, _, sentences
 from headstart.tasks.splits import pairs, stratified_folds
 
 Floats = NDArray[np.float64]
@@ -41,6 +42,19 @@ SHOWN = 12
 POINTS = 600
 """Points of a domain on the map; 1,200 in all take t-SNE three seconds of one core."""
 STREAM = 31
+
+CLEAR = N_(
+    "The two sets clearly differ: shown one {one} of each, a classifier picks the one from the "
+    "target {times:.0f} times in 100 (95 % interval {low:.0f} to {high:.0f}; 50 is chance)."
+)
+SOME = N_(
+    "The two sets somewhat differ: shown one {one} of each, a classifier picks the one from the "
+    "target {times:.0f} times in 100 (95 % interval {low:.0f} to {high:.0f}; 50 is chance)."
+)
+NONE = N_(
+    "No shift was found: shown one {one} of each set, a classifier picks the one from the target "
+    "{times:.0f} times in 100 (95 % interval {low:.0f} to {high:.0f}; 50 is chance)."
+)
 
 
 @dataclass(frozen=True)
@@ -81,25 +95,12 @@ class Shift:
     def sentence(self) -> str:
         """Say it in words."""
         low, high = (100 * end for end in self.auc_ci95)
-        told = (
-            f"{100 * self.auc:.0f} times in 100 (95 % interval {low:.0f} to {high:.0f}; "
-            "50 is chance)"
+        message = (CLEAR if low > 75 else SOME) if self.found else NONE
+        told = _(message, one=self.unit.one, times=100 * self.auc, low=low, high=high)
+        few = _(
+            "So few {many} could hide a shift of any size but the largest.", many=self.unit.many
         )
-        if self.found:
-            size = "clearly" if self.auc_ci95[0] > 0.75 else "somewhat"
-            return (
-                f"The two sets {size} differ: shown one {self.unit.one} of each, a classifier "
-                f"picks the one from the target {told}."
-            )
-        doubt = (
-            ""
-            if high < 75
-            else f" So few {self.unit.many} could hide a shift of any size but the largest."
-        )
-        return (
-            f"No shift was found: shown one {self.unit.one} of each set, a classifier picks the "
-            f"one from the target {told}.{doubt}"
-        )
+        return told if self.found or high < 75 else sentences(told, few)
 
     def least_like_source(self, most: int = SHOWN) -> Ints:
         """Return the target rows that look least like the source, the farthest first."""
@@ -255,7 +256,7 @@ def _told_apart(
     k = max(2, min(FOLDS, m, n - m))
     folds = pairs(stratified_folds(is_target, None, k, rng))
     labels = np.tile(is_target, (SHUFFLES + 1, 1))  # first the true ones
-    for _, held in folds:
+    for _train, held in folds:
         labels[1:, held] = rng.permuted(labels[1:, held], axis=1)
     areas, margins, beyond = np.zeros(SHUFFLES + 1), np.empty(n), np.zeros(len(target))
     for train, held in folds:

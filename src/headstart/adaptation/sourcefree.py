@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from headstart.adaptation.outcome import PLAIN
+from headstart.adaptation.names import PLAIN, called
 from headstart.adaptation.scores import (
     cluster_agreement,
     clusterings,
@@ -24,8 +24,10 @@ from headstart.adaptation.scores import (
     neighbour_agreement,
     neighbours,
 )
+from headstart.adaptation.trials import failed
 from headstart.errors import ConfigError
 from headstart.modalities import EXAMPLE, Unit
+from headstart.said import N_, _, sentences
 from headstart.transfer.heads import CosineHead, Head, LinearHead
 from headstart.transfer.logistic import Floats, Ints, softmax
 from headstart.transfer.moments import ROUNDS, SHARPNESS, Moments, group, unit
@@ -90,9 +92,11 @@ class SourceFree:
         """
         if not isinstance(self.head, LinearHead):
             raise ConfigError(
-                f"It needs a linear head, and that of this model is of the kind "
-                f"{getattr(self.head, 'kind', '?')!r}.",
-                "The prototypes work with every head.",
+                _(
+                    "It needs a linear head, and that of this model is of the kind {kind!r}.",
+                    kind=getattr(self.head, "kind", "?"),
+                ),
+                _("The prototypes work with every head."),
             )
         W = self.head.W * self.moments.scale.astype(np.float64)[:, None]
         return W, self.head.b + self.moments.mean.astype(np.float64) @ self.head.W
@@ -117,7 +121,7 @@ class KeepHead:
     """The model as it is."""
 
     name: str = PLAIN
-    summary: str = "The model as it is."
+    summary: str = N_("The model as it is.")
     reference: str = ""
 
     def fit(self, domain: SourceFree) -> Head:
@@ -130,11 +134,11 @@ class Standardise:
     """The target brought to the mean and spread of the source, feature by feature."""
 
     name: str = MILD
-    summary: str = (
+    summary: str = N_(
         "Brings every feature of the target to the mean and spread it had in training, then asks "
         "the model."
     )
-    reference: str = (
+    reference: str = N_(
         "Li et al. (2018), Adaptive batch normalization for practical domain adaptation, Pattern "
         "Recognition 80; statistics mixed as in Schneider et al. (2020), arXiv:2006.16971, eq. 4"
     )
@@ -142,7 +146,7 @@ class Standardise:
     def fit(self, domain: SourceFree) -> Head:
         """Fold the move into the head."""
         W, b = domain.inner()
-        _, mean, scale = domain.standardised()
+        mean, scale = domain.standardised()[1:]
         return _raw(W, b, mean, scale)
 
 
@@ -157,10 +161,10 @@ class Prototypes:
     """
 
     name: str = "prototypes"
-    summary: str = (
+    summary: str = N_(
         "Groups the target around one direction per class, starting from what the model believes."
     )
-    reference: str = (
+    reference: str = N_(
         "Liang, Hu & Feng (2020), Do we really need to access the source data?, ICML, "
         "arXiv:2002.08546, eqs. 5 and 6, with soft membership"
     )
@@ -186,8 +190,8 @@ class T3A:
     """
 
     name: str = "T3A"
-    summary: str = "Averages the model's weights with the target {many} it is surest of."
-    reference: str = (
+    summary: str = N_("Averages the model's weights with the target {many} it is surest of.")
+    reference: str = N_(
         "Iwasawa & Matsuo (2021), Test-time classifier adjustment module for model-agnostic domain "
         "generalization, NeurIPS, eqs. 5 to 8; all {many} at once"
     )
@@ -195,7 +199,7 @@ class T3A:
 
     def fit(self, domain: SourceFree) -> Head:
         """Take the examples of lowest entropy of every class that is answered."""
-        W, _ = domain.inner()
+        W = domain.inner()[0]
         Z, mean, scale = domain.standardised()
         rows, p = unit(Z), domain.beliefs()
         doubt, answers = entropy(p), p.argmax(axis=1)
@@ -222,11 +226,11 @@ class Shot:
     """
 
     name: str = "SHOT"
-    summary: str = (
+    summary: str = N_(
         "Rescales the features until the frozen head gives sure answers, not all alike, that agree "
         "with the groups in the target."
     )
-    reference: str = (
+    reference: str = N_(
         "Liang, Hu & Feng (2020), Do we really need to access the source data?, ICML, "
         "arXiv:2002.08546, eqs. 3 to 7; here a factor per feature and a shift per class take the "
         "place of the network"
@@ -280,7 +284,7 @@ ADAPTERS: tuple[SourceFreeAdapter, ...] = (KeepHead(), Standardise(), Prototypes
 def _nearest(rows: Floats, p: Floats) -> Ints:
     """Label rows (n, dim) of length one by the nearest centroid in angle, twice (SHOT, eq. 6)."""
     labels = p.argmax(axis=1)
-    for _ in range(2):
+    for _round in range(2):
         likeness = rows @ unit(p.T @ rows).T
         labels = np.where(p.sum(axis=0) > 0, likeness, -np.inf).argmax(axis=1)
         p = np.eye(p.shape[1])[labels]
@@ -334,7 +338,7 @@ sets below it (flowers, emoji) they cost up to 17 points, on those above they ga
 RATIO = 3.0
 """Times that a class may be more or less common in the answers than in training."""
 
-UNVERIFIED = (
+UNVERIFIED = N_(
     "Selected without target labels and without source {many}; the accuracy on the target is not "
     "measured."
 )
@@ -394,16 +398,28 @@ class Selected:
         For raw embeddings of the target.
     sure : {"hardly", "not"}
         Never more: nothing was checked with labels. ``"not"`` where nothing was adapted.
-    sentence : str
+    reason : str
+        What speaks for it, in a sentence.
     tried : tuple of Tried
         "no adaptation" first.
+    unit : Unit
+        What sentences call an example.
     """
 
     name: str
     head: Head
     sure: Literal["hardly", "not"]
-    sentence: str
+    reason: str
     tried: tuple[Tried, ...]
+    unit: Unit = EXAMPLE
+
+    @property
+    def sentence(self) -> str:
+        """What was chosen, on what evidence, and that nobody checked it."""
+        if self.name == PLAIN:
+            return sentences(self.reason, _("The model is kept as it is."))
+        chosen = _("{name} was chosen.", name=called(self.name))
+        return sentences(chosen, self.reason, self.unit.into(UNVERIFIED))
 
 
 def select_source_free(
@@ -442,40 +458,57 @@ def select_source_free(
     shift = _changed(plain, domain)
     reason = ""
     if len(domain.target) < FEW:
-        n = len(domain.target)
-        reason = f"{n} {unit.of(n)} of the target: too few to adapt to."
+        reason = _(
+            "{examples} of the target: too few to adapt to.",
+            examples=unit.count(len(domain.target)),
+        )
     elif max(tried[0].shares) >= ONE_CLASS and _rare_in_training(tried[0].shares, domain):
-        reason = (
-            f"Nearly all target {unit.many} look like one class: nothing can be adapted to "
-            "it alone."
+        reason = _(
+            "Nearly all target {many} look like one class: nothing can be adapted to it alone.",
+            many=unit.many,
         )
     elif shift < SHIFTED:
-        reason = (
-            f"Bringing the target to the scale of the training {unit.many} changes "
-            f"{shift:.0%} of the answers: there is no shift to adapt to."
+        reason = _(
+            "Bringing the target to the scale of the training {many} changes {share:.0%} of the "
+            "answers: there is no shift to adapt to.",
+            many=unit.many,
+            share=shift,
         )
     left = [i for i, t in enumerate(tried) if i and not t.guards]
     if not reason and not left:
-        reason = "Nothing that was tried passes the guards."
+        reason = _("Nothing that was tried passes the guards.")
     if reason:
-        return Selected(PLAIN, plain, "not", f"{reason} The model is kept as it is.", tried)
+        return Selected(PLAIN, plain, "not", reason, tried, unit)
     grouping = [i for i in left if tried[i].name != MILD]
     best = _best(tried, grouping) if grouping else left[0]
-    head, chosen, before = heads[best], tried[best], tried[0]
+    head, chosen = heads[best], tried[best]
     assert head is not None
-    why = (
-        f"its answers agree better with groups in the target ({_two(before.clusters)} to "
-        f"{_two(chosen.clusters)}) and among neighbours ({_two(before.neighbours)} to "
-        f"{_two(chosen.neighbours)})"
-        if grouping
-        else f"the target differs in scale from the training {unit.many}, and nothing bolder is "
-        "supported"
+    reason = _better(tried[0], chosen) if grouping else _milder(chosen, unit)
+    return Selected(chosen.name, head, "hardly", reason, tried, unit)
+
+
+def _better(before: Tried, chosen: Tried) -> str:
+    """Say that the answers follow groups in the target better than before."""
+    return _(
+        "Its answers agree better with groups in the target ({clusters_before:.2f} to "
+        "{clusters:.2f}) and among neighbours ({neighbours_before:.2f} to {neighbours:.2f}); "
+        "{changed:.0%} of the answers differ from the model's.",
+        clusters_before=before.clusters,
+        clusters=chosen.clusters,
+        neighbours_before=before.neighbours,
+        neighbours=chosen.neighbours,
+        changed=chosen.changed,
     )
-    sentence = (
-        f"{chosen.name} was chosen: {why}; {chosen.changed:.0%} of the answers differ from the "
-        f"model's. {unit.into(UNVERIFIED)}"
+
+
+def _milder(chosen: Tried, unit: Unit) -> str:
+    """Say that only the scale was mended."""
+    return _(
+        "The target differs in scale from the training {many}, and nothing bolder is supported; "
+        "{changed:.0%} of the answers differ from the model's.",
+        many=unit.many,
+        changed=chosen.changed,
     )
-    return Selected(chosen.name, head, "hardly", sentence, tried)
 
 
 def _fit_all(
@@ -495,9 +528,9 @@ def _fit_all(
             if np.isfinite(logits).all():
                 said = logits.argmax(axis=1)
             else:
-                failure = "Its answers are no numbers."
+                failure = _("Its answers are no numbers.")
         except Exception as error:
-            failure = f"It failed: {str(error).strip() or type(error).__name__}"
+            failure = failed(error)
         answers.append(said)
         heads.append(head)
         failures.append(failure)
@@ -546,25 +579,34 @@ def _guards(found: Tried, plain: Tried, domain: SourceFree) -> tuple[str, ...]:
     if found.name != MILD:
         if grouped < GROUPED:
             said.append(
-                f"It groups the target, and only {grouped:.0%} of the training "
-                f"{domain.unit.many} lie in the group of their class."
+                _(
+                    "It groups the target, and only {share:.0%} of the training {many} lie in the "
+                    "group of their class.",
+                    share=grouped,
+                    many=domain.unit.many,
+                )
             )
         if found.clusters <= plain.clusters:
-            said.append("Its answers follow groups in the target no better than the model's.")
+            said.append(_("Its answers follow groups in the target no better than the model's."))
         if found.neighbours < plain.neighbours + CLEAR:
-            said.append("Neighbours in the target do not agree clearly oftener.")
+            said.append(_("Neighbours in the target do not agree clearly oftener."))
     if found.neighbours < (STRUCTURE_MILD if found.name == MILD else STRUCTURE):
-        said.append("Neighbours in the target agree too seldom to believe any change.")
+        said.append(_("Neighbours in the target agree too seldom to believe any change."))
     prior = domain.moments.shares.astype(np.float64)
     now, before = (_distortion(t.shares, prior, len(domain.target)) for t in (found, plain))
     if now > RATIO and now > before:
         said.append(
-            f"The share of a class is {now:.1f} times larger or smaller than in training, and "
-            "without adaptation none is as far off."
+            _(
+                "The share of a class is {times:.1f} times larger or smaller than in training, and "
+                "without adaptation none is as far off.",
+                times=now,
+            )
         )
     size = float(np.exp(entropy(np.array(found.shares))))
     if size < 0.5 * float(np.exp(entropy(prior))):
-        said.append(f"It collapses: its answers are worth {size:.1f} equally common classes.")
+        said.append(
+            _("It collapses: its answers are worth {size:.1f} equally common classes.", size=size)
+        )
     return tuple(said)
 
 
@@ -593,7 +635,3 @@ def _best(tried: Sequence[Tried], left: Sequence[int]) -> int:
     ]
     mean = np.mean([rankdata(values) for values in by], axis=0)
     return left[int(mean.argmin())]
-
-
-def _two(value: float | None) -> str:
-    return "?" if value is None else f"{value:.2f}"

@@ -28,6 +28,7 @@ from headstart.data.items import Examples
 from headstart.errors import ArtifactError, ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.machine import worker_count
+from headstart.said import N_, _, commas, sentences
 from headstart.transfer import FittedModel
 from headstart.transfer.recipe import FROM_SCRATCH
 
@@ -40,10 +41,24 @@ Vectors = NDArray[np.float32]
 Ints = NDArray[np.integer]
 
 KINDS = {
-    "bn": "the statistics of the network's batch norms were estimated anew on these inputs",
-    "tent": "the network's batch norms were adapted to these inputs so that answers become surer",
-    "statistics": "the embeddings of these inputs were brought to the scale of the training {many}",
+    "bn": N_(
+        "{changed:.0%} of the {n} answers changed: the statistics of the network's batch norms "
+        "were estimated anew on these inputs."
+    ),
+    "tent": N_(
+        "{changed:.0%} of the {n} answers changed: the network's batch norms were adapted to these "
+        "inputs so that answers become surer."
+    ),
+    "statistics": N_(
+        "{changed:.0%} of the {n} answers changed: the embeddings of these inputs were brought to "
+        "the scale of the training {many}."
+    ),
 }
+"""What can be done, and how that is said."""
+PRETRAINED = N_(
+    "The batch norms of a pretrained network describe what it was pretrained on: --adapt "
+    "statistics is usually better for such a model."
+)
 LEAST = 16
 """Inputs below which nothing is adapted: the stored statistics would count for more than half."""
 BATCH = 64
@@ -52,7 +67,7 @@ ONE_CLASS = 0.9
 """Share of the answers from which on inputs count as being of one class."""
 FARTHEST = 3.0
 """Times that the share of a class among the answers may grow or shrink."""
-STAGE = "adapting to the inputs"
+STAGE = N_("adapting to the inputs")
 
 
 @dataclass(frozen=True)
@@ -129,17 +144,21 @@ def adapt_to_inputs(
     check_kind(kind)
     n = len(plain)
     if n < LEAST:
-        sentence = (
-            f"--adapt {kind} needs at least {LEAST} readable inputs at once, here are {n}: the "
-            "model answered as it is."
+        sentence = _(
+            "--adapt {kind} needs at least {least} readable inputs at once, here are {n}: the "
+            "model answered as it is.",
+            kind=kind,
+            least=LEAST,
+            n=n,
         )
         return AtTest(plain, "", 0.0, sentence)
     before = _answers(model, plain)
     single = only_class(before, model)
     if single is not None:
-        sentence = (
-            f"Nearly all of these inputs look like {model.classes[single]!r}: nothing can be "
-            "adapted to one class alone, so the model answered as it is."
+        sentence = _(
+            "Nearly all of these inputs look like {name!r}: nothing can be adapted to one class "
+            "alone, so the model answered as it is.",
+            name=model.classes[single],
         )
         return AtTest(plain, "", 0.0, sentence)
     undone = ""
@@ -148,21 +167,27 @@ def adapt_to_inputs(
         after = _answers(model, vectors)
         moved = moved_class(before, after, len(model.classes))
         if moved is None:
-            return AtTest(vectors, name, *_told(name, model, before, after, undone, examples))
-        was, now = ((x == moved).mean() for x in (before, after))
-        undone = (
-            f"--adapt {name} was undone: it moved {model.classes[moved]!r} from {was:.0%} to "
-            f"{now:.0%} of the answers, as happens where inputs are not of all classes."
+            changed = float((before != after).mean())
+            told = _told(name, model, changed, n, examples)
+            return AtTest(vectors, name, changed, sentences(undone, told))
+        undone = _(
+            "--adapt {kind} was undone: it moved {name!r} from {before:.0%} to {after:.0%} of the "
+            "answers, as happens where inputs are not of all classes.",
+            kind=name,
+            name=model.classes[moved],
+            before=float((before == moved).mean()),
+            after=float((after == moved).mean()),
         )
-    more = "`headstart adapt SOURCE TARGET` weighs more evidence."
-    return AtTest(plain, "", 0.0, f"{undone} The model answered as it is; {more}")
+    kept = _("The model answered as it is; `headstart adapt SOURCE TARGET` weighs more evidence.")
+    return AtTest(plain, "", 0.0, sentences(undone, kept))
 
 
 def check_kind(kind: str) -> None:
     """Raise ``ConfigError`` for a kind there is not."""
     if kind not in KINDS:
         raise ConfigError(
-            f"--adapt {kind!r} is no way to adapt at test time.", f"One of: {', '.join(KINDS)}."
+            _("--adapt {kind!r} is no way to adapt at test time.", kind=kind),
+            _("One of: {names}.", names=commas(KINDS)),
         )
 
 
@@ -195,21 +220,14 @@ def moved_class(before: Ints, after: Ints, n_classes: int) -> int | None:
     return most if ratio[most] > np.log(FARTHEST) + 1e-12 else None
 
 
-def _told(
-    name: str, model: FittedModel, before: Ints, after: Ints, undone: str, examples: Examples
-) -> tuple[float, str]:
-    changed = float((before != after).mean())
-    sentence = (
-        f"{changed:.0%} of the {len(before)} answers changed: "
-        f"{examples.modality.unit.into(KINDS[name])}. Whether they are "
-        "better is not known without labels."
+def _told(name: str, model: FittedModel, changed: float, n: int, examples: Examples) -> str:
+    """Say what was done, and what it may be worth."""
+    pretrained = name != "statistics" and model.method not in FROM_SCRATCH
+    return sentences(
+        _(KINDS[name], changed=changed, n=n, many=examples.modality.unit.many),
+        _("Whether they are better is not known without labels."),
+        _(PRETRAINED) if pretrained else "",
     )
-    if name != "statistics" and model.method not in FROM_SCRATCH:
-        sentence += (
-            " The batch norms of a pretrained network describe what it was pretrained on: "
-            "--adapt statistics is usually better for such a model."
-        )
-    return changed, f"{undone} {sentence}".lstrip()
 
 
 def _answers(model: FittedModel, vectors: Vectors) -> Ints:
@@ -254,9 +272,11 @@ def _knows_moments(model: FittedModel, vectors: Vectors) -> bool:
 def _refuse_without_moments(model: FittedModel, vectors: Vectors) -> None:
     if not _knows_moments(model, vectors):
         raise ArtifactError(
-            "This model does not hold the statistics of its training examples, which --adapt "
-            "statistics needs.",
-            "Train it again with this version, with the method probe or finetune.",
+            _(
+                "This model does not hold the statistics of its training examples, which --adapt "
+                "statistics needs."
+            ),
+            _("Train it again with this version, with the method probe or finetune."),
         )
 
 
@@ -310,9 +330,12 @@ class _NetworkWork:
             if not out_of_memory(cause):
                 raise
             raise ConfigError(
-                f"There is not enough memory to train the batch norms on {BATCH} {self.unit} at "
-                "once.",
-                "Use --adapt bn, which needs a small part of it.",
+                _(
+                    "There is not enough memory to train the batch norms on {n} {many} at once.",
+                    n=BATCH,
+                    many=self.unit,
+                ),
+                _("Use --adapt bn, which needs a small part of it."),
             ) from cause
         estimate(self.network, self.batches, self.n)
         return self._embed()
@@ -344,4 +367,4 @@ class _NetworkWork:
         for rows in np.array_split(self.order, max(1, round(self.n / BATCH))):
             yield torch.from_numpy(self.fresh.plain(rows)).to(self.device)
             self.done += len(rows)
-            self.on_event(Event(STAGE, self.done, self.total, self.unit))
+            self.on_event(Event(_(STAGE), self.done, self.total, self.unit))

@@ -10,6 +10,7 @@ import numpy as np
 from headstart.adaptation.domains import Adapted, Domains
 from headstart.adaptation.linear import class_weights, fit_linear, one_hot
 from headstart.adaptation.standard import AXES, Shared
+from headstart.said import N_
 from headstart.transfer.logistic import Floats, Ints
 
 ENOUGH = 1500
@@ -36,8 +37,8 @@ class OptimalTransport:
     """
 
     name: str = "optimal transport"
-    summary: str = "Source {many} are carried onto the target's with the least effort."
-    reference: str = (
+    summary: str = N_("Source {many} are carried onto the target's with the least effort.")
+    reference: str = N_(
         "Courty et al. (2017), Optimal transport for domain adaptation, arXiv:1507.00504, eqs. 12 "
         "(class regularisation) and 14 (barycentric map)"
     )

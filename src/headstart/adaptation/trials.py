@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.adaptation.domains import Adapted, Adapter, Domains
+from headstart.errors import HeadstartError
 from headstart.modalities import Unit
+from headstart.said import _, sentences
 from headstart.tasks.splits import stratified_folds
 from headstart.transfer.logistic import Floats, Ints
 from headstart.transfer.probe import fit_temperature
@@ -110,9 +112,9 @@ def try_out(adapter: Adapter, part: Domains, held: Floats, held_y: Ints) -> Tria
         at_held = np.asarray(found.source.logits(held), np.float64)
         at_target = np.asarray(found.target.logits(part.target), np.float64)
     except Exception as error:
-        return _trial(adapter, part.unit, nothing, held_y, nothing, seconds, _said(error))
+        return _trial(adapter, part.unit, nothing, held_y, nothing, seconds, failed(error))
     if not (np.isfinite(at_held).all() and np.isfinite(at_target).all()):
-        failure = "It gave answers that are not numbers."
+        failure = _("It gave answers that are not numbers.")
         return _trial(adapter, part.unit, nothing, held_y, nothing, seconds, failure)
     return _trial(adapter, part.unit, at_held, held_y, at_target, seconds, "")
 
@@ -130,12 +132,15 @@ def _attempt(adapter: Adapter, domains: Domains) -> Adapted | str:
     try:
         return fit(domains)
     except Exception as error:  # one method that fails must not take the others with it
-        return _said(error)
+        return failed(error)
 
 
-def _said(error: Exception) -> str:
-    words = str(error).strip().splitlines()
-    return f"It failed: {words[0] if words else type(error).__name__}"
+def failed(error: Exception) -> str:
+    """Say that a method failed, and why."""
+    cause = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    if isinstance(error, HeadstartError):
+        cause = sentences(error.message, error.hint)
+    return _("It failed: {cause}", cause=cause)
 
 
 def _trial(

@@ -21,6 +21,7 @@ from headstart.adaptation.shift import Shift
 from headstart.adaptation.standard import Standard
 from headstart.judge.intervals import Interval
 from headstart.modalities import EXAMPLE, Unit
+from headstart.said import _
 from headstart.transfer.moments import unit
 
 Floats = NDArray[np.float64]
@@ -70,17 +71,21 @@ class Unknown:
         """Say it in words."""
         low, high = (100 * end for end in self.share_ci95)
         if not self.judged:
-            return (
+            return _(
                 "Whether the target holds classes that the source does not have cannot be told: "
-                f"under a shift this large {self.unit.many} of known classes look strange as well."
+                "under a shift this large {many} of known classes look strange as well.",
+                many=self.unit.many,
             )
         if not self.flagged:
-            return "No sign of classes that the source does not have."
-        return (
-            f"About {100 * self.share:.0f} % of the target's {self.unit.many} or more (95 % "
-            f"interval {low:.0f} to {high:.0f}) may belong to classes that the source does not "
-            "have. The model has no answer for them but a known class, so look at the strangest "
-            "before trusting theirs."
+            return _("No sign of classes that the source does not have.")
+        return _(
+            "About {share:.0f} % of the target's {many} or more (95 % interval {low:.0f} to "
+            "{high:.0f}) may belong to classes that the source does not have. The model has no "
+            "answer for them but a known class, so look at the strangest before trusting theirs.",
+            share=100 * self.share,
+            many=self.unit.many,
+            low=low,
+            high=high,
         )
 
     def to_json(self, paths: Sequence[str]) -> dict[str, Any]:

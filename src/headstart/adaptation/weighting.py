@@ -8,6 +8,7 @@ import numpy as np
 
 from headstart.adaptation.domains import Adapted, Domains
 from headstart.adaptation.standard import Standard, principal, sorted_rows
+from headstart.said import N_
 from headstart.tasks.splits import pairs, stratified_folds
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.logistic import STRENGTHS, Floats, Ints, LogisticPath, fit_logistic
@@ -34,8 +35,8 @@ class ImportanceWeighting:
     """
 
     name: str = "importance weighting"
-    summary: str = "Source {many} that look like the target's count more."
-    reference: str = (
+    summary: str = N_("Source {many} that look like the target's count more.")
+    reference: str = N_(
         "Shimodaira (2000), Improving predictive inference under covariate shift by weighting the "
         "log-likelihood function, J. Stat. Plan. Inference 90, eq. 2.1"
     )

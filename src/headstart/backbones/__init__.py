@@ -19,6 +19,7 @@ from headstart.errors import ConfigError
 from headstart.modalities import DEFAULT as DEFAULT_MODALITY
 from headstart.modalities import Look, modality
 from headstart.registry import Registry, unknown_name
+from headstart.said import N_, _, listed
 
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
@@ -118,7 +119,7 @@ class Provider(Protocol):
         """Identify the weights without building the network, or None where that is impossible."""
 
 
-PROVIDERS: Registry[Provider] = Registry("backbone provider", LISTING)
+PROVIDERS: Registry[Provider] = Registry(N_("backbone provider"), LISTING)
 
 
 @cache
@@ -226,12 +227,14 @@ def resolve(name: str) -> Ref:
         If several providers know the short name.
     """
     if not name:
-        raise ConfigError("The backbone name is empty.", f"`{LISTING}` lists what there is.")
+        raise ConfigError(
+            _("The backbone name is empty."), _("`{command}` lists what there is.", command=LISTING)
+        )
     prefix, colon, rest = name.partition(":")
     if colon and prefix in _providers():
         return Ref(prefix, rest)
     if colon:
-        raise unknown_name("backbone provider", prefix, _providers().names(), LISTING)
+        raise unknown_name(_("backbone provider"), prefix, _providers().names(), LISTING)
     known: dict[str, set[str]] = {}
     for prefix in _providers().names():  # "embedded" comes first, and is cheap to ask
         known[prefix] = {row.name for row in _listings(prefix)}
@@ -242,10 +245,10 @@ def resolve(name: str) -> Ref:
         return Ref(homes[0], name)
     if homes:
         raise ConfigError(
-            f"Backbone {name!r} is offered by {' and '.join(homes)}.",
-            f"Say which: {' or '.join(f'{home}:{name}' for home in homes)}.",
+            _("Backbone {name!r} is offered by {homes}.", name=name, homes=listed(homes)),
+            _("Say which: {option}.", option=listed((f"{home}:{name}" for home in homes), "or")),
         )
-    raise unknown_name("backbone", name, set().union(*known.values()), LISTING)
+    raise unknown_name(_("backbone"), name, set().union(*known.values()), LISTING)
 
 
 def _listings(prefix: str) -> list[Listing]:

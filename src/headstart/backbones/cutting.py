@@ -16,6 +16,7 @@ from torch import Tensor, fx, nn
 from headstart.backbones import Ref
 from headstart.backbones.network import drawn
 from headstart.errors import BackboneError, ConfigError
+from headstart.said import _, commas
 
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
@@ -62,7 +63,7 @@ class PrefixRef:
     after: str
 
     def __str__(self) -> str:
-        return f"{self.ref} up to {self.after}"
+        return _("{backbone} up to {block}", backbone=str(self.ref), block=self.after)
 
     def fingerprint(self) -> str | None:
         """Hash of the weights and the cut, or None if only loading can tell."""
@@ -102,8 +103,11 @@ def unfrozen(backbone: Backbone, depth: str) -> list[str]:
     names = [name for name, _ in backbone.blocks()]
     if not names:
         raise BackboneError(
-            f"{backbone.card.name} has no blocks, so it can be probed but not fine-tuned.",
-            "Use --method probe, or another --backbone.",
+            _(
+                "{backbone} has no blocks, so it can be probed but not fine-tuned.",
+                backbone=backbone.card.name,
+            ),
+            _("Use --method probe, or another --backbone."),
         )
     if depth == ALL:
         return names
@@ -114,9 +118,18 @@ def unfrozen(backbone: Backbone, depth: str) -> list[str]:
         return names[names.index(depth) :]
     if not depth.isdecimal() or not 1 <= int(depth) <= len(names):
         raise ConfigError(
-            f"--unfreeze {depth!r} is no depth of {backbone.card.name}, which has {len(names)} "
-            f"blocks: {', '.join(names)}.",
-            f"A number from 1 to {len(names)}, {LAST_BLOCKS}, {LAST_STAGE}, {ALL}, or a name.",
+            _(
+                "--unfreeze {depth!r} is no depth of {backbone}, which has {n} blocks: {blocks}.",
+                depth=depth,
+                backbone=backbone.card.name,
+                n=len(names),
+                blocks=commas(names),
+            ),
+            _(
+                "A number from 1 to {n}, {words}, or a name.",
+                n=len(names),
+                words=commas([LAST_BLOCKS, LAST_STAGE, ALL]),
+            ),
         )
     return names[-int(depth) :]
 

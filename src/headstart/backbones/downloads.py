@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from headstart.backbones import available
 from headstart.errors import BackboneError
+from headstart.said import _, commas, sentences
 
 PATIENCE = 3.0
 """Seconds until no answer counts as none; a plain choice."""
@@ -43,19 +44,32 @@ def refuse_unreachable(name: str, url: str, by_hand: str) -> None:
     try:
         trouble = heard.get(timeout=PATIENCE)
     except queue.Empty:
-        trouble = TimeoutError(f"{urlsplit(url).hostname} has not answered for {PATIENCE:g} s")
+        host = urlsplit(url).hostname
+        trouble = TimeoutError(
+            _("{host} has not answered for {seconds:g} s", host=host, seconds=PATIENCE)
+        )
     if trouble is not None:
         raise cannot_download(name, trouble, by_hand) from trouble
 
 
 def cannot_download(name: str, cause: Exception, by_hand: str) -> BackboneError:
     """Build the error for weights that are not here and cannot be fetched."""
-    here = ", ".join(row.name for row in available()) or "none"
-    said = str(cause).splitlines()[0] if str(cause) else "no detail"
+    here = [row.name for row in available()]
     return BackboneError(
-        f"The weights of {name!r} are not on this machine and could not be downloaded "
-        f"({type(cause).__name__}: {said}).",
-        f"Available without a network: {here}. Or bring them by hand: {by_hand}",
+        _(
+            "The weights of {name!r} are not on this machine and could not be downloaded ({kind}: "
+            "{cause}).",
+            name=name,
+            kind=type(cause).__name__,
+            cause=str(cause).splitlines()[0] if str(cause) else _("no detail"),
+        ),
+        sentences(
+            _(
+                "Available without a network: {names}.",
+                names=commas(here) if here else _("none"),
+            ),
+            _("Or bring them by hand: {how}", how=by_hand),
+        ),
     )
 
 

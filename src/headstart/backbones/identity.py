@@ -17,6 +17,7 @@ from headstart.errors import ConfigError
 from headstart.modalities import Fed
 from headstart.modalities.arrays.look import Centred
 from headstart.registry import unknown_name
+from headstart.said import N_, _
 
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
@@ -30,7 +31,12 @@ class IdentityProvider:
     def listings(self) -> Iterable[Listing]:
         """List it; it is always there."""
         yield Listing(
-            IDENTITY, "numbers as they are; nothing is transferred", "none", 0, True, "array"
+            IDENTITY,
+            N_("numbers as they are; nothing is transferred"),
+            N_("none"),
+            0,
+            True,
+            "array",
         )
 
     def fingerprint(self, name: str) -> str | None:
@@ -49,12 +55,12 @@ class IdentityProvider:
         self._known(ref.name)
         look = Centred((), ()).asked(**dict(ref.asked))
         if not look.columns:
-            raise ConfigError("identity takes rows of numbers.", "Leave out --backbone.")
+            raise ConfigError(_("identity takes rows of numbers."), _("Leave out --backbone."))
         return IdentityEngine(card_of(look))
 
     def _known(self, name: str) -> str:
         if name != IDENTITY:
-            raise unknown_name("backbone for rows of numbers", name, [IDENTITY], LISTING)
+            raise unknown_name(_("backbone for rows of numbers"), name, [IDENTITY], LISTING)
         return IDENTITY
 
 
@@ -85,8 +91,8 @@ def card_of(look: Centred) -> Card:
         modality="array",
         dim=len(look.columns),
         parameters=0,
-        licence="none: there are no weights",
-        source="the numbers themselves",
+        licence=N_("none: there are no weights"),
+        source=N_("the numbers themselves"),
         weights_hash=IDENTITY,
         look=look,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from headstart.backbones import Card, untrained
 from headstart.errors import ArtifactError, HeadstartError
+from headstart.said import _
 
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
@@ -40,9 +41,13 @@ class SavedBackbone:
             backbone.net.load_state_dict(load_file(self.path))
         except (RuntimeError, HeadstartError) as cause:
             raise ArtifactError(
-                f"{self.path} does not fit {self.card.architecture} as installed here: "
-                f"{str(cause).splitlines()[0]}",
-                "Install the versions that run.json names.",
+                _(
+                    "{path} does not fit {architecture} as installed here: {cause}",
+                    path=str(self.path),
+                    architecture=self.card.architecture,
+                    cause=str(cause).splitlines()[0],
+                ),
+                _("Install the versions that run.json names."),
             ) from cause
         backbone.use(self.card)
         return backbone

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from headstart.backbones import Ref
 from headstart.backbones.network import drawn
 from headstart.errors import BackboneError
+from headstart.said import _
 
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
@@ -66,8 +67,8 @@ class Stages(nn.Module):
         maps = {name: out for name, out in maps.items() if _usable(out, embedding)}
         if not maps:
             raise BackboneError(
-                f"{card.name} has no blocks whose outputs could be compared.",
-                "Use --method probe, or another --backbone.",
+                _("{backbone} has no blocks whose outputs could be compared.", backbone=card.name),
+                _("Use --method probe, or another --backbone."),
             )
         shown = [_channels_first(out) for out in maps.values()]
         self.names = (*maps, EMBEDDING)
@@ -113,7 +114,7 @@ class StagesRef:
     ref: Ref | SavedBackbone
 
     def __str__(self) -> str:
-        return f"{self.ref} {HOW}"
+        return _("{backbone} pooled at every stage", backbone=str(self.ref))
 
     def fingerprint(self) -> str | None:
         """Hash of the weights and of what is made of them, or None if only loading can tell."""

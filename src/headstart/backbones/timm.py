@@ -12,6 +12,7 @@ from headstart.backbones.downloads import cannot_download, refuse_unreachable
 from headstart.backbones.libraries import load_timm
 from headstart.modalities.image.look import Preprocessing
 from headstart.registry import unknown_name
+from headstart.said import N_, _
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,7 +32,7 @@ class TimmProvider:
             config: Any = timm.get_pretrained_cfg(name)
             yield Listing(
                 name,
-                f"{config.input_size[-1]} px" if config.input_size else "",
+                _("{side} px", side=config.input_size[-1]) if config.input_size else "",
                 config.license or "",
                 available=is_cached(config),
             )
@@ -46,7 +47,7 @@ class TimmProvider:
         import timm
 
         if not timm.is_model(name.partition(".")[0]):
-            raise unknown_name("timm backbone", name, timm.list_models(pretrained=True), LISTING)
+            raise unknown_name(_("timm backbone"), name, timm.list_models(pretrained=True), LISTING)
         config = _published(name) if pretrained else None
         if config is not None and not is_cached(config):
             _refuse_unreachable(name, config)
@@ -58,7 +59,7 @@ class TimmProvider:
         except RuntimeError as cause:
             # An unknown tag of a known architecture, or no weights published for it at all.
             raise unknown_name(
-                "timm backbone", name, timm.list_pretrained(name.partition(".")[0]), LISTING
+                _("timm backbone"), name, timm.list_pretrained(name.partition(".")[0]), LISTING
             ) from cause
         except Exception as cause:  # the hub client raises a dozen kinds when the network is away
             raise cannot_download(f"timm:{name}", cause, _by_hand(name, config)) from cause
@@ -96,7 +97,7 @@ def wrap_timm(model: Any, *, name: str, **said: str) -> VisionBackbone:
         name=name,
         architecture=f"timm:{published['architecture']}",
         preprocessing=preprocessing,
-        licence=said.get("licence") or published.get("license") or "not stated",
+        licence=said.get("licence") or published.get("license") or N_("not stated"),
         source=said.get("source") or published.get("hf_hub_id") or published.get("url") or "timm",
         source_head=head,
     )
@@ -152,13 +153,18 @@ def _refuse_unreachable(name: str, config: Any) -> None:
 
 def _by_hand(name: str, config: Any) -> str:
     """Say which file a network needs, and how it is named then."""
-    file, what = "weights.pth", "its weights"
+    file, what = "weights.pth", str(_("its weights"))
     if config is not None and config.hf_hub_id:
         file = "model.safetensors"
-        what = f"{file} of {config.hf_hub_id} from the Hugging Face hub"
+        what = _(
+            "{file} of {repository} from the Hugging Face hub",
+            file=file,
+            repository=config.hf_hub_id,
+        )
     elif config is not None and config.url:
         file, what = config.url.rpartition("/")[2], config.url
-    return (
-        f"fetch {what} where there is a network, copy it here and name it: "
-        f"--backbone 'file:{file}#timm:{name}'."
+    return _(
+        "fetch {what} where there is a network, copy it here and name it: {option}.",
+        what=what,
+        option=f"--backbone 'file:{file}#timm:{name}'",
     )

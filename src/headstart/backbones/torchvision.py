@@ -12,13 +12,14 @@ from headstart.backbones.libraries import load_torchvision
 from headstart.errors import BackboneError
 from headstart.modalities.image.look import Preprocessing
 from headstart.registry import unknown_name
+from headstart.said import N_, _
 
 if TYPE_CHECKING:
     from torch import nn
 
     from headstart.backbones.vision import VisionBackbone
 
-LICENCE = "not stated (torchvision: BSD-3-Clause code, ImageNet-trained weights)"
+LICENCE = N_("not stated (torchvision: BSD-3-Clause code, ImageNet-trained weights)")
 
 
 class TorchvisionProvider:
@@ -30,7 +31,7 @@ class TorchvisionProvider:
             weights = _weights(name)
             yield Listing(
                 name,
-                f"{_crop(weights)} px",
+                _("{side} px", side=_crop(weights)),
                 LICENCE,
                 int(weights.meta["num_params"]),
                 _cached(weights),
@@ -46,7 +47,7 @@ class TorchvisionProvider:
         from torchvision.models import get_model
 
         if name not in _names():
-            raise unknown_name("torchvision backbone", name, _names(), LISTING)
+            raise unknown_name(_("torchvision backbone"), name, _names(), LISTING)
         weights = _weights(name)
         by_hand = _by_hand(weights)
         if pretrained and not _cached(weights):
@@ -69,10 +70,11 @@ def wrap_torchvision(
     linears = [n for n, m in model.named_modules() if isinstance(m, nn.Linear)]
     if not linears:
         raise BackboneError(
-            f"torchvision:{name} has no final linear layer to cut at.", "Choose another backbone."
+            _("torchvision:{name} has no final linear layer to cut at.", name=name),
+            _("Choose another backbone."),
         )
     head = model.get_submodule(linears[-1])
-    parent, _, last = linears[-1].rpartition(".")
+    parent, _dot, last = linears[-1].rpartition(".")
     setattr(model.get_submodule(parent), last, nn.Identity())
     look = weights.transforms()
     return wrap(
@@ -124,5 +126,8 @@ def _place(weights: Any) -> Path:
 
 
 def _by_hand(weights: Any) -> str:
-    place = _place(weights)
-    return f"fetch {weights.url} where there is a network and copy it to {place}."
+    return _(
+        "fetch {url} where there is a network and copy it to {place}.",
+        url=weights.url,
+        place=str(_place(weights)),
+    )

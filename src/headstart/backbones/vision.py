@@ -13,6 +13,7 @@ from headstart.backbones import Card
 from headstart.backbones.network import Backbone, count_parameters, hash_weights, stages_of
 from headstart.errors import BackboneError
 from headstart.modalities.image.look import Preprocessing
+from headstart.said import _
 
 
 class VisionBackbone(Backbone):
@@ -56,15 +57,29 @@ class VisionBackbone(Backbone):
                 out = self.net(torch.zeros(1, 3, side, side))
         except (RuntimeError, ValueError, AssertionError) as cause:
             raise BackboneError(
-                f"{card.name} cannot work on images of {side} pixels "
-                f"({str(cause).splitlines()[0] if str(cause) else type(cause).__name__}).",
-                f"Leave out --size: its own size is {self.look.size} pixels.",
+                _(
+                    "{backbone} cannot work on images of {side} pixels ({cause}).",
+                    backbone=card.name,
+                    side=side,
+                    cause=str(cause).splitlines()[0] if str(cause) else type(cause).__name__,
+                ),
+                _("Leave out --size: its own size is {own} pixels.", own=self.look.size),
             ) from cause
         least = self.stride()
         if side < least or out.shape[1:] != (card.dim,):
             raise BackboneError(
-                f"{card.name} reduces images {least} times, so {side} pixels leave nothing to see.",
-                f"--size must be at least {least}; its own is {self.look.size} pixels.",
+                _(
+                    "{backbone} reduces images {least} times, so {side} pixels leave nothing to "
+                    "see.",
+                    backbone=card.name,
+                    least=least,
+                    side=side,
+                ),
+                _(
+                    "--size must be at least {least}; its own is {own} pixels.",
+                    least=least,
+                    own=self.look.size,
+                ),
             )
         self.use(replace(card, look=look))
 

@@ -18,6 +18,7 @@ from headstart.choose.plan import TrainingPlan, duration
 from headstart.choose.workshop import Workshop
 from headstart.events import Event
 from headstart.judge.crossval import calibrated
+from headstart.said import N_, _
 from headstart.tasks.labels import Labels
 from headstart.tasks.metrics import log_loss
 from headstart.transfer.finetune import ALPHAS, Fit, Setting, fit
@@ -32,7 +33,7 @@ PLANNING_SECONDS = 5.0
 OVERRUN = 1.25
 """Times its forecast that a candidate may take: so much is set aside for it, so that the budget is
 kept. A plain choice: forecasts are of a machine that does nothing else."""
-STOPPED = "stopped by Ctrl-C"
+STOPPED = N_("stopped by Ctrl-C")
 
 
 class OutOfTimeError(Exception):
@@ -128,7 +129,7 @@ def explore(
     entries: list[Entry] = []
     try:
         for c in candidates:
-            workshop.on_event(Event("planning", len(plans), len(candidates), "methods"))
+            workshop.on_event(Event(_("planning"), len(plans), len(candidates), _("methods")))
             plans[c.name], forecasts[c.name] = workshop.plan(c, [*fits, *again(c)])
             if time.monotonic() > deadline - PLANNING_SECONDS:
                 break
@@ -138,8 +139,13 @@ def explore(
             last = forecasts[c.name] * share_of(again(c), fits)
             needed = OVERRUN * (forecasts[c.name] - last + max(last, owed))
             if needed > left:
-                why = f"would take about {duration(forecasts[c.name])}, and may take "
-                why += f"{duration(needed)}; {duration(max(left, 0))} of the budget are left"
+                why = _(
+                    "would take about {forecast}, and may take {most}; {left} of the budget are "
+                    "left",
+                    forecast=duration(forecasts[c.name]),
+                    most=duration(needed),
+                    left=duration(max(left, 0)),
+                )
                 entries.append(_untried(c, "skipped", why, forecasts))
                 continue
             watch = _Watch(workshop, deadline - OVERRUN * max(last, owed))
@@ -147,7 +153,7 @@ def explore(
                 with watch:
                     trial, entry = try_out(workshop, c, plans[c.name], forecasts[c.name], folds)
             except OutOfTimeError:
-                why = "took longer than the budget"
+                why = _("took longer than the budget")
                 entries.append(_untried(c, "interrupted", why, forecasts))
                 continue
             entries.append(entry)
@@ -156,9 +162,9 @@ def explore(
                 owed = max(owed, seconds_again(entry, again(c), fits))
     except KeyboardInterrupt:
         entries += [
-            _untried(c, "interrupted", STOPPED, forecasts) for c in _rest(candidates, entries)
+            _untried(c, "interrupted", _(STOPPED), forecasts) for c in _rest(candidates, entries)
         ]
-    why = "there was no time left to plan it"
+    why = _("there was no time left to plan it")
     entries += [_untried(c, "skipped", why, forecasts) for c in _rest(candidates, entries)]
     return trials, entries
 

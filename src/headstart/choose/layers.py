@@ -25,6 +25,7 @@ from headstart.judge.holm import holm, holm_against_best
 from headstart.judge.intervals import Interval
 from headstart.judge.verdict import LEVEL, Comparison
 from headstart.notation import in_points
+from headstart.said import _, sentences
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.combine import choose_combination
 from headstart.transfer.logistic import softmax
@@ -205,7 +206,7 @@ def study(
         )  # fmt: skip
     kind, advice = _advise(layers, stages, without, labels, chosen)
     if combined is not None:
-        advice += " " + _said(combined)
+        advice = sentences(advice, _said(combined))
     return Layers(chosen.protocol, len(labels.y), kind, advice, layers, combined)
 
 
@@ -304,55 +305,88 @@ def _clearly_better(
 
 def _flat(layers: tuple[Layer, ...], name: str, labels: Labels) -> str:
     best = max(layers, key=lambda layer: layer.accuracy)
-    return (
-        f"No layer is clearly better than {name} (the best, {best.name}, has "
-        f"{best.accuracy:.1%}): frozen features of this network do not serve this task, or "
-        f"{len(labels.y)} examples are too few to tell. Train more of it (--method finetune "
-        "--unfreeze all), or choose another backbone (headstart rank)."
+    return _(
+        "No layer is clearly better than {baseline} (the best, {layer}, has {accuracy:.1%}): "
+        "frozen features of this network do not serve this task, or {n} examples are too few to "
+        "tell. Train more of it (--method finetune --unfreeze all), or choose another backbone "
+        "(headstart rank).",
+        baseline=_(name),
+        layer=best.name,
+        accuracy=best.accuracy,
+        n=len(labels.y),
     )
 
 
 def _last(layers: tuple[Layer, ...], stages: list[Outcome], labels: Labels, chosen: Plan) -> str:
-    text = (
-        f"No earlier layer is clearly better than the last ({layers[-1].accuracy:.1%}): use the "
-        "probe (--method probe), and to go further fine-tune the last blocks (--method finetune)."
+    text = _(
+        "No earlier layer is clearly better than the last ({accuracy:.1%}): use the probe "
+        "(--method probe), and to go further fine-tune the last blocks (--method finetune).",
+        accuracy=layers[-1].accuracy,
     )
     early = zip(layers, stages[:-1], strict=False)
     lost = (
         (layer, compare(stages[-1], own, labels, chosen, balanced=False)) for layer, own in early
     )
     near = next((layer for layer, loss in lost if loss.gain_ci95[1] <= NEAR), None)
-    if near is not None and near.depth < 1:
-        text += (
-            f" {near.name}, at {near.depth:.0%} of the computation, loses at most "
-            f"{100 * NEAR:.0f} points against it (95 %)."
-        )
-    return text
+    if near is None or near.depth >= 1:
+        return text
+    return sentences(
+        text,
+        _(
+            "{layer}, at {depth:.0%} of the computation, loses at most {points:.0f} points against "
+            "it (95 %).",
+            layer=near.name,
+            depth=near.depth,
+            points=100 * NEAR,
+        ),
+    )
 
 
 def _earlier(layers: tuple[Layer, ...], best: int, gain: Comparison) -> str:
     low, high = map(in_points, gain.gain_ci95)
-    behind = layers[best + 1].name
-    tuned = (
-        f", or fine-tune from {behind} on (--method finetune --unfreeze {behind})"
-        if best + 2 < len(layers)
-        else ""
+    better = _(
+        "{layer} is clearly better than the last layer: {gain} points (95 % interval {low} to "
+        "{high}; Holm over {layers} layers).",
+        layer=layers[best].name,
+        gain=in_points(gain.gain),
+        low=low,
+        high=high,
+        layers=len(layers) - 1,
     )
-    return (
-        f"{layers[best].name} is clearly better than the last layer: {in_points(gain.gain)} "
-        f"points (95 % interval {low} to {high}; Holm over {len(layers) - 1} layers). "
+    advice = _(
         "What lies behind it is special to what the network was trained on: combine layers "
-        f"(--method layers){tuned}."
+        "(--method layers)."
     )
+    if best + 2 < len(layers):
+        advice = _(
+            "What lies behind it is special to what the network was trained on: combine layers "
+            "(--method layers), or fine-tune from {behind} on (--method finetune --unfreeze "
+            "{behind}).",
+            behind=layers[best + 1].name,
+        )
+    return sentences(better, advice)
 
 
 def _said(combined: Combined) -> str:
     low, high = map(in_points, combined.gain_ci95)
-    figures = f"{in_points(combined.gain)} points (95 % interval {low} to {high})"
+    told = {"gain": in_points(combined.gain), "low": low, "high": high}
     if combined.p >= LEVEL:
-        return f"Whether combining layers beats the last layer cannot be told: {figures}."
-    side = "better" if combined.gain > 0 else "worse"
-    return f"Combining layers is clearly {side} than the last layer alone: {figures}."
+        return _(
+            "Whether combining layers beats the last layer cannot be told: {gain} points (95 % "
+            "interval {low} to {high}).",
+            **told,
+        )
+    if combined.gain > 0:
+        return _(
+            "Combining layers is clearly better than the last layer alone: {gain} points (95 % "
+            "interval {low} to {high}).",
+            **told,
+        )
+    return _(
+        "Combining layers is clearly worse than the last layer alone: {gain} points (95 % interval "
+        "{low} to {high}).",
+        **told,
+    )
 
 
 def _combined(

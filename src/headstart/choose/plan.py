@@ -13,6 +13,7 @@ from headstart.backbones.cutting import Prefix, cut_before, legal_cuts, unfrozen
 from headstart.backbones.network import Backbone, count_parameters
 from headstart.features.engines import Engine
 from headstart.modalities import FixedViews, modality
+from headstart.said import _, sentences
 from headstart.transfer.checkpoint import Forgetful
 from headstart.transfer.finetune import Setting, zero_head
 from headstart.transfer.loop import Loop
@@ -90,23 +91,28 @@ def make_plan(backbone: Backbone, recipe: Recipe, n: int, room: int, seed: int) 
     kind = _views(backbone, recipe, seed)
     uncut = TrainingPlan(blocks, None, kind, (), 0, 0, "")
     if not recipe.cached:
-        fresh = "every epoch draws new views, so nothing can be kept"
-        return replace(uncut, why=fresh if recipe.augment != "none" else "nothing is to be kept")
+        fresh = _("every epoch draws new views, so nothing can be kept")
+        asked = _("nothing is to be kept")
+        return replace(uncut, why=fresh if recipe.augment != "none" else asked)
     if len(blocks) == len(backbone.blocks()):
-        return replace(uncut, why="nothing is frozen")
+        return replace(uncut, why=_("nothing is frozen"))
     deepest = cut_before(backbone, blocks[0])
     if deepest is None:
-        return replace(uncut, why="this network cannot be cut there")
+        return replace(uncut, why=_("this network cannot be cut there"))
     earlier = legal_cuts(backbone)
     shapes = shapes_at(backbone, earlier[: earlier.index(deepest) + 1])
     for cut in reversed(list(shapes)):
         size = 2 * n * kind.count * int(np.prod(shapes[cut]))  # float16
         if size <= room:
-            why = "the deepest place before what is trained"
+            why = _("the deepest place before what is trained")
             if cut != deepest:
-                why = f"activations behind {deepest} would not fit into {room / 1e6:,.0f} MB"
+                why = _(
+                    "activations behind {block} would not fit into {room:,.0f} MB",
+                    block=deepest,
+                    room=room / 1e6,
+                )
             return TrainingPlan(blocks, cut, kind, shapes[cut], size, n * kind.count, why)
-    return replace(uncut, why=f"activations would not fit into {room / 1e6:,.0f} MB")
+    return replace(uncut, why=_("activations would not fit into {room:,.0f} MB", room=room / 1e6))
 
 
 def _views(backbone: Backbone, recipe: Recipe, seed: int) -> FixedViews[Any]:
@@ -151,21 +157,43 @@ def measure(
     return Cost(prefix, step, answer)
 
 
-def said(plan: TrainingPlan, backbone: Backbone, forecast: float) -> str:
+def said(name: str, plan: TrainingPlan, backbone: Backbone, forecast: float) -> str:
     """Say a plan in one line."""
+    time_said = _("This takes about {time}.", time=duration(forecast))
+    return sentences(_trained(name, plan, backbone), _kept(plan), time_said)
+
+
+def _trained(name: str, plan: TrainingPlan, backbone: Backbone) -> str:
     modules = dict(backbone.blocks())
     share = sum(count_parameters(modules[b]) for b in plan.blocks) / backbone.card.parameters
-    trained = f"train {plan.blocks[0]} to {plan.blocks[-1]} ({share:.0%} of the parameters)"
     if len(plan.blocks) == 1:
-        trained = f"train {plan.blocks[0]} ({share:.0%} of the parameters)"
-    if plan.cut is None:
-        kept = f"whole network computed every step: {plan.why}"
-    else:
-        kept = (
-            f"cut behind {plan.cut}, {plan.why}: {plan.views.describe()}, "
-            f"{plan.passes:,} frozen passes once, {plan.cache_bytes / 1e6:,.0f} MB on disk"
+        return _(
+            "{method}: train {block} ({share:.0%} of the parameters).",
+            method=name,
+            block=plan.blocks[0],
+            share=share,
         )
-    return f"{trained}; {kept}; about {duration(forecast)}"
+    return _(
+        "{method}: train {first} to {last} ({share:.0%} of the parameters).",
+        method=name,
+        first=plan.blocks[0],
+        last=plan.blocks[-1],
+        share=share,
+    )
+
+
+def _kept(plan: TrainingPlan) -> str:
+    if plan.cut is None:
+        return _("The whole network is computed every step: {why}.", why=plan.why)
+    return _(
+        "It is cut behind {cut}, {why}: {views}, {passes:,} frozen passes once, {size:,.0f} MB on "
+        "disk.",
+        cut=plan.cut,
+        why=plan.why,
+        views=plan.views.describe(),
+        passes=plan.passes,
+        size=plan.cache_bytes / 1e6,
+    )
 
 
 def duration(seconds: float) -> str:
@@ -176,7 +204,9 @@ def duration(seconds: float) -> str:
     >>> duration(3.7), duration(100), duration(300)
     ('4 s', '100 s', '5 min')
     """
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    if seconds < 120:
+        return _("{seconds:.0f} s", seconds=seconds)
+    return _("{minutes:.0f} min", minutes=seconds / 60)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from headstart.judge.holm import holm_against_best
 from headstart.judge.intervals import Interval
 from headstart.judge.verdict import LEVEL
 from headstart.modalities import EXAMPLE, Unit
+from headstart.said import _, _n, commas, listed, sentences
 from headstart.tasks.labels import ENOUGH, Labels, Stream
 
 Floats = NDArray[np.floating]
@@ -34,6 +35,8 @@ Ints = NDArray[np.int64]
 WORTH = 0.01
 """Accuracy that may be given up for speed: one point, a plain choice. The looser rule, within one
 standard error and a point, lost more (docs/measurements.md)."""
+EQUAL = 5e-4
+"""Less than this share behind reads as 0.0 points."""
 ALIKE = 1.1
 """Times this close to the cheapest are the same price: a timing of one second is no better."""
 
@@ -296,11 +299,12 @@ def recommend(
 def _check(entrants: Sequence[Entrant]) -> None:
     names = [entrant.name for entrant in entrants]
     if not names:
-        raise ConfigError("There is no backbone to rank.", "Name some: --backbones a,b.")
+        raise ConfigError(_("There is no backbone to rank."), _("Name some: --backbones a,b."))
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(
-            f"{', '.join(map(repr, twice))} takes part more than once.", "Name each backbone once."
+            _("{names} takes part more than once.", names=commas(map(repr, twice))),
+            _("Name each backbone once."),
         )
 
 
@@ -402,46 +406,94 @@ def _sentence(
     """Say what to use and why, and how far the data could tell."""
     best, own = places[0], next(p for p in places if p.entrant.name == name)
     low, high = own.accuracy_ci95
-    held = (
-        f"{100 * own.accuracy:.1f} % of held-out {unit.many} right "
-        f"(95 % interval {100 * low:.1f} to {100 * high:.1f})"
-    )
+    told = {
+        "name": name,
+        "examples": unit.many,
+        "right": 100 * own.accuracy,
+        "low": 100 * low,
+        "high": 100 * high,
+    }
     if len(places) == 1:
-        return f"{name} gets {held}; there was nothing to compare it with."
+        return _(
+            "{name} gets {right:.1f} % of held-out {examples} right (95 % interval {low:.1f} to "
+            "{high:.1f}); there was nothing to compare it with.",
+            **told,
+        )
     if own is best:
-        alone = all(p.accuracy < own.accuracy for p in places if p is not own)
-        which = f"it is the most accurate of {len(places)}" if alone else "none is more accurate"
-        said = f"Use {name}: {which}, with {held}."
+        use = _first(places, told)
     elif within:
-        said = (
-            f"Use {name}: inside the training part, where the choice was made to keep the held-out "
-            f"part unspent, it was {_short(lost)} the most accurate; on that part it gets {held}."
-        )
+        use = _chosen_within(lost, told)
     else:
-        said = (
-            f"Use {name}: with {held} it is {_short(lost)} the most accurate "
-            f"({best.entrant.name}), with a standard error of {100 * error:.1f} points, "
-            f"{_price(own.entrant, best.entrant)}."
-        )
+        use = sentences(_cheaper(best, lost, error, told), _price(own.entrant, best.entrant))
     tied = [p.entrant.name for p in places if p.tie and p not in (own, best)]
-    if tied:
-        said += (
-            f" With this much data {_list(tied)} cannot be told from the most accurate either, "
-            "which does not make them as good."
+    return sentences(use, _tied(tied) if tied else "")
+
+
+def _first(places: Sequence[Place], told: dict[str, Any]) -> str:
+    if places[1].accuracy < places[0].accuracy:
+        return _(
+            "Use {name}: it is the most accurate of {backbones}, with {right:.1f} % of held-out "
+            "{examples} right (95 % interval {low:.1f} to {high:.1f}).",
+            backbones=len(places),
+            **told,
         )
-    return said
+    return _(
+        "Use {name}: none is more accurate, with {right:.1f} % of held-out {examples} right (95 % "
+        "interval {low:.1f} to {high:.1f}).",
+        **told,
+    )
 
 
-def _short(lost: float) -> str:
-    return "as accurate as" if lost < 5e-4 else f"{100 * lost:.1f} points behind"
+def _chosen_within(lost: float, told: dict[str, Any]) -> str:
+    if lost < EQUAL:
+        return _(
+            "Use {name}: inside the training part, where the choice was made to keep the held-out "
+            "part unspent, it was as accurate as the most accurate; on that part it gets "
+            "{right:.1f} % of held-out {examples} right (95 % interval {low:.1f} to {high:.1f}).",
+            **told,
+        )
+    return _(
+        "Use {name}: inside the training part, where the choice was made to keep the held-out part "
+        "unspent, it was {lost:.1f} points behind the most accurate; on that part it gets "
+        "{right:.1f} % of held-out {examples} right (95 % interval {low:.1f} to {high:.1f}).",
+        lost=100 * lost,
+        **told,
+    )
+
+
+def _cheaper(best: Place, lost: float, error: float, told: dict[str, Any]) -> str:
+    beside = {"best": best.entrant.name, "error": 100 * error}
+    if lost < EQUAL:
+        return _(
+            "Use {name}: with {right:.1f} % of held-out {examples} right (95 % interval {low:.1f} "
+            "to {high:.1f}) it is as accurate as the most accurate ({best}), with a standard error "
+            "of {error:.1f} points.",
+            **beside,
+            **told,
+        )
+    return _(
+        "Use {name}: with {right:.1f} % of held-out {examples} right (95 % interval {low:.1f} to "
+        "{high:.1f}) it is {lost:.1f} points behind the most accurate ({best}), with a standard "
+        "error of {error:.1f} points.",
+        lost=100 * lost,
+        **beside,
+        **told,
+    )
 
 
 def _price(own: Entrant, best: Entrant) -> str:
     ratio = best.seconds_per_1000 / max(own.seconds_per_1000, 1e-9)
     if ratio <= ALIKE:
-        return "and its features suit the classes better (LogME) at the same speed"
-    return f"and it is {ratio:.1f} times as fast"
+        return _("Its features suit the classes better (LogME) at the same speed.")
+    return _("It is {ratio:.1f} times as fast.", ratio=ratio)
 
 
-def _list(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _tied(names: Sequence[str]) -> str:
+    return _n(
+        "With this much data {names} cannot be told from the most accurate either, which does not "
+        "make it as good.",
+        "With this much data {names} cannot be told from the most accurate either, which does not "
+        "make them as good.",
+        len(names),
+        names=listed(names),
+    )

@@ -19,9 +19,10 @@ from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.activations import Activations, activate, room
 from headstart.features.engines import Engine, Kitchen
+from headstart.said import _
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.checkpoint import Checkpoints
-from headstart.transfer.finetune import Setting, zero_head
+from headstart.transfer.finetune import FINAL, Setting, zero_head
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.logistic import fit_logistic
 from headstart.transfer.parts import Inputs, Point, Rows
@@ -91,7 +92,7 @@ class Workshop:
         """
         backbone, recipe = self.backbone_of(candidate.method), candidate.recipe
         if forecast is not None:
-            self._say(f"{candidate.name}: {said(plan, backbone, forecast)}.")
+            self._say(said(candidate.name, plan, backbone, forecast))
         scratch = candidate.method in FROM_SCRATCH
         dim = backbone.card.dim
         return Setting(
@@ -161,8 +162,11 @@ class Workshop:
         small = self.examples.modality.small_network
         if small is None:
             raise ConfigError(
-                f"--method small-cnn: there is no small network for {self.examples.modality.name}.",
-                "Use --method scratch.",
+                _(
+                    "--method small-cnn: there is no small network for {modality}.",
+                    modality=self.examples.modality.name,
+                ),
+                _("Use --method scratch."),
             )
         name, asked = small
         ref = replace(resolve(name), seed=self.labels.seed)
@@ -170,7 +174,7 @@ class Workshop:
 
     def _say(self, message: str, *, warning: bool = False) -> None:
         level = "warning" if warning else "note"
-        self.on_event(Event("planning", message=message, level=level))  # type: ignore[arg-type]
+        self.on_event(Event(_("planning"), message=message, level=level))  # type: ignore[arg-type]
 
 
 @dataclass
@@ -184,15 +188,32 @@ class _Live:
     def __call__(self, fit: str, point: Point) -> None:
         curve = self.losses.setdefault(fit, {})
         curve[point.epoch] = point.loss  # that of validation comes last, and stays
-        right = "" if point.accuracy is None else f", accuracy {point.accuracy:.1%}"
-        words = f"{point.split} loss {point.loss:.3f}{right}"
         self.on_event(
             Event(
-                f"training {fit}",
+                _stage(fit),
                 point.epoch,
                 self.epochs,
-                "epochs",
-                words,
+                _("epochs"),
+                _progress(point),
                 curve=tuple(curve.values()),
             )
         )
+
+
+def _stage(fit: str) -> str:
+    """Say what is trained: ``"full / fold 1"``, ``"full / final"``."""
+    method, _between, part = fit.rpartition(" / ")
+    if part == FINAL:
+        return _("training {method} / final", method=method)
+    if part.startswith("fold "):
+        return _("training {method} / fold {fold}", method=method, fold=part.removeprefix("fold "))
+    return _("training {fit}", fit=fit)
+
+
+def _progress(point: Point) -> str:
+    told = {"loss": point.loss, "accuracy": point.accuracy}
+    if point.split == "validation":
+        return _("validation loss {loss:.3f}, accuracy {accuracy:.1%}", **told)
+    if point.accuracy is None:
+        return _("training loss {loss:.3f}", **told)
+    return _("training loss {loss:.3f}, accuracy {accuracy:.1%}", **told)

@@ -7,6 +7,7 @@ Exit 0: done. 2: the user's mistake, said without a traceback. 1: ours (``--debu
 from __future__ import annotations
 
 import gc
+import gettext
 import io
 import os
 import sys
@@ -15,7 +16,10 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from headstart.errors import HeadstartError
+from headstart.errors import ConfigError, HeadstartError
+from headstart.language import CATALOGUES, DOMAIN, in_force, languages
+from headstart.said import N_, _, commas
+from headstart.speaking import speak
 from headstart.text import ANY_NAME
 
 if TYPE_CHECKING:
@@ -24,6 +28,12 @@ if TYPE_CHECKING:
 STOPPED = 130
 COMMANDS = ("train", "adapt", "studies", "runs", "machine")
 """Modules that declare commands, in the order in which help lists them."""
+OF_SYSTEMS = (
+    *(N_("No space left on device"), N_("Disk quota exceeded"), N_("Read-only file system")),
+    *(N_("Permission denied"), N_("No such file or directory"), N_("Input/output error")),
+    *(N_("Is a directory"), N_("Not a directory"), N_("File name too long")),
+)
+"""What systems say of files that cannot be read or written."""
 
 
 def application() -> Typer:
@@ -53,15 +63,46 @@ def _write_utf8() -> None:
             stream.reconfigure(encoding="utf-8", errors=ANY_NAME)
 
 
+def _without_language(arguments: list[str]) -> tuple[list[str], str | None]:
+    """Take ``--lang`` out of a line, wherever it stands: help needs it before commands are read."""
+    others: list[str] = []
+    asked, words = None, iter(arguments)
+    for word in words:
+        option, equals, value = word.partition("=")
+        if word == "--":  # what follows is no option
+            return [*others, word, *words], asked
+        if option != "--lang":
+            others.append(word)
+            continue
+        asked = value if equals else next(words, "")
+        if not asked or asked.startswith("-"):
+            raise ConfigError(
+                _("--lang names no language."), _("One of: {names}.", names=commas(languages()))
+            )
+    return others, asked
+
+
+def _let_click_speak() -> None:
+    """Give the library that reads the line our catalogue for its own words, such as "Options"."""
+    os.environ["LANGUAGE"] = in_force().code
+    gettext.bindtextdomain(DOMAIN, CATALOGUES)
+    gettext.textdomain(DOMAIN)
+
+
 def run(arguments: list[str], *, debug: bool = False) -> int:
     """Run one command; return the exit status."""
-    from headstart.cli.console import complain, say
+    from headstart.cli.console import complain, say, warn
 
     try:
+        arguments, asked = _without_language(arguments)
+        if trouble := speak(asked):
+            warn(trouble)
+        _let_click_speak()
         application()(arguments, prog_name="headstart")
     except SystemExit as done:  # typer's way to return, for help and wrong options too
         if done.code == STOPPED:
-            say("\nStopped. What was computed is cached: the same command goes on from there.")
+            say("")
+            say(_("Stopped. What was computed is cached: the same command goes on from there."))
         return done.code if isinstance(done.code, int) else 0
     except HeadstartError as mistake:
         if debug:
@@ -73,17 +114,22 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
     except OSError as cause:
         if debug:
             traceback.print_exc()
+        trouble = cause.strerror or str(cause)
         complain(
-            f"{cause.strerror or cause}: {cause.filename or 'unknown file'}",
-            "Check permissions and free space. HEADSTART_CACHE names another cache folder.",
+            _(
+                "{trouble}: {file}",
+                trouble=_(trouble) if trouble in OF_SYSTEMS else trouble,
+                file=cause.filename or _("unknown file"),
+            ),
+            _("Check permissions and free space. HEADSTART_CACHE names another cache folder."),
         )
         return 2
     except Exception as fault:
         if debug:
             traceback.print_exc()
         complain(
-            f"headstart failed: {type(fault).__name__}: {fault}",
-            "This is our fault, not yours. Run it again with --debug and report what it prints.",
+            _("headstart failed: {kind}: {fault}", kind=type(fault).__name__, fault=str(fault)),
+            _("This is our fault, not yours. Run it again with --debug and report what it prints."),
         )
         return 1
     return 0

@@ -14,56 +14,74 @@ from headstart.cli.options import Json, OneBackbone, Overwrite, options
 from headstart.cli.train import show_findings
 from headstart.folder.layout import TARGET_PREDICTIONS, TO_LABEL
 from headstart.prepare.config import options_of
+from headstart.said import _
 
 Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="Labelled examples, as DATA of `train`; or a run folder, where the examples it was "
-        "trained on are not at hand.",
+        help=_(
+            "Labelled examples, as DATA of `train`; or a run folder, where the examples it was "
+            "trained on are not at hand."
+        ),
     ),
 ]
 Target = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="Examples without labels: a folder, a table with a column of paths, a zip or tar, "
-        "builtin:NAME. Labels in it are not read.",
+        help=_(
+            "Examples without labels: a folder, a table with a column of paths, a zip or tar, "
+            "builtin:NAME. Labels in it are not read."
+        ),
     ),
 ]
-KNOWING = "Labels of the target"
+KNOWING = _("Labels of the target")
 
 
-@command()
+@command(
+    help=_(
+        "Take a model to examples that look different, with labels only for the old ones.\n\n"
+        "Methods of adaptation compete with not adapting, which wins unless there is evidence "
+        "against it: chosen wrongly, they make a model worse.\n\n"
+        "For example: headstart adapt photos/ sketches/    or    headstart adapt runs/photos "
+        "new-camera/    or    headstart adapt photos/ sketches/ --label-budget 30"
+    )
+)
 @options(*options_of("adapt"))
 def adapt(
     source: Source,
     target: Target,
     out: Annotated[
         Path | None,
-        typer.Option(help="Run folder to write. Default: runs/SOURCE-to-TARGET, numbered."),
+        typer.Option(help=_("Run folder to write. Default: runs/SOURCE-to-TARGET, numbered.")),
     ] = None,
     overwrite: Overwrite = False,
     methods: Annotated[
         str,
         typer.Option(
             metavar="A,B,...",
-            help="Which methods compete with no adaptation, e.g. CORAL,prototypes; auto: all that "
-            "work on features but two, in seconds.",
+            help=_(
+                "Which methods compete with no adaptation, e.g. CORAL,prototypes; auto: all that "
+                "work on features but two, in seconds."
+            ),
         ),
     ] = "auto",
     networks: Annotated[
         bool,
         typer.Option(
-            "--networks", help="Also fine-tune the last layers on both domains: takes minutes."
+            "--networks",
+            help=_("Also fine-tune the last layers on both domains: takes minutes."),
         ),
     ] = False,
     target_labels: Annotated[
         str | None,
         typer.Option(
             metavar="DATA",
-            help="Labels to score the result with, after everything is chosen: a table, or the "
-            "class folders of the target. They decide nothing.",
+            help=_(
+                "Labels to score the result with, after everything is chosen: a table, or the "
+                "class folders of the target. They decide nothing."
+            ),
             rich_help_panel=KNOWING,
         ),
     ] = None,
@@ -71,7 +89,9 @@ def adapt(
         int | None,
         typer.Option(
             metavar="N",
-            help="Say which N examples would teach most if you labelled them; writes to_label.csv.",
+            help=_(
+                "Say which N examples would teach most if you labelled them; writes to_label.csv."
+            ),
             rich_help_panel=KNOWING,
         ),
     ] = None,
@@ -79,7 +99,7 @@ def adapt(
         Path | None,
         typer.Option(
             metavar="CSV",
-            help="That table with its column label filled: used for learning and for choosing.",
+            help=_("That table with its column label filled: used for learning and for choosing."),
             rich_help_panel=KNOWING,
         ),
     ] = None,
@@ -87,14 +107,7 @@ def adapt(
     as_json: Json = False,
     **options: Any,
 ) -> None:
-    """Take a model to examples that look different, with labels only for the old ones.
-
-    Methods of adaptation compete with not adapting, which wins unless there is evidence against
-    it: chosen wrongly, they make a model worse.
-
-    For example: headstart adapt photos/ sketches/    or    headstart adapt runs/photos new-camera/
-    or    headstart adapt photos/ sketches/ --label-budget 30
-    """
+    """Adapt a model, and say what came of it."""
     from headstart.jobs.adapt.adapt import adapt
     from headstart.modalities import unit
     from headstart.report.adaptation_words import adaptation_lines
@@ -122,8 +135,10 @@ def adapt(
     called = unit(found["modality"])
     for line in adaptation_lines(found["adaptation"], called):
         say(escape(line))
-    say(escape(f"\nThe target's predictions: {run.folder / TARGET_PREDICTIONS}"))
-    table = run.folder / TO_LABEL
+    say("")
+    answers, table = run.folder / TARGET_PREDICTIONS, run.folder / TO_LABEL
+    say(escape(_("The target's predictions: {file}", file=str(answers))))
     if table.exists():
-        say(escape(f"What to label: {table}; then add --labelled {quoted(table)}."))
+        line = f"--labelled {quoted(table)}"
+        say(escape(_("What to label: {file}; then add {line}.", file=str(table), line=line)))
     say_how_to_predict(run.folder, found["modality"])

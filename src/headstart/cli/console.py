@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from rich import _wrap
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -33,12 +34,28 @@ from rich.text import Text
 
 from headstart.events import Event
 from headstart.folder.layout import PAGE
+from headstart.said import _
 from headstart.text import to_json
 
 err = Console(stderr=True, highlight=False)
 
 BEAT = 10.0
 """Seconds after which a stage says for the first time that it lives, where nothing moves."""
+_HAN, _OPENING, _CLOSING = "\u3040-\u9fff\uf900-\ufaff", "（《【「“", "，。；：、！？）》】」”…"
+_WORD = re.compile(
+    rf"\s*(?:[{_OPENING}]*(?:[{_HAN}]|[^\s{_HAN}{_OPENING}{_CLOSING}]+)[{_CLOSING}]*"
+    rf"|[{_OPENING}{_CLOSING}]+)\s*"
+)
+
+
+def _words(text: str) -> Iterator[tuple[int, int, str]]:
+    """Find between what a line may be broken: not at spaces alone, of which Chinese has none."""
+    for found in _WORD.finditer(text):
+        word = found.group()  # rich drops a space at the end of a line only where all is narrow
+        yield found.start(), found.end(), word if text.isascii() else word.replace(" ", "_")
+
+
+_wrap.words = _words  # else rich cuts off what it cannot break; it has no public door for this
 
 
 def say(text: str) -> None:
@@ -48,9 +65,15 @@ def say(text: str) -> None:
 
 def complain(message: str, hint: str) -> None:
     """Print an error as ``error: ...``, a blank line, ``hint: ...``."""
-    err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    say(_("[bold red]error:[/] {message}", message=escape(message)))
     if hint:
-        err.print(f"\n[bold cyan]hint:[/] {escape(hint)}", soft_wrap=True)
+        say("")
+        say(_("[bold cyan]hint:[/] {hint}", hint=escape(hint)))
+
+
+def warn(sentence: str) -> None:
+    """Print a sentence that should not be passed over."""
+    say(f"[yellow]![/] {escape(sentence)}")
 
 
 def print_data(text: str) -> None:
@@ -95,8 +118,14 @@ def quoted(path: Path) -> str:
 
 def say_how_to_predict(folder: Path, modality: str) -> None:
     """End a job that leaves a run: where its report is, and what to type next."""
-    say(f"Report: {escape(str(folder / PAGE))}")
-    say(escape(f"Predict: headstart predict {quoted(folder)} {inputs(modality)}..."))
+    say_where_the_report_is(folder)
+    line = f"headstart predict {quoted(folder)} {inputs(modality)}..."
+    say(escape(_("Predict: {line}", line=line)))
+
+
+def say_where_the_report_is(folder: Path) -> None:
+    """Say where the page of a run or study is."""
+    say(escape(_("Report: {file}", file=str(folder / PAGE))))
 
 
 def inputs(modality: str) -> str:
@@ -111,7 +140,7 @@ def inputs(modality: str) -> str:
 
     known = modality in modalities.names()
     in_tables = known and "file" not in modalities.modality(modality).kinds
-    return "TABLE" if in_tables else modalities.unit(modality).many.upper()
+    return "TABLE" if in_tables else modalities.unit(modality).plural.upper()
 
 
 def answered(event: Event) -> str:
@@ -123,8 +152,9 @@ def answered(event: Event) -> str:
     '[bold green]Verdict:[/] it helps: a lot.'
     """
     colour = {"good": " green", "bad": " red", "unsure": " yellow", "": ""}[event.tone]
-    first, sign, rest = re.split(r"([:：%])", event.message, maxsplit=1)
-    return f"[bold{colour}]{escape(first)}{sign}[/]{escape(rest)}"
+    found = re.search("[:：%]", event.message)
+    end = found.end() if found else len(event.message)
+    return f"[bold{colour}]{escape(event.message[:end])}[/]{escape(event.message[end:])}"
 
 
 class _Speed(ProgressColumn):
@@ -134,7 +164,8 @@ class _Speed(ProgressColumn):
         """Show nothing where units cannot be counted."""
         if not task.fields["counted"] or not task.speed:
             return Text("")
-        return Text(f"{task.speed:,.0f} {task.fields['unit']}/s", style="dim")
+        said = _("{speed:,.0f} {unit}/s", speed=task.speed, unit=task.fields["unit"])
+        return Text(said, style="dim")
 
 
 class _Count(MofNCompleteColumn):
@@ -162,7 +193,7 @@ class _Beats:
     """Says in a log that a stage still runs: after 10 s, then 20, 40... so that it stays short."""
 
     def __init__(self) -> None:
-        self._stage, self._count, self._next = "", "", BEAT
+        self._last, self._next = Event(""), BEAT
         self._began: dict[str, float] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -179,17 +210,30 @@ class _Beats:
     def hear(self, event: Event) -> None:
         """Announce a new stage; remember which one runs, and how far it is."""
         if event.stage not in self._began:
-            say(f"{event.stage} ...")
+            say(escape(_("{stage} ...", stage=event.stage)))
             self._began[event.stage], self._next = time.monotonic(), BEAT
-        units = f", {event.done:,} of {event.total:,} {event.unit}"
-        self._stage, self._count = event.stage, units if event.total else ""
+        self._last = event
 
     def _run(self) -> None:
         while not self._over.wait(BEAT / 20):
-            taken = time.monotonic() - self._began.get(self._stage, math.inf)
+            event = self._last
+            taken = time.monotonic() - self._began.get(event.stage, math.inf)
             if taken >= self._next:
-                say(f"{self._stage} ... {taken:.0f} s{self._count}")
+                say(escape(_beat(event, taken)))
                 self._next = 2 * taken
+
+
+def _beat(event: Event, taken: float) -> str:
+    if not event.total:
+        return _("{stage} ... {taken:.0f} s", stage=event.stage, taken=taken)
+    return _(
+        "{stage} ... {taken:.0f} s, {done:,} of {total:,} {unit}",
+        stage=event.stage,
+        taken=taken,
+        done=event.done,
+        total=event.total,
+        unit=event.unit,
+    )
 
 
 class Bars:

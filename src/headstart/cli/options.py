@@ -12,6 +12,7 @@ import typer
 from headstart.data.builtin import BUILTIN
 from headstart.options import Option, flag
 from headstart.prepare.config import OPTIONS, Config
+from headstart.said import _, commas
 from headstart.transfer.recipe import NAMES as RECIPE_NAMES
 from headstart.transfer.recipe import Recipe
 
@@ -19,27 +20,32 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="Folder of class folders; folder with train/ and val/ or test/; CSV, TSV, Parquet or "
-        "JSONL with a path and a label column; zip or tar of any of these; builtin:NAME, one of "
-        + ", ".join(BUILTIN.names())
-        + ".",
+        help=_(
+            "Folder of class folders; folder with train/ and val/ or test/; CSV, TSV, Parquet or "
+            "JSONL with a path and a label column; zip or tar of any of these; builtin:NAME, one "
+            "of {names}.",
+            names=commas(BUILTIN.names()),
+        ),
     ),
 ]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of `train`.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help=_("A run folder of `train`."))]
 OneBackbone = Annotated[
     str | None,
     typer.Option(
-        help="PROVIDER:NAME or a short name; see `headstart backbones`. Default: the usual one for "
-        "such examples."
+        help=_(
+            "PROVIDER:NAME or a short name; see `headstart backbones`. Default: the usual one for "
+            "such examples."
+        )
     ),
 ]
 StudyFolder = Annotated[
-    Path | None, typer.Option("--out", help="Folder to write. Default: runs/NAME-STUDY, numbered.")
+    Path | None,
+    typer.Option("--out", help=_("Folder to write. Default: runs/NAME-STUDY, numbered.")),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace --out once the new one is complete.")
+    bool, typer.Option("--overwrite", help=_("Replace --out once the new one is complete."))
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help=_("Print one JSON document on stdout."))]
 TYPES = {**get_type_hints(Config), **get_type_hints(Recipe)}
 LAST = "as_json"
 """The parameter that help lists after those of the configuration."""
@@ -91,7 +97,10 @@ def _parameter(name: str) -> inspect.Parameter:
     if name in RECIPE_NAMES or default is None:
         kind, default = kind | None, None
     declared = typer.Option(
-        spelled, help=said.help, metavar=said.metavar, rich_help_panel=said.panel
+        spelled,
+        help=_(said.help),
+        metavar=said.metavar,
+        rich_help_panel=said.panel and _(said.panel),
     )
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, declared]

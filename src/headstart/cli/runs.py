@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from headstart.cli.app import command
-from headstart.cli.console import Bars, print_data, print_json, say
+from headstart.cli.console import Bars, print_data, print_json, say, warn
 from headstart.cli.options import Data, Json, RunFolder, options
 from headstart.errors import ConfigError, DataError
+from headstart.said import _, _n
+
+if TYPE_CHECKING:
+    from headstart.run import Prediction
 
 
-@command()
+@command(
+    help=_(
+        "Predict: one row per input, in order.\n\n"
+        "For example: headstart predict runs/photos new/ --out answers.csv    or    "
+        "find new -name '*.jpg' | headstart predict runs/photos -"
+    )
+)
 @options("x", "encoding")
 def predict(
     run: RunFolder,
@@ -22,69 +32,92 @@ def predict(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Files, folders, patterns, tables, archives, lists (.txt, one path a line); - "
-            "reads such a list from standard input.",
+            help=_(
+                "Files, folders, patterns, tables, archives, lists (.txt, one path a line); - "
+                "reads such a list from standard input."
+            ),
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Write here (.csv or .jsonl) instead of stdout.")
+        Path | None, typer.Option(help=_("Write here (.csv or .jsonl) instead of stdout."))
     ] = None,
     adapt: Annotated[
         str | None,
         typer.Option(
             metavar="HOW",
-            help="Adapt to all inputs together before answering for any: bn (batch norm "
-            "statistics), tent (bn, and surer answers), statistics (of the embeddings). For many "
-            "inputs of all classes from elsewhere; undone where it looks unsafe.",
+            help=_(
+                "Adapt to all inputs together before answering for any: bn (batch norm "
+                "statistics), tent (bn, and surer answers), statistics (of the embeddings). For "
+                "many inputs of all classes from elsewhere; undone where it looks unsafe."
+            ),
         ),
     ] = None,
     as_json: Json = False,
     **options: Any,
 ) -> None:
-    """Predict: one row per input, in order.
-
-    For example: headstart predict runs/photos new/ --out answers.csv
-    or    find new -name '*.jpg' | headstart predict runs/photos -
-    """
+    """Predict."""
     from headstart.folder.files import write_rows
     from headstart.folder.place import make_room
     from headstart.run import Run
 
     if out is not None and out.suffix.lower() not in (".csv", ".jsonl", ".ndjson"):
-        raise ConfigError(f"--out {str(out)!r} is neither .csv nor .jsonl.", "Name it one of them.")
+        raise ConfigError(
+            _("--out {file!r} is neither .csv nor .jsonl.", file=str(out)),
+            _("Name it one of them."),
+        )
     if out is not None and out.is_dir():
-        raise ConfigError(f"--out {str(out)!r} is a folder.", "Name a file.")
+        raise ConfigError(_("--out {file!r} is a folder.", file=str(out)), _("Name a file."))
     loaded = Run(run)
     if out is not None:
         make_room(out.parent)
     with Bars() as bars:
         predictions = loaded.predict(inputs, adapt=adapt, on_event=bars, **options)
-    bad = [p for p in predictions if p.error]
-    if bad and len(bad) == len(predictions):
-        reasons = "; ".join(f"{p.path}: {p.error}" for p in bad[:3])
-        raise DataError(
-            f"None of the {len(bad)} inputs can be read ({reasons}{'; ...' if bad[3:] else ''}).",
-            f"Check that they are {loaded.modality.unit.many} and that the paths are right.",
-        )
-    if bad:
-        say(
-            f"[yellow]![/] {len(bad)} of {len(predictions)} inputs cannot be read "
-            f"(first: {escape(bad[0].path)}: {escape(bad[0].error)})."
-        )
+    _say_unreadable(predictions, loaded.modality.unit.many)
     rows = loaded.rows(predictions)
     if out is not None:
         write_rows(rows, out)
-        say(escape(f"{len(rows)} predictions are in {out}"))
+        said = _n(
+            "{n:,} prediction is in {file}",
+            "{n:,} predictions are in {file}",
+            len(rows),
+            file=str(out),
+        )
+        say(escape(said))
     if as_json:
         print_json({"predictions": rows})
     elif out is None:
         _print_csv(rows)
 
 
-@command()
+def _say_unreadable(predictions: list[Prediction], many: str) -> None:
+    """Say what could not be read; refuse to go on where that is everything."""
+    bad = [(p.path, p.error) for p in predictions if p.error]
+    if bad and len(bad) == len(predictions):
+        from headstart.prepare.source import with_reasons  # which other answers do not wait for
+
+        raise DataError(
+            _(
+                "None of the {n} inputs can be read ({named}).",
+                n=len(bad),
+                named=with_reasons(bad, 3),
+            ),
+            _("Check that they are {many} and that the paths are right.", many=many),
+        )
+    if bad:
+        said = _(
+            "{n} of {all} inputs cannot be read (first: {name}: {reason}).",
+            n=len(bad),
+            all=len(predictions),
+            name=bad[0][0],
+            reason=bad[0][1],
+        )
+        warn(said)
+
+
+@command(help=_("Score a model on labelled data it has not seen."))
 @options("x", "y", "encoding")
 def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) -> None:
-    """Score a model on labelled data it has not seen."""
+    """Score a model."""
     from headstart.run import Run
 
     loaded = Run(run)
@@ -95,26 +128,41 @@ def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) 
         return
     low, high = found["accuracy_ci95"]
     unit = loaded.modality.unit
+    say("")
     say(
-        f"\nAccuracy {found['accuracy']:.1%} on {unit.count(found['n'])} "
-        f"(95 % interval {low:.1%} to {high:.1%})."
+        _(
+            "Accuracy {accuracy:.1%} on {examples} (95 % interval {low:.1%} to {high:.1%}).",
+            accuracy=found["accuracy"],
+            examples=unit.count(found["n"]),
+            low=low,
+            high=high,
+        )
     )
     say(
-        f"Balanced accuracy {found['balanced_accuracy']:.1%}, macro F1 {found['macro_f1']:.3f}, "
-        f"log loss {found['log_loss']:.3f}, calibration error {found['ece']:.3f}."
+        _(
+            "Balanced accuracy {balanced:.1%}, macro F1 {f1:.3f}, log loss {loss:.3f}, "
+            "calibration error {ece:.3f}.",
+            balanced=found["balanced_accuracy"],
+            f1=found["macro_f1"],
+            loss=found["log_loss"],
+            ece=found["ece"],
+        )
     )
     if found["seen_in_training"]:
-        say(
-            f"[yellow]![/] {found['seen_in_training']} of these {unit.many} were trained on: "
-            "this is not how the model does on new ones."
+        said = _n(
+            "{n:,} of these {many} was trained on: this is not how the model does on new ones.",
+            "{n:,} of these {many} were trained on: this is not how the model does on new ones.",
+            found["seen_in_training"],
+            many=unit.many,
         )
+        warn(said)
     if found["skipped"]:
-        say(f"[yellow]![/] {unit.count(found['skipped'])} could not be read, left out.")
+        warn(_("{examples} could not be read, left out.", examples=unit.count(found["skipped"])))
 
 
-@command()
+@command(help=_("Render a run's report.html and figures afresh."))
 def report(run: RunFolder) -> None:
-    """Render a run's report.html and figures afresh."""
+    """Render a report."""
     from headstart.run import Run
 
     print_data(str(Run(run).report()))

@@ -10,39 +10,42 @@ from rich.markup import escape
 from rich.table import Table
 
 from headstart.cli.app import command
-from headstart.cli.console import Bars, err, print_json, say, say_how_to_predict
+from headstart.cli.console import Bars, err, print_json, say, say_how_to_predict, warn
 from headstart.cli.options import Data, Json, OneBackbone, options
 from headstart.folder.layout import ISSUES
 from headstart.prepare.config import options_of
+from headstart.said import N_, _, _n
 from headstart.transfer.recipe import TRAINING
 
 
-@command()
+@command(
+    help=_(
+        "Train a model, estimate its score, say whether transfer helped, write a report.\n\n"
+        "For example: headstart train photos/    or    headstart train photos/ --budget 5m    "
+        "or    headstart train labels.csv --groups patient --method finetune --unfreeze last-stage"
+    )
+)
 @options(*options_of("train"))
 def train(
     data: Data,
     out: Annotated[
-        Path | None, typer.Option(help="Run folder to write. Default: runs/NAME, numbered.")
+        Path | None, typer.Option(help=_("Run folder to write. Default: runs/NAME, numbered."))
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace --out once the new run is complete.")
+        bool, typer.Option("--overwrite", help=_("Replace --out once the new run is complete."))
     ] = False,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Go on with an interrupted run of the same data and options.",
-            rich_help_panel=TRAINING,
+            help=_("Go on with an interrupted run of the same data and options."),
+            rich_help_panel=_(TRAINING),
         ),
     ] = False,
     as_json: Json = False,
     **options: Any,
 ) -> None:
-    """Train a model, estimate its score, say whether transfer helped, write a report.
-
-    For example: headstart train photos/    or    headstart train photos/ --budget 5m
-    or    headstart train labels.csv --groups patient --method finetune --unfreeze last-stage
-    """
+    """Train a model."""
     _train(data, out, overwrite, as_json, resume=resume, **options)
 
 
@@ -56,25 +59,29 @@ def _train(data: str, out: Path | None, overwrite: bool, as_json: bool, **option
     _summarise(run.metrics, run.folder)
 
 
-@command()
+@command(
+    help=_(
+        "Train on 2,624 real photos of solar cells; nothing to download beyond the install.\n\n"
+        "The set shows why scores need care: cells of one module lie side by side in file order."
+    )
+)
 def demo(
     out: Annotated[
-        Path | None, typer.Option(help="Run folder to write. Default: runs/elpv, numbered.")
+        Path | None, typer.Option(help=_("Run folder to write. Default: runs/elpv, numbered."))
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train on 2,624 real photos of solar cells; nothing to download beyond the install.
-
-    The set shows why scores need care: cells of one module lie side by side in file order.
-    """
-    say("Which solar cells are defective? 2,624 electroluminescence photos (elpv-dataset).")
+    """Train on what headstart can always train on."""
+    say(_("Which solar cells are defective? 2,624 electroluminescence photos (elpv-dataset)."))
     _train("builtin:elpv", out, False, as_json)
 
 
-@command()
+@command(
+    help=_("Look for what a score would hide: copies, damage, imbalance, order, too few examples.")
+)
 @options(*options_of("check"))
 def check(data: Data, backbone: OneBackbone = None, as_json: Json = False, **options: Any) -> None:
-    """Look for what a score would hide: copies, damage, imbalance, order, too few examples."""
+    """Check data."""
     from headstart.jobs.check import check
     from headstart.modalities import unit
 
@@ -83,8 +90,10 @@ def check(data: Data, backbone: OneBackbone = None, as_json: Json = False, **opt
     if as_json:
         print_json(found)
         return
-    counts, many = found["n"], unit(found["modality"]).many
-    say(f"\n{counts['train']} {many} to train on, {counts['test']} to test on:")
+    counts = found["n"]
+    examples = unit(found["modality"]).count(counts["train"])
+    say("")
+    say(_("{examples} to train on, {test:,} to test on:", examples=examples, test=counts["test"]))
     for name, count in counts["per_class"].items():
         say(f"  {count:>6}  {escape(name)}")
     show_findings(found["findings"])
@@ -95,12 +104,13 @@ def _show_candidates(metrics: dict[str, Any]) -> None:
     if len(metrics["candidates"]) < 2:
         return
     table = Table(box=None, header_style="bold")
-    for title in ("method", "accuracy", "seconds", ""):
-        table.add_column(title, no_wrap=title == "method")
+    table.add_column(_("method"), no_wrap=True)
+    for title in (N_("accuracy"), N_("seconds"), ""):
+        table.add_column(_(title))
     for c in metrics["candidates"]:
         accuracy = "" if c["accuracy"] is None else f"{c['accuracy']:.1%}"
         took = "" if c["seconds"] is None else f"{c['seconds']:.0f}"
-        note = "kept" if c["chosen"] else c["reason"] or ""
+        note = _("kept") if c["chosen"] else c["reason"] or ""
         table.add_row(escape(c["name"]), accuracy, took, escape(note))
     say("")
     err.print(table)
@@ -111,33 +121,66 @@ def _summarise(metrics: dict[str, Any], folder: Path) -> None:
     """Say what is known beyond the answer, which was said when it was found."""
     from headstart.modalities import unit
 
-    n, many = metrics["n"], unit(metrics["modality"]).many
+    n, called = metrics["n"], unit(metrics["modality"])
     show_findings(metrics["findings"])
     _show_candidates(metrics)
     if metrics["label_issues"]["rows"]:
-        sentence = metrics["label_issues"]["sentence"].partition(" In a trial")[0]
-        say(f"[yellow]![/] {escape(sentence)} See {escape(str(folder / ISSUES))}.")
-    _say_when_it_abstains(metrics["abstention"], many)
+        _say_what_to_look_at(metrics["label_issues"], folder / ISSUES)
+    _say_when_it_abstains(metrics["abstention"], called.many)
     timing = metrics["timing"]
+    say("")
     say(
-        f"\n{n['train'] + n['test']} {many}, {timing['total_s']:.1f} s "
-        f"({timing['forward_examples']} forward passes, {timing['cache_hits']} from the cache)."
+        _(
+            "{examples}, {seconds:.1f} s ({passes} forward passes, {hits} from the cache).",
+            examples=called.count(n["train"] + n["test"]),
+            seconds=timing["total_s"],
+            passes=timing["forward_examples"],
+            hits=timing["cache_hits"],
+        )
     )
     say_how_to_predict(folder, metrics["modality"])
+
+
+def _say_what_to_look_at(found: dict[str, Any], table: Path) -> None:
+    said = _n(
+        "{n:,} of {checked:,} labels is contradicted by models that had not seen it. Look before "
+        "changing it, for it may be right: {file}.",
+        "{n:,} of {checked:,} labels are contradicted by models that had not seen them. Look "
+        "before changing one, for some will be right: {file}.",
+        len(found["rows"]),
+        checked=found["checked"],
+        file=str(table),
+    )
+    warn(said)
 
 
 def _say_when_it_abstains(found: dict[str, Any], many: str) -> None:
     if found["wanted_error"] is None:
         return
-    wanted = f"{found['wanted_error']:.1%} wrong answers"
-    if found["threshold"] is None:
-        say(f"[yellow]![/] No confidence is high enough to promise at most {wanted}.")
+    wanted, threshold, error = found["wanted_error"], found["threshold"], found["error"]
+    if threshold is None:
+        said = _(
+            "No confidence is high enough to promise at most {wanted:.1%} wrong answers.",
+            wanted=wanted,
+        )
+        warn(said)
         return
-    error = "" if found["error"] is None else f", of which {found['error']:.1%} were wrong"
-    say(
-        f"For at most {wanted} it is silent below a confidence of {found['threshold']:.0%}; of "
-        f"held-out {many} it answered {found['coverage']:.1%}{error}."
-    )
+    known = {"wanted": wanted, "threshold": threshold, "many": many, "share": found["coverage"]}
+    if error is None:
+        said = _(
+            "For at most {wanted:.1%} wrong answers it is silent below a confidence of "
+            "{threshold:.0%}; of held-out {many} it answered {share:.1%}.",
+            **known,
+        )
+    else:
+        said = _(
+            "For at most {wanted:.1%} wrong answers it is silent below a confidence of "
+            "{threshold:.0%}; of held-out {many} it answered {share:.1%}, of which {error:.1%} "
+            "were wrong.",
+            **known,
+            error=error,
+        )
+    say(said)
 
 
 def show_findings(findings: list[dict[str, Any]]) -> None:

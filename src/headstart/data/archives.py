@@ -25,6 +25,7 @@ from typing import IO, cast
 from headstart.data.headers import GUARDED, HeaderError, Headers, decompressed
 from headstart.errors import DataError
 from headstart.events import Event, OnEvent, ignore
+from headstart.said import N_, _
 from headstart.scratch import scratch
 
 MAX_ENTRIES = 100_000
@@ -43,7 +44,7 @@ text tenfold; a thousandfold is a bomb."""
 
 _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _CHUNK = 2**20
-_DISTRUST = "Unpack it yourself if you trust it, and pass the folder."
+_DISTRUST = N_("Unpack it yourself if you trust it, and pass the folder.")
 _DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -98,7 +99,8 @@ def unpacked(archive: Path, cache_dir: Path, on_event: OnEvent = ignore) -> Path
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as cause:
         raise DataError(
-            f"{archive.name} cannot be read: {cause.strerror}.", "Check its permissions."
+            _("{name} cannot be read: {cause}.", name=archive.name, cause=cause.strerror),
+            _("Check its permissions."),
         ) from cause
     into = cache_dir / "archives" / digest
     if not into.is_dir():
@@ -130,16 +132,20 @@ def extract(archive: Path, into: Path, on_event: OnEvent = ignore) -> None:
             _unpack(archive, beside, on_event)
         except _RefusalError as refusal:
             what, mend = refusal.args
-            raise DataError(f"{archive.name}: {what}.", mend) from None
+            raise _unfit(archive, what, mend) from None
         except HeaderError as cause:
-            raise DataError(f"{archive.name}: {cause}.", _DISTRUST) from None
+            raise _unfit(archive, cause.args[0], _(_DISTRUST)) from None
         except _DAMAGE as cause:
             why = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
             raise DataError(
-                f"{archive.name} cannot be unpacked: {why}.",
-                "It may be damaged or cut short: copy or download it again, or pass a folder.",
+                _("{name} cannot be unpacked: {cause}.", name=archive.name, cause=why),
+                _("It may be damaged or cut short: copy or download it again, or pass a folder."),
             ) from cause
         appear(beside, into)
+
+
+def _unfit(archive: Path, what: str, mend: str) -> DataError:
+    return DataError(_("{name}: {what}.", name=archive.name, what=what), mend)
 
 
 def appear(beside: Path, into: Path) -> None:
@@ -157,7 +163,7 @@ def _unpack(archive: Path, folder: Path, on_event: OnEvent) -> None:
         int(shutil.disk_usage(folder).free * MAX_SHARE_OF_DISK),
         max(SMALL, MAX_GROWTH * archive.stat().st_size),
     )
-    on_event(Event("unpacking", unit="files"))
+    on_event(Event(_("unpacking"), unit=_("files")))
     with _entries(archive) as entries:
         _write(_admit(entries, limit), folder, limit, on_event)
 
@@ -186,12 +192,14 @@ def _admit(entries: Iterable[_Entry], limit: int) -> list[_Entry]:
     total = 0
     for entry in entries:
         if entry.open and entry.parts in names:
-            raise _RefusalError(f"two entries are called {'/'.join(entry.parts)!r}", _DISTRUST)
+            raise _RefusalError(
+                _("two entries are called {name!r}", name="/".join(entry.parts)), _(_DISTRUST)
+            )
         names.add(entry.parts)
         admitted.append(entry)
         total += entry.size
         if len(admitted) > MAX_ENTRIES:
-            raise _RefusalError(f"more than {MAX_ENTRIES:,} entries", _DISTRUST)
+            raise _RefusalError(_("more than {most:,} entries", most=MAX_ENTRIES), _(_DISTRUST))
         if total > limit:
             raise _too_large(limit, entry)
     return admitted
@@ -211,7 +219,7 @@ def _write(entries: list[_Entry], folder: Path, limit: int, on_event: OnEvent) -
                 if written > limit:
                     raise _too_large(limit, entry)
                 out.write(chunk)
-        on_event(Event("unpacking", done, len(files), "files"))
+        on_event(Event(_("unpacking"), done, len(files), _("files")))
     for entry in entries:
         if not entry.open:  # an empty folder may be a class without examples
             folder.joinpath(*entry.parts).mkdir(parents=True, exist_ok=True)
@@ -219,10 +227,18 @@ def _write(entries: list[_Entry], folder: Path, limit: int, on_event: OnEvent) -
 
 def _too_large(limit: int, entry: _Entry) -> _RefusalError:
     return _RefusalError(
-        f"unpacks to more than {limit / 2**20:,.0f} MiB, with {_said('/'.join(entry.parts))} "
-        f"(the limit is {MAX_BYTES / 2**30:.0f} GiB, {MAX_SHARE_OF_DISK:.0%} of the free disk, and "
-        f"from {SMALL / 2**20:.0f} MiB on {MAX_GROWTH} times the size of the archive)",
-        "Unpack it yourself where there is room, and pass the folder.",
+        _(
+            "unpacks to more than {limit:,.0f} MiB, with {entry} (the limit is {most:.0f} GiB, "
+            "{share:.0%} of the free disk, and from {small:.0f} MiB on {growth} times the size of "
+            "the archive)",
+            limit=limit / 2**20,
+            entry=_quoted("/".join(entry.parts)),
+            most=MAX_BYTES / 2**30,
+            share=MAX_SHARE_OF_DISK,
+            small=SMALL / 2**20,
+            growth=MAX_GROWTH,
+        ),
+        _("Unpack it yourself where there is room, and pass the folder."),
     )
 
 
@@ -236,18 +252,19 @@ def _zip_entries(file: zipfile.ZipFile) -> Iterator[_Entry]:
         parts = _parts(name)
         if info.flag_bits & _ENCRYPTED:
             raise _RefusalError(
-                f"{_said(name)} needs a password",
-                "Unpack it with the password, and pass the folder.",
+                _("{entry} needs a password", entry=_quoted(name)),
+                _("Unpack it with the password, and pass the folder."),
             )
         # Unix tools keep the kind of file in the upper half; 0 means an ordinary one.
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise _RefusalError(f"{_said(name)} is a link or a device, not a file", _DISTRUST)
+            raise _RefusalError(_(_LINK, entry=_quoted(name)), _(_DISTRUST))
         if name.endswith(("/", "\\")):
             yield _Entry(parts)
         else:
             yield _Entry(parts, info.file_size, partial(file.open, info))
 
 
+_LINK = N_("{entry} is a link or a device, not a file")
 _ENCRYPTED, _UTF8_NAME = 0x1, 0x800  # bits of a zip entry's flags
 
 
@@ -270,20 +287,20 @@ def _name_encoding(infos: list[zipfile.ZipInfo]) -> str:
 
 def _tar_entries(tar: tarfile.TarFile, headers: Headers) -> Iterator[_Entry]:
     for member in tar:
-        said = _said(member.name)
-        headers.begin(said)
+        name = _quoted(member.name)
+        headers.begin(name)
         parts = _parts(member.name)
         member.pax_headers = {}  # what they say is known by now, and they may be long
         tar.pax_headers = {}  # would be copied to every entry that follows
         if member.size < 0:  # would send tarfile back over what it has read, for ever
-            raise tarfile.ReadError(f"{said} has a negative size")
+            raise tarfile.ReadError(_("{entry} has a negative size", entry=name))
         if member.isdir():
             yield _Entry(parts)
         elif member.isreg() and not member.issparse():
             yield _Entry(parts, member.size, partial(_open_member, tar, member))
         else:
-            kind = "a file with holes" if member.isreg() else "a link or a device, not a file"
-            raise _RefusalError(f"{said} is {kind}", _DISTRUST)
+            what = N_("{entry} is a file with holes") if member.isreg() else _LINK
+            raise _RefusalError(_(what, entry=name), _(_DISTRUST))
     _refuse_cut_short(tar)
     headers.done()
 
@@ -299,7 +316,7 @@ def _refuse_cut_short(tar: tarfile.TarFile) -> None:
     assert tar.fileobj is not None
     tar.fileobj.seek(tar.offset)
     if tar.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
-        raise tarfile.ReadError("a header in the middle is damaged")
+        raise tarfile.ReadError(_("a header in the middle is damaged"))
 
 
 def _parts(name: str) -> tuple[str, ...]:
@@ -314,21 +331,38 @@ def _parts(name: str) -> tuple[str, ...]:
     parts = tuple(part for part in path.split("/") if part not in ("", "."))
     drive = any(re.match("[A-Za-z]:", part) for part in parts)
     if path.startswith("/") or ".." in parts or drive or "\0" in name:
-        raise _RefusalError(f"{_said(name)} would be written outside its folder", _DISTRUST)
+        raise _RefusalError(
+            _("{entry} would be written outside its folder", entry=_quoted(name)), _(_DISTRUST)
+        )
     if len(parts) > MAX_DEPTH:
         raise _RefusalError(
-            f"{_said(name)} lies {len(parts):,} folders deep (the limit is {MAX_DEPTH})", _DISTRUST
+            _(
+                "{entry} lies {n:,} folders deep (the limit is {most})",
+                entry=_quoted(name),
+                n=len(parts),
+                most=MAX_DEPTH,
+            ),
+            _(_DISTRUST),
         )
     sizes = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
     if max(sizes, default=0) > MAX_NAME or sum(sizes) + len(sizes) > MAX_PATH:
         raise _RefusalError(
-            f"{_said(name)} is too long a name ({sum(sizes):,} bytes; the limits are {MAX_NAME} "
-            f"for a name and {MAX_PATH:,} for a path)",
-            "Give it a shorter name and pack it again, or unpack it yourself and pass the folder.",
+            _(
+                "{entry} is too long a name ({n:,} bytes; the limits are {name} for a name and "
+                "{path:,} for a path)",
+                entry=_quoted(name),
+                n=sum(sizes),
+                name=MAX_NAME,
+                path=MAX_PATH,
+            ),
+            _(
+                "Give it a shorter name and pack it again, or unpack it yourself and pass the "
+                "folder."
+            ),
         )
     return parts
 
 
-def _said(name: str) -> str:
+def _quoted(name: str) -> str:
     """Quote a name, shortened where it would fill the screen."""
     return repr(name if len(name) <= 100 else f"{name[:60]}...{name[-30:]}")

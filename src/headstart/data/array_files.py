@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from headstart.data.items import NumberRows
 from headstart.data.tables import Rows
 from headstart.errors import DataError
+from headstart.said import N_, _, commas, sentences
 
 X_NAMES = ("x", "features", "data", "embeddings", "vectors", "samples")
 Y_NAMES = ("y", "labels", "label", "target", "targets", "classes")
 GROUP_NAMES = ("groups", "group")
 TEST = re.compile(r"(.*)_(?:test|val)$")
-LAYOUT = (
+LAYOUT = N_(
     "An .npz holds X, of shape (rows, columns), and y, of shape (rows,); or x_train, y_train, "
     "x_test, y_test. Beside X.npy lies y.npy."
 )
@@ -51,10 +52,12 @@ def read_arrays(path: Path, columns: Sequence[str] = ()) -> Rows:
     parts = _parts(path, arrays)
     X = [rows_of(path.name, name, x) for name, x, _ in parts]
     if len({x.shape[1] for x in X}) > 1:
-        raise DataError(f"{path.name}: training and test differ in their columns.", LAYOUT)
+        raise DataError(
+            _("{name}: training and test differ in their columns.", name=path.name), _(LAYOUT)
+        )
     labels: list[str] = []
     is_test: list[bool] = []
-    for (name, _, y), x in zip(parts, X, strict=True):
+    for (name, _rows, y), x in zip(parts, X, strict=True):
         labels += _labels(path, name, y, len(x))
         is_test += [bool(TEST.match(name))] * len(x)
     groups = _pick(arrays, GROUP_NAMES)
@@ -92,8 +95,13 @@ def with_columns(name: str, rows: NumberRows, columns: Sequence[str]) -> NumberR
     """Hold rows without names for their columns to the number of columns wanted."""
     if columns and len(columns) != len(rows.columns):
         raise DataError(
-            f"{name} has {len(rows.columns)} columns; the model was trained on {len(columns)}.",
-            "Give the columns of the training data, in the same order.",
+            _(
+                "{name} has {n} columns; the model was trained on {wanted}.",
+                name=name,
+                n=len(rows.columns),
+                wanted=len(columns),
+            ),
+            _("Give the columns of the training data, in the same order."),
         )
     return NumberRows(rows.numbers, tuple(columns) or rows.columns)
 
@@ -107,18 +115,31 @@ def rows_of(read: str, name: str, x: NDArray[np.generic]) -> NDArray[np.float64]
     """Turn an array into rows of float64, or say why it is none."""
     if x.ndim != 2 or not (np.issubdtype(x.dtype, np.number) or x.dtype == bool):
         raise DataError(
-            f"{read}: {name} is {x.dtype} of shape {x.shape}, not numbers of shape (rows, "
-            "columns).",
-            f"Reshape it, for example with x.reshape(len(x), -1). {LAYOUT}",
+            _(
+                "{read}: {name} is {dtype} of shape {shape}, not numbers of shape (rows, columns).",
+                read=read,
+                name=name,
+                dtype=str(x.dtype),
+                shape=str(x.shape),
+            ),
+            sentences(_("Reshape it, for example with x.reshape(len(x), -1)."), _(LAYOUT)),
         )
     numbers = x.astype(np.float64)
     bad = np.argwhere(~np.isfinite(numbers))
     if len(bad):
         row, column = bad[0]
         raise DataError(
-            f"{read}: {len(bad)} values of {name} are missing or infinite (first: row {row}, "
-            f"column {column}: {numbers[row, column]}).",
-            "Fill the gaps, for example with the median of the column, or delete those rows.",
+            _(
+                "{read}: {n} values of {name} are missing or infinite (first: row {row}, column "
+                "{column}: {value}).",
+                read=read,
+                n=len(bad),
+                name=name,
+                row=int(row),
+                column=int(column),
+                value=float(numbers[row, column]),
+            ),
+            _("Fill the gaps, for example with the median of the column, or delete those rows."),
         )
     return numbers
 
@@ -131,11 +152,11 @@ def _load(path: Path) -> dict[str, NDArray[np.generic]]:
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as cause:
         text = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         raise DataError(
-            f"{path.name} cannot be read as arrays of numbers ({text}).",
-            "Save it with numpy.savez(path, X=..., y=...); objects are not read, for safety.",
+            _("{name} cannot be read as arrays of numbers ({cause}).", name=path.name, cause=text),
+            _("Save it with numpy.savez(path, X=..., y=...); objects are not read, for safety."),
         ) from cause
     if not arrays:
-        raise DataError(f"{path.name} holds no array.", LAYOUT)
+        raise DataError(_("{name} holds no array.", name=path.name), _(LAYOUT))
     return arrays
 
 
@@ -158,8 +179,11 @@ def _parts(
 
 
 def _no_rows(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> DataError:
-    shown = ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:6])
-    return DataError(f"{path.name} holds {shown}; which are rows and labels?", LAYOUT)
+    shown = commas(f"{name} {array.shape}" for name, array in list(arrays.items())[:6])
+    return DataError(
+        _("{name} holds {arrays}; which are rows and labels?", name=path.name, arrays=shown),
+        _(LAYOUT),
+    )
 
 
 def _pick(
@@ -172,8 +196,14 @@ def _pick(
 def _labels(path: Path, name: str, y: NDArray[np.generic], n: int) -> list[str]:
     if y.ndim != 1 or len(y) != n:
         raise DataError(
-            f"{path.name}: the labels of {name} have shape {y.shape}, for {n} rows.",
-            f"One label for every row. {LAYOUT}",
+            _(
+                "{read}: the labels of {name} have shape {shape}, for {n} rows.",
+                read=path.name,
+                name=name,
+                shape=str(y.shape),
+                n=n,
+            ),
+            sentences(_("One label for every row."), _(LAYOUT)),
         )
     labels = y.tolist()
     whole = all(isinstance(v, float) and v.is_integer() for v in labels)  # 1.0 is class 1
@@ -189,4 +219,4 @@ def _labels_beside(path: Path) -> NDArray[np.generic]:
         other = path.with_name(f"{name}.npy")
         if name != stem and other.is_file():
             return next(iter(_load(other).values()))
-    raise DataError(f"There are no labels beside {path.name}.", LAYOUT)
+    raise DataError(_("There are no labels beside {name}.", name=path.name), _(LAYOUT))

@@ -26,15 +26,16 @@ from headstart.data.tables import Rows
 from headstart.errors import DataError, MissingExtraError
 from headstart.events import Event, OnEvent, ignore
 from headstart.registry import Record, Registry
+from headstart.said import N_, _, sentences
 from headstart.scratch import scratch
 
 Reader = Callable[[Path, OnEvent], Rows]
 """Lists a dataset, given the cache folder and who hears of progress."""
 
-BUILTIN: Registry[Reader] = Registry("built-in dataset", "headstart check --help")
+BUILTIN: Registry[Reader] = Registry(N_("built-in dataset"), "headstart check --help")
 
 _ELPV_LICENCE = "CC BY-NC-SA 4.0"
-_NOT_STATED = "not stated"
+_NOT_STATED = N_("not stated")
 _FAILURES = (
     OSError,  # no network, a server's refusal, a full disk
     RuntimeError,  # torchvision's word for a download with a wrong checksum
@@ -75,12 +76,12 @@ def _read_elpv(cache_dir: Path, on_event: OnEvent) -> Rows:
     spec = find_spec("elpv_dataset")  # its __init__ would import more than its files
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError(
-            "builtin:elpv is the package elpv-dataset, which is not installed.",
-            'pip install "headstart[demo]"',
+            _("builtin:elpv is the package elpv-dataset, which is not installed."),
+            _("Install it: {command}", command='pip install "headstart[demo]"'),
         )
     folder = Path(spec.submodule_search_locations[0], "data")
     lines = (folder / "labels.csv").read_text("utf-8").splitlines()
-    refs, chances, _ = zip(*(line.split() for line in lines if line.strip()), strict=True)
+    refs, chances, _kind = zip(*(line.split() for line in lines if line.strip()), strict=True)
     labels = ["defective" if float(chance) > 0.5 else "functional" for chance in chances]
     return Rows(list(refs), Files(tuple(folder / ref for ref in refs)), labels, [False] * len(refs))
 
@@ -118,7 +119,8 @@ def _read_published(name: str, published: _Published, cache_dir: Path, on_event:
 
 def _prepare(name: str, published: _Published, home: Path, on_event: OnEvent) -> None:
     """Write ``home/images`` with its index, whole or not at all."""
-    on_event(Event("fetching", message=f"Fetching builtin:{name} into {home}.", level="info"))
+    message = _("Fetching {data} into {folder}.", data=f"builtin:{name}", folder=str(home))
+    on_event(Event(_("fetching"), message=message, level="info"))
     home.mkdir(parents=True, exist_ok=True)
     parts = _parts(name, published, home / "raw")
     total = sum(len(part) for _, part in parts)
@@ -126,7 +128,7 @@ def _prepare(name: str, published: _Published, home: Path, on_event: OnEvent) ->
     def rows(folder: Path) -> Iterator[Sequence[object]]:
         for done, row in enumerate(_rows(parts, published.classes, folder), 1):
             yield row
-            on_event(Event(f"preparing {name}", done, total, "images"))
+            on_event(Event(_("preparing {data}", data=name), done, total, _("images")))
 
     with scratch(".writing-", home) as beside:
         with (beside / "index.csv").open("w", encoding="utf-8", newline="") as file:
@@ -146,17 +148,31 @@ def _parts(name: str, published: _Published, raw: Path) -> list[tuple[str, Any]]
         return [(s, maker(str(raw), download=True, **kwargs, **reading)) for s, kwargs in splits]
     except _FAILURES as cause:
         raise DataError(
-            f"builtin:{name} could not be fetched: {' '.join(str(cause).split())}.",
-            "It needs a network the first time"
-            + (f"; if a download was cut short, delete {raw} first. " if raw.exists() else ". ")
-            + _offline(),
+            _(
+                "{data} could not be fetched: {cause}.",
+                data=f"builtin:{name}",
+                cause=" ".join(str(cause).split()),
+            ),
+            sentences(_needs_network(raw), _offline()),
         ) from cause
+
+
+def _needs_network(raw: Path) -> str:
+    if not raw.exists():
+        return _("It needs a network the first time.")
+    return _(
+        "It needs a network the first time; if a download was cut short, delete {folder} first.",
+        folder=str(raw),
+    )
 
 
 def _offline() -> str:
     if find_spec("elpv_dataset"):
-        return "builtin:elpv is installed and needs none."
-    return 'builtin:elpv needs none once installed: pip install "headstart[demo]".'
+        return _("builtin:elpv is installed and needs none.")
+    return _(
+        "builtin:elpv needs none once installed: {command}.",
+        command='pip install "headstart[demo]"',
+    )
 
 
 def _rows(
@@ -186,62 +202,65 @@ _TRAIN_AND_VAL = ({"split": "train"}, {"split": "val"})
 _DIGITS = tuple("0123456789")
 
 _PUBLISHED = {
-    "cifar10": _Published("CIFAR10", "10 kinds of objects, 60 000 images, 32 px", **_FLAGS),
-    "cifar100": _Published("CIFAR100", "100 kinds of objects, 60 000 images, 32 px", **_FLAGS),
+    "cifar10": _Published("CIFAR10", N_("10 kinds of objects, 60 000 images, 32 px"), **_FLAGS),
+    "cifar100": _Published("CIFAR100", N_("100 kinds of objects, 60 000 images, 32 px"), **_FLAGS),
     "country211": _Published(
         "Country211",
-        "photographs from 211 countries, 63 300 images",
-        "Creative Commons, by image",
+        N_("photographs from 211 countries, 63 300 images"),
+        N_("Creative Commons, by image"),
         train=({"split": "train"}, {"split": "valid"}),
     ),
     "dtd": _Published(
-        "DTD", "47 kinds of textures, 5 640 images", "research only", train=_TRAIN_AND_VAL
+        "DTD", N_("47 kinds of textures, 5 640 images"), N_("research only"), train=_TRAIN_AND_VAL
     ),
     "eurosat": _Published(
         "EuroSAT",
-        "10 kinds of land use from Sentinel-2, 27 000 images, 64 px",
+        N_("10 kinds of land use from Sentinel-2, 27 000 images, 64 px"),
         "MIT",
         train=({},),
         test=(),
     ),
     "fashion_mnist": _Published(
-        "FashionMNIST", "10 kinds of clothes, 70 000 gray images, 28 px", "MIT", **_FLAGS
+        "FashionMNIST", N_("10 kinds of clothes, 70 000 gray images, 28 px"), "MIT", **_FLAGS
     ),
     "fgvc_aircraft": _Published(
         "FGVCAircraft",
-        "100 variants of aircraft, 10 000 images",
-        "non-commercial research only",
+        N_("100 variants of aircraft, 10 000 images"),
+        N_("non-commercial research only"),
         train=({"split": "trainval"},),
     ),
     "flowers102": _Published(
-        "Flowers102", "102 kinds of flowers, 8 189 images", train=_TRAIN_AND_VAL
+        "Flowers102", N_("102 kinds of flowers, 8 189 images"), train=_TRAIN_AND_VAL
     ),
-    "food101": _Published("Food101", "101 dishes, 101 000 images"),
+    "food101": _Published("Food101", N_("101 dishes, 101 000 images")),
     "gtsrb": _Published(
         "GTSRB",
-        "43 traffic signs, 39 270 images",
+        N_("43 traffic signs, 39 270 images"),
         classes=tuple(f"{number:02d}" for number in range(43)),
     ),
     "mnist": _Published(
-        "MNIST", "handwritten digits, 70 000 gray images, 28 px", "CC BY-SA 3.0", **_FLAGS
+        "MNIST", N_("handwritten digits, 70 000 gray images, 28 px"), "CC BY-SA 3.0", **_FLAGS
     ),
     "pets": _Published(
         "OxfordIIITPet",
-        "37 breeds of cats and dogs, 7 349 images",
+        N_("37 breeds of cats and dogs, 7 349 images"),
         "CC BY-SA 4.0",
         train=({"split": "trainval"},),
     ),
     "rendered_sst2": _Published(
         "RenderedSST2",
-        "film reviews as images, praise or not, 9 613 images",
+        N_("film reviews as images, praise or not, 9 613 images"),
         train=_TRAIN_AND_VAL,
     ),
-    "stl10": _Published("STL10", "10 kinds of objects, 13 000 images, 96 px"),
+    "stl10": _Published("STL10", N_("10 kinds of objects, 13 000 images, 96 px")),
     "svhn": _Published(
-        "SVHN", "house numbers, 99 289 images, 32 px", "non-commercial only", classes=_DIGITS
+        "SVHN",
+        N_("house numbers, 99 289 images, 32 px"),
+        N_("non-commercial only"),
+        classes=_DIGITS,
     ),
     "usps": _Published(
-        "USPS", "handwritten digits, 9 298 gray images, 16 px", classes=_DIGITS, **_FLAGS
+        "USPS", N_("handwritten digits, 9 298 gray images, 16 px"), classes=_DIGITS, **_FLAGS
     ),
 }
 
@@ -254,9 +273,9 @@ BUILTIN.add(
     Record(
         "elpv",
         lambda: _read_elpv,
-        "solar cells, functional or defective, 2 624 electroluminescence images",
+        N_("solar cells, functional or defective, 2 624 electroluminescence images"),
         _ELPV_LICENCE,
-        "package elpv-dataset",
+        N_("package elpv-dataset"),
     )
 )
 for _name, _set in _PUBLISHED.items():

@@ -14,6 +14,7 @@ from headstart.errors import DataError
 from headstart.findings import Finding
 from headstart.modalities import Modality, Unit
 from headstart.modalities.copies import Copies, linked
+from headstart.said import NN_, _, _n, commas, sentences
 
 
 def check_classes(dataset: Dataset) -> list[Finding]:
@@ -31,35 +32,61 @@ def check_classes(dataset: Dataset) -> list[Finding]:
     empty = [names[c] for c in np.flatnonzero(train + test == 0)]
     if empty:
         raise DataError(
-            f"{_count(empty, 'class')} without a usable {unit.one}: "
-            f"{', '.join(map(repr, empty[:5]))}.",
-            f"Repair or add {unit.many}, or remove the class.",
+            _n(
+                "{n} class without a usable {one}: {names}.",
+                "{n} classes without a usable {one}: {names}.",
+                len(empty),
+                one=unit.one,
+                names=_first(empty),
+            ),
+            _("Repair or add {many}, or remove the class.", many=unit.many),
         )
     unseen = [names[c] for c in np.flatnonzero((train == 0) & (test > 0))]
     if unseen:
         known = {plain(names[c]): names[c] for c in np.flatnonzero(train)}
         near = [known[plain(name)] for name in unseen if plain(name) in known]
-        written = f"Training writes {', '.join(map(repr, near))}: write them in one way. "
+        written = _(
+            "Training writes {names}: write them in one way.", names=commas(map(repr, near))
+        )
         raise DataError(
-            f"The test set has classes that training lacks: {', '.join(map(repr, unseen))}.",
-            (written if near else "")
-            + f"Add training {unit.many} of them, or take them out of the test set.",
+            _(
+                "The test set has classes that training lacks: {names}.",
+                names=commas(map(repr, unseen)),
+            ),
+            sentences(
+                written if near else "",
+                _(
+                    "Add training {many} of them, or take them out of the test set.",
+                    many=unit.many,
+                ),
+            ),
         )
     present = np.flatnonzero(train)
     if len(present) < 2:
-        only = f"only one class: {names[present[0]]!r}" if len(present) else "no class"
         raise DataError(
-            f"There is {only} to train on.",
-            "Classification needs at least two: one folder per class, or a label column with two "
-            "or more values.",
+            _("There is only one class: {name!r} to train on.", name=names[present[0]])
+            if len(present)
+            else _("There is no class to train on."),
+            _(
+                "Classification needs at least two: one folder per class, or a label column with "
+                "two or more values."
+            ),
         )
     single = [names[c] for c in present if train[c] == 1]
     if single:
         raise DataError(
-            f"{_count(single, 'class')} with a single training {unit.one}: "
-            f"{', '.join(map(repr, single[:5]))}.",
-            f"One {unit.one} cannot be both learned from and held out: add some, or remove the "
-            "class.",
+            _n(
+                "{n} class with a single training {one}: {names}.",
+                "{n} classes with a single training {one}: {names}.",
+                len(single),
+                one=unit.one,
+                names=_first(single),
+            ),
+            _(
+                "One {one} cannot be both learned from and held out: add some, or remove the "
+                "class.",
+                one=unit.one,
+            ),
         )
     return _imbalance(dict(zip(names, train.tolist(), strict=True)))
 
@@ -74,14 +101,23 @@ def _imbalance(counts: dict[str, int]) -> list[Finding]:
         Finding(
             "imbalance",
             "warning" if ratio > 10 else "info",
-            f"Classes are unbalanced: {counts[largest]} of {largest!r}, {counts[smallest]} of "
-            f"{smallest!r}. Always answering {largest!r} would be right {share:.0%} of the time. "
-            "Look at the balanced accuracy; --balanced weighs the classes equally.",
+            _(
+                "Classes are unbalanced: {most} of {largest!r}, {least} of {smallest!r}. Always "
+                "answering {largest!r} would be right {share:.0%} of the time. Look at the "
+                "balanced accuracy; --balanced weighs the classes equally.",
+                most=counts[largest],
+                largest=largest,
+                least=counts[smallest],
+                smallest=smallest,
+                share=share,
+            ),
             {"counts": counts, "ratio": round(ratio, 2), "majority_share": round(share, 4)},
         )
     ]
 
 
+NAMED = 5
+"""How many classes a sentence lists."""
 FEW = 10
 """Examples of a class below which a single one moves what is said of it by over ten points."""
 
@@ -109,32 +145,56 @@ def check_originals(dataset: Dataset, component: NDArray[np.int64]) -> list[Find
     single = [names[c] for c, n in enumerate(learned) if n == 1]
     if single:
         raise DataError(
-            f"{_count(single, 'class')} with copies of a single {original.one} alone: "
-            f"{', '.join(map(repr, single[:5]))}.",
-            f"One {original.one} cannot be both learned from and held out: add others, or remove "
-            "the class.",
+            _n(
+                "{n} class with copies of a single {one} alone: {names}.",
+                "{n} classes with copies of a single {one} alone: {names}.",
+                len(single),
+                one=original.one,
+                names=_first(single),
+            ),
+            _(
+                "One {one} cannot be both learned from and held out: add others, or remove the "
+                "class.",
+                one=original.one,
+            ),
         )
     scored = count(dataset.is_test) if dataset.is_test.any() else learned
-    return _few(dict(zip(names, scored, strict=True)), original, dataset.is_test.any())
+    return _few(dict(zip(names, scored, strict=True)), original, bool(dataset.is_test.any()))
 
 
-def _few(scored: dict[str, int], original: Unit, in_test: np.bool_) -> list[Finding]:
+_FEW = NN_(
+    "{n} class with fewer than ten {many}: {names}.",
+    "{n} classes with fewer than ten {many}: {names}.",
+)
+_FEW_IN_TEST = NN_(
+    "{n} class with fewer than ten {many} in the test set: {names}.",
+    "{n} classes with fewer than ten {many} in the test set: {names}.",
+)
+
+
+def _few(scored: dict[str, int], original: Unit, in_test: bool) -> list[Finding]:
     """Say what the score of a class can mean that is measured on very few originals."""
     few = {name: n for name, n in scored.items() if 0 < n < FEW}
     if not few:
         return []
     least = min(few, key=few.__getitem__)
     n = few[least]
-    named = ", ".join(f"{name!r} ({n})" for name, n in list(few.items())[:5])
-    more = f", and {len(few) - 5} more" if len(few) > 5 else ""
-    where = " in the test set" if in_test else ""
-    at_least = 0.025 ** (1 / n)  # the exact 95 % interval of n out of n
-    text = (
-        f"{_count([*few], 'class')} with fewer than ten {original.many}{where}: {named}{more}. One "
-        f"{original.one} more or less that is right moves the recall of {least!r} by "
-        f"{100 / n:.0f} points and the balanced accuracy by {100 / n / len(scored):.1f}; even all "
-        f"{n} right would only say that its recall is over {at_least:.0%}."
+    shown = commas(f"{name!r} ({n})" for name, n in list(few.items())[:NAMED])
+    more = len(few) - NAMED
+    named = _("{names}, and {n} more", names=shown, n=more) if more > 0 else shown
+    which = _FEW_IN_TEST if in_test else _FEW
+    means = _(
+        "One {one} more or less that is right moves the recall of {least!r} by {recall:.0f} points "
+        "and the balanced accuracy by {accuracy:.1f}; even all {n} right would only say that its "
+        "recall is over {bound:.0%}.",
+        one=original.one,
+        least=least,
+        recall=100 / n,
+        accuracy=100 / n / len(scored),
+        n=n,
+        bound=0.025 ** (1 / n),  # the exact 95 % interval of n out of n
     )
+    text = sentences(_n(*which, len(few), many=original.many, names=named), means)
     return [Finding("few", "info", text, {"counts": few})]
 
 
@@ -190,9 +250,15 @@ def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], l
             Finding(
                 "conflicts",
                 "warning",
-                f"{original.count(len(conflicts))} carr{'y' if len(conflicts) > 1 else 'ies'} "
-                f"different labels in different copies (first: {', '.join(conflicts[0][:3])}). "
-                "At most one can be right: correct them.",
+                _n(
+                    "{originals} carries different labels in different copies (first: {names}). "
+                    "At most one can be right: correct them.",
+                    "{originals} carry different labels in different copies (first: {names}). "
+                    "At most one can be right: correct them.",
+                    len(conflicts),
+                    originals=original.count(len(conflicts)),
+                    names=commas(conflicts[0][:3]),
+                ),
                 {"count": len(conflicts), "files": conflicts[:50]},
             )
         )
@@ -211,6 +277,18 @@ def _groups(rows: NDArray[np.int64], numbers: NDArray[np.int64]) -> list[NDArray
     return [rows[numbers == number] for number in np.unique(numbers)]
 
 
+_COPIES = NN_(
+    "{extra} is a copy of others ({exact} exact, {near} near; first: {first}).",
+    "{extra} are copies of others ({exact} exact, {near} near; first: {first}).",
+)
+_TURNED_COPIES = NN_(
+    "{extra} is a copy of others ({exact} exact, {near} near, {turned} of them {how}; first: "
+    "{first}).",
+    "{extra} are copies of others ({exact} exact, {near} near, {turned} of them {how}; first: "
+    "{first}).",
+)
+
+
 def _copies_message(
     modality: Modality[Any, Any],
     named: list[list[str]],
@@ -220,17 +298,32 @@ def _copies_message(
 ) -> str:
     unit, (extra, exact, turned) = modality.unit, counts
     original = modality.original or unit
-    text = f"{extra} {unit.of(extra)} {'are copies' if extra > 1 else 'is a copy'} of others "
-    over = f", {turned} of them {modality.turned}" if turned else ""
-    text += f"({exact} exact, {extra - exact} near{over}; first: {' = '.join(named[0][:3])}). "
-    if not across:
-        return text + "Copies are kept on one side of every split."
-    return text + (
-        f"{original.count(len(across))} of the test set occur{'s' if len(across) == 1 else ''} in "
-        f"training too (first: {' = '.join(across[0][:3])}); {dropped} training "
-        f"{unit.of(dropped)} {'were' if dropped > 1 else 'was'} left out so that the test stays "
-        "honest."
+    text = _n(
+        *(_TURNED_COPIES if turned else _COPIES),
+        extra,
+        extra=unit.count(extra),
+        exact=exact,
+        near=extra - exact,
+        turned=turned,
+        how=_(modality.turned),
+        first=" = ".join(named[0][:3]),
     )
+    if not across:
+        return sentences(text, _("Copies are kept on one side of every split."))
+    occurs = _n(
+        "{originals} of the test set occurs in training too (first: {first}).",
+        "{originals} of the test set occur in training too (first: {first}).",
+        len(across),
+        originals=original.count(len(across)),
+        first=" = ".join(across[0][:3]),
+    )
+    left_out = _n(
+        "{n} training {units} was left out so that the test stays honest.",
+        "{n} training {units} were left out so that the test stays honest.",
+        dropped,
+        units=unit.of(dropped),
+    )
+    return sentences(text, occurs, left_out)
 
 
 def check_test_size(dataset: Dataset) -> list[Finding]:
@@ -243,9 +336,14 @@ def check_test_size(dataset: Dataset) -> list[Finding]:
         Finding(
             "small_test",
             "info",
-            f"The test set has {n} {unit.many}: its accuracy is known to about "
-            f"±{100 * 0.98 / np.sqrt(n):.0f} points at worst. Without a test folder, "
-            f"cross-validation would use every {unit.one}.",
+            _(
+                "The test set has {n} {many}: its accuracy is known to about ±{points:.0f} points "
+                "at worst. Without a test folder, cross-validation would use every {one}.",
+                n=n,
+                many=unit.many,
+                points=float(100 * 0.98 / np.sqrt(n)),
+                one=unit.one,
+            ),
             {"n": n},
         )
     ]
@@ -279,10 +377,19 @@ def check_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]:
     n, least = len(np.unique(groups[train])), 2 if dataset.is_test.any() else 3
     if n < least:
         raise DataError(
-            f"All training {dataset.modality.unit.many} are of {_count([*range(n)], 'group')}, so "
-            "no group can be held out and the rest learned from.",
-            f"Give at least {least} groups, better 10 or more; or leave --groups and --groups-from "
-            "out.",
+            _n(
+                "All training {many} are of {n} group, so no group can be held out and the rest "
+                "learned from.",
+                "All training {many} are of {n} groups, so no group can be held out and the rest "
+                "learned from.",
+                n,
+                many=dataset.modality.unit.many,
+            ),
+            _(
+                "Give at least {least} groups, better 10 or more; or leave --groups and "
+                "--groups-from out.",
+                least=least,
+            ),
         )
     return [*_shared_groups(dataset, groups), *_lone_groups(dataset, groups)]
 
@@ -294,10 +401,13 @@ def _shared_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]
         return []
     assert dataset.groups is not None
     first = dataset.groups[test & (groups == both[0])][0]
-    text = (
-        f"{_count([*both], 'group')} of the test set occur{'s' if len(both) == 1 else ''} in "
-        f"training too (first: {str(first)!r}): the test says little about new groups. Split by "
-        "group, or leave the test folder out so that headstart does."
+    text = _n(
+        "{n} group of the test set occurs in training too (first: {first!r}): the test says little "
+        "about new groups. Split by group, or leave the test folder out so that headstart does.",
+        "{n} groups of the test set occur in training too (first: {first!r}): the test says little "
+        "about new groups. Split by group, or leave the test folder out so that headstart does.",
+        len(both),
+        first=str(first),
     )
     return [Finding("groups", "warning", text, {"across_train_and_test": len(both)})]
 
@@ -311,17 +421,20 @@ def _lone_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]:
     ]
     if not lone or dataset.is_test.any():
         return []
-    text = (
-        f"{_count(lone, 'class')} with a single group: {', '.join(map(repr, lone[:5]))}. When that "
-        "group is held out nothing is left to learn the class from, so its "
-        f"{dataset.modality.unit.many} count as wrong."
+    text = _n(
+        "{n} class with a single group: {names}. When that group is held out nothing is left to "
+        "learn the class from, so its {many} count as wrong.",
+        "{n} classes with a single group: {names}. When that group is held out nothing is left to "
+        "learn the class from, so its {many} count as wrong.",
+        len(lone),
+        names=_first(lone),
+        many=dataset.modality.unit.many,
     )
     return [Finding("groups", "warning", text, {"classes_of_one_group": lone})]
 
 
-def _count(things: Sequence[object], noun: str) -> str:
-    plural = noun + ("es" if noun.endswith("s") else "s")
-    return f"{len(things)} {noun if len(things) == 1 else plural}"
+def _first(names: Sequence[str]) -> str:
+    return commas(map(repr, names[:NAMED]))
 
 
 def _name(dataset: Dataset, row: int) -> str:

@@ -13,6 +13,7 @@ from headstart.data.items import Examples
 from headstart.errors import ConfigError
 from headstart.findings import Finding
 from headstart.modalities import Modality
+from headstart.said import _, commas
 
 
 @dataclass(frozen=True)
@@ -113,16 +114,25 @@ def groups_from_pattern(refs: tuple[str, ...], pattern: str) -> NDArray[np.str_]
         search = re.compile(pattern).search
     except re.error as cause:
         raise ConfigError(
-            f"--groups-from {pattern!r} is not a regular expression: {cause}.",
-            r"For example --groups-from 'patient(\d+)'.",
+            _(
+                "--groups-from {pattern!r} is not a regular expression: {cause}.",
+                pattern=pattern,
+                cause=str(cause),
+            ),
+            _("For example {option}.", option=r"--groups-from 'patient(\d+)'"),
         ) from cause
     matches = [search(ref) for ref in refs]
     found = [m and (m.group(1) if m.re.groups else m.group(0)) for m in matches]
     missed = [ref for ref, group in zip(refs, found, strict=True) if group is None]
     if missed:
         raise ConfigError(
-            f"--groups-from {pattern!r} matches {len(refs) - len(missed)} of {len(refs)} paths; "
-            f"not, for example, {', '.join(map(repr, missed[:3]))}.",
-            "Widen the pattern so that every path yields a group.",
+            _(
+                "--groups-from {pattern!r} matches {n} of {all} paths; not, for example, {missed}.",
+                pattern=pattern,
+                n=len(refs) - len(missed),
+                all=len(refs),
+                missed=commas(map(repr, missed[:3])),
+            ),
+            _("Widen the pattern so that every path yields a group."),
         )
     return np.array(found, dtype=np.str_)

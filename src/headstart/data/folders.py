@@ -10,18 +10,21 @@ from pathlib import Path
 
 from headstart.data import tables
 from headstart.data.formats import is_table
-from headstart.data.items import Files
+from headstart.data.items import FILE, Files
 from headstart.data.parts import Part, are_flat_parts, check_alike, is_plain, parts_of
 from headstart.data.tables import Columns, Rows
-from headstart.data.walk import Here, files_below, named, natural
+from headstart.data.walk import FOLDER, Here, files_below, named, natural
 from headstart.errors import DataError
 from headstart.findings import Finding
-from headstart.modalities import modality, recognise, recognised
+from headstart.modalities import Unit, modality, recognise, recognised
+from headstart.said import N_, NN_, _, sentences
 
-LAYOUTS = (
+LAYOUTS = N_(
     "Give every class a folder of its own with its files in it, or write a CSV with the columns "
     "path and label."
 )
+CLASS_FOLDER, TABLE = Unit(N_("class folder"), N_("class folders")), Unit(N_("table"), N_("tables"))
+NN_("{n:,} class folder", "{n:,} class folders"), NN_("{n:,} table", "{n:,} tables")
 
 
 def read(
@@ -73,7 +76,7 @@ def read(
         parts = [Part(root, False)]
     rows = _read_classes(root, parts, [*findings, *_loose(here.files)])
     if not rows.refs:
-        raise DataError(f"The class folders of {shown} are all empty.", LAYOUTS)
+        raise DataError(_("The class folders of {folder} are all empty.", folder=shown), _(LAYOUTS))
     return rows
 
 
@@ -101,7 +104,7 @@ def _read_classes(root: Path, parts: Sequence[Part], findings: Sequence[Finding]
                 empty.append(kind.relative_to(root).as_posix())
     found.sort(key=lambda row: (row[0], natural(row[1])))
     if empty:
-        message = f"Without any file: {named(empty, 'class folder')}."
+        message = _("Without any file: {folders}.", folders=named(empty, CLASS_FOLDER))
         findings = [*findings, Finding("note", "warning", message, {"folders": empty})]
     return Rows(
         [file.relative_to(root).as_posix() for _, _, file in found],
@@ -118,31 +121,46 @@ def _loose(files: list[Path]) -> list[Finding]:
     if not loose:
         return []
     of = recognise("file", [(name, b"") for name in loose])
-    message = (
-        f"Ignored beside the class folders: {named(loose, 'file')}. "
-        f"{modality(of).unit.a.capitalize()} counts only in the folder of its class."
+    message = sentences(
+        _("Ignored beside the class folders: {files}.", files=named(loose, FILE)),
+        _("Any {one} counts only in the folder of its class.", one=modality(of).unit.one),
     )
     return [Finding("note", "warning", message, {"count": len(loose), "files": loose[:50]})]
 
 
 def _flat(shown: str, folders: list[Path], found: list[Path]) -> DataError:
-    tables_there = f", beside {named([file.name for file in found], 'table')}" if found else ""
-    return DataError(
-        f"{shown} holds {named([f.name for f in folders], 'folder')} without class folders in "
-        f"them{tables_there}: these are parts, not classes.",
-        "Pass the table that holds the labels." if found else LAYOUTS,
+    without = named([folder.name for folder in folders], FOLDER)
+    if not found:
+        message = _(
+            "{folder} holds {parts} without class folders in them: these are parts, not classes.",
+            folder=shown,
+            parts=without,
+        )
+        return DataError(message, _(LAYOUTS))
+    message = _(
+        "{folder} holds {parts} without class folders in them, beside {tables}: these are parts, "
+        "not classes.",
+        folder=shown,
+        parts=without,
+        tables=named([file.name for file in found], TABLE),
     )
+    return DataError(message, _("Pass the table that holds the labels."))
 
 
 def _no_classes(shown: str, files: list[Path], found: list[Path]) -> DataError:
     if not files:
-        return DataError(f"The folder {shown} is empty.", LAYOUTS)
+        return DataError(_("The folder {folder} is empty.", folder=shown), _(LAYOUTS))
     if len(found) > 1:
-        tables_named = named([file.name for file in found], "table")
-        return DataError(f"{shown} holds {tables_named}.", "Pass the one to use.")
+        there = named([file.name for file in found], TABLE)
+        return DataError(
+            _("{folder} holds {tables}.", folder=shown, tables=there), _("Pass the one to use.")
+        )
     names = [file.name for file in files]
-    what = named(names, "file")
+    what = named(names, FILE)
     known = [name for name in names if recognised(name)]
     if known:
-        what = named(known, modality(recognise("file", [(name, b"") for name in known])).unit.one)
-    return DataError(f"{shown} holds {what}, but no class folder and no table.", LAYOUTS)
+        what = named(known, modality(recognise("file", [(name, b"") for name in known])).unit)
+    return DataError(
+        _("{folder} holds {files}, but no class folder and no table.", folder=shown, files=what),
+        _(LAYOUTS),
+    )

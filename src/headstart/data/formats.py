@@ -17,6 +17,7 @@ from pathlib import Path
 
 from headstart.data.cells import unguarded
 from headstart.errors import ConfigError, DataError
+from headstart.said import N_, NN_, _, _n, commas
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,16 @@ class Table:
     row: str = "row"
     embedded: tuple[str, ...] = ()
 
-    def refuse(self, what: str, problems: Sequence[tuple[int, str]], hint: str) -> None:
-        """Raise if there are problems: (row number, what stands there)."""
+    def refuse(
+        self, message: str, problems: Sequence[tuple[int, str]], hint: str, **values: str
+    ) -> None:
+        """Raise if there are problems: (row number, what stands there).
+
+        The message says what they are, with ``{table}`` and ``{rows}``, which show three.
+        """
         if problems:
-            raise DataError(f"{self.name}: {what} in {self.listed(problems)}.", hint)
+            rows = self.listed(problems)
+            raise DataError(_(message, table=self.name, rows=rows, **values), hint)
 
     def guess(self, known: Sequence[str], taken: Collection[str | None] = ()) -> str | None:
         """Return the column that has the first of these names, in any case; None without one."""
@@ -78,7 +85,8 @@ def read_cells(path: Path, encoding: str) -> Table:
         path.open("rb").close()
     except OSError as cause:
         raise DataError(
-            f"{path.name} cannot be read: {cause.strerror}.", "Check its permissions."
+            _("{name} cannot be read: {cause}.", name=path.name, cause=cause.strerror),
+            _("Check its permissions."),
         ) from cause
     return _READERS[path.suffix.lower()](path, encoding)
 
@@ -91,21 +99,36 @@ def _read_csv(path: Path, encoding: str) -> Table:
         records = [(n, cells) for n, cells in enumerate(reader, 1) if any(map(str.strip, cells))]
     except csv.Error as cause:
         raise DataError(
-            f"{path.name} is not well-formed near line {reader.line_num}: {cause}.",
-            'Look for an unclosed quotation mark (a quotation mark inside a cell is written "").',
+            _(
+                "{name} is not well-formed near line {line}: {cause}.",
+                name=path.name,
+                line=reader.line_num,
+                cause=str(cause),
+            ),
+            _(
+                "Look for an unclosed quotation mark (a quotation mark inside a cell is written "
+                '"").'
+            ),
         ) from cause
     if len(records) < 2:
         raise _no_rows(path)
     names, body = [unguarded(name.strip()) for name in records[0][1]], records[1:]
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
-        raise DataError(f"{path.name} has two columns called {twice[0]!r}.", "Rename one of them.")
-    ragged = [(n, f"(has {len(cells)})") for n, cells in body if len(cells) != len(names)]
+        raise DataError(
+            _("{name} has two columns called {column!r}.", name=path.name, column=twice[0]),
+            _("Rename one of them."),
+        )
+    ragged = [(n, _("(has {n})", n=len(cells))) for n, cells in body if len(cells) != len(names)]
     if ragged:
         raise DataError(
-            f"{path.name}: wrong number of cells (the header has {len(names)}) in "
-            f"{_listed(ragged, len(body), 'row')}.",
-            'A cell that contains the separator must stand in "quotation marks".',
+            _(
+                "{name}: wrong number of cells (the header has {n}) in {rows}.",
+                name=path.name,
+                n=len(names),
+                rows=_listed(ragged, len(body), "row"),
+            ),
+            _('A cell that contains the separator must stand in "quotation marks".'),
         )
     columns = zip(*(cells for _, cells in body), strict=True)
     cells = {
@@ -146,11 +169,19 @@ def _read_jsonl(path: Path, encoding: str) -> Table:
         if isinstance(record, dict):
             records.append(record)
         else:
-            broken.append((number, f"(a {type(record).__name__}, not an object)"))
+            kind = type(record).__name__
+            broken.append((number, _("(a {kind}, not an object)", kind=kind)))
     if broken:
         raise DataError(
-            f"{path.name}: malformed JSON in {_listed(broken, len(lines), 'line')}.",
-            'Every line must be one JSON object, for example {"path": "a.jpg", "label": "cat"}.',
+            _(
+                "{name}: malformed JSON in {rows}.",
+                name=path.name,
+                rows=_listed(broken, len(lines), "line"),
+            ),
+            _(
+                "Every line must be one JSON object, for example {object}.",
+                object='{"path": "a.jpg", "label": "cat"}',
+            ),
         )
     if not records:
         raise _no_rows(path)
@@ -177,8 +208,12 @@ def _read_parquet(path: Path, encoding: str) -> Table:
             count = file.metadata.num_rows
     except (OSError, pa.ArrowException) as cause:
         raise DataError(
-            f"{path.name} cannot be read as Parquet: {str(cause).splitlines()[0]}",
-            "Write it again, for example with pandas.DataFrame.to_parquet.",
+            _(
+                "{name} cannot be read as Parquet: {cause}",
+                name=path.name,
+                cause=str(cause).splitlines()[0],
+            ),
+            _("Write it again, for example with pandas.DataFrame.to_parquet."),
         ) from cause
     if not count:
         raise _no_rows(path)
@@ -211,14 +246,24 @@ def decode(name: str, data: bytes, encoding: str) -> str:
         return data.decode("utf-8-sig" if is_utf8 else encoding)
     except LookupError as cause:
         raise ConfigError(
-            f"--encoding {encoding!r} is not a text encoding.", "Try utf-8, gb18030 or latin-1."
+            _("--encoding {encoding!r} is not a text encoding.", encoding=encoding),
+            _("Try utf-8, gb18030 or latin-1."),
         ) from cause
     except UnicodeDecodeError as cause:
         row = data.count(b"\n", 0, cause.start) + 1
         raise DataError(
-            f"{name} is not {encoding}: byte {cause.start}, in row {row}, "
-            f"is 0x{data[cause.start]:02x}.",
-            f"Pass --encoding {_fitting(data, encoding)}, or save the table as UTF-8.",
+            _(
+                "{name} is not {encoding}: byte {place}, in row {row}, is {byte}.",
+                name=name,
+                encoding=encoding,
+                place=cause.start,
+                row=row,
+                byte=f"0x{data[cause.start]:02x}",
+            ),
+            _(
+                "Pass --encoding {encoding}, or save the table as UTF-8.",
+                encoding=_fitting(data, encoding),
+            ),
         ) from cause
 
 
@@ -236,15 +281,30 @@ def _fitting(data: bytes, refused: str) -> str:
     return "latin-1"
 
 
+_ROWS = {
+    "row": NN_("{bad} of {n} row: {shown}", "{bad} of {n} rows: {shown}"),
+    "line": NN_("{bad} of {n} line: {shown}", "{bad} of {n} lines: {shown}"),
+}
+_ROW = {"row": N_("row {number}"), "line": N_("line {number}")}
+
+
 def _listed(problems: Sequence[tuple[int, str]], total: int, row: str) -> str:
-    shown = ", ".join(f"{row} {number} {text}".rstrip() for number, text in problems[:3])
-    more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-    return f"{len(problems)} of {total} {row}{'s' if total > 1 else ''}: {shown}{more}"
+    shown = commas(row_and(row, number, text) for number, text in problems[:3])
+    if len(problems) > 3:
+        shown = _("{shown} and {n} more", shown=shown, n=len(problems) - 3)
+    return _n(*_ROWS[row], total, bad=len(problems), shown=shown)
+
+
+def row_and(row: str, number: int, text: str = "") -> str:
+    """Name a row or line in a sentence, and what stands there."""
+    named = _(_ROW[row], number=number)
+    return _("{row} {text}", row=named, text=text) if text else named
 
 
 def _no_rows(path: Path) -> DataError:
     return DataError(
-        f"{path.name} has no rows.", "A table needs column names and one row for every example."
+        _("{name} has no rows.", name=path.name),
+        _("A table needs column names and one row for every example."),
     )
 
 

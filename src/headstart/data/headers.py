@@ -14,6 +14,8 @@ import re
 from pathlib import Path
 from typing import IO, TypedDict, cast
 
+from headstart.said import _
+
 
 class Room(TypedDict):
     """How many bytes headers may take.
@@ -62,14 +64,14 @@ class Headers(io.RawIOBase):
         self._file, self._longest, self._each = file, longest, each
         self._left = shared
         self._reads = 0
-        self._after = "at the beginning"
+        self._after: str = _("the beginning")
         self._guards = True
 
     def begin(self, entry: str) -> None:
         """Give room for the header that follows an entry."""
         self._left += self._each
         self._reads = 0
-        self._after = f"after {entry}"
+        self._after = entry
 
     def done(self) -> None:
         """Let everything be read: what follows is content."""
@@ -81,7 +83,9 @@ class Headers(io.RawIOBase):
             return self._file.read(-1 if size is None else size)
         self._reads += 1
         if self._reads > READS:
-            raise HeaderError(f"the chain of headers {self._after} is too long")
+            raise HeaderError(
+                _("the chain of headers after {entry} is too long", entry=self._after)
+            )
         most = min(self._longest, self._left)
         if size is None or size < 0:
             size = most + 1
@@ -90,10 +94,18 @@ class Headers(io.RawIOBase):
             found = self._file.read(min(size, most + 1))
         if len(found) > most or size > most + 1:
             raise HeaderError(
-                f"the header {self._after} is too long ({size:,} bytes; there is room for {most:,})"
+                _(
+                    "the header after {entry} is too long ({size:,} bytes; there is room for "
+                    "{room:,})",
+                    entry=self._after,
+                    size=size,
+                    room=most,
+                )
             )
         if len(found) > 1024 and _DIGITS.search(found):
-            raise HeaderError(f"the header {self._after} holds a number without end")
+            raise HeaderError(
+                _("the header after {entry} holds a number without end", entry=self._after)
+            )
         self._left -= len(found)
         return found
 

@@ -34,6 +34,7 @@ from headstart.data.items import (
 from headstart.data.lists import STANDARD_INPUT, is_list, lists_files, located, read_list
 from headstart.data.numbers import number_rows
 from headstart.data.tables import (
+    BLANK,
     UTF_8,
     locator,
     path_column,
@@ -47,7 +48,8 @@ from headstart.data.tables import (
 from headstart.data.walk import is_litter, walk
 from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
-from headstart.modalities import Modality, UnreadableError
+from headstart.modalities import KINDS, Modality, UnreadableError
+from headstart.said import N_, _, commas, listed
 
 Input = str | Path | bytes | NDArray[Any] | object
 """Names, the bytes of a file, an array; what else is an example, a modality knows."""
@@ -99,23 +101,25 @@ def expand(
     """
     _refuse_without_tables(inputs, modality, x, encoding)
     reading = _Reading(modality, columns, x, encoding, cache_dir, on_event)
-    listed: list[Listed] = []
+    read: list[Listed] = []
     for place, given in enumerate(inputs, 1):
         if isinstance(given, str | Path):
-            listed += reading.listed(given)
+            read += reading.listed(given)
         else:
-            listed.append(_in_memory(given, place, modality, columns))
-    kinds = {items.kind for _, _, items in listed}
+            read.append(_in_memory(given, place, modality, columns))
+    kinds = {items.kind for *_named, items in read}
     if len(kinds) > 1:
         raise DataError(
-            f"The inputs are {' and '.join(f'{kind}s' for kind in sorted(kinds))}.",
-            "Give those of one kind at a time.",
+            _("The inputs are {kinds}.", kinds=listed(_(KINDS[kind]) for kind in sorted(kinds))),
+            _("Give those of one kind at a time."),
         )
-    of_several = len(listed) > 1 and kinds != {"file"}  # "row 2" alone would say too little
+    of_several = len(read) > 1 and kinds != {"file"}  # "row 2" alone would say too little
     names = [
-        f"{read} {name}" if of_several else name for read, found, _ in listed for name in found
+        f"{source} {name}" if of_several else name
+        for source, found, _items in read
+        for name in found
     ]
-    return Examples(tuple(names), _joined([items for _, _, items in listed]), modality)
+    return Examples(tuple(names), _joined([items for *_named, items in read]), modality)
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,12 @@ class _Reading:
         held = [file for file in sorted(walk(root)) if may_be_example(file, self.modality)]
         if not held:
             raise DataError(
-                f"There are no {self.modality.unit.many} below {shown!r}.", "Name another."
+                _(
+                    "There are no {many} below {folder!r}.",
+                    many=self.modality.unit.many,
+                    folder=shown,
+                ),
+                _("Name another."),
             )
         if self.in_files:
             refs = [(Path(shown) / file.relative_to(root)).as_posix() for file in held]
@@ -172,8 +181,14 @@ class _Reading:
                 archives.unpacked(path, self.cache_dir, self.on_event), str(path)
             )
         elif not self.in_files:
-            many = self.modality.unit.many
-            raise DataError(f"{path.name} is no table: {many} lie in tables.", "Name a table.")
+            raise DataError(
+                _(
+                    "{name} is no table: {many} lie in tables.",
+                    name=path.name,
+                    many=self.modality.unit.many,
+                ),
+                _("Name a table."),
+            )
         elif is_list(path) and not may_be_example(path, self.modality):
             yield self._in_text(path)
         else:
@@ -192,24 +207,31 @@ class _Reading:
     def _from_standard_input(self) -> Listed:
         if not self.in_files:
             raise DataError(
-                "Standard input is read as a list of files, one a line; "
-                f"{self.modality.unit.many} lie in tables.",
-                "Name a table.",
+                _(
+                    "Standard input is read as a list of files, one a line; {many} lie in tables.",
+                    many=self.modality.unit.many,
+                ),
+                _("Name a table."),
             )
-        lines = read_list("standard input", sys.stdin.buffer.read(), self.encoding)
-        return self._in_list("standard input", lines, Path(), "")
+        name = _("standard input")
+        lines = read_list(name, sys.stdin.buffer.read(), self.encoding)
+        return self._in_list(name, lines, Path(), "")
 
     def _in_list(self, name: str, lines: list[str], folder: Path, stem: str) -> Listed:
         if not lines:
             raise DataError(
-                f"{name} lists no {self.modality.unit.many}.", "Write one path on each line."
+                _("{name} lists no {many}.", name=name, many=self.modality.unit.many),
+                _("Write one path on each line."),
             )
         return name, lines, Files(tuple(located(lines, folder, stem)))
 
     def _matching(self, pattern: str) -> Iterator[Listed]:
         found = _matching(pattern)
         if not found:
-            raise DataError(f"{pattern!r} names no file.", "Check the path or the pattern.")
+            raise DataError(
+                _("{pattern!r} names no file.", pattern=pattern),
+                _("Check the path or the pattern."),
+            )
         if self.in_files:
             yield _files(found)
         else:
@@ -223,7 +245,8 @@ class _Reading:
         if x is not None and x not in cells and not ("," in x and "row" in kinds):
             refuse_headless(table)
             raise DataError(
-                f"{table.name} has no column {x!r}.", f"Its columns are {', '.join(cells)}."
+                _("{table} has no column {column!r}.", table=table.name, column=x),
+                _("Its columns are {columns}.", columns=commas(cells)),
             )
         refuse_headless(table, named=x is not None or bool({*self.columns} & cells.keys()))
         if "row" in kinds:
@@ -234,9 +257,7 @@ class _Reading:
         known = [x] if x else path_column(table, files=kinds == ("file",))
         column = (known or list(cells))[0]
         blank = [(n, "") for n, cell in zip(table.numbers, cells[column], strict=True) if not cell]
-        table.refuse(
-            f"nothing in column {column!r}", blank, "Fill the cells, or delete those rows."
-        )
+        table.refuse(BLANK, blank, _("Fill the cells, or delete those rows."), column=column)
         find = locator(table)
         if self.in_files and ("cell" not in kinds or find.leads(cells[column])):
             found = [find.find(text) for text in cells[column]]
@@ -282,11 +303,14 @@ def _refuse_without_tables(
         return
     paths = [Path(given) for given in inputs if isinstance(given, str | Path)]
     if x is not None and not any(map(is_table, paths)):
-        raise ConfigError(f"--x {x!r}: none of the inputs is a table.", "Leave it out.")
+        raise ConfigError(_("--x {x!r}: none of the inputs is a table.", x=x), _("Leave it out."))
     if encoding != UTF_8 and not any(map(_has_encoding, paths)):
         raise ConfigError(
-            f"--encoding {encoding!r}: none of the inputs is a text table or a list.",
-            "Leave it out.",
+            _(
+                "--encoding {encoding!r}: none of the inputs is a text table or a list.",
+                encoding=encoding,
+            ),
+            _("Leave it out."),
         )
 
 
@@ -303,9 +327,9 @@ def _in_memory(
 ) -> Listed:
     """Take what a program holds: the rows of an array, or one example as a file would hold it."""
     if isinstance(held, np.ndarray) and "row" in modality.kinds:
-        names, rows = named_rows("the array", held)
-        return "array", names, with_columns("the array", rows, columns)
-    name = f"{modality.unit.one} {place}"
+        names, rows = named_rows(_("the array"), held)
+        return "array", names, with_columns(_("the array"), rows, columns)
+    name = f"{modality.unit.singular} {place}"  # the same in every language, as names of files are
     if "file" not in modality.kinds:
         raise _no_example(held, place, modality)
     if isinstance(held, bytes | bytearray):
@@ -313,20 +337,32 @@ def _in_memory(
     try:
         data = modality.encode(held)
     except UnreadableError as cause:
-        raise DataError(f"{name} cannot be read: {cause}.", "Leave it out.") from cause
+        raise DataError(
+            _("{name} cannot be read: {cause}.", name=name, cause=str(cause)), _("Leave it out.")
+        ) from cause
     if data is None:
         raise _no_example(held, place, modality)
     return "", [name], Memory((data,))
 
 
 def _no_example(held: Any, place: int, modality: Modality[Any, Any]) -> DataError:
-    what = f"a {type(held).__name__}"
+    one = modality.unit.one
     if isinstance(held, np.ndarray):
-        what = f"an array of {held.dtype}, shape {held.shape}"
-    return DataError(
-        f"Input {place} is {what}, which holds no {modality.unit.one}.",
-        modality.held or "Name files, folders or tables.",
-    )
+        message = _(
+            "Input {place} is an array of {dtype}, shape {shape}, which holds no {one}.",
+            place=place,
+            dtype=str(held.dtype),
+            shape=str(held.shape),
+            one=one,
+        )
+    else:
+        message = _(
+            "Input {place} is a {type}, which holds no {one}.",
+            place=place,
+            type=type(held).__name__,
+            one=one,
+        )
+    return DataError(message, _(modality.held or N_("Name files, folders or tables.")))
 
 
 def _joined(parts: Sequence[Items]) -> Items:

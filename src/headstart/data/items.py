@@ -15,6 +15,11 @@ from numpy.typing import NDArray
 
 from headstart.errors import DataError
 from headstart.modalities import HEAD, LOOKED_AT, Kind, Modality, Unit, UnreadableError
+from headstart.said import N_, NN_, _
+
+FILE = Unit(N_("file"), N_("files"))
+"""What is listed, where an example lies in a file."""
+NN_("{n:,} file", "{n:,} files"), N_("a file")
 
 Ints = NDArray[np.integer]
 
@@ -59,7 +64,7 @@ class Files:
         try:
             return self.files[row].read_bytes()
         except ValueError as cause:  # a null byte, or half a character
-            raise FileNotFoundError(errno.ENOENT, "no file can have this name") from cause
+            raise FileNotFoundError(errno.ENOENT, _("no file can have this name")) from cause
 
     def path(self, row: int) -> Path:
         """Return the file."""
@@ -212,7 +217,7 @@ class Examples:
     @property
     def listed(self) -> Unit:
         """What a list of them holds: files, where examples lie in files."""
-        return Unit("file", "files") if self.items.kind == "file" else self.modality.unit
+        return FILE if self.items.kind == "file" else self.modality.unit
 
     def take(self, rows: Sequence[int] | Ints) -> Examples:
         """Return the chosen rows, in order."""
@@ -233,7 +238,8 @@ class Examples:
         except (OSError, UnreadableError) as cause:
             where = self.items.path(row) or self.refs[row]
             raise DataError(
-                f"{where} can no longer be read: {cause}.", "Leave the data in place."
+                _("{name} can no longer be read: {cause}.", name=str(where), cause=str(cause)),
+                _("Leave the data in place."),
             ) from cause
 
     def places(self) -> list[str]:

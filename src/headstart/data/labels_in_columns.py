@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from headstart.data.formats import Table
+from headstart.data.walk import first
 from headstart.errors import DataError
+from headstart.said import _
 
 _BITS = {
     **dict.fromkeys(("1", "1.0", "true"), 1),
@@ -26,23 +28,46 @@ def refuse_columns_of_labels(table: Table, taken: Collection[str | None]) -> Non
         return
     rows = zip(*([_BITS[c.casefold()] for c in table.cells[n]] for n in ticked), strict=True)
     sums = [sum(row) for row in rows]
-    shown = ", ".join(map(repr, ticked[:5])) + (", ..." if len(ticked) > 5 else "")
+    shown = first([*map(repr, ticked)], 5)
     if max(sums) < 2:
-        none = sum(not n for n in sums)
-        but = f" (in {none} of {len(sums)} none does)" if none else ""
-        listed = f"[{', '.join(map(repr, ticked))}]"
-        unticked = f"df = df[df[{listed}].any(axis=1)]; " if none else ""
-        raise DataError(
-            f"{table.name} has no column of labels; a 1 in one of {len(ticked)} columns says the "
-            f"class{but}: {shown}.",
-            f'Make one column of them, with pandas: {unticked}df["label"] = '
-            f"df[{listed}].idxmax(axis=1).",
-        )
+        raise _one_in_each(table.name, ticked, shown, sums)
     raise DataError(
-        f"{table.name}: {sum(n > 1 for n in sums)} of {len(sums)} rows have several labels, by a 1 "
-        f"in {len(ticked)} columns: {shown}. Several labels for one example are not supported.",
-        f"Train one model for each: --y {ticked[0]}.",
+        _(
+            "{table}: {several} of {all} rows have several labels, by a 1 in {n} columns: "
+            "{columns}. Several labels for one example are not supported.",
+            table=table.name,
+            several=sum(n > 1 for n in sums),
+            all=len(sums),
+            n=len(ticked),
+            columns=shown,
+        ),
+        _("Train one model for each: {option}.", option=f"--y {ticked[0]}"),
     )
+
+
+def _one_in_each(name: str, ticked: Sequence[str], shown: str, sums: Sequence[int]) -> DataError:
+    """Tell of columns of which a row ticks one, or none."""
+    quoted = f"[{', '.join(map(repr, ticked))}]"
+    code = f'df["label"] = df[{quoted}].idxmax(axis=1)'
+    if none := sum(not n for n in sums):
+        code = f"df = df[df[{quoted}].any(axis=1)]; {code}"
+        message = _(
+            "{table} has no column of labels; a 1 in one of {n} columns says the class (in {none} "
+            "of {all} none does): {columns}.",
+            table=name,
+            n=len(ticked),
+            none=none,
+            all=len(sums),
+            columns=shown,
+        )
+    else:
+        message = _(
+            "{table} has no column of labels; a 1 in one of {n} columns says the class: {columns}.",
+            table=name,
+            n=len(ticked),
+            columns=shown,
+        )
+    return DataError(message, _("Make one column of them, with pandas: {code}.", code=code))
 
 
 def _is_ticked(cells: list[str]) -> bool:

@@ -9,8 +9,10 @@ import numpy as np
 
 from headstart.data.formats import Table
 from headstart.data.items import NumberRows
+from headstart.data.walk import first
 from headstart.errors import DataError
 from headstart.findings import Finding
+from headstart.said import N_, _, _n
 
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "?", "-"})
 """How tables write that there is no number."""
@@ -44,21 +46,31 @@ def columns_of_numbers(
     numbers = [name for name in numbers if name not in counters]
     text = [name for name in rest if name not in numbers and name not in counters]
     if numbers and text and len(text) <= len(numbers):
-        shown = [(name, next(filter(None, table.cells[name]), "")) for name in text[:NAMED]]
-        listed = ", ".join(f"{name!r} ({cell[:30]!r}, ...)" for name, cell in shown)
-        more = ", ..." if len(text) > NAMED else ""
-        plural = "s hold" if len(text) > 1 else " holds"
+        shown = [(name, next(filter(None, table.cells[name]), "")) for name in text]
+        more = ",..." if len(numbers) > NAMED else ""
         raise DataError(
-            f"{table.name}: {len(text)} column{plural} no numbers: {listed}{more}.",
-            f"Name the columns to read, --x {','.join(numbers[:NAMED])}"
-            f"{',...' if len(numbers) > NAMED else ''}, or write the text as numbers "
-            "(one column of 0 and 1 for every value).",
+            _n(
+                "{table}: {n} column holds no numbers: {columns}.",
+                "{table}: {n} columns hold no numbers: {columns}.",
+                len(text),
+                table=table.name,
+                columns=first([f"{name!r} ({cell[:30]!r}, ...)" for name, cell in shown], NAMED),
+            ),
+            _(
+                "Name the columns to read, {option}, or write the text as numbers (one column of "
+                "0 and 1 for every value).",
+                option=f"--x {','.join(numbers[:NAMED])}{more}",
+            ),
         )
     if text:
         return [], []
     if not counters:
         return numbers, []
-    message = f"{table.name}: column {counters[0]!r} counts the rows and was not read."
+    message = _(
+        "{table}: column {column!r} counts the rows and was not read.",
+        table=table.name,
+        column=counters[0],
+    )
     return numbers, [Finding("note", "info", message, {"columns": counters})]
 
 
@@ -88,17 +100,22 @@ def number_rows(table: Table, columns: Sequence[str]) -> NumberRows:
             if value is not None and math.isfinite(value):
                 numbers[i, k] = value
             elif cell.casefold() in MISSING:
-                missing.append((row, f"(column {column!r})"))
+                missing.append((row, _("(column {column!r})", column=column)))
             else:
-                wrong.append((row, f"(column {column!r}: {cell[:30]!r})"))
+                said = _("(column {column!r}: {cell!r})", column=column, cell=cell[:30])
+                wrong.append((row, said))
     table.refuse(
-        "no number", wrong, "Correct those cells, or leave the column out with --x A,B,..."
+        N_("{table}: no number in {rows}."),
+        wrong,
+        _("Correct those cells, or leave the column out with --x A,B,..."),
     )
     table.refuse(
-        "a missing value",
+        N_("{table}: a missing value in {rows}."),
         missing,
-        "Fill the gaps, for example with the median of the column, delete those rows, or leave "
-        "the column out with --x A,B,...",
+        _(
+            "Fill the gaps, for example with the median of the column, delete those rows, or leave "
+            "the column out with --x A,B,..."
+        ),
     )
     return NumberRows(numbers, tuple(columns))
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from headstart.data.walk import Here, folders_in, holds_files, named
+from headstart.data.walk import FOLDER, Here, folders_in, holds_files, named
 from headstart.errors import DataError
 from headstart.findings import Finding
 from headstart.modalities import recognised
+from headstart.said import _, listed, sentences
 
 Role = Literal["training", "validation", "test"]
 
@@ -70,8 +71,11 @@ def held_out(names: Iterable[str]) -> tuple[frozenset[str], list[Finding]]:
     validation = sorted(name for name, of in roles.items() if of == "validation")
     if not (test and validation):
         return frozenset(test or validation), []
-    joining, testing = " and ".join(validation), " and ".join(test)
-    message = f"{testing!r} is the test set; {joining!r} joins training."
+    message = _(
+        "{test!r} is the test set; {others!r} joins training.",
+        test=listed(test),
+        others=listed(validation),
+    )
     return frozenset(test), [Finding("note", "info", message)]
 
 
@@ -117,9 +121,10 @@ def parts_of(folders: Sequence[Path]) -> tuple[list[Part], list[Finding]]:
     test, findings = held_out(f.name for f in fits)
     if others:
         ignored = [f.name for f in others]
-        message = (
-            f"Ignored beside the training set: {named(ignored, 'folder')}. Only train, val and "
-            "test with class folders in them are read."
+        message = _(
+            "Ignored beside the training set: {folders}. Only train, val and test with class "
+            "folders in them are read.",
+            folders=named(ignored, FOLDER),
         )
         findings.append(Finding("note", "warning", message, {"folders": ignored}))
     return [Part(_inner(f), f.name in test) for f in fits], findings
@@ -164,22 +169,32 @@ def check_alike(
     inner = [folder / name for f in nested for name in common for folder in [_inner(f)]]
     if not all(map(holds_files, inner)):
         return []
-    outside, inside = named([f.name for f in nested], "folder"), named(sorted(common), "folder")
-    mend = (
+    outside, inside = named([f.name for f in nested], FOLDER), named(sorted(common), FOLDER)
+    mend = _(
         "If those inside are the classes, call the outer ones train and test, or pass one of them "
         "(`headstart adapt` takes a model from one to another). If the outer ones are the classes, "
-        "say what is inside: groups such as patients or views with "
-        "--groups-from '^[^/]+/([^/]+)/'; or move the files up, or list them in a CSV with the "
-        "columns path and label."
+        "say what is inside: groups such as patients or views with {option}; or move the files up, "
+        "or list them in a CSV with the columns path and label.",
+        option="--groups-from '^[^/]+/([^/]+)/'",
     )
     same = all(kinds == common for kinds in nested.values())
     if same and all(f in nested or not holds_files(f) for f in folders):
         raise DataError(
-            f"{shown} holds {outside} which all hold the same {inside}. Which are the classes?",
+            _(
+                "{folder} holds {outside} which all hold the same {inside}. Which are the classes?",
+                folder=shown,
+                outside=outside,
+                inside=inside,
+            ),
             mend,
         )
-    message = f"{outside} were read as classes, but hold {inside} of the same names. {mend}"
-    return [Finding("note", "warning", message, {"folders": [f.name for f in nested]})]
+    message = _(
+        "{outside} were read as classes, but hold {inside} of the same names.",
+        outside=outside,
+        inside=inside,
+    )
+    figures: dict[str, object] = {"folders": [f.name for f in nested]}
+    return [Finding("note", "warning", sentences(message, mend), figures)]
 
 
 def _inner(folder: Path) -> Path:

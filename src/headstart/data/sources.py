@@ -22,7 +22,8 @@ from headstart.data.spellings import check_spellings
 from headstart.data.tables import Columns, Rows
 from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
-from headstart.modalities import modality, recognise
+from headstart.modalities import KINDS, modality, recognise
+from headstart.said import _, _n, listed, sentences
 from headstart.tasks.classification import Classification
 from headstart.text import in_utf8
 
@@ -86,12 +87,16 @@ def open_source(
     """
     if groups and groups_from:
         raise ConfigError(
-            f"Groups come from column {groups!r} or from the pattern {groups_from!r}, not both.",
-            "Drop --groups or --groups-from.",
+            _(
+                "Groups come from column {column!r} or from the pattern {pattern!r}, not both.",
+                column=groups,
+                pattern=groups_from,
+            ),
+            _("Drop --groups or --groups-from."),
         )
     columns = Columns(x, y, groups, encoding, tuple(row), elsewhere)
-    scheme, _, name = str(data).partition(":")
-    if scheme == "builtin":
+    if str(data).startswith("builtin:"):
+        name = str(data).removeprefix("builtin:")
         columns.refuse(str(data))
         rows = builtin.load(name, cache_dir, on_event)
     else:
@@ -109,7 +114,8 @@ def _list(
         raise _missing(path) from cause
     except OSError as cause:
         raise DataError(
-            f"{path} cannot be read: {cause.strerror}.", "Check the path and its permissions."
+            _("{name} cannot be read: {cause}.", name=str(path), cause=cause.strerror),
+            _("Check the path and its permissions."),
         ) from cause
     if path.is_dir():
         return folders.read(path.absolute(), columns, groups_from=groups_from, shown=str(path))
@@ -122,9 +128,15 @@ def _list(
         root = archives.unpacked(path, cache_dir, on_event)
         return folders.read(root, columns, groups_from=groups_from, shown=path.name, within=root)
     raise DataError(
-        f"{path} is neither a folder, nor a table (.csv, .tsv, .parquet, .jsonl, .npz, .npy), nor "
-        "an archive (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz).",
-        f"Save a spreadsheet as CSV; unpack other archives. {folders.LAYOUTS}",
+        _(
+            "{name} is neither a folder, nor a table (.csv, .tsv, .parquet, .jsonl, .npz, .npy), "
+            "nor an archive (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz).",
+            name=str(path),
+        ),
+        sentences(
+            _("Save a spreadsheet as CSV; unpack other archives."),
+            _(folders.LAYOUTS),
+        ),
     )
 
 
@@ -144,8 +156,13 @@ def _assemble(name: str, rows: Rows, groups_from: str | None, asked: str | None)
     kind, unit = rows.items.kind, modality(of).unit
     if kind not in modality(of).kinds:
         raise ConfigError(
-            f"--modality {of}: {unit.many} do not lie in {kind}s, as these examples do.",
-            "Leave it out: names and first bytes tell.",
+            _(
+                "{option}: {many} do not lie in {kinds}, as these examples do.",
+                option=f"--modality {of}",
+                many=unit.many,
+                kinds=_(KINDS[kind]),
+            ),
+            _("Leave it out: names and first bytes tell."),
         )
     if groups_from:
         groups = groups_from_pattern(refs, groups_from)
@@ -170,12 +187,18 @@ def _name(path: Path) -> str:
 
 def _missing(path: Path) -> DataError:
     if str(path) in builtin.BUILTIN:
-        return DataError(f"There is no file or folder {path}.", f"Did you mean builtin:{path}?")
-    if not path.parent.is_dir():
-        return DataError(f"There is no {path}, nor a folder {path.parent}.", "Check the path.")
-    near = tables.similar_names(path)
-    hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else "Check the path."
-    return DataError(f"There is no file or folder {path}.", hint)
+        near = [f"builtin:{path}"]
+    elif path.parent.is_dir():
+        near = [*map(repr, tables.similar_names(path))]
+    else:
+        missing = _(
+            "There is no {path}, nor a folder {folder}.", path=str(path), folder=str(path.parent)
+        )
+        return DataError(missing, _("Check the path."))
+    return DataError(
+        _("There is no file or folder {path}.", path=str(path)),
+        _("Did you mean {names}?", names=listed(near, "or")) if near else _("Check the path."),
+    )
 
 
 def _refuse_undecodable(rows: Rows) -> None:
@@ -184,9 +207,16 @@ def _refuse_undecodable(rows: Rows) -> None:
     if bad:
         shown = bad[0].encode("utf-8", "backslashreplace").decode()
         raise DataError(
-            f"{len(bad)} name{'s are' if len(bad) > 1 else ' is'} not UTF-8 (first: {shown}).",
-            "If they came out of a zip, pass the zip itself; or rename them with "
-            "`convmv -f gb18030 -t utf-8 -r --notest FOLDER`.",
+            _n(
+                "{n} name is not UTF-8 (first: {name}).",
+                "{n} names are not UTF-8 (first: {name}).",
+                len(bad),
+                name=shown,
+            ),
+            _(
+                "If they came out of a zip, pass the zip itself; or rename them with {command}.",
+                command="`convmv -f gb18030 -t utf-8 -r --notest FOLDER`",
+            ),
         )
 
 

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from headstart.findings import Finding
+from headstart.said import N_, Said, _, commas, sentences
 
 NOTHING = frozenset({"nan", "none", "null", "n/a", "na", "<na>", "#n/a", "nil", "-", "--", "?"})
 """How programs and people write that there is no label."""
@@ -49,16 +50,20 @@ def check_spellings(labels: Iterable[str]) -> list[Finding]:
     nothing = [label for label in sorted(counts) if _is_nothing(label, counts)]
     told = []
     if several:
-        shown = "; ".join(_shown(same, counts) for same in several[:NAMED])
-        more = f"; and {len(several) - NAMED} more" if len(several) > NAMED else ""
         told.append(
-            f"Labels that differ only in how they are written are classes of their own: {shown}"
-            f"{more}. If they mean the same, write them in one way."
+            _(
+                "Labels that differ only in how they are written are classes of their own: "
+                "{labels}. If they mean the same, write them in one way.",
+                labels=_listed([_shown(same, counts) for same in several]),
+            )
         )
     if nothing:
         told.append(
-            f"{_shown(nothing, counts)} may stand for no label but count as a class. If so, take "
-            "those examples out."
+            _(
+                "{labels} may stand for no label but count as a class. If so, take those examples "
+                "out.",
+                labels=_shown(nothing, counts),
+            )
         )
     if not told:
         return []
@@ -66,7 +71,7 @@ def check_spellings(labels: Iterable[str]) -> list[Finding]:
         "spellings": [{label: counts[label] for label in same} for same in several],
         "nothing": {label: counts[label] for label in nothing},
     }
-    return [Finding("label_spellings", "warning", " ".join(told), figures)]
+    return [Finding("label_spellings", "warning", sentences(*told), figures)]
 
 
 def _without_alphabet(several: list[list[str]]) -> list[list[str]]:
@@ -83,4 +88,11 @@ def _is_nothing(label: str, counts: Counter[str]) -> bool:
 def _shown(labels: list[str], counts: Counter[str]) -> str:
     forms = {unicodedata.normalize("NFC", label) for label in labels}
     show = repr if len(forms) == len(labels) else ascii  # what looks the same to a reader
-    return ", ".join(f"{show(label)} ({counts[label]})" for label in labels)
+    return commas(f"{show(label)} ({counts[label]})" for label in labels)
+
+
+def _listed(shown: list[str]) -> str:
+    listed = Said({"joined": shown[:NAMED], "by": N_("{before}; {after}")})
+    if len(shown) <= NAMED:
+        return listed
+    return _("{labels}; and {n} more", labels=listed, n=len(shown) - NAMED)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from headstart.data.formats import Table
 from headstart.data.parts import held_out, role
 from headstart.findings import Finding
+from headstart.said import N_, _
 
 SPLIT_COLUMNS = ("split", "set")
 """Refused where they hold anything but parts."""
@@ -48,9 +49,13 @@ def read_split(table: Table, taken: Collection[str | None]) -> Split:
         is_test, findings = [False] * len(table.numbers), []
     fold = _fold_column(table, taken)
     if fold is not None:
-        message = (
-            f"{table.name}: column {fold!r} ({len(set(table.cells[fold]))} values) was not used: "
-            f"folds are dealt anew. If rows of one fold belong together, pass --groups {fold}."
+        message = _(
+            "{table}: column {column!r} ({n} values) was not used: folds are dealt anew. If rows "
+            "of one fold belong together, pass {option}.",
+            table=table.name,
+            column=fold,
+            n=len(set(table.cells[fold])),
+            option=f"--groups {fold}",
         )
         findings = [*findings, Finding("note", "info", message, {"column": fold})]
     return is_test, findings
@@ -76,13 +81,14 @@ def _fold_column(table: Table, taken: Collection[str | None]) -> str | None:
 def _by_part(table: Table, column: str) -> Split:
     values = table.cells[column]
     table.refuse(
-        f"unknown value in column {column!r}",
+        N_("{table}: unknown value in column {column!r} in {rows}."),
         [
             (number, repr(value))
             for number, value in zip(table.numbers, values, strict=True)
             if role(value) is None
         ],
-        "Write train, val or test; or rename the column if it means something else.",
+        _("Write train, val or test; or rename the column if it means something else."),
+        column=column,
     )
     test, findings = held_out(values)
     is_test = [value in test for value in values]
@@ -94,9 +100,11 @@ def _by_mark(table: Table, column: str) -> Split:
     values = [value.casefold() for value in table.cells[column]]
     yes = {value for value in values if value in _YES}
     if not (yes and set(values) <= _YES | _NO and set(values) - yes):
-        message = (
-            f"{table.name}: column {column!r} was not used: it does not hold yes for some rows and "
-            "no for the others."
+        message = _(
+            "{table}: column {column!r} was not used: it does not hold yes for some rows and no "
+            "for the others.",
+            table=table.name,
+            column=column,
         )
         return [False] * len(values), [Finding("note", "info", message, {"column": column})]
     held = column.casefold() not in ("is_train", "is_training")
@@ -105,5 +113,11 @@ def _by_mark(table: Table, column: str) -> Split:
 
 
 def _apart(table: Table, column: str, is_test: list[bool]) -> Finding:
-    message = f"{table.name}: column {column!r} sets {sum(is_test)} of {len(is_test)} rows apart."
+    message = _(
+        "{table}: column {column!r} sets {n} of {all} rows apart.",
+        table=table.name,
+        column=column,
+        n=sum(is_test),
+        all=len(is_test),
+    )
     return Finding("note", "info", message)

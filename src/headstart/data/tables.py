@@ -14,7 +14,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from headstart import modalities
-from headstart.data.formats import Table, is_text_table, read_cells
+from headstart.data.formats import Table, is_text_table, read_cells, row_and
 from headstart.data.items import Cells, Files, Items
 from headstart.data.labels_in_columns import refuse_columns_of_labels
 from headstart.data.located import Locator, is_file
@@ -26,9 +26,11 @@ from headstart.data.numbers import (
     number_rows,
 )
 from headstart.data.split_columns import columns_apart, read_split
+from headstart.data.walk import first
 from headstart.errors import ConfigError, DataError
 from headstart.findings import Finding
 from headstart.modalities import Kind
+from headstart.said import N_, _, commas, listed, sentences
 
 PATH_COLUMNS = (
     *("path", "file", "filename", "file_name", "filepath", "file_path"),
@@ -43,6 +45,7 @@ LABEL_COLUMNS = (
 HEADING, WORDS = 40, 4
 """The longest name of a column, in characters and words, that is not taken for prose (plain
 choice)."""
+BLANK = N_("{table}: nothing in column {column!r} in {rows}.")
 UTF_8 = "utf-8"
 """The encoding that nobody asked for."""
 
@@ -81,18 +84,30 @@ class Columns:
         for flag, name in asked.items():
             if name:
                 raise ConfigError(
-                    f"{flag} {name!r} names a column, but {shown} is not a table.",
-                    "Read groups out of the paths instead: --groups-from 'patient(\\d+)'."
+                    _(
+                        "{option} {column!r} names a column, but {name} is not a table.",
+                        option=flag,
+                        column=name,
+                        name=shown,
+                    ),
+                    _(
+                        "Read groups out of the paths instead: {option}.",
+                        option=r"--groups-from 'patient(\d+)'",
+                    )
                     if flag == "--groups"
-                    else f"Drop {flag}, or pass a table.",
+                    else _("Drop {option}, or pass a table.", option=flag),
                 )
 
     def refuse_encoding(self, shown: str) -> None:
         """Raise ``ConfigError`` if an encoding is named although the source is no text."""
         if self.encoding != UTF_8 and not self.elsewhere:
             raise ConfigError(
-                f"--encoding {self.encoding!r} is of a text table, but {shown} is none.",
-                "Drop --encoding, or pass a CSV, TSV or JSONL.",
+                _(
+                    "--encoding {encoding!r} is of a text table, but {name} is none.",
+                    encoding=self.encoding,
+                    name=shown,
+                ),
+                _("Drop --encoding, or pass a CSV, TSV or JSONL."),
             )
 
 
@@ -153,7 +168,7 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
     wanted = [name for name in (x[0] if kind != "row" else None, y, columns.groups) if name]
     for name in wanted:
         blank = [(n, "") for n, v in zip(table.numbers, table.cells[name], strict=True) if not v]
-        table.refuse(f"nothing in column {name!r}", blank, "Fill the cells, or delete those rows.")
+        table.refuse(BLANK, blank, _("Fill the cells, or delete those rows."), column=name)
     is_test, splits = read_split(table, [*x, *wanted])
     keep, repeats = list(range(len(table.numbers))), list[Finding]()
     refs = row_names(table)
@@ -207,23 +222,38 @@ def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], str, list[
         taken = (*x, columns.groups, *columns_apart(table, x))
         refuse_columns_of_labels(table, taken)
     if not x or not y:
-        lacking = [what for what, name in (("paths", x), ("labels", y)) if not name]
+        lacking = [what for what, name in ((_("paths"), x), (_("labels"), y)) if not name]
         raise DataError(
-            f"No column of {table.name} looks like {' or '.join(lacking)}; {_columns_of(table)}",
-            "Name them with --x (paths) and --y (labels).",
+            sentences(
+                _(
+                    "No column of {table} looks like {what}.",
+                    table=table.name,
+                    what=listed(lacking, "or"),
+                ),
+                _columns_of(table),
+            ),
+            _("Name them with --x (paths) and --y (labels)."),
         )
     if y in x:
-        raise ConfigError(f"--x and --y both name {y!r}.", "Paths and labels are two columns.")
-    what = {"file": "paths", "cell": "examples", "row": "numbers"}[kind]
-    from_x = f"column {x[0]!r}" if len(x) == 1 else f"{len(x)} columns"
-    guesses = [f"{what} from {from_x} (--x chooses {'others' if len(x) > 1 else 'another'})"]
-    guesses = [] if named else guesses
-    guesses += [f"labels from column {y!r} (--y chooses another)"] if not columns.y else []
+        raise ConfigError(
+            _("--x and --y both name {column!r}.", column=y),
+            _("Paths and labels are two columns."),
+        )
+    guesses = [] if named else [_guess_of(kind, x)]
+    if not columns.y:
+        guesses.append(_("labels from column {column!r} (--y chooses another)", column=y))
     if not guesses:
         return kind, x, y, left_out
-    message = f"{table.name}: guessed {' and '.join(guesses)}."
+    message = _("{table}: guessed {what}.", table=table.name, what=listed(guesses))
     figures: dict[str, object] = {"x": x[0] if len(x) == 1 else x, "y": y}
     return kind, x, y, [Finding("note", "info", message, figures), *left_out]
+
+
+def _guess_of(kind: Kind, x: Sequence[str]) -> str:
+    what = _({"file": N_("paths"), "cell": N_("examples"), "row": N_("numbers")}[kind])
+    if len(x) == 1:
+        return _("{what} from column {column!r} (--x chooses another)", what=what, column=x[0])
+    return _("{what} from {n} columns (--x chooses others)", what=what, n=len(x))
 
 
 def columns_named(table: Table, x: str) -> list[str]:
@@ -237,7 +267,8 @@ def refuse_x(x: str | None) -> None:
     """Raise ``ConfigError`` where columns are named for a model that knows its own."""
     if x is not None:
         raise ConfigError(
-            f"--x {x!r}: the model takes the columns that it was trained on.", "Leave it out."
+            _("--x {x!r}: the model takes the columns that it was trained on.", x=x),
+            _("Leave it out."),
         )
 
 
@@ -245,11 +276,16 @@ def refuse_lacking(table: Table, columns: Sequence[str]) -> None:
     """Raise ``DataError`` for a table without the columns that a model was trained on."""
     lacking = [name for name in columns if name not in table.cells]
     if lacking:
-        more = ", ..." if len(lacking) > 3 else ""
         raise DataError(
-            f"{table.name} has no column {', '.join(map(repr, lacking[:3]))}{more}, which the "
-            f"model was trained on; {_columns_of(table)}",
-            "Give the columns of the training table; others are passed over.",
+            sentences(
+                _(
+                    "{table} has no column {columns}, which the model was trained on.",
+                    table=table.name,
+                    columns=first([*map(repr, lacking)], 3),
+                ),
+                _columns_of(table),
+            ),
+            _("Give the columns of the training table; others are passed over."),
         )
 
 
@@ -281,25 +317,27 @@ def refuse_headless(table: Table, *, named: bool = False) -> None:
     if not table.name.lower().endswith((".csv", ".tsv")):
         return
     names = [name for name in table.cells if name and not _is_known(name)]
-    first = next((name for name in names if _is_example(table, name)), None)
-    if first is None and not named and len(names) == len(table.cells):
+    cell = next((name for name in names if _is_example(table, name)), None)
+    if cell is None and not named and len(names) == len(table.cells):
         again = (n for n in names if n in table.cells[n] and not is_number(n))
-        first = next(again, None) or _number_for_a_name(names)
-    if first is not None:
-        raise _headless(table, first)
+        cell = next(again, None) or _number_for_a_name(names)
+    if cell is not None:
+        raise _headless(table, cell)
 
 
 def refuse_prose(table: Table, column: str) -> None:
     """Raise ``DataError`` where a column of examples, guessed to be one, has a text for a name."""
     if len(column) > HEADING or len(column.split()) > WORDS:
-        raise _headless(table, column, f" Or say that it is one: --x {column!r}.")
+        raise _headless(table, column, _("Or say that it is one: --x {column!r}.", column=column))
 
 
-def _headless(table: Table, first: str, otherwise: str = "") -> DataError:
+def _headless(table: Table, cell: str, otherwise: str = "") -> DataError:
     return DataError(
-        f"{table.name} has no header: its first line holds {first!r}.",
-        "The first line looks like data: put a header line, such as path,label, above it."
-        + otherwise,
+        _("{table} has no header: its first line holds {cell!r}.", table=table.name, cell=cell),
+        sentences(
+            _("The first line looks like data: put a header line, such as path,label, above it."),
+            otherwise,
+        ),
     )
 
 
@@ -344,19 +382,30 @@ def _refuse_missing_columns(table: Table, columns: Columns, x: Sequence[str]) ->
     missing = [(flag, name) for flag, name in asked if name and name not in table.cells]
     if not missing:
         return
-    named = " and ".join(f"{name!r} ({flag})" for flag, name in missing)
-    near = [n for _, m in missing for n in difflib.get_close_matches(m, table.cells, n=1)]
+    near = [n for _flag, m in missing for n in difflib.get_close_matches(m, table.cells, n=1)]
     raise DataError(
-        f"{table.name} has no column {named}; {_columns_of(table)}",
-        f"Did you mean {' and '.join(map(repr, near))}?" if near else "Name one of its columns.",
+        sentences(
+            _(
+                "{table} has no column {columns}.",
+                table=table.name,
+                columns=listed(f"{name!r} ({flag})" for flag, name in missing),
+            ),
+            _columns_of(table),
+        ),
+        _("Did you mean {names}?", names=listed(map(repr, near)))
+        if near
+        else _("Name one of its columns."),
     )
 
 
 def _columns_of(table: Table) -> str:
-    text = f"its columns are {', '.join(map(repr, table.cells)) or 'none'}."
-    if table.embedded:
-        text += f" ({', '.join(map(repr, table.embedded))} holds data itself, not paths to files.)"
-    return text
+    has = _("It has no columns.")
+    if table.cells:
+        has = _("Its columns are {columns}.", columns=commas(map(repr, table.cells)))
+    if not table.embedded:
+        return has
+    embedded = commas(map(repr, table.embedded))
+    return sentences(has, _("({columns} holds data itself, not paths to files.)", columns=embedded))
 
 
 def _locate(table: Table, column: str, within: Path | None) -> list[Path]:
@@ -366,13 +415,13 @@ def _locate(table: Table, column: str, within: Path | None) -> list[Path]:
     if within is not None:
         inside = within.resolve()
         table.refuse(
-            "paths that leave the archive",
+            N_("{table}: paths that leave the archive in {rows}."),
             [
                 (number, repr(text))
                 for number, text in zip(table.numbers, written, strict=True)
                 if not find.direct(text).is_relative_to(inside)
             ],
-            "Write paths relative to the table, to files in the same archive.",
+            _("Write paths relative to the table, to files in the same archive."),
         )
     found = [find.find(text) for text in written]
     refuse_several(table, column, found)
@@ -383,7 +432,8 @@ def _locate(table: Table, column: str, within: Path | None) -> list[Path]:
     ]
     if missing:
         where = _where(find.direct(missing[0][1]))
-        table.refuse("no such file", [(number, repr(text)) for number, text in missing], where)
+        quoted = [(number, repr(text)) for number, text in missing]
+        table.refuse(N_("{table}: no such file in {rows}."), quoted, where)
     return [files[0] for files in found]
 
 
@@ -392,18 +442,24 @@ def refuse_several(table: Table, column: str, found: Sequence[Sequence[Path]]) -
     several = []
     for number, text, files in zip(table.numbers, table.cells[column], found, strict=True):
         if len(files) > 1:
-            shown = " or ".join(file.relative_to(table.folder).as_posix() for file in files[:3])
-            several.append((number, f"{text!r} ({shown})"))
+            shown = listed([f.relative_to(table.folder).as_posix() for f in files[:3]], "or")
+            several.append((number, _("{text!r} ({files})", text=text, files=shown)))
     table.refuse(
-        "several files that may be meant", several, "Write the paths with their folder and suffix."
+        N_("{table}: several files that may be meant in {rows}."),
+        several,
+        _("Write the paths with their folder and suffix."),
     )
 
 
 def _where(file: Path) -> str:
     """Tell where a missing file was looked for, and what is there instead."""
-    hint = f"Paths start from the table's own folder; the first was looked for at {file}."
+    hint = _(
+        "Paths start from the table's own folder; the first was looked for at {path}.",
+        path=str(file),
+    )
     near = similar_names(file, 1)
-    return f"{hint} Did you mean {near[0]!r}, which is there?" if near else hint
+    there = _("Did you mean {name!r}, which is there?", name=near[0]) if near else ""
+    return sentences(hint, there)
 
 
 def similar_names(path: Path, n: int = 3) -> list[str]:
@@ -416,14 +472,24 @@ def similar_names(path: Path, n: int = 3) -> list[str]:
 
 
 def _refuse_two_labels(table: Table, files: list[Path], labels: list[str]) -> None:
-    first: dict[Path, tuple[int, str]] = {}
+    known: dict[Path, tuple[int, str]] = {}
     clashes: list[tuple[int, str]] = []
     for number, file, label in zip(table.numbers, files, labels, strict=True):
-        before, other = first.setdefault(file, (number, label))
+        before, other = known.setdefault(file, (number, label))
         if label != other:
-            clash = f"({file.name} is {label!r}, but {other!r} in {table.row} {before})"
+            clash = _(
+                "({file} is {label!r}, but {other!r} in {row})",
+                file=file.name,
+                label=label,
+                other=other,
+                row=row_and(table.row, before),
+            )
             clashes.append((number, clash))
-    table.refuse("another label for the same file", clashes, "Delete the rows that are wrong.")
+    table.refuse(
+        N_("{table}: another label for the same file in {rows}."),
+        clashes,
+        _("Delete the rows that are wrong."),
+    )
 
 
 def _first_of_each(table: Table, keys: list[tuple[Path, bool]]) -> tuple[list[int], list[Finding]]:
@@ -437,7 +503,11 @@ def _first_of_each(table: Table, keys: list[tuple[Path, bool]]) -> tuple[list[in
         return keep, []
     again = sorted(set(range(len(keys))) - set(keep))
     repeated = table.listed([(table.numbers[i], f"({keys[i][0].name})") for i in again])
-    message = f"{table.name}: the same file again in {repeated}; each file counts once."
+    message = _(
+        "{table}: the same file again in {rows}; each file counts once.",
+        table=table.name,
+        rows=repeated,
+    )
     return keep, [Finding("duplicate_rows", "info", message, {"count": len(again)})]
 
 

@@ -14,9 +14,11 @@ from headstart.data.inputs import expand
 from headstart.data.items import Examples
 from headstart.data.sources import open_source
 from headstart.data.tables import LABEL_COLUMNS, UTF_8
+from headstart.data.walk import first
 from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
 from headstart.modalities import Modality
+from headstart.said import _, commas
 
 STANDS_FOR = "stands_for"
 """Column of a table of proposals: how many examples of the target each was drawn for."""
@@ -87,7 +89,9 @@ def open_unlabelled(
     if str(data).startswith("builtin:"):
         name = str(data).removeprefix("builtin:")
         rows = builtin.load(name, cache_dir, on_event)
-        note = f"The labels of builtin:{name} were not read: the target counts as unlabelled."
+        note = _(
+            "The labels of {data} were not read: the target counts as unlabelled.", data=str(data)
+        )
         return Unlabelled(name, Examples(tuple(rows.refs), rows.items, modality), note)
     path = Path(data).expanduser()
     if path.is_file() and archives.is_archive(path):
@@ -97,14 +101,20 @@ def open_unlabelled(
         name = Path(os.path.normpath(path.absolute())).name
         return _below(path, modality, name, str(data), columns)
     if not path.exists():
-        raise DataError(f"There is no file or folder {path}.", "Check the path of the target.")
+        raise DataError(
+            _("There is no file or folder {path}.", path=str(path)),
+            _("Check the path of the target."),
+        )
     if not is_table(path) or columns:  # it is for the source, and named the columns known by now
         x = None
     if not is_text_table(path):
         encoding = UTF_8
     examples = expand([path], modality, columns=columns, x=x, encoding=encoding)
     if not len(examples):
-        raise DataError(f"{path} lists no {modality.unit.many}.", "Give it a column of paths.")
+        raise DataError(
+            _("{name} lists no {many}.", name=str(path), many=modality.unit.many),
+            _("Give it a column of paths."),
+        )
     return Unlabelled(path.stem, examples, _column_note(path, encoding) if is_table(path) else "")
 
 
@@ -156,9 +166,13 @@ def read_labels(
     labels = {i: found[place] for i, place in enumerate(target.places()) if place in found}
     if not labels:
         raise DataError(
-            f"{option} {str(data)!r} labels none of the {target.modality.unit.count(len(target))} "
-            "of the target.",
-            "Its paths must lead to the same files as those of the target.",
+            _(
+                "{option} {data!r} labels none of the {examples} of the target.",
+                option=option,
+                data=str(data),
+                examples=target.modality.unit.count(len(target)),
+            ),
+            _("Its paths must lead to the same files as those of the target."),
         )
     return labels
 
@@ -197,18 +211,21 @@ def _below(
     except DataError as cause:  # which would name the folder an archive was unpacked to
         if "file" not in modality.kinds:
             raise
-        many = modality.unit.many
-        raise DataError(f"There are no {many} below {shown!r}.", "Name another.") from cause
+        raise DataError(
+            _("There are no {many} below {folder!r}.", many=modality.unit.many, folder=shown),
+            _("Name another."),
+        ) from cause
     if found.items.kind != "file":
         return Unlabelled(name, found)
     refs = tuple(Path(ref).relative_to(root).as_posix() for ref in found.refs)
     folders = sorted({ref.split("/")[0] for ref in refs if "/" in ref})
     note = ""
     if len(folders) > 1:
-        listed = ", ".join(folders[:NAMED]) + (", ..." if len(folders) > NAMED else "")
-        note = (
-            f"The folders of {name} ({listed}) were not read as labels: the target counts as "
-            "unlabelled."
+        note = _(
+            "The folders of {data} ({folders}) were not read as labels: the target counts as "
+            "unlabelled.",
+            data=name,
+            folders=first(folders, NAMED),
         )
     return Unlabelled(name, replace(found, refs=refs), note)
 
@@ -217,7 +234,11 @@ def _column_note(path: Path, encoding: str) -> str:
     columns = [name for name in read_cells(path, encoding).cells if name.lower() in LABEL_COLUMNS]
     if not columns:
         return ""
-    return f"Column {columns[0]!r} of {path.name} was not read: the target counts as unlabelled."
+    return _(
+        "Column {column!r} of {table} was not read: the target counts as unlabelled.",
+        column=columns[0],
+        table=path.name,
+    )
 
 
 def _filled_rows(
@@ -229,22 +250,40 @@ def _filled_rows(
     label = y if y in cells else next(known, None)
     if label is None:
         raise ConfigError(
-            f"{option} {path.name} has no column of labels; its columns are {', '.join(cells)}.",
-            "Call one of them label.",
+            _(
+                "{option} {table} has no column of labels; its columns are {columns}.",
+                option=option,
+                table=path.name,
+                columns=commas(cells),
+            ),
+            _("Call one of them label."),
         )
     listed = _examples_of(path, target, x if x in cells else None, encoding)
     filled = [(p, said.strip()) for p, said in zip(listed.places(), cells[label], strict=True)]
-    if not any(said for _, said in filled):
+    if not any(said for _place, said in filled):
         raise DataError(
-            f"{option} {path.name}: column {label!r} is empty in all {len(listed)} rows.",
-            f"Write the class of each {target.modality.unit.one} into it.",
+            _(
+                "{option} {table}: column {column!r} is empty in all {n} rows.",
+                option=option,
+                table=path.name,
+                column=label,
+                n=len(listed),
+            ),
+            _("Write the class of each {one} into it.", one=target.modality.unit.one),
         )
     found: dict[str, str] = {}
     for (place, said), name in zip(filled, listed.refs, strict=True):
         if said and found.setdefault(place, said) != said:
             raise DataError(
-                f"{option} {path.name}: {name!r} has two labels, {found[place]!r} and {said!r}.",
-                "Keep one of them.",
+                _(
+                    "{option} {table}: {name!r} has two labels, {first!r} and {second!r}.",
+                    option=option,
+                    table=path.name,
+                    name=name,
+                    first=found[place],
+                    second=said,
+                ),
+                _("Keep one of them."),
             )
     return found
 

@@ -12,6 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.errors import DataError
+from headstart.modalities import Unit
+from headstart.said import N_, NN_, _, commas
+
+FOLDER = Unit(N_("folder"), N_("folders"))
+NN_("{n:,} folder", "{n:,} folders")
 
 LITTER = frozenset(
     {
@@ -99,11 +104,27 @@ def holds_files(folder: Path) -> bool:
     return any(True for _ in walk(folder))
 
 
-def named(names: Sequence[str], noun: str) -> str:
-    """Count things and name three of them: ``"2 files ('a.png', 'b.png')"``."""
-    more = ", ..." if len(names) > 3 else ""
-    plural = "s" if len(names) > 1 else ""
-    return f"{len(names)} {noun}{plural} ({', '.join(map(repr, names[:3]))}{more})"
+def named(names: Sequence[str], unit: Unit) -> str:
+    """Count things and name three of them.
+
+    Examples
+    --------
+    >>> named(["a", "b"], FOLDER)
+    "2 folders ('a', 'b')"
+    """
+    shown = first([*map(repr, names)], 3)
+    return _("{counted} ({names})", counted=unit.count(len(names)), names=shown)
+
+
+def first(names: Sequence[str], most: int) -> str:
+    """List the first of some names, and say that there are more.
+
+    Examples
+    --------
+    >>> first(["a", "b"], 2), first(["a", "b", "c"], 2)
+    ('a, b', 'a, b, ...')
+    """
+    return commas([*names[:most], "..."] if len(names) > most else names)
 
 
 def _look(folder: Path) -> tuple[list[Path], list[str]]:
@@ -113,7 +134,12 @@ def _look(folder: Path) -> tuple[list[Path], list[str]]:
             seen = [(_is_folder(e), e.path) for e in scan if not is_litter(e.name)]
     except OSError as cause:
         raise DataError(
-            f"The folder {folder} cannot be read: {cause.strerror}.", "Check its permissions."
+            _(
+                "The folder {folder} cannot be read: {cause}.",
+                folder=str(folder),
+                cause=cause.strerror,
+            ),
+            _("Check its permissions."),
         ) from cause
     folders = [Path(path) for is_folder, path in seen if is_folder]
     files = [path for is_folder, path in seen if not is_folder]

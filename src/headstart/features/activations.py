@@ -25,6 +25,7 @@ from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Engine, Forward, space
 from headstart.features.threads import parallel
 from headstart.modalities import Fed, FixedViews
+from headstart.said import _
 
 MAX_BYTES = 8 * 2**30
 """Bound on all files together; those unused for longest go first."""
@@ -113,8 +114,12 @@ def activate(
             kept = _Kept.open(place, (len(examples), views.count, *shape), dtype)
         except OSError as cause:
             raise ConfigError(
-                f"The activations cannot be kept in {str(folder)!r}: {cause.strerror or cause}.",
-                "Free some space, name another folder by HEADSTART_CACHE, or use --no-cache.",
+                _(
+                    "The activations cannot be kept in {folder!r}: {cause}.",
+                    folder=str(folder),
+                    cause=cause.strerror or str(cause),
+                ),
+                _("Free some space, name another folder by HEADSTART_CACHE, or use --no-cache."),
             ) from cause
         _evict(folder / "activations", keep=place)
         try:
@@ -189,11 +194,11 @@ def _fill(
     work = _Passes(todo, examples, hashes, engine, views, kept.maps)
     finished: list[int] = []
     flushed = time.monotonic()
-    stage = "running the frozen layers"
+    stage, passes = _("running the frozen layers"), _("passes")
     try:
         for count, row in enumerate(work.run(len(todo), workers), 1):
             finished.append(row)
-            on_event(Event(stage, count * views.count, len(todo) * views.count, "passes"))
+            on_event(Event(stage, count * views.count, len(todo) * views.count, passes))
             if time.monotonic() - flushed > FLUSH_SECONDS:
                 kept.flush(finished)
                 finished, flushed = [], time.monotonic()

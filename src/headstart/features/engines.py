@@ -34,6 +34,7 @@ from headstart.backbones import Card
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.modalities import Fed
+from headstart.said import _, commas
 from headstart.scratch import scratch
 
 if TYPE_CHECKING:
@@ -235,14 +236,18 @@ class Kitchen:
         elif not _runs_here(name):
             instead = next(e for e in _engines_here() if e.endswith("float32"))
             self._say(
-                f"This machine cannot run {name}, the arithmetic the model was trained with; "
-                f"{instead} is used, and probabilities may differ in the third decimal."
+                _(
+                    "This machine cannot run {engine}, the arithmetic the model was trained with; "
+                    "{instead} is used, and probabilities may differ in the third decimal.",
+                    engine=name,
+                    instead=instead,
+                )
             )
             name = instead
         return bench.make(name)
 
     def _say(self, message: str) -> None:
-        self.on_event(Event("preparing the backbone", message=message, level="warning"))
+        self.on_event(Event(_("preparing the backbone"), message=message, level="warning"))
 
 
 def batched_engine(backbone: Network, device: str, name: str | None = None) -> TorchEngine:
@@ -276,18 +281,21 @@ class Bench:
     def backbone(self) -> Network:
         """The torch network, loaded at most once."""
         if self._backbone is None:
-            event = Event("preparing the backbone", message=f"loading {self.ref}", level="info")
-            self.kitchen.on_event(event)
+            message = _("loading {backbone}", backbone=str(self.ref))
+            self.kitchen.on_event(Event(_("preparing the backbone"), message=message, level="info"))
             self._backbone = self.ref.load()
         return self._backbone
 
     def make(self, name: str) -> Engine:
         """Make an engine by name."""
-        library, _, precision = name.partition("-")
+        library, _dash, precision = name.partition("-")
         if library == "torch":
             return TorchEngine(self.backbone, precision)
         if library != "openvino":
-            raise ConfigError(f"No engine {name!r}.", f"One of: {', '.join(CPU_ENGINES)}.")
+            raise ConfigError(
+                _("No engine {name!r}.", name=name),
+                _("One of: {names}.", names=commas(CPU_ENGINES)),
+            )
         card = self._kept_card() or self.backbone.card
         if self._backbone is not None:  # the same weights may have had another name
             card = replace(card, name=self._backbone.card.name)

@@ -24,6 +24,7 @@ from headstart.features.engines import Engine, Forward, space
 from headstart.features.store import FeatureStore
 from headstart.features.threads import parallel
 from headstart.modalities import Fed, UnreadableError
+from headstart.said import _
 
 FLUSH_ITEMS, FLUSH_SECONDS = 64, 2.0
 CHUNK = 8
@@ -123,7 +124,7 @@ def extract(
     flushed = time.monotonic()
 
     def stage(done: int) -> Event:
-        return Event("reading and embedding", done, n, modality.unit.many)
+        return Event(_("reading and embedding"), done, n, modality.unit.many)
 
     on_event(stage(0))
     reader = _Reader.of(examples, engines, spaces, store, workers)
@@ -220,7 +221,7 @@ class _Reader:
             if item.digest is None or any(v is None for v in item.vectors or ()):
                 self._prepare(item, data)
         except UnreadableError as cause:
-            item.reason = str(cause)
+            item.reason = cause.reason
         except OSError as cause:
             item.reason = cause.strerror or type(cause).__name__
         return item
@@ -273,10 +274,10 @@ def _batched(items: Iterator[_Read], engines: Sequence[Engine]) -> Iterator[_Rea
             todo = [(i, i.fed[k]) for i in waiting if i.fed is not None and i.fed[k] is not None]
             if not todo:
                 continue
-            fed = engines[k].card.look.batch([one for _, one in todo if one is not None])
+            fed = engines[k].card.look.batch([one for _item, one in todo if one is not None])
             # Padding keeps the shape, hence the kernel, hence the numbers, the same for all.
             padded = np.concatenate([fed, np.repeat(fed[:1], size - len(todo), axis=0)])
-            for (item, _), vector in zip(todo, forwards[k](padded), strict=False):
+            for (item, _fed), vector in zip(todo, forwards[k](padded), strict=False):
                 assert item.vectors is not None
                 item.vectors[k] = vector
         yield from waiting

@@ -12,6 +12,8 @@ from typing import Any
 
 from headstart.data.cells import write_table
 from headstart.errors import ConfigError
+from headstart.folder.sentences import with_sentences
+from headstart.said import _
 from headstart.scratch import held, left_behind, scratch
 from headstart.text import ANY_NAME, to_json
 
@@ -35,8 +37,12 @@ def whole_folder(folder: Path) -> Iterator[Path]:
                 beside.rename(folder)
     except OSError as cause:
         raise ConfigError(
-            f"Cannot write the run folder {str(folder)!r}: {cause.strerror or cause}.",
-            "Free some space or choose another --out; the computed features are cached.",
+            _(
+                "Cannot write the run folder {folder!r}: {cause}.",
+                folder=str(folder),
+                cause=cause.strerror or str(cause),
+            ),
+            _("Free some space or choose another --out; the computed features are cached."),
         ) from cause
 
 
@@ -68,9 +74,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         beside.replace(path)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write plain values, for people to read too."""
-    path.write_text(to_json(value, indent=1) + "\n", "utf-8")
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write plain values, for people to read too; its sentences can be said again."""
+    path.write_text(to_json(with_sentences(document), indent=1) + "\n", "utf-8")
 
 
 def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:

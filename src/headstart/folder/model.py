@@ -25,7 +25,8 @@ from headstart.backbones import Card, Ref, is_packaged
 from headstart.backbones.saved import REBUILT, SavedBackbone
 from headstart.errors import ArtifactError, BackboneError
 from headstart.folder.layout import BACKBONE_FILE, HEAD_FILE, MODEL_JSON
-from headstart.folder.reading import MEND, read_document
+from headstart.folder.reading import MEND, UNREADABLE, read_document
+from headstart.said import _, listed
 from headstart.tasks.classification import Classification
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.heads import HEADS, arrays_of
@@ -160,9 +161,13 @@ def refuse_unsavable(ref: Ref, card: Card) -> None:
     """Raise ``BackboneError`` for a network that could be trained on but not rebuilt later."""
     if not is_packaged(ref) and card.architecture.partition(":")[0] not in REBUILT:
         raise BackboneError(
-            f"{card.name} is of architecture {card.architecture!r}, which a saved model could not "
-            "rebuild.",
-            f"Backbones must be built by {' or '.join(REBUILT)}.",
+            _(
+                "{backbone} is of architecture {architecture!r}, which a saved model could not "
+                "rebuild.",
+                backbone=card.name,
+                architecture=card.architecture,
+            ),
+            _("Backbones must be built by {names}.", names=listed(REBUILT, "or")),
         )
 
 
@@ -178,11 +183,14 @@ def load_model(folder: Path) -> SavedModel:
     for name, digest in described["files"].items():
         path = folder / Path(name).name
         if not path.is_file():
-            raise ArtifactError(f"{path} is missing.", "Restore the run folder, or train again.")
+            raise ArtifactError(
+                _("{file} is missing.", file=str(path)),
+                _("Restore the run folder, or train again."),
+            )
         if _sha256(path) != digest:
             raise ArtifactError(
-                f"{path} is not the file that was saved: its checksum differs.",
-                "Restore the run folder from a copy, or train again.",
+                _("{file} is not the file that was saved: its checksum differs.", file=str(path)),
+                _(MEND),
             )
     try:
         card = Card.from_json(described["backbone"])
@@ -221,7 +229,7 @@ def size_of_head(folder: Path) -> int:
             names = [name for name in tensors.keys() if name.startswith("head.")]  # noqa: SIM118
             shapes = [tensors.get_slice(name).get_shape() for name in names]
     except (OSError, SafetensorError) as cause:
-        raise ArtifactError(f"{path} cannot be read: {cause}.", MEND) from cause
+        raise ArtifactError(_(UNREADABLE, file=str(path), cause=str(cause)), _(MEND)) from cause
     return sum(math.prod(shape) for shape in shapes)
 
 
@@ -233,7 +241,10 @@ _NONSENSE = (
 
 
 def _no_model(path: Path, cause: BaseException) -> ArtifactError:
-    return ArtifactError(f"{path} does not describe a model ({cause!r}).", MEND)
+    return ArtifactError(
+        _("{file} does not describe a model ({cause}).", file=str(path), cause=repr(cause)),
+        _(MEND),
+    )
 
 
 def _backbone(
@@ -245,7 +256,9 @@ def _backbone(
     if isinstance(weights, dict):
         asked = {k: v for k, v in weights.items() if k not in ("provider", "name")}
         if base.look.asked(**asked).to_json() != base.look.to_json():
-            raise ValueError(f"its weights ask for {asked}, unlike its backbone")
+            raise ValueError(
+                _("its weights ask for {asked}, unlike its backbone", asked=str(asked))
+            )
         backbone = Ref(weights["provider"], weights["name"]).at(**asked)
     else:
         backbone = SavedBackbone(folder / BACKBONE_FILE, base)
@@ -277,7 +290,13 @@ def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Fitt
     )
     width = model.head.logits(np.zeros((1, described["backbone"]["dim"]))).shape[1]
     if width != len(model.classes):
-        raise ValueError(f"the head has {width} outputs for {len(model.classes)} classes")
+        raise ValueError(
+            _(
+                "the head has {width} outputs for {n} classes",
+                width=int(width),
+                n=len(model.classes),
+            )
+        )
     return model
 
 
@@ -285,20 +304,26 @@ def _described(folder: Path) -> dict[str, Any]:
     path = folder / MODEL_JSON
     if not path.is_file():
         raise ArtifactError(
-            f"{folder} holds no model ({MODEL_JSON} is missing).",
-            "Point to a run folder that `headstart train` wrote.",
+            _("{folder} holds no model ({file} is missing).", folder=str(folder), file=MODEL_JSON),
+            _("Point to a run folder that `headstart train` wrote."),
         )
     described = read_document(path)
     if described["schema"] > SCHEMA:
         raise ArtifactError(
-            f"{path} was written by a newer headstart ({described.get('headstart', 'unknown')}, "
-            f"schema {described['schema']}; this one reads up to {SCHEMA}).",
-            "Upgrade headstart: pip install -U headstart.",
+            _(
+                "{file} was written by a newer headstart ({version}, schema {schema}; this one "
+                "reads up to {most}).",
+                file=str(path),
+                version=described.get("headstart", _("unknown")),
+                schema=described["schema"],
+                most=SCHEMA,
+            ),
+            _("Upgrade headstart: pip install -U headstart."),
         )
     if described.get("checksum") != _checksum(described):
         raise ArtifactError(
-            f"{path} was changed after it was written: its checksum differs.",
-            "Restore the run folder from a copy, or train again.",
+            _("{file} was changed after it was written: its checksum differs.", file=str(path)),
+            _(MEND),
         )
     return described
 

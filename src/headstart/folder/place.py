@@ -9,6 +9,7 @@ from pathlib import Path
 
 from headstart.errors import ConfigError
 from headstart.folder.layout import MODEL, MODEL_JSON
+from headstart.said import _
 
 
 def destination(
@@ -39,15 +40,23 @@ def destination(
         _refuse_the_data(str(read), folder)
     if folder.exists() and not overwrite:
         raise ConfigError(
-            f"The output {str(folder)!r} exists.", "Choose another --out, or pass --overwrite."
+            _("The output {folder!r} exists.", folder=str(folder)),
+            _("Choose another --out, or pass --overwrite."),
         )
     mark = Path(f"{study}.json") if study else Path(MODEL, MODEL_JSON)
     if folder.exists() and not (folder / mark).exists():
-        kind = f"the folder of a {study} study" if study else "a run folder"
-        raise ConfigError(
-            f"{str(folder)!r} is not {kind}, so --overwrite will not replace it.",
-            "Choose another --out.",
+        message = _(
+            "{folder!r} is not a run folder, so --overwrite will not replace it.",
+            folder=str(folder),
         )
+        if study:
+            message = _(
+                "{folder!r} is not the folder of a {study} study, so --overwrite will not replace "
+                "it.",
+                folder=str(folder),
+                study=study,
+            )
+        raise ConfigError(message, _("Choose another --out."))
     make_room(folder.parent)
     return folder
 
@@ -60,8 +69,12 @@ def make_room(parent: Path) -> None:
             pass
     except OSError as cause:
         raise ConfigError(
-            f"Cannot write to {str(parent)!r}: {cause.strerror or cause}.",
-            "Choose another folder with --out.",
+            _(
+                "Cannot write to {folder!r}: {cause}.",
+                folder=str(parent),
+                cause=cause.strerror or str(cause),
+            ),
+            _("Choose another folder with --out."),
         ) from cause
 
 
@@ -90,6 +103,10 @@ def _refuse_the_data(data: str, folder: Path) -> None:
         or (source.is_dir() and source in target.parents)
     ):
         raise ConfigError(
-            f"The output {str(folder)!r} and the data {data!r} lie in one another.",
-            "Choose an --out elsewhere.",
+            _(
+                "The output {folder!r} and the data {data!r} lie in one another.",
+                folder=str(folder),
+                data=data,
+            ),
+            _("Choose an --out elsewhere."),
         )

@@ -18,25 +18,45 @@ from numpy.typing import NDArray
 
 from headstart.data.cells import guarded
 from headstart.errors import ArtifactError
+from headstart.folder.sentences import say_again
+from headstart.said import N_, _, _n
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
+    from pydantic_core import ErrorDetails
 
-MEND = "Restore the run folder from a copy, or train again."
+MEND = N_("Restore the run folder from a copy, or train again.")
+UNREADABLE = N_("{file} cannot be read: {cause}.")
 DEEPEST = 100
 """Lists and tables in one another; a run has about ten."""
-TOO_DEEP = f"its lists lie in one another more than {DEEPEST} deep"
+TOO_DEEP = N_("its lists lie in one another more than {most} deep")
 LONGEST = 100
 """Letters of a wrong value that are shown."""
+SHOULD = {
+    "string_type": N_("it should be a valid string"),
+    "int_type": N_("it should be a valid integer"),
+    "float_type": N_("it should be a valid number"),
+    "bool_type": N_("it should be true or false"),
+    "list_type": N_("it should be a valid list"),
+    "dict_type": N_("it should be a valid table"),
+    "finite_number": N_("it should be a finite number"),
+    "greater_than_equal": N_("it should be at least {ge:g}"),
+    "less_than_equal": N_("it should be at most {le:g}"),
+    "too_short": N_("it should have at least {min_length} items"),
+    "too_long": N_("it should have at most {max_length} items"),
+}
+"""What should stand in a place, by what pydantic calls the mistake, with what it says of it."""
 
 
-def read_document(path: Path, mend: str = MEND) -> dict[str, Any]:
+def read_document(path: Path, mend: str = "") -> dict[str, Any]:
     """Read a JSON file of a run or a study, whose name says what it must hold.
+
+    Its sentences are in the language that is spoken, whichever they were written in.
 
     Parameters
     ----------
-    mend : str
-        What the reader of an error can do.
+    mend : str, optional
+        What the reader of an error can do; default: what helps a run folder.
 
     Raises
     ------
@@ -50,14 +70,23 @@ def read_document(path: Path, mend: str = MEND) -> dict[str, Any]:
         _refuse_depth(document)
         _type(path.name).validate_python(document, strict=True)
     except OSError as cause:
-        raise ArtifactError(f"{path} cannot be read: {cause.strerror or cause}.", mend) from cause
+        raise _unreadable(path, cause.strerror or str(cause), mend) from cause
     except ValidationError as cause:
-        raise ArtifactError(f"{path} cannot be read: {_said(cause)}.", mend) from cause
+        raise _unreadable(path, _said(cause), mend) from cause
     except RecursionError as cause:
-        raise ArtifactError(f"{path} cannot be read: {TOO_DEEP}.", mend) from cause
+        raise _unreadable(path, _too_deep(), mend) from cause
     except ValueError as cause:
-        raise ArtifactError(f"{path} cannot be read: {cause}.", mend) from cause
+        raise _unreadable(path, str(cause), mend) from cause
+    say_again(document)
     return document  # as it was parsed: numbers keep their form, and keys of later versions stay
+
+
+def _unreadable(path: Path, cause: str, mend: str = "") -> ArtifactError:
+    return ArtifactError(_(UNREADABLE, file=str(path), cause=cause), mend or _(MEND))
+
+
+def _too_deep() -> str:
+    return _(TOO_DEEP, most=DEEPEST)
 
 
 def _refuse_depth(document: Any) -> None:
@@ -66,7 +95,7 @@ def _refuse_depth(document: Any) -> None:
     while level:
         depth += 1
         if depth > DEEPEST:
-            raise ValueError(TOO_DEEP)
+            raise ValueError(_too_deep())
         inside = (value for value in level if isinstance(value, dict | list))
         level = [v for box in inside for v in (box.values() if isinstance(box, dict) else box)]
 
@@ -84,13 +113,31 @@ def _said(cause: ValidationError) -> str:
     """Say the first thing that is wrong, where it stands, and how many more there are."""
     errors = cause.errors(include_url=False)
     first = errors[0]
-    what = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    place, value = _place(first["loc"]), _short(repr(first["input"]))
     if first["type"] == "missing":
-        return f"{_place(first['loc'])}a value is missing"
-    value = repr(first["input"])
-    shown = value if len(value) <= LONGEST else f"{value[:LONGEST]}..."
-    more = f"; {len(errors) - 1} more places are wrong too" if len(errors) > 1 else ""
-    return f"{_place(first['loc'])}{what[:1].lower()}{what[1:]}, and is {shown}{more}"
+        return _("at {place} a value is missing", place=place)
+    if place:
+        wrong = _(
+            "at {place} {should}, and is {value}", place=place, should=_should(first), value=value
+        )
+    else:
+        wrong = _("{should}, and is {value}", should=_should(first), value=value)
+    if len(errors) == 1:
+        return wrong
+    return _n(
+        "{first}; {n} more place is wrong too",
+        "{first}; {n} more places are wrong too",
+        len(errors) - 1,
+        first=wrong,
+    )
+
+
+def _should(error: ErrorDetails) -> str:
+    """Say what a place should hold, in our words: those of pydantic are English."""
+    said: dict[str, Any] = error.get("ctx", {})
+    if error["type"] == "value_error":  # raised by the schema
+        return str(said["error"])
+    return _(SHOULD.get(error["type"], N_("it should have another form")), **said)
 
 
 def _place(where: tuple[int | str, ...]) -> str:
@@ -99,11 +146,14 @@ def _place(where: tuple[int | str, ...]) -> str:
     Examples
     --------
     >>> _place(("estimate", "accuracy_ci95", 1)), _place(())
-    ('at estimate.accuracy_ci95[1] ', '')
+    ('estimate.accuracy_ci95[1]', '')
     """
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
-    shown = path if len(path) <= LONGEST else f"{path[:LONGEST]}..."
-    return f"at {shown.removeprefix('.')} " if shown else ""
+    return _short(path.removeprefix("."))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -121,9 +171,9 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             for row in table:
                 yield table.line_num, row
     except OSError as cause:
-        raise ArtifactError(f"{path} cannot be read: {cause.strerror or cause}.", MEND) from cause
+        raise _unreadable(path, cause.strerror or str(cause)) from cause
     except csv.Error as cause:
-        raise ArtifactError(f"{path} cannot be read: {cause}.", MEND) from cause
+        raise _unreadable(path, str(cause)) from cause
 
 
 def read_predictions(
@@ -149,16 +199,31 @@ def read_predictions(
     for line, row in list(read_rows(path))[1:]:
         try:
             if len(row) > 1 and row[1] not in number:
-                raise ValueError(f"{row[1][:LONGEST]!r} is no class of the run")
-            if len(row) != len(classes) + 4:
-                raise ValueError(f"it has {len(row)} cells, not {len(classes) + 4}")
-            shares = [float(cell) for cell in row[3:-1]]
-            if not all(0 <= share <= 1 for share in shares):
-                raise ValueError("a share is not within 0 and 1")
+                raise ValueError(_("{label!r} is no class of the run", label=row[1][:LONGEST]))
+            wanted = len(classes) + 4
+            if len(row) != wanted:
+                raise ValueError(_("it has {n} cells, not {wanted}", n=len(row), wanted=wanted))
+            shares = [_share(cell) for cell in row[3:-1]]
         except ValueError as cause:
-            raise ArtifactError(f"{path} cannot be read in line {line}: {cause}.", MEND) from cause
+            message = _(
+                "{file} cannot be read in line {line}: {cause}.",
+                file=str(path),
+                line=line,
+                cause=str(cause),
+            )
+            raise ArtifactError(message, _(MEND)) from cause
         y.append(number[row[1]])
         proba.append(shares)
     if not y:
-        raise ArtifactError(f"{path} cannot be read: it holds no predictions.", MEND)
+        raise _unreadable(path, _("it holds no predictions"))
     return np.array(y, np.int64), np.array(proba, np.float64)
+
+
+def _share(cell: str) -> float:
+    try:
+        share = float(cell)
+    except ValueError:
+        raise ValueError(_("{cell!r} is no number", cell=cell[:LONGEST])) from None
+    if not 0 <= share <= 1:
+        raise ValueError(_("a share is not within 0 and 1"))
+    return share

@@ -23,6 +23,7 @@ from headstart.folder.layout import (
     SPLIT,
     STUDIES,
 )
+from headstart.said import N_, _, listed
 
 _FINITE = {"allow_inf_nan": False}
 Number = Annotated[float, Field(ge=-1e12, le=1e12, **_FINITE)]
@@ -40,14 +41,23 @@ Table = dict[str, Any]
 
 
 def _moment(text: str) -> str:
-    datetime.fromisoformat(text)
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_("it should be a date and a time")) from None
     return text
+
+
+FOR_LOGISTIC = N_("{names} must be there for logistic regression")
+FOR_THRESHOLD = N_("{names} must be there where there is a threshold")
+FOR_ERROR = N_("{names} must be there where there is an error")
+FOR_BASELINE = N_("{names} must be there where there is a baseline")
 
 
 def _needs(row: Any, *names: str, why: str) -> None:
     missing = [name for name in names if row.get(name) is None]
     if missing:
-        raise ValueError(f"{' and '.join(missing)} must be there {why}")
+        raise ValueError(_(why, names=listed(missing)))
 
 
 # ---- metrics.json: the source ------------------------------------------------------------------
@@ -134,7 +144,7 @@ class HeadTried(TypedDict):
 
 def _strength(row: Any) -> Any:
     if row["head"] == "logistic":
-        _needs({"C": row["C"] or None}, "C", why="for logistic regression")
+        _needs({"C": row["C"] or None}, "C", why=FOR_LOGISTIC)
     return row
 
 
@@ -156,7 +166,7 @@ class Head(HeadKept):
 def _chosen_strength(row: Any) -> Any:
     tried = {**row, **row.get("probe", {})}
     if tried["kind"] == "logistic" and any(c["C"] for c in row["candidates"]):
-        _needs({"C": tried["C"] or None}, "C", why="for logistic regression")
+        _needs({"C": tried["C"] or None}, "C", why=FOR_LOGISTIC)
     return row
 
 
@@ -248,9 +258,9 @@ class Abstention(TypedDict):
 def _measured(row: Any) -> Any:
     if row["threshold"] is not None:
         if row["wanted_error"] is not None and row["coverage"] != 0:
-            _needs(row, "coverage", "coverage_ci95", why="where there is a threshold")
+            _needs(row, "coverage", "coverage_ci95", why=FOR_THRESHOLD)
         if row["error"] is not None:
-            _needs(row, "coverage", "coverage_ci95", "error_ci95", why="where there is an error")
+            _needs(row, "coverage", "coverage_ci95", "error_ci95", why=FOR_ERROR)
     return row
 
 
@@ -327,9 +337,8 @@ def _figures(row: Any) -> Any:
         if "files" in row["figures"]:
             _LISTED.validate_python(row["figures"], strict=True)
     except ValidationError as cause:
-        first = cause.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ValueError(f"its figures are wrong at {where}: {first['msg']}") from None
+        where = ".".join(map(str, cause.errors()[0]["loc"]))
+        raise ValueError(_("its figures are wrong at {place}", place=where)) from None
     return row
 
 
@@ -595,7 +604,9 @@ def _source_of_weights(weights: Any) -> Any:
         isinstance(weights.get(key), str) for key in ("provider", "name")
     )
     if not named and weights != BACKBONE_FILE:
-        raise ValueError(f"weights are of a provider and a name, or in {BACKBONE_FILE}")
+        raise ValueError(
+            _("weights are of a provider and a name, or in {file}", file=BACKBONE_FILE)
+        )
     return weights
 
 
@@ -803,7 +814,7 @@ class Measured(TypedDict):
 
 def _whole_baseline(row: Any) -> Any:
     if row["baseline"] is not None:
-        _needs(row, "baseline_ci95", "baseline_name", why="where there is a baseline")
+        _needs(row, "baseline_ci95", "baseline_name", why=FOR_BASELINE)
     return row
 
 

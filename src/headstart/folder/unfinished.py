@@ -11,6 +11,7 @@ from headstart.errors import ArtifactError, ConfigError
 from headstart.events import Event, OnEvent
 from headstart.folder.layout import IDENTITY
 from headstart.folder.reading import read_document
+from headstart.said import N_, Said, _
 
 UNFINISHED = ".headstart-unfinished-"
 
@@ -38,23 +39,29 @@ class Unfinished:
         """
         before = self._identity()
         if before is not None and not resume:
-            text = "An interrupted run is discarded; with --resume it would have been continued."
-            on_event(Event("planning", message=text, level="note"))
+            text = _("An interrupted run is discarded; with --resume it would have been continued.")
+            on_event(Event(_("planning"), message=text, level="note"))
             self.clear()
         if before is not None and resume:
             self._compare(before, identity)
         if before is None:
             self.clear()  # whatever lies there, nobody knows what it is of
         if before is None and resume:
-            text = "There is no interrupted training to resume; cached features are used as ever."
-            on_event(Event("planning", message=text, level="note"))
+            text = _(
+                "There is no interrupted training to resume; cached features are used as ever."
+            )
+            on_event(Event(_("planning"), message=text, level="note"))
         try:
             self.folder.mkdir(exist_ok=True)
             (self.folder / IDENTITY).write_text(json.dumps(identity, indent=1), "utf-8")
         except OSError as cause:
             raise ConfigError(
-                f"Cannot write checkpoints to {str(self.folder)!r}: {cause.strerror or cause}.",
-                "Free some space or choose another --out.",
+                _(
+                    "Cannot write checkpoints to {folder!r}: {cause}.",
+                    folder=str(self.folder),
+                    cause=cause.strerror or str(cause),
+                ),
+                _("Free some space or choose another --out."),
             ) from cause
 
     def clear_if_empty(self) -> None:
@@ -74,13 +81,21 @@ class Unfinished:
 
     def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         apart = [
-            f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
+            _(
+                "{name} was {before!r}, now {now!r}",
+                name=name,
+                before=before.get(name),
+                now=now.get(name),
+            )
             for name in sorted(before.keys() | now.keys())
             if before.get(name) != now.get(name)
         ]
         if apart:
             raise ConfigError(
-                f"--resume: the interrupted run in {str(self.run)!r} was another one: "
-                f"{'; '.join(apart)}.",
-                "Give the same data and options, or leave out --resume to start anew.",
+                _(
+                    "--resume: the interrupted run in {folder!r} was another one: {differences}.",
+                    folder=str(self.run),
+                    differences=Said({"joined": apart, "by": N_("{before}; {after}")}),
+                ),
+                _("Give the same data and options, or leave out --resume to start anew."),
             )

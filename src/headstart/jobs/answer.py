@@ -15,7 +15,9 @@ from headstart.judge.shortcuts import finding as shortcut_finding
 from headstart.machine import Machine
 from headstart.methods.kept import Kept
 from headstart.prepare.source import Prepared, baseline_spaces
+from headstart.said import N_, _
 
+FILE_NAME = N_("file name")
 TONES: dict[str, Tone] = {"helps": "good", "hurts": "bad"}
 
 
@@ -38,23 +40,28 @@ class Answer:
         """Say it, as it should be read at once."""
         found, verdict = self.judgement.estimate, self.judgement.verdict
         low, high = found["accuracy_ci95"]
-        accuracy = (
-            f"Accuracy {found['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%}; "
-            f"{found['protocol']})."
+        accuracy = _(
+            "Accuracy {accuracy:.1%} (95 % interval {low:.1%} to {high:.1%}; {protocol}).",
+            accuracy=found["accuracy"],
+            low=low,
+            high=high,
+            protocol=found["protocol"],
         )
         tone: Tone = ""
         if verdict is None:
             best = max(self.judgement.baselines, key=lambda b: float(b["accuracy"]))
-            said = (
+            said = _(
                 "No verdict on transfer: nothing was pretrained here. The best of the simple "
-                f"rivals is right on {best['accuracy']:.1%} ({best['name']})."
+                "rivals is right on {accuracy:.1%} ({name}).",
+                accuracy=best["accuracy"],
+                name=_(best["name"]),
             )
         else:
-            said = f"Verdict: {verdict.sentence()}"
+            said = _("Verdict: {verdict}", verdict=verdict.sentence())
             tone = "unsure" if verdict.caution else TONES.get(verdict.decision, "unsure")
         return [
-            Event("answering", message=accuracy, level="answer"),
-            Event("answering", message=said, level="answer", tone=tone),
+            Event(_("answering"), message=accuracy, level="answer"),
+            Event(_("answering"), message=said, level="answer", tone=tone),
         ]
 
 
@@ -84,7 +91,7 @@ def estimate(
         own = picked.outcome(prepared, kept.plan)
     if own is None:
         spaces[TRANSFER] = prepared.features.vectors[0]
-    tick = machine.ticker("judging on held-out folds")
+    tick = machine.ticker(_("judging on held-out folds"))
     outcomes = judge_folds(spaces, labels, kept.plan.folds, workers=machine.workers, tick=tick)
     own = own or outcomes.pop(TRANSFER)
     baselines = {**outcomes, **kept.baselines}
@@ -108,7 +115,7 @@ def shortcuts_in(prepared: Prepared, judgement: Judgement | None = None) -> list
     labels = prepared.labels.of(train)
     if examples.items.kind == "file":
         named = names_alike(examples.refs, dataset.classes, labels.y)
-        told = [{**one, "file name": name} for one, name in zip(told, named, strict=True)]
+        told = [{**one, FILE_NAME: name} for one, name in zip(told, named, strict=True)]
     model = 1.0 if judgement is None else judgement.estimate["balanced_accuracy"]
     return find_shortcuts(told, labels, model, of_content=modality.of_content)
 

@@ -12,8 +12,9 @@ from headstart.machine import Machine
 from headstart.prepare.config import PROBE, configure, taken
 from headstart.prepare.refusals import job
 from headstart.prepare.source import baseline_spaces, prepare
+from headstart.said import N_, _
 
-NOTHING_TRANSFERRED = "Nothing was pretrained here, so there is no transfer to weigh in labels."
+NOTHING_TRANSFERRED = N_("Nothing was pretrained here, so there is no transfer to weigh in labels.")
 
 
 @job
@@ -67,11 +68,11 @@ def curve(
         {name: space[prepared.train] for name, space in baseline_spaces(prepared).items()},
         labels,
         workers=machine.workers,
-        tick=machine.ticker("fitting on parts of the labels"),
+        tick=machine.ticker(_("fitting on parts of the labels")),
     )
     learned = prepared.engine.card.learned
     if not learned:
-        found["worth"] = {"labels": None, "sentence": NOTHING_TRANSFERRED}
+        found["worth"] = {"labels": None, "sentence": _(NOTHING_TRANSFERRED)}
     document = {
         "schema": SCHEMA,
         "study": "curve",

@@ -22,11 +22,12 @@ from headstart.methods.kept import HeldOut, Kept
 from headstart.modalities import Unit
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
+from headstart.said import N_, _, _n
 from headstart.tasks.labels import Stream
 from headstart.transfer.familiar import KIND
 from headstart.transfer.probe import Choice
 
-NO_JUDGE = (
+NO_JUDGE = N_(
     "The model is not clearly better than naming the largest class, so it cannot judge labels."
 )
 
@@ -47,7 +48,7 @@ class Unfamiliar:
 
     def to_json(self) -> dict[str, Any]:
         """Return ``unfamiliar`` of ``metrics.json``."""
-        return {"kind": KIND, "threshold": self.threshold, **self.alarms.to_json()}
+        return {"kind": _(KIND), "threshold": self.threshold, **self.alarms.to_json()}
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class SuspectLabels:
     mending : Mending or None
         What mending them would bring; None where nothing was tried.
     sentence : str
+        How many there are, and what to make of them.
     """
 
     checked: int
@@ -101,6 +103,7 @@ class SuspectLabels:
             "expected_gain": self.mending and self.mending.gain,
             "expected_gain_ci95": self.mending and list(self.mending.gain_ci95),
             "sentence": self.sentence,
+            "trial": self.mending and self.mending.sentence,
         }
 
 
@@ -191,9 +194,8 @@ def _label_issues(
         proba = np.concatenate([proba, judgement.proba])
     unit, found = prepared.dataset.modality.unit, find_label_issues(labels.y[rows], proba)
     majority = float(np.bincount(labels.y[rows]).max() / len(rows))
-    low, _ = judgement.estimate["accuracy_ci95"]
-    if low <= majority:  # a model that guesses contradicts labels, too
-        return SuspectLabels(found.checked, (), None, NO_JUDGE)
+    if judgement.estimate["accuracy_ci95"][0] <= majority:  # who guesses contradicts labels, too
+        return SuspectLabels(found.checked, (), None, _(NO_JUDGE))
     order = np.argsort(known.rows, kind="stable")
     X, training = prepared.training()
     mending = None
@@ -211,15 +213,19 @@ def _label_issues(
         )
         for i, suggested, confidence, given in zip(*columns, strict=True)
     ]
-    said = _sentence(len(found), found.checked, unit) + (f" {mending.sentence}" if mending else "")
+    said = _sentence(len(found), found.checked, unit)
     return SuspectLabels(found.checked, suspects, mending, said)
 
 
 def _sentence(count: int, checked: int, unit: Unit) -> str:
     if not count:
-        return f"No label of {checked} is clearly contradicted by the model."
-    verb = "is" if count == 1 else "are"
-    return (
-        f"{count} of {checked} labels {verb} contradicted by models that had not seen them. "
-        f"Some will be wrong labels, others hard {unit.many}: look before changing one."
+        return _("No label of {checked} is clearly contradicted by the model.", checked=checked)
+    return _n(
+        "{n} of {checked} labels is contradicted by models that had not seen them. Some will be "
+        "wrong labels, others hard {examples}: look before changing one.",
+        "{n} of {checked} labels are contradicted by models that had not seen them. Some will be "
+        "wrong labels, others hard {examples}: look before changing one.",
+        count,
+        checked=checked,
+        examples=unit.many,
     )

@@ -21,6 +21,7 @@ from headstart.machine import Machine
 from headstart.methods.kept import Kept
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
+from headstart.said import _
 from headstart.transfer.probe import Choice
 
 
@@ -71,9 +72,9 @@ def judge_model(
         looks = beside.submit(explanations, prepared, judgement, kept, machine)
         findings += order_findings(prepared, choice, machine)
         findings += picked.doubts(prepared, kept) if picked else []
-        machine.on_event(Event("measuring the learning curve"))
+        machine.on_event(Event(_("measuring the learning curve")))
         curve = learning_curve(*prepared.training(), choice, workers=machine.workers)
-        machine.on_event(Event("looking for doubts"))
+        machine.on_event(Event(_("looking for doubts")))
         doubts = doubt(config, prepared, judgement, choice, kept, machine)
         shown, tested = looks.result()
     return Judged(
@@ -96,14 +97,15 @@ def order_findings(prepared: Prepared, choice: Choice, machine: Machine) -> list
     if prepared.dataset.groups is not None:
         return []
     examples = prepared.dataset.examples
-    machine.on_event(Event(f"checking the order of {examples.listed.many}"))
+    machine.on_event(Event(_("checking the order of {listed}", listed=examples.listed.many)))
     X, labels = prepared.training()
     position = prepared.dataset.position[prepared.train]
     found = check_order(X, position, labels, choice, workers=machine.workers)
     if found is None:
-        text = (
-            f"Whether the order of {examples.listed.many} matters cannot be told: a class lies in "
-            "one stretch of the list, and with that held out there is nothing to learn it from."
+        text = _(
+            "Whether the order of {listed} matters cannot be told: a class lies in one stretch of "
+            "the list, and with that held out there is nothing to learn it from.",
+            listed=examples.listed.many,
         )
         return [Finding("order", "info", text)]
     return [found.finding(examples.modality.unit, examples.listed)]

@@ -15,6 +15,7 @@ from headstart.methods.layers import embed_stages
 from headstart.prepare.config import PROBE, configure, taken
 from headstart.prepare.refusals import job
 from headstart.prepare.source import baseline_spaces, prepare
+from headstart.said import _
 
 
 @job
@@ -66,8 +67,8 @@ def layers(
     machine = Machine.here(config.device, on_event)
     prepared = prepare(config, baseline=True, machine=machine)
     stages, shares = Stages(prepared.ref.load()), macs(prepared.ref.load())
-    _, features = embed_stages(prepared, machine)
-    rows, (_, labels) = prepared.train, prepared.training()
+    features = embed_stages(prepared, machine)[1]
+    rows, labels = prepared.train, prepared.training()[1]
     found = study(
         stages.names,
         stages.dims,
@@ -79,7 +80,7 @@ def layers(
         baselines={name: space[rows] for name, space in baseline_spaces(prepared).items()},
         combine=True,
         workers=machine.workers,
-        tick=machine.ticker("probing every layer"),
+        tick=machine.ticker(_("probing every layer")),
     )
     document = found.to_json(
         data=data_name(config), classes=prepared.dataset.classes, backbone=prepared.engine.card.name

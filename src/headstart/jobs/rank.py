@@ -21,6 +21,7 @@ from headstart.methods.kept import Kept
 from headstart.prepare.config import PROBE, Config, configure, taken
 from headstart.prepare.refusals import job
 from headstart.prepare.source import Prepared, backbones_for, prepare
+from headstart.said import _
 
 
 @job
@@ -98,10 +99,11 @@ class Picked:
         """Say what the estimate of a trained network leaves out."""
         if kept.outcome is None or prepared.dataset.is_test.any():
             return []
-        text = (
-            f"The backbone was chosen on these {prepared.dataset.modality.unit.many}, too, and "
-            "the estimate of this method does not count that choice: it may be a little too "
-            "high. A test set would not mislead."
+        text = _(
+            "The backbone was chosen on these {examples}, too, and the estimate of this method "
+            "does not count that choice: it may be a little too high. A test set would not "
+            "mislead.",
+            examples=prepared.dataset.modality.unit.many,
         )
         return [Finding("training", "info", text)]
 
@@ -130,7 +132,7 @@ def entrants(prepared: Prepared, machine: Machine) -> list[Entrant]:
     found: list[Entrant] = []
     for engine, X in zip(prepared.engines, prepared.features.vectors, strict=True):
         done, of = len(found), len(prepared.engines)
-        machine.on_event(Event("timing the backbones", done, of, "networks"))
+        machine.on_event(Event(_("timing the backbones"), done, of, _("networks")))
         card = engine.card
         seconds = seconds_per_1000(engine, examples, machine.workers)
         size = card.look.to_json().get("size")
@@ -150,12 +152,12 @@ def entrants(prepared: Prepared, machine: Machine) -> list[Entrant]:
 
 
 def _ranked(known: list[Entrant], prepared: Prepared, machine: Machine) -> Ranking:
-    _, labels = prepared.training()
+    labels = prepared.training()[1]
     return rank_entrants(
         known,
         labels,
         plan(labels, np.zeros(len(labels.y), bool)),
         workers=machine.workers,
-        tick=machine.ticker("comparing backbones"),
+        tick=machine.ticker(_("comparing backbones")),
         unit=prepared.dataset.modality.unit,
     )

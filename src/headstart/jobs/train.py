@@ -29,6 +29,7 @@ from headstart.prepare.refusals import job, refuse_resume
 from headstart.prepare.source import prepare
 from headstart.report import render
 from headstart.run import Run
+from headstart.said import _
 from headstart.transfer.recipe import FROM_SCRATCH
 
 
@@ -186,7 +187,7 @@ def train(
             on_event(event)
         judged = judge_model(config, prepared, choice, kept, machine, known, picked)
     with whole_folder(folder) as beside:
-        on_event(Event("writing the run folder"))
+        on_event(Event(_("writing the run folder")))
         write_run(beside, judged, machine, clock)
         render(beside, name=folder.name)
     if way.takes:
@@ -200,12 +201,15 @@ def choose_backbone(config: Config, machine: Machine) -> tuple[Config, Picked | 
         return config, None
     if config.method in FROM_SCRATCH:
         raise ConfigError(
-            f"--method {config.method} uses nothing pretrained to choose a backbone by.",
-            "Name one --backbone.",
+            _(
+                "--method {method} uses nothing pretrained to choose a backbone by.",
+                method=config.method,
+            ),
+            _("Name one --backbone."),
         )
     picked = pick_backbone(config, machine)
     text = picked.ranking.sentence
-    machine.on_event(Event("comparing backbones", message=text, level="note"))
+    machine.on_event(Event(_("comparing backbones"), message=text, level="note"))
     return picked.config, picked
 
 

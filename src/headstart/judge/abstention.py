@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from headstart.errors import ConfigError
 from headstart.judge.intervals import Interval, wilson
+from headstart.said import _
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -141,8 +142,8 @@ def choose_threshold(score: Floats, confidence: Floats, wanted_error: float) -> 
     """
     if not 0 < wanted_error < 1:
         raise ConfigError(
-            f"A wanted error of {wanted_error:g} is no share between 0 and 1.",
-            "For example 0.02: of a hundred answers two may be wrong.",
+            _("A wanted error of {share:g} is no share between 0 and 1.", share=wanted_error),
+            _("For example 0.02: of a hundred answers two may be wrong."),
         )
     threshold, accepted, wrong = _steps(score, confidence)
     safe = np.flatnonzero((wrong + 1) / (accepted + 1) <= wanted_error)

@@ -2,5 +2,7 @@
 
 from __future__ import annotations
 
-RANDOM_NETWORK = "same network, random weights"
-MAJORITY = "majority class"
+from headstart.said import N_
+
+RANDOM_NETWORK = N_("same network, random weights")
+MAJORITY = N_("majority class")

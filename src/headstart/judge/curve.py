@@ -19,6 +19,7 @@ from headstart.judge.crossval import Floats, Ints, in_threads
 from headstart.judge.intervals import Interval, corrected_interval, wider, wilson
 from headstart.judge.power_law import LEAST_POINTS, PowerLaw, draws, fit_power_law, forecast
 from headstart.notation import in_points
+from headstart.said import N_, _, _n, sentences
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.probe import Choice, choose_head
 
@@ -201,7 +202,7 @@ def _nested_parts(labels: Labels, repeats: int) -> list[Parts]:
 def _drawn_again(labels: Labels, parts: list[Parts]) -> list[list[list[Ints]]]:
     """Draw further parts for the points of very few labels: by repeat and point."""
     found = []
-    for r, (own, _) in enumerate(parts):
+    for r, (own, _held) in enumerate(parts):
         rng = np.random.default_rng([labels.seed, Stream.LABELLING, r, DRAWS])
         found.append([_others(labels, rows, own[-1], rng) for rows in own])
     return found
@@ -298,19 +299,29 @@ def _told(
         at = len(labels.y) / labels.n_classes + more
         ahead = _forecast(known, chance, at, more, labels.seed)
     return {
-        "protocol": f"{len(parts)} repeats, each holding out a fifth"
-        + (" of the groups" if grouped else "")
-        + (
-            f"; one or two labels per class are drawn {DRAWS} times in each, and their interval is "
-            "that of a single draw"
-            if any(len(drawn) > len(parts) for drawn in apart[TRANSFER])
-            else ""
+        "protocol": _protocol(
+            len(parts), grouped, again=any(len(drawn) > len(parts) for drawn in apart[TRANSFER])
         ),
         "points": points,
         "fit": {side: None if law is None else asdict(law) for side, law in fits.items()},
         "forecast": ahead,
         "worth": _worth(fits["baseline"], points[-1]),
     }
+
+
+def _protocol(repeats: int, grouped: bool, *, again: bool) -> str:
+    """Say what was held out, and where labels were drawn many times."""
+    dealt = _("{repeats} repeats, each holding out a fifth", repeats=repeats)
+    if grouped:
+        dealt = _("{repeats} repeats, each holding out a fifth of the groups", repeats=repeats)
+    if not again:
+        return dealt
+    return _(
+        "{dealt}; one or two labels per class are drawn {times} times in each, and their interval "
+        "is that of a single draw",
+        dealt=dealt,
+        times=DRAWS,
+    )
 
 
 def _interval(scores: Floats, n_held: int, apart: Floats) -> Interval:
@@ -374,41 +385,60 @@ def _forecast(
     return found
 
 
+WARNINGS = {
+    "interpolation": "",
+    "cautious": N_("This looks beyond the labels there are: take it with caution."),
+    "far": N_("This looks far beyond the labels there are: a guess, not a measurement."),
+}
+
+
 def _ahead(f: dict[str, Any]) -> str:
     low, high = (100 * x for x in f["accuracy_ci95"])
-    warning = {
-        "interpolation": "",
-        "cautious": " This looks beyond the labels there are: take it with caution.",
-        "far": " This looks far beyond the labels there are: a guess, not a measurement.",
-    }[f["trust"]]
-    return (
-        f"With {f['more']} more labels per class, expect about {f['accuracy']:.1%} "
-        f"({low:.0f} to {high:.0f} %), {in_points(f['gain'])} points.{warning}"
+    expected = _n(
+        "With {n} more label per class, expect about {accuracy:.1%} ({low:.0f} to {high:.0f} %), "
+        "{gain} points.",
+        "With {n} more labels per class, expect about {accuracy:.1%} ({low:.0f} to {high:.0f} %), "
+        "{gain} points.",
+        f["more"],
+        accuracy=f["accuracy"],
+        low=low,
+        high=high,
+        gain=in_points(f["gain"]),
     )
+    return sentences(expected, _(WARNINGS[f["trust"]]))
 
 
 def _worth(law: PowerLaw | None, last: dict[str, Any]) -> dict[str, Any]:
     """Tell how many labels per class the baseline would need to match transfer with all of them."""
     now = float(last["per_class"])
     if last["baseline"] is None:
-        return {"labels": None, "sentence": "There is no baseline to compare with."}
+        return {"labels": None, "sentence": _("There is no baseline to compare with.")}
     if last["baseline"] >= last[TRANSFER]:
-        text = f"The baseline is as good with the same {now:.0f} labels per class."
+        text = _("The baseline is as good with the same {now:.0f} labels per class.", now=now)
         return {"labels": now, "sentence": text}
     if law is None:
-        text = "There are too few points to tell how many labels the baseline would need."
+        text = _("There are too few points to tell how many labels the baseline would need.")
         return {"labels": None, "sentence": text}
     labels = law.reach(1 - last[TRANSFER])
     if labels is None or labels > 1000 * now:
-        text = (
+        text = _(
             "As far as its curve tells, no number of labels would bring the baseline to what "
-            f"transfer reaches with {now:.0f} per class."
+            "transfer reaches with {now:.0f} per class.",
+            now=now,
         )
         return {"labels": None, "sentence": text}
     labels = max(labels, now)
-    far = ", far beyond what was measured" if labels > 2 * now else ""
-    text = (
-        f"The baseline would need about {labels:.0f} labels per class to match what transfer "
-        f"reaches with {now:.0f}{far}."
+    text = _(
+        "The baseline would need about {labels:.0f} labels per class to match what transfer "
+        "reaches with {now:.0f}.",
+        labels=labels,
+        now=now,
     )
+    if labels > 2 * now:
+        text = _(
+            "The baseline would need about {labels:.0f} labels per class to match what transfer "
+            "reaches with {now:.0f}, far beyond what was measured.",
+            labels=labels,
+            now=now,
+        )
     return {"labels": labels, "sentence": text}

@@ -25,6 +25,7 @@ from headstart.judge.verdict import (
     from_answers,
     from_test_set,
 )
+from headstart.said import _, _n
 from headstart.tasks.labels import Labels, Stream
 
 SMALL, LARGE = 200, 20_000
@@ -90,19 +91,36 @@ def plan(labels: Labels, is_test: NDArray[np.bool_], *, costly: bool = False) ->
     """
     train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
     if len(test):
-        return Plan(f"test set of {len(test)} examples, used once", [(train, test)], 0)
-    n, grouped = len(train), "grouped " if labels.grouped else ""
+        text = _n(
+            "test set of {n} example, used once", "test set of {n} examples, used once", len(test)
+        )
+        return Plan(text, [(train, test)], 0)
+    n = len(train)
     if n > LARGE:
-        folds = labels.folds(train, 5, Stream.ESTIMATE, 0)[:1]
-        return Plan(f"{grouped}held-out fifth of {n} examples, used once", folds, 0)
+        text = _("held-out fifth of {n} examples, used once", n=n)
+        if labels.grouped:
+            text = _("grouped held-out fifth of {n} examples, used once", n=n)
+        return Plan(text, labels.folds(train, 5, Stream.ESTIMATE, 0)[:1], 0)
     repeats = 10 if n < SMALL and not costly else 1
     k = min(5, n)
     deals = (labels.folds(train, k, Stream.ESTIMATE, r) for r in range(repeats))
     folds = [pair for deal in deals for pair in deal]
     k = len(folds) // repeats  # fewer where there are fewer groups
-    times = f"{repeats} x " if repeats > 1 else ""
-    name = f"nested {grouped}stratified cross-validation, {times}{k} folds"
-    return Plan(name, folds, repeats)
+    return Plan(_cross_validation(k, repeats, labels.grouped), folds, repeats)
+
+
+def _cross_validation(k: int, repeats: int, grouped: bool) -> str:
+    if grouped and repeats > 1:
+        return _(
+            "nested grouped stratified cross-validation, {repeats} x {k} folds",
+            repeats=repeats,
+            k=k,
+        )
+    if grouped:
+        return _("nested grouped stratified cross-validation, {k} folds", k=k)
+    if repeats > 1:
+        return _("nested stratified cross-validation, {repeats} x {k} folds", repeats=repeats, k=k)
+    return _("nested stratified cross-validation, {k} folds", k=k)
 
 
 TRANSFER = "transfer"

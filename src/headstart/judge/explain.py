@@ -30,6 +30,7 @@ from headstart.judge.maps import Embedder, Mapper, Slope
 from headstart.judge.signed_rank import signed_rank
 from headstart.modalities import Modality, Parts
 from headstart.notation import decimal
+from headstart.said import _
 from headstart.transfer import FittedModel
 from headstart.transfer.logistic import softmax
 
@@ -288,11 +289,20 @@ def _masks(weight: Floats, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 def _sentence(examples: str, covered: float, elsewhere: float, p: float) -> str:
     less, beside = (decimal(100 * fall, 0) for fall in (covered, elsewhere))
-    points = f"{less} points, covering as much elsewhere by {beside}"
-    text = (
-        f"In {examples}, covering the fifth that the map marks lowers the "
-        f"belief in the class by {points}"
-    )
     if p < 0.05:
-        return f"{text}: the maps mark what the model goes by."
-    return f"{text}: too little to say that the maps mark what the model goes by."
+        return _(
+            "In {examples}, covering the fifth that the map marks lowers the belief in the class "
+            "by {less} points, covering as much elsewhere by {beside}: the maps mark what the "
+            "model goes by.",
+            examples=examples,
+            less=less,
+            beside=beside,
+        )
+    return _(
+        "In {examples}, covering the fifth that the map marks lowers the belief in the class by "
+        "{less} points, covering as much elsewhere by {beside}: too little to say that the maps "
+        "mark what the model goes by.",
+        examples=examples,
+        less=less,
+        beside=beside,
+    )

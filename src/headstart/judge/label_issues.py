@@ -16,6 +16,7 @@ from headstart.judge.crossval import in_threads
 from headstart.judge.intervals import Interval, corrected_interval
 from headstart.modalities import EXAMPLE, Unit
 from headstart.notation import in_points
+from headstart.said import _, sentences
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.heads import Head
 from headstart.transfer.logistic import softmax
@@ -136,24 +137,38 @@ class Mending:
     @property
     def sentence(self) -> str:
         """Say it in words, with what it does not know."""
-        low, high = self.gain_ci95
-        what = (
-            "changing them to what is suggested"
-            if self.remedy == "relabel"
-            else ("leaving them out of the training")
+        tried = _("In a trial, these labels were changed to what is suggested, without looking.")
+        if self.remedy == "leave out":
+            tried = _("In a trial, these labels were left out of the training, without looking.")
+        unknown = _(
+            "The doubtful ones are not scored, so this says nothing about hard {examples}, and "
+            "labels corrected by a person may bring more.",
+            examples=self.unit.many,
         )
+        return sentences(tried, self._found(), unknown)
+
+    def _found(self) -> str:
+        low, high = self.gain_ci95
+        gain = {"gain": in_points(self.gain), "low": in_points(low), "high": in_points(high)}
         if low > 0:
-            found = "makes the model better"
-        elif high < 0:
-            found = "makes the model worse"
-        else:
-            found = "makes no difference that can be seen"
-        return (
-            f"In a trial, {what} without looking {found}: {in_points(self.gain)} points (95 % "
-            f"interval {in_points(low)} to {in_points(high)}) on the {self.n} held-out labels that "
-            f"look sound. The doubtful ones are not scored, so this says nothing about hard "
-            f"{self.unit.many}, "
-            "and labels corrected by a person may bring more."
+            return _(
+                "That makes the model better: {gain} points (95 % interval {low} to {high}) on the "
+                "{n} held-out labels that look sound.",
+                n=self.n,
+                **gain,
+            )
+        if high < 0:
+            return _(
+                "That makes the model worse: {gain} points (95 % interval {low} to {high}) on the "
+                "{n} held-out labels that look sound.",
+                n=self.n,
+                **gain,
+            )
+        return _(
+            "That makes no difference that can be seen: {gain} points (95 % interval {low} to "
+            "{high}) on the {n} held-out labels that look sound.",
+            n=self.n,
+            **gain,
         )
 
 
@@ -259,6 +274,6 @@ def _suspects(X: Floats, labels: Labels, choice: Choice, fold: int) -> tuple[Lab
     training = [train for train, _ in folds]
     *heads, whole = choice.fit_folds(X, labels.y, labels.n_classes, [*training, every])
     proba = np.zeros((len(X), labels.n_classes))
-    for head, (_, held) in zip(heads, folds, strict=True):
+    for head, (_train, held) in zip(heads, folds, strict=True):
         proba[held] = softmax(head.logits(X[held]) / choice.temperature)
     return find_label_issues(labels.y, proba), whole

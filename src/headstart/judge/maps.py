@@ -14,6 +14,7 @@ from headstart.backbones import Card
 from headstart.features.engines import Engine, Forward, Kitchen, NetworkSource, Vectors
 from headstart.features.threads import parallel
 from headstart.modalities import Fed
+from headstart.said import _
 
 if TYPE_CHECKING:
     import torch
@@ -104,7 +105,7 @@ class _ToMaps:
     ref: NetworkSource
 
     def __str__(self) -> str:
-        return f"{self.ref} up to its last maps"
+        return _("{backbone} up to its last maps", backbone=str(self.ref))
 
     def fingerprint(self) -> str | None:
         """Hash of the weights and the cut, or None if only loading can tell."""

@@ -8,6 +8,7 @@ describes new examples of known objects, not new objects. Both figures are then 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from headstart.judge.crossval import Ints, in_threads
 from headstart.judge.intervals import Interval, of_mean
 from headstart.judge.sign_test import sign_test
 from headstart.modalities import Unit
+from headstart.said import _, sentences
 from headstart.tasks.labels import Labels, Stream
 from headstart.tasks.splits import block_folds, pairs
 from headstart.transfer.probe import Choice
@@ -74,25 +76,42 @@ class OrderCheck:
             "metric": self.metric,
         }
         if not self.dependent:
-            text = (
-                f"No clear sign that the order of {listed.many} matters: {self.metric} "
-                f"{self.shuffled:.1%} with shuffled folds, "
-                f"{self.blocks:.1%} with contiguous blocks."
+            text = _(
+                "No clear sign that the order of {listed} matters: {metric} {shuffled:.1%} with "
+                "shuffled folds, {blocks:.1%} with contiguous blocks.",
+                **self._said(listed),
             )
             return Finding("order", "info", text, figures)
-        below = (
-            f", below the {self.majority:.1%} of always naming the largest class"
-            if self.blocks < self.majority
-            else ""
+        expect = _(
+            "Expect the first figure on new {examples} of objects you already have, and nearer the "
+            "second on new objects. Tell what belongs together with --groups COLUMN or "
+            "--groups-from REGEX.",
+            examples=unit.coming or unit.many,
         )
-        text = (
-            f"Neighbouring {listed.many} are probably of the same object: {self.metric} is "
-            f"{self.shuffled:.1%} with shuffled folds but {self.blocks:.1%} when whole blocks of "
-            f"neighbours are held out{below}. Expect the first figure on new "
-            f"{unit.coming or unit.many} of objects you already have, and nearer the second on new "
-            "objects. Tell what belongs together with --groups COLUMN or --groups-from REGEX."
+        return Finding("order", "warning", sentences(self._apart(listed), expect), figures)
+
+    def _apart(self, listed: Unit) -> str:
+        if self.blocks < self.majority:
+            return _(
+                "Neighbouring {listed} are probably of the same object: {metric} is {shuffled:.1%} "
+                "with shuffled folds but {blocks:.1%} when whole blocks of neighbours are held "
+                "out, below the {majority:.1%} of always naming the largest class.",
+                majority=self.majority,
+                **self._said(listed),
+            )
+        return _(
+            "Neighbouring {listed} are probably of the same object: {metric} is {shuffled:.1%} "
+            "with shuffled folds but {blocks:.1%} when whole blocks of neighbours are held out.",
+            **self._said(listed),
         )
-        return Finding("order", "warning", text, figures)
+
+    def _said(self, listed: Unit) -> dict[str, Any]:
+        return {
+            "listed": listed.many,
+            "metric": _(self.metric),
+            "shuffled": self.shuffled,
+            "blocks": self.blocks,
+        }
 
 
 def check_order(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from headstart.findings import Finding
 from headstart.modalities import Circumstance, Unit
+from headstart.said import _, commas, sentences
 from headstart.tasks.labels import Labels, Stream
 
 Ints = NDArray[np.int64]
@@ -106,15 +107,17 @@ def find_shortcuts(
 def finding(found: Sequence[Shortcut], labels: Labels, unit: Unit, model: float | None) -> Finding:
     """Word a warning: which circumstances, how well they do alone, and what to do."""
     best, *others = found
-    against = "" if model is None else f"; the model reaches {model:.1%}"
-    also = ", ".join(f"{s.name} ({s.score:.1%})" for s in others[:3])
-    also = f" So can: {also}." if also else ""
-    text = (
-        f"A possible shortcut: the classes can be told by the {best.name} alone, without "
-        f"looking at what {unit.many} show: {best.score:.1%} balanced accuracy (chance is "
-        f"{1 / labels.n_classes:.1%}{against}).{also} If new {unit.coming or unit.many} do not "
-        f"differ in this the way these do, the score will not hold for them. Make the {unit.many} "
-        "of all classes alike in it, or test on some that are: headstart evaluate."
+    also = commas(_("{name} ({score:.1%})", name=_(s.name), score=s.score) for s in others[:3])
+    text = sentences(
+        _alone(best, labels, unit, model),
+        _("So can: {others}.", others=also) if others else "",
+        _(
+            "If new {coming} do not differ in this the way these do, the score will not hold for "
+            "them. Make the {examples} of all classes alike in it, or test on some that are: "
+            "headstart evaluate.",
+            coming=unit.coming or unit.many,
+            examples=unit.many,
+        ),
     )
     figures: dict[str, object] = {
         "chance": round(1 / labels.n_classes, 4),
@@ -124,13 +127,37 @@ def finding(found: Sequence[Shortcut], labels: Labels, unit: Unit, model: float 
     return Finding("shortcut", "warning", text, figures)
 
 
+def _alone(best: Shortcut, labels: Labels, unit: Unit, model: float | None) -> str:
+    told = {
+        "name": _(best.name),
+        "examples": unit.many,
+        "score": best.score,
+        "chance": 1 / labels.n_classes,
+    }
+    if model is None:
+        return _(
+            "A possible shortcut: the classes can be told by the {name} alone, without looking at "
+            "what {examples} show: {score:.1%} balanced accuracy (chance is {chance:.1%}).",
+            **told,
+        )
+    return _(
+        "A possible shortcut: the classes can be told by the {name} alone, without looking at what "
+        "{examples} show: {score:.1%} balanced accuracy (chance is {chance:.1%}; the model reaches "
+        "{model:.1%}).",
+        model=model,
+        **told,
+    )
+
+
 def caution(found: Sequence[Shortcut]) -> str:
     """Say in the verdict that its gain may be that of a shortcut."""
     if not found:
         return ""
-    return (
-        f" But the {found[0].name} alone tells the classes with {found[0].score:.1%} balanced "
-        "accuracy: what looks like a gain may be a shortcut."
+    return _(
+        "But the {name} alone tells the classes with {score:.1%} balanced accuracy: what looks "
+        "like a gain may be a shortcut.",
+        name=_(found[0].name),
+        score=found[0].score,
     )
 
 

@@ -17,8 +17,10 @@ from scipy.special import ndtri, stdtr, stdtrit
 from headstart.judge.intervals import Interval, clopper_pearson
 from headstart.judge.sign_test import sign_test
 from headstart.notation import decimal, in_points
+from headstart.said import N_, _, commas, sentences
 
 Decision = Literal["helps", "hurts", "cannot tell"]
+N_("helps"), N_("hurts"), N_("cannot tell"), N_("accuracy"), N_("balanced accuracy")
 Floats = NDArray[np.floating]
 LEVEL, POWER = 0.05, 0.8
 EXACT, FLIPS = 12, 10_000
@@ -157,32 +159,54 @@ class Verdict:
 
     def sentence(self) -> str:
         """One sentence a beginner can repeat; more where a class is harmed or caution is due."""
-        return self._overall() + self._harm() + self.caution
+        return sentences(self._overall(), self._harm(), self.caution)
 
     def _overall(self) -> str:
         low, high = map(in_points, self.gain_ci95)
-        score = self.metric.replace("_", " ")
+        told = {
+            "baseline": _(self.baseline),
+            "score": _(self.metric.replace("_", " ")),
+            "low": low,
+            "high": high,
+        }
         if self.decision == "cannot tell":
-            return (
-                f"We cannot tell whether the pretrained network helps: against the best model "
-                f"without it ({self.baseline}) the {score} differs by {in_points(self.gain)} "
-                f"points (95 % interval {low} to {high}), and with this much data only "
-                f"a difference of about {100 * self.detectable:.0f} points or more would show."
+            return _(
+                "We cannot tell whether the pretrained network helps: against the best model "
+                "without it ({baseline}) the {score} differs by {gain} points (95 % interval {low} "
+                "to {high}), and with this much data only a difference of about {least:.0f} points "
+                "or more would show.",
+                gain=in_points(self.gain),
+                least=100 * self.detectable,
+                **told,
             )
-        side = "better" if self.decision == "helps" else "worse"
-        advice = "" if self.decision == "helps" else " Use the simpler model, or another backbone."
-        return (
-            f"The pretrained network {self.decision}: its {score} is "
-            f"{100 * abs(self.gain):.1f} points {side} than the best model without it "
-            f"({self.baseline}), 95 % interval {low} to {high} points.{advice}"
+        points = 100 * abs(self.gain)
+        if self.decision == "helps":
+            return _(
+                "The pretrained network helps: its {score} is {points:.1f} points better than the "
+                "best model without it ({baseline}), 95 % interval {low} to {high} points.",
+                points=points,
+                **told,
+            )
+        return _(
+            "The pretrained network hurts: its {score} is {points:.1f} points worse than the best "
+            "model without it ({baseline}), 95 % interval {low} to {high} points. Use the simpler "
+            "model, or another backbone.",
+            points=points,
+            **told,
         )
 
     def _harm(self) -> str:
         harmed = sorted((c for c in self.per_class if c.harmed), key=lambda c: c.gain)
         if not harmed:
             return ""
-        named = ", ".join(f"{c.name} ({decimal(100 * -c.gain, 0)} points)" for c in harmed)
-        return f" It is clearly worse than that model at telling {named} from the rest."
+        named = commas(
+            _("{name} ({points} points)", name=c.name, points=decimal(100 * -c.gain, 0))
+            for c in harmed
+        )
+        return _(
+            "It is clearly worse than that model at telling {classes} from the rest.",
+            classes=named,
+        )
 
 
 def decide(gain: float, p: float) -> Decision:
@@ -252,7 +276,7 @@ def from_answers(
         _within((gain - quantile * se, gain + quantile * se)),
         2 * float(stdtr(df, -abs(gain) / se)),
         min(z * max(float(at_gain), least), 1.0),
-        "Nadeau-Bengio corrected resampled t on paired answers, 95 %",
+        _("Nadeau-Bengio corrected resampled t on paired answers, 95 %"),
         metric,
     )
 
@@ -301,9 +325,20 @@ def from_test_set(
         _with_doubt((low, high), gain, len(share)),
         p,
         _detectable(float((won**2).sum()), abs(gain), unit),
-        f"sign-flip permutation over {'examples' if groups is None else 'groups'} of the test "
-        "set, 5 % (training variability not included)",
+        _sign_flip_said(groups is not None),
         metric,
+    )
+
+
+def _sign_flip_said(grouped: bool) -> str:
+    if grouped:
+        return _(
+            "sign-flip permutation over groups of the test set, 5 % (training variability not "
+            "included)"
+        )
+    return _(
+        "sign-flip permutation over examples of the test set, 5 % (training variability not "
+        "included)"
     )
 
 
@@ -319,7 +354,7 @@ def _mcnemar(won: Floats, metric: str) -> Comparison:
         ),
         sign_test(wins, apart),
         _detectable(apart / n**2, abs(wins - losses) / n, 1 / n),
-        "exact McNemar on the test set, 5 % (training variability not included)",
+        _("exact McNemar on the test set, 5 % (training variability not included)"),
         metric,
     )
 

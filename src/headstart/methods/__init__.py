@@ -19,6 +19,7 @@ from headstart.methods.kept import Kept
 from headstart.prepare.config import LAYERS, PROBE, Config
 from headstart.prepare.source import Prepared
 from headstart.registry import Record, Registry
+from headstart.said import N_, _
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice
 from headstart.transfer.recipe import RECIPES
@@ -95,7 +96,7 @@ def _networks(method: str) -> Callable[[], Method]:
     return make
 
 
-METHODS: Registry[Method] = Registry("method")
+METHODS: Registry[Method] = Registry(N_("method"))
 METHODS.add(Record(PROBE, _probe, "a head on the frozen network"))
 METHODS.add(Record(LAYERS, _layers, "a head on all layers of the frozen network"))
 for _name in ("auto", *RECIPES):
@@ -112,6 +113,10 @@ def refuse_unfit(method: Method, card: Card) -> None:
     """Raise ``BackboneError`` for a backbone without the blocks that a method works on."""
     if method.needs_blocks and not card.layers:
         raise BackboneError(
-            f"--method {method.name} works on single blocks, and {card.name} has none.",
-            "Use --method probe, or another --backbone.",
+            _(
+                "--method {method} works on single blocks, and {backbone} has none.",
+                method=method.name,
+                backbone=card.name,
+            ),
+            _("Use --method probe, or another --backbone."),
         )

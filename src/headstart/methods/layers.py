@@ -20,6 +20,7 @@ from headstart.methods.compared import Compared
 from headstart.methods.kept import HeldOut, Kept
 from headstart.prepare.config import LAYERS
 from headstart.prepare.source import Prepared
+from headstart.said import _
 from headstart.tasks.labels import Stream
 from headstart.transfer import Familiarity, FittedModel
 from headstart.transfer.combine import Combination, fit_combination
@@ -38,7 +39,7 @@ class Layers:
         prepared, machine = work.prepared, work.machine
         engine, features = embed_stages(prepared, machine)
         X, labels = features.vectors[0], prepared.labels
-        tick = machine.ticker("combining the layers")
+        tick = machine.ticker(_("combining the layers"))
         mark = time.monotonic()
         outcome = judge_combination(X, labels, work.plan.folds, workers=machine.workers, tick=tick)
         seconds = time.monotonic() - mark
@@ -56,7 +57,7 @@ class Layers:
             model,
             found.choice.C,
             work.plan,
-            f"{LAYERS} was asked for.",
+            _("{method} was asked for.", method=LAYERS),
             compared=_beside_probe(work, outcome, seconds),
             outcome=outcome,
             held_out=held_out,
@@ -97,7 +98,7 @@ def embed_stages(prepared: Prepared, machine: Machine) -> tuple[Engine, Features
     from headstart.backbones.stages import StagesRef  # imports torch
 
     kitchen = Kitchen(machine.cache, machine.workers, machine.on_event)
-    machine.on_event(Event("preparing the layers"))
+    machine.on_event(Event(_("preparing the layers")))
     ref, name = StagesRef(prepared.ref), prepared.engine.name
     engine = kitchen.engine(ref, device=machine.device, name=name)
     with FeatureStore(machine.cache) as store:

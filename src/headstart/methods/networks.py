@@ -43,6 +43,7 @@ from headstart.modalities.plain import Plain
 from headstart.prepare.config import Config
 from headstart.prepare.refusals import refuse_augmentation, refuse_fresh_views
 from headstart.prepare.source import Prepared
+from headstart.said import N_, _, commas, sentences
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.checkpoint import Checkpoints
@@ -54,6 +55,13 @@ Rows = NDArray[np.int64]
 Folds = list[tuple[Rows, Rows]]
 CHOOSING_FOLDS = 3
 """Folds on which methods are compared where a test set is there for the estimate."""
+JUDGING_LATE = N_(
+    "Judging and the report take about {time} more: the run will end about {late} after its budget."
+)
+TRAINING_LATE = N_(
+    "Training {method} on all {examples} takes about {time}: the run will end about {late} after "
+    "its budget."
+)
 LEAST_SECONDS = 5.0
 """With less than this left, not even the plans are worth their time."""
 
@@ -210,7 +218,8 @@ class Tuning:
         if self.auto:
             place, sentence = self._choose(tried)
         else:  # what was asked for is kept
-            place, tried, sentence = 0, entries, f"{entries[0].candidate.name} was asked for."
+            place, tried = 0, entries
+            sentence = _("{method} was asked for.", method=entries[0].candidate.name)
         winner = tried[place]
         trial = next((t for t in trials if t.candidate is winner.candidate), None)
         work = self.work
@@ -228,15 +237,15 @@ class Tuning:
             kept = replace(kept, outcome=self._outcome(tried, place))
         if not _stopped(entries):
             kept = self._from_scratch(kept)
-        self._say_if_late(f"Judging and the report take about {duration(self.reserve)} more")
+        self._say_if_late(JUDGING_LATE, time=duration(self.reserve))
         return kept if kept.outcome is None else replace(kept, plan=self.plan)
 
-    def _say_if_late(self, what: str, seconds: float = 0.0) -> None:
+    def _say_if_late(self, message: str, seconds: float = 0.0, **told: str) -> None:
         """Tell before it happens that a budget will not be kept, and by how much."""
         over = time.monotonic() + seconds - self.deadline
         if over > 0:
-            text = f"{what}: the run will end about {duration(over)} after its budget."
-            self.work.machine.on_event(Event("planning", message=text, level="note"))
+            text = _(message, late=duration(over), **told)
+            self.work.machine.on_event(Event(_("planning"), message=text, level="note"))
 
     def _outcome(self, tried: list[Entry], place: int) -> Outcome | None:
         """Answer for every fold by what the other folds choose; None where it is the probe."""
@@ -258,7 +267,7 @@ class Tuning:
         self.short = not perfect and self.deadline - time.monotonic() < LEAST_SECONDS
         if perfect or self.short:
             return [], []
-        self.work.machine.on_event(Event("planning"))
+        self.work.machine.on_event(Event(_("planning")))
         try:
             candidates = offered(
                 self.workshop.backbone_of(self.config.method), self.config.recipe, per_class
@@ -272,7 +281,7 @@ class Tuning:
         """Carry out the one method that was asked for."""
         method, recipe = self.config.method, self.config.recipe
         name = f"finetune {recipe.unfreeze}" if method == "finetune" else method
-        self.work.machine.on_event(Event("planning"))
+        self.work.machine.on_event(Event(_("planning")))
         candidate = Candidate(name, method, recipe, depth=1)
         if recipe.find_lr:
             candidate = replace(candidate, recipe=self._found_rate(candidate))
@@ -296,18 +305,35 @@ class Tuning:
         scores = {e.candidate.name: _accuracy(e, self.held, self.labels.y) for e in tried}
         best = max(scores, key=lambda name: scores[name])
         if len(tried) == 1:
-            return place, "Only the probe was tried."
-        own = f"{winner.name} is right on {scores[winner.name]:.1%} of the held-out {self.many}"
-        if best == winner.name:
-            others = ", ".join(f"{n} on {a:.1%}" for n, a in scores.items() if n != best)
-            why = "no shallower method comes within one standard error of it"
-            if winner.name == PROBE:
-                why = "nothing deeper is more accurate"
-            return place, f"{own}, {others}: {why}."
-        return place, (
-            f"{own}, {100 * short:.1f} points less than {best}: within one standard error "
-            f"({100 * error:.1f} points), so the shallower method is kept. It is steadier and "
-            "cheaper."
+            return place, _("Only the probe was tried.")
+        told = {"method": winner.name, "right": scores[winner.name], "examples": self.many}
+        if best != winner.name:
+            return place, _(
+                "{method} is right on {right:.1%} of the held-out {examples}, {short:.1f} points "
+                "less than {best}: within one standard error ({error:.1f} points), so the "
+                "shallower method is kept. It is steadier and cheaper.",
+                short=100 * short,
+                best=best,
+                error=100 * error,
+                **told,
+            )
+        others = commas(
+            _("{method} on {right:.1%}", method=name, right=right)
+            for name, right in scores.items()
+            if name != best
+        )
+        if winner.name == PROBE:
+            return place, _(
+                "{method} is right on {right:.1%} of the held-out {examples}, {others}: nothing "
+                "deeper is more accurate.",
+                others=others,
+                **told,
+            )
+        return place, _(
+            "{method} is right on {right:.1%} of the held-out {examples}, {others}: no shallower "
+            "method comes within one standard error of it.",
+            others=others,
+            **told,
         )
 
     def _train_on_everything(self, kept: Kept, trial: CrossFit, entry: Entry) -> Kept:
@@ -315,8 +341,13 @@ class Tuning:
         if self.auto:
             fits = [(len(train), len(held)) for train, held in self.folds]
             seconds = seconds_again(entry, self._final_sizes(trial.candidate), fits)
-            all_of = f"Training {trial.candidate.name} on all {self.many}"
-            self._say_if_late(f"{all_of} takes about {duration(seconds)}", seconds)
+            self._say_if_late(
+                TRAINING_LATE,
+                seconds,
+                method=trial.candidate.name,
+                examples=self.many,
+                time=duration(seconds),
+            )
         fitted = fit(trial.setting, self.train, self.test, FINAL)
         tuned = finish(trial.setting, self.train, fitted, trial.alpha)
         y, k = self.labels.y[self.train], self.labels.n_classes
@@ -362,11 +393,15 @@ class Tuning:
         )
         if own_is_right >= probe_is_right:
             return []
-        text = (
-            f"The probe, in {duration(round(self.probe.seconds or 0.0, 1))}, is right on "
-            f"{probe_is_right:.1%} of the same held-out {self.many}, {own.candidate.name} on "
-            f"{own_is_right:.1%}: training the network did not pay here. --method probe is the "
-            "simpler choice."
+        text = _(
+            "The probe, in {time}, is right on {probe:.1%} of the same held-out {examples}, "
+            "{method} on {right:.1%}: training the network did not pay here. --method probe is the "
+            "simpler choice.",
+            time=duration(round(self.probe.seconds or 0.0, 1)),
+            probe=probe_is_right,
+            examples=self.many,
+            method=own.candidate.name,
+            right=own_is_right,
         )
         return [Finding("training", "warning", text, {"probe": probe_is_right})]
 
@@ -383,7 +418,9 @@ class Tuning:
             "cut_reason": plan.why,
             "augment": recipe.augment,
             "views": plan.views.count if plan.cut else None,
-            "views_said": plan.views.describe() if plan.cut else f"fresh views: {recipe.augment}",
+            "views_said": plan.views.describe()
+            if plan.cut
+            else _("fresh views: {kind}", kind=recipe.augment),
             "prefix_forwards": self.workshop.passes.get(trial.candidate.name, 0),
             "cache_mb": round(plan.cache_bytes / 1e6, 1),
             "epochs": recipe.epochs,
@@ -418,7 +455,7 @@ class Tuning:
             try:
                 outcome = self._scratch(method)
             except KeyboardInterrupt:
-                text = "Ctrl-C stopped the training from scratch; the verdict goes without it."
+                text = _("Ctrl-C stopped the training from scratch; the verdict goes without it.")
                 stopped = Finding("interrupted", "info", text)
                 kept = replace(kept, findings=(*kept.findings, stopped))
                 break
@@ -460,16 +497,24 @@ class Tuning:
         budget = self.config.budget
         skipped = [e for e in entries if e.status == "skipped"]
         if self.hindrance:
-            text = f"--budget, and what it would train, had no use: {self.hindrance}"
-            found.append(Finding("budget", "info", f"{text} Only the probe was tried."))
+            text = _("--budget, and what it would train, had no use: {cause}", cause=self.hindrance)
+            only = _("Only the probe was tried.")
+            found.append(Finding("budget", "info", sentences(text, only)))
         if self.auto and not any(e.status == "tried" for e in entries):
             least = min((e.forecast_s for e in skipped if e.forecast_s), default=None)
             if least is not None or self.short:
                 found.append(_too_small(budget or 0.0, least))
         failed = [e for e in entries if e.status == "failed"]
-        found += [Finding("training", "warning", f"{e.candidate.name}: {e.reason}") for e in failed]
+        found += [
+            Finding(
+                "training",
+                "warning",
+                _("{method}: {reason}", method=e.candidate.name, reason=e.reason),
+            )
+            for e in failed
+        ]
         if _stopped(entries):
-            text = "The search was stopped by Ctrl-C; the best so far was kept."
+            text = _("The search was stopped by Ctrl-C; the best so far was kept.")
             found.append(Finding("interrupted", "info", text))
         return found
 
@@ -479,7 +524,7 @@ class Tuning:
         spaces = {PROBE: self.workshop.X}
         return judge_folds(spaces, self.labels, self.plan.folds, workers=1)[PROBE]
 
-    def _final_sizes(self, _: Candidate) -> list[tuple[int, int]]:
+    def _final_sizes(self, candidate: Candidate) -> list[tuple[int, int]]:
         return [(len(self.train), len(self.test))]
 
 
@@ -530,20 +575,25 @@ def _workshop(work: Work) -> Workshop:
 
 
 def _stopped(entries: list[Entry]) -> bool:
-    return any(e.reason == STOPPED for e in entries)
+    return any(e.reason == _(STOPPED) for e in entries)
 
 
 def _too_small(budget: float, least: float | None) -> Finding:
-    text = f"The budget of {duration(budget)} was enough for the probe alone"
     if least is None:
-        return Finding("budget", "info", f"{text}. A larger --budget tries deeper methods.")
-    return Finding(
-        "budget",
-        "info",
-        f"{text}: the cheapest deeper method would take about {duration(least)} more. Try "
-        f"--budget {budget + OVERRUN * least:.0f}s.",
-        {"budget_s": budget, "least_s": least},
+        text = _(
+            "The budget of {budget} was enough for the probe alone. A larger --budget tries deeper "
+            "methods.",
+            budget=duration(budget),
+        )
+        return Finding("budget", "info", text)
+    text = _(
+        "The budget of {budget} was enough for the probe alone: the cheapest deeper method would "
+        "take about {least} more. Try --budget {enough:.0f}s.",
+        budget=duration(budget),
+        least=duration(least),
+        enough=budget + OVERRUN * least,
     )
+    return Finding("budget", "info", text, {"budget_s": budget, "least_s": least})
 
 
 def _accuracy(entry: Entry, held: list[Rows], y: NDArray[np.int64]) -> float:

@@ -9,6 +9,7 @@ from headstart.events import Event, OnEvent, ignore
 from headstart.methods import Work
 from headstart.methods.kept import Kept
 from headstart.prepare.source import Prepared
+from headstart.said import _
 from headstart.tasks.labels import Stream
 from headstart.transfer import FittedModel
 from headstart.transfer.probe import Choice, fit_probe
@@ -30,7 +31,7 @@ def fit(
     prepared: Prepared, on_event: OnEvent = ignore, *, rivals: bool = True
 ) -> tuple[FittedModel, Choice]:
     """Fit the probe on all training rows; its choices are made by cross-validation."""
-    on_event(Event("fitting the head"))
+    on_event(Event(_("fitting the head")))
     X, labels = prepared.training()
     rows, folds = labels.choosing(np.arange(len(X)), Stream.MODEL_HEAD)
     classes = prepared.dataset.classes

@@ -26,6 +26,7 @@ from headstart.findings import Finding
 from headstart.modalities.copies import Copies, exact_copies
 from headstart.modalities.plain import Plain
 from headstart.registry import Registry
+from headstart.said import N_, NN_, _, _n, commas, listed
 
 X = TypeVar("X")  # an example, as its modality reads it
 D = TypeVar("D")  # its digest
@@ -38,6 +39,8 @@ Fed = NDArray[np.generic]
 to one length, their values tell what is padding."""
 Kind = Literal["file", "cell", "row"]
 """Where an example lies: a file, a cell of a table (UTF-8), a row of numbers (float64)."""
+KINDS: dict[Kind, str] = {"file": N_("files"), "cell": N_("cells"), "row": N_("rows")}
+"""What sentences call places of a kind."""
 Circumstance = float | str | tuple[float, ...]
 """How an example came to be, in one respect: a number, a name, or numbers that belong together."""
 DEFAULT = "image"
@@ -49,10 +52,24 @@ LOOKED_AT, HEAD = 20, 512
 class UnreadableError(ValueError):
     """One example cannot be read; the message is the reason, without the file's name."""
 
+    @property
+    def reason(self) -> str:
+        """The reason as it was said: ``str(error)`` would forget what it is made of."""
+        said = self.args[0] if self.args else None
+        return said if isinstance(said, str) else str(self)
+
 
 @dataclass(frozen=True)
 class Unit:
-    """What sentences call an example.
+    """What sentences call an example, in the language that is spoken.
+
+    Parameters
+    ----------
+    singular, plural : str
+        The English words, each marked with ``N_`` where it is declared; the catalogues need
+        ``NN_("{n:,} image", "{n:,} images")`` and ``N_("an image")`` too.
+    brought : str
+        What people call those they will bring later, "photos", where that is another word.
 
     Examples
     --------
@@ -60,31 +77,46 @@ class Unit:
     '1,200 images'
     """
 
-    one: str
-    many: str
-    coming: str = ""
-    """What people call those they will bring later, "photos", where that is another word."""
+    singular: str
+    plural: str
+    brought: str = ""
+
+    @property
+    def one(self) -> str:
+        """The word for one."""
+        return _(self.singular)
+
+    @property
+    def many(self) -> str:
+        """The word for several."""
+        return _(self.plural)
+
+    @property
+    def coming(self) -> str:
+        """The word for those that will be brought later; "" where it is no other."""
+        return _(self.brought)
 
     def count(self, n: int) -> str:
         """Say how many."""
-        return f"{n:,} {self.of(n)}"
+        return _n(f"{{n:,}} {self.singular}", f"{{n:,}} {self.plural}", n)
 
     def of(self, n: int) -> str:
         """Return the word that goes with a number."""
         return self.one if n == 1 else self.many
 
     def into(self, text: str) -> str:
-        """Fill the words into a text that was written for all: ``{one}`` and ``{many}``."""
-        return text.format(one=self.one, many=self.many)
+        """Fill the words into a message that was written for all: ``{one}`` and ``{many}``."""
+        return _(text, one=self.one, many=self.many)
 
     @property
     def a(self) -> str:
         """The word with its article."""
-        return f"{'an' if self.one[0] in 'aeiou' else 'a'} {self.one}"
+        return _(f"{'an' if self.singular[0] in 'aeiou' else 'a'} {self.singular}")
 
 
-EXAMPLE = Unit("example", "examples")
+EXAMPLE = Unit(N_("example"), N_("examples"))
 """Where the modality is not installed."""
+NN_("{n:,} example", "{n:,} examples"), N_("an example")
 
 
 class Look(Protocol[X]):
@@ -350,11 +382,14 @@ class Modality(Protocol[X, D]):
 def refuse_unknown(options: Mapping[str, Any], what: str) -> None:
     """Raise ``ConfigError`` where options are left that a look does not have."""
     if options:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(options))
-        raise ConfigError(f"{flags}: {what} has nothing of the kind.", "Leave it out.")
+        flags = commas(f"--{name.replace('_', '-')}" for name in sorted(options))
+        raise ConfigError(
+            _("{options}: {what} has nothing of the kind.", options=flags, what=what),
+            _("Leave it out."),
+        )
 
 
-MODALITIES: Registry[Modality[Any, Any]] = Registry("modality", "headstart train --help")
+MODALITIES: Registry[Modality[Any, Any]] = Registry(N_("modality"), "headstart train --help")
 
 
 @cache
@@ -421,12 +456,16 @@ def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
         if kind == "file":
             return DEFAULT
         raise DataError(
-            f"No modality reads examples out of the {kind}s of a table (here are: "
-            f"{', '.join(names())}).",
-            "Give the table a column of paths to files.",
+            _(
+                "No modality reads examples out of the {kinds} of a table (here are: {names}).",
+                kinds=_(KINDS[kind]),
+                names=commas(names()),
+            ),
+            _("Give the table a column of paths to files."),
         )
     if len(surest) > 1:
         raise ConfigError(
-            f"The examples may be {' or '.join(surest)}.", f"Say which: --modality {surest[0]}."
+            _("The examples may be {kinds}.", kinds=listed(surest, "or")),
+            _("Say which: {option}.", option=f"--modality {surest[0]}"),
         )
     return surest[0]

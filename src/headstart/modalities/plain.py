@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.said import _
+
 Rows = NDArray[np.int64]
 Fed = NDArray[np.generic]
 
@@ -27,7 +29,7 @@ class PlainView:
 
     def describe(self) -> str:
         """Say what it is."""
-        return "every example as it is"
+        return _("every example as it is")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Plain:
         return PlainView()
 
     def fresh(
-        self, read: Callable[[int], Any], n: int, look: Any, kind: str, **_: Any
+        self, read: Callable[[int], Any], n: int, look: Any, kind: str, **others: Any
     ) -> PlainExamples:
         """Prepare examples as they are."""
         return PlainExamples(read, look)

@@ -12,6 +12,7 @@ from headstart.backbones import Ref, available, resolve
 from headstart.errors import ConfigError
 from headstart.options import option, options_in, seconds
 from headstart.prepare.refusals import WHY_NOT, refuse_by_method, stranger
+from headstart.said import N_, _, commas
 from headstart.transfer.recipe import NAMES as RECIPE_NAMES
 from headstart.transfer.recipe import RECIPES, TRAINING, Recipe, from_options
 
@@ -32,66 +33,86 @@ class Config:
     data: str
     backbone: str | None = option(
         None,
-        "PROVIDER:NAME or a short name; see `headstart backbones`. Default: the usual one for such "
-        "examples. auto, or several with commas: the best of them, by measurement.",
+        N_(
+            "PROVIDER:NAME or a short name; see `headstart backbones`. Default: the usual one for "
+            "such examples. auto, or several with commas: the best of them, by measurement."
+        ),
     )
     method: str = option(
         "auto",
-        "probe: frozen features, new head. finetune: also the last blocks. full: all of it. "
-        "scratch, small-cnn: nothing pretrained. auto: the probe, and with --budget the best of "
-        "them.",
+        N_(
+            "probe: frozen features, new head. finetune: also the last blocks. full: all of it. "
+            "scratch, small-cnn: nothing pretrained. auto: the probe, and with --budget the best "
+            "of them."
+        ),
     )
     budget: float | None = option(
         None,
-        "What auto may take in all, e.g. 90s, 5m, 1h.",
+        N_("What auto may take in all, e.g. 90s, 5m, 1h."),
         metavar="TIME",
         panel=TRAINING,
         read=seconds,
     )
     size: int | None = option(
-        None, "Side of the images the network sees; default: its own.", metavar="PIXELS"
+        None, N_("Side of the images the network sees; default: its own."), metavar="PIXELS"
     )
     recipe: Recipe = field(default_factory=Recipe)
-    seed: int = option(0, "Of folds and of the re-initialised network; 0 or more.")
-    device: str = option("auto", "auto, cpu or cuda.")
-    balanced: bool = option(False, "Weigh all classes equally.")
-    strict: bool = option(False, "Refuse unreadable files instead of leaving them out.")
+    seed: int = option(0, N_("Of folds and of the re-initialised network; 0 or more."))
+    device: str = option("auto", N_("auto, cpu or cuda."))
+    balanced: bool = option(False, N_("Weigh all classes equally."))
+    strict: bool = option(False, N_("Refuse unreadable files instead of leaving them out."))
     abstain: float | None = option(
         None,
-        "Give no answer where unsure, so that of the answers only this share is wrong: 0.02.",
+        N_("Give no answer where unsure, so that of the answers only this share is wrong: 0.02."),
         metavar="RATE",
     )
     x: str | None = option(
-        None, "Column of paths; or columns of numbers, with commas.", metavar="COLUMN"
+        None, N_("Column of paths; or columns of numbers, with commas."), metavar="COLUMN"
     )
-    y: str | None = option(None, "Column of labels.", metavar="COLUMN")
+    y: str | None = option(None, N_("Column of labels."), metavar="COLUMN")
     groups: str | None = option(
-        None, "Column that names a patient, product, speaker...: never split.", metavar="COLUMN"
+        None, N_("Column that names a patient, product, speaker...: never split."), metavar="COLUMN"
     )
     groups_from: str | None = option(
-        None, r"Read the group out of each path, e.g. 'patient(\d+)'.", metavar="REGEX"
+        None, N_(r"Read the group out of each path, e.g. 'patient(\d+)'."), metavar="REGEX"
     )
-    encoding: str = option("utf-8", "Of text tables, e.g. gb18030.")
+    encoding: str = option("utf-8", N_("Of text tables, e.g. gb18030."))
     modality: str | None = option(
-        None, "What the examples are (image, array...), where their names do not tell."
+        None, N_("What the examples are (image, array...), where their names do not tell.")
     )
 
     def __post_init__(self) -> None:
         if self.method not in METHOD_NAMES:
-            raise ConfigError(f"No method {self.method!r}.", f"Methods: {', '.join(METHOD_NAMES)}.")
+            raise ConfigError(
+                _("No method {name!r}.", name=self.method),
+                _("Methods: {names}.", names=commas(METHOD_NAMES)),
+            )
         if self.budget is not None and not 0 < self.budget < math.inf:
-            raise ConfigError(f"--budget {self.budget:g} s is no time.", "For example --budget 5m.")
+            raise ConfigError(
+                _("--budget {budget:g} s is no time.", budget=self.budget),
+                _("For example --budget 5m."),
+            )
         if self.size is not None and self.size < 1:
-            raise ConfigError(f"--size {self.size} is no size.", "For example --size 96.")
+            raise ConfigError(
+                _("--size {size} is no size.", size=self.size), _("For example --size 96.")
+            )
         if self.abstain is not None and not 0 < self.abstain < 1:
             raise ConfigError(
-                f"--abstain {self.abstain:g} is not a share of wrong answers between 0 and 1.",
-                "For example --abstain 0.02: two in a hundred.",
+                _(
+                    "--abstain {rate:g} is not a share of wrong answers between 0 and 1.",
+                    rate=self.abstain,
+                ),
+                _("For example --abstain 0.02: two in a hundred."),
             )
         if self.seed < 0:
-            raise ConfigError(f"--seed must be 0 or more, not {self.seed}.", "Try --seed 0.")
+            raise ConfigError(
+                _("--seed must be 0 or more, not {seed}.", seed=self.seed), _("Try --seed 0.")
+            )
         if self.device not in ("auto", "cpu", "cuda"):
-            raise ConfigError(f"No device {self.device!r}.", "One of: auto, cpu, cuda.")
+            raise ConfigError(
+                _("No device {name!r}.", name=self.device),
+                _("One of: {names}.", names=commas(["auto", "cpu", "cuda"])),
+            )
 
     @property
     def trains_networks(self) -> bool:
@@ -152,7 +173,8 @@ def backbones_of(config: Config, modality: str) -> dict[str, Ref]:
         names = [name.strip() for name in (config.backbone or "").split(",") if name.strip()]
     if config.backbone is not None and not names:
         raise ConfigError(
-            f"--backbone {config.backbone!r} names nothing.", "For example efficientnet-lite0."
+            _("--backbone {value!r} names nothing.", value=config.backbone),
+            _("For example efficientnet-lite0."),
         )
     found: dict[str, Ref] = {}
     for name in names:
@@ -177,6 +199,9 @@ def refuse_several(config: Config) -> None:
     """Raise ``ConfigError`` where one backbone is needed."""
     if several(config):
         raise ConfigError(
-            f"--backbone {config.backbone!r} stands for several backbones; here one is needed.",
-            "Name one; `headstart rank` compares several.",
+            _(
+                "--backbone {value!r} stands for several backbones; here one is needed.",
+                value=config.backbone,
+            ),
+            _("Name one; `headstart rank` compares several."),
         )

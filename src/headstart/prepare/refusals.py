@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from headstart.errors import ConfigError
 from headstart.options import flag, flags
+from headstart.said import N_, _, listed, sentences
 from headstart.transfer.recipe import FROM_SCRATCH
 from headstart.transfer.recipe import NAMES as RECIPE_NAMES
 
@@ -22,26 +23,35 @@ R = TypeVar("R")
 
 OF_TRAINING = ("method", "budget", "abstain", *RECIPE_NAMES)
 """What decides how a model is made: of no use where none is kept, or where it is not chosen so."""
-
-
-def _no_training(reason: str) -> dict[str, str]:
-    return dict.fromkeys(OF_TRAINING, f"{reason} `headstart train` takes it.")
-
-
 WHY_NOT: dict[str, dict[str, str]] = {
     "train": {},
-    "check": _no_training("check keeps no model."),
+    "check": dict.fromkeys(OF_TRAINING, N_("check keeps no model. `headstart train` takes it.")),
     "rank": {
-        **_no_training("rank compares networks as they are, by the probe."),
-        "backbone": "rank compares several backbones: name them with --backbones.",
+        **dict.fromkeys(
+            OF_TRAINING,
+            N_("rank compares networks as they are, by the probe. `headstart train` takes it."),
+        ),
+        "backbone": N_("rank compares several backbones: name them with --backbones."),
     },
-    "layers": _no_training("layers probes a network as it is."),
-    "curve": _no_training("curve measures the probe."),
+    "layers": dict.fromkeys(
+        OF_TRAINING, N_("layers probes a network as it is. `headstart train` takes it.")
+    ),
+    "curve": dict.fromkeys(
+        OF_TRAINING, N_("curve measures the probe. `headstart train` takes it.")
+    ),
     "adapt": {
-        **_no_training("adapt learns on the features of a frozen network; --networks trains some."),
-        "method": "adapt chooses among methods of adaptation: name them with --methods.",
-        "abstain": "How many answers are wrong on the target is not known, so no share of them can "
-        "be promised. `headstart train` takes it.",
+        **dict.fromkeys(
+            OF_TRAINING,
+            N_(
+                "adapt learns on the features of a frozen network; --networks trains some. "
+                "`headstart train` takes it."
+            ),
+        ),
+        "method": N_("adapt chooses among methods of adaptation: name them with --methods."),
+        "abstain": N_(
+            "How many answers are wrong on the target is not known, so no share of them can be "
+            "promised. `headstart train` takes it."
+        ),
     },
 }
 """Job -> option of the configuration that it does not take -> why not, with the mend."""
@@ -84,11 +94,16 @@ def stranger(of: str, name: str, taken: Collection[str]) -> ConfigError:
     taken : collection of str
         Those that there are.
     """
-    near = difflib.get_close_matches(name, taken, n=1, cutoff=0.7)
-    mend = f"`headstart {of} --help` lists what there is."
-    if near:
-        mend = f"Did you mean {flag(near[0])}?"
-    return ConfigError(f"{flag(name)} is no option of {of}.", WHY_NOT.get(of, {}).get(name, mend))
+    near, there = difflib.get_close_matches(name, taken, n=1, cutoff=0.7), f"headstart {of} --help"
+    if why := WHY_NOT.get(of, {}).get(name):
+        mend = _(why)
+    elif near:
+        mend = _("Did you mean {names}?", names=flag(near[0]))
+    else:
+        mend = _("`{command}` lists what there is.", command=there)
+    return ConfigError(
+        _("{option} is no option of {command}.", option=flag(name), command=of), mend
+    )
 
 
 def refuse_by_method(method: str, trains_networks: bool, given: Mapping[str, Any]) -> None:
@@ -105,50 +120,68 @@ def refuse_by_method(method: str, trains_networks: bool, given: Mapping[str, Any
     knobs = sorted(set(given) & set(RECIPE_NAMES))
     if "budget" in given and method != "auto":
         raise ConfigError(
-            f"--budget guides --method auto, not --method {method}.",
-            "Leave one of the two out; --epochs says how long a method trains.",
+            _("--budget guides --method auto, not --method {method}.", method=method),
+            _("Leave one of the two out; --epochs says how long a method trains."),
         )
     if knobs and not trains_networks:
         raise ConfigError(
-            f"{flags(knobs)}: {'the probe' if method == 'auto' else method} trains no network, so "
-            "there is nothing to set.",
-            "Add --method finetune, or --budget 5m to let --method auto try it.",
+            _(
+                "{options}: {method} trains no network, so there is nothing to set.",
+                options=flags(knobs),
+                method=_tried(method),
+            ),
+            _("Add --method finetune, or --budget 5m to let --method auto try it."),
         )
     if "unfreeze" in given and method == "auto":
         raise ConfigError(
-            "--unfreeze: --method auto chooses the depth itself.", "Add --method finetune."
+            _("--unfreeze: --method auto chooses the depth itself."), _("Add --method finetune.")
         )
     if given.get("find_lr"):
         _refuse_two_rates(method, given)
     if "weight_decay" in given and "l2-sp" in given.get("keep", ()):
         raise ConfigError(
-            "--weight-decay: --keep l2-sp pulls the weights itself, to where they started.",
-            "Leave one of the two out.",
+            _("--weight-decay: --keep l2-sp pulls the weights itself, to where they started."),
+            _("Leave one of the two out."),
         )
     if given.get("keep") and method in FROM_SCRATCH:
         raise ConfigError(
-            f"--keep holds on to what was learned, and --method {method} has learned nothing.",
-            "Leave one of the two out.",
+            _(
+                "--keep holds on to what was learned, and --method {method} has learned nothing.",
+                method=method,
+            ),
+            _("Leave one of the two out."),
         )
+
+
+def _tried(method: str) -> str:
+    """Name what --method tries where no network is trained."""
+    return _("the probe") if method == "auto" else method
 
 
 def _refuse_two_rates(method: str, given: Mapping[str, Any]) -> None:
     if method == "auto":
         raise ConfigError(
-            "--find-lr: --method auto tries several networks, each at the usual rate.",
-            "Add --method finetune, or set --lr.",
+            _("--find-lr: --method auto tries several networks, each at the usual rate."),
+            _("Add --method finetune, or set --lr."),
         )
     if "lr" in given:
-        raise ConfigError("--lr and --find-lr both set the rate.", "Leave one of the two out.")
+        raise ConfigError(
+            _("--lr and --find-lr both set the rate."), _("Leave one of the two out.")
+        )
 
 
 def refuse_resume(method: str, trains_networks: bool) -> None:
     """Raise ``ConfigError`` for ``--resume`` where no training could have been interrupted."""
     if not trains_networks:
         raise ConfigError(
-            f"--resume: {'the probe' if method == 'auto' else method} trains no network, so there "
-            "is nothing to resume.",
-            "Leave it out: what was computed is cached, and the same command goes on from there.",
+            _(
+                "--resume: {method} trains no network, so there is nothing to resume.",
+                method=_tried(method),
+            ),
+            _(
+                "Leave it out: what was computed is cached, and the same command goes on from "
+                "there."
+            ),
         )
 
 
@@ -156,9 +189,13 @@ def refuse_fresh_views(views: int | None, cut: str | None, why: str) -> None:
     """Raise ``ConfigError`` for fixed views where nothing is kept of them."""
     if views is not None and cut is None:
         raise ConfigError(
-            f"--views {views}: they are fixed so that activations can be kept, and none are "
-            f"({why}).",
-            "Leave it out: every epoch draws new views.",
+            _(
+                "--views {views}: they are fixed so that activations can be kept, and none are "
+                "({why}).",
+                views=views,
+                why=why,
+            ),
+            _("Leave it out: every epoch draws new views."),
         )
 
 
@@ -167,7 +204,10 @@ def refuse_augmentation(augment: str, usual: str, views: int | None, many: str) 
     asked = [f"--augment {augment}"] if augment not in (usual, "none") else []
     asked += [f"--views {views}"] if views is not None else []
     if asked:
-        raise ConfigError(f"{' and '.join(asked)}: {many} have no views.", "Leave it out.")
+        raise ConfigError(
+            _("{options}: {many} have no views.", options=listed(asked), many=many),
+            _("Leave it out."),
+        )
 
 
 def refuse_for_run(given: Collection[str], *, tables: bool = True) -> None:
@@ -180,22 +220,32 @@ def refuse_for_run(given: Collection[str], *, tables: bool = True) -> None:
     tables : bool
         Whether the target, or labels of it, lie in a table.
     """
-    reasons = {
-        "has no columns, and the target is no table": [
-            n for n in OF_TABLES if n in given and not tables
-        ],
-        "has no examples to do that with": [n for n in WITH_IMAGES if n in given],
-        "was trained already, so there is nothing to set": [n for n in OF_THE_SOURCE if n in given],
-    }
+    reasons = (
+        (
+            () if tables else OF_TABLES,
+            N_("{options}: a run folder as the source has no columns, and the target is no table."),
+        ),
+        (
+            WITH_IMAGES,
+            N_("{options}: a run folder as the source has no examples to do that with."),
+        ),
+        (
+            OF_THE_SOURCE,
+            N_(
+                "{options}: a run folder as the source was trained already, so there is nothing to "
+                "set."
+            ),
+        ),
+    )
     wrong = [
-        f"{flags(named)}: a run folder as the source {reason}"
-        for reason, named in reasons.items()
-        if named
+        _(reason, options=flags(named))
+        for names, reason in reasons
+        if (named := [name for name in names if name in given])
     ]
     if wrong:
         raise ConfigError(
-            f"{'; '.join(wrong)}.",
-            "Leave it out, or give the labelled examples themselves as SOURCE.",
+            sentences(*wrong),
+            _("Leave it out, or give the labelled examples themselves as SOURCE."),
         )
 
 

@@ -33,6 +33,7 @@ from headstart.folder.model import refuse_unsavable
 from headstart.judge.baselines import RANDOM_NETWORK
 from headstart.machine import Machine
 from headstart.prepare.config import Config, backbones_of, refuse_several, refuse_unknown
+from headstart.said import N_, Said, _, sentences
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
 
@@ -138,7 +139,7 @@ def prepare(
     dataset = dataset or read_source(config, machine)
     refs = list(backbones_for(config, dataset, machine).values())
     kitchen = Kitchen(machine.cache, machine.workers, machine.on_event)
-    machine.on_event(Event("preparing the backbone"))
+    machine.on_event(Event(_("preparing the backbone")))
     mark = time.perf_counter()
     engines = [_engine(kitchen, ref, machine.device, dataset) for ref in refs]
     learned = engines[0].card.learned
@@ -148,8 +149,11 @@ def prepare(
     backbone_seconds = time.perf_counter() - mark
     features = embed(dataset.examples, engines, machine)
     if features.trouble:
-        message = f"The feature cache is out of use: {features.trouble}. The run goes on without."
-        machine.on_event(Event("reading and embedding", message=message, level="warning"))
+        message = _(
+            "The feature cache is out of use: {trouble}. The run goes on without.",
+            trouble=features.trouble,
+        )
+        machine.on_event(Event(_("reading and embedding"), message=message, level="warning"))
     return _checked(
         config, dataset, features, refs[0], engines, backbone_seconds, baseline and learned
     )
@@ -205,10 +209,15 @@ def _refuse_strange(card: Card, dataset: Dataset) -> None:
     """Refuse a network for examples of another kind."""
     modality = dataset.modality
     if card.modality != modality.name:
+        many = modality.unit.many
         raise ConfigError(
-            f"{card.name} is for examples of the kind {card.modality!r}; these are "
-            f"{modality.unit.many}.",
-            f"Leave out --backbone, or name one for {modality.unit.many}.",
+            _(
+                "{network} is for examples of the kind {kind!r}; these are {many}.",
+                network=card.name,
+                kind=card.modality,
+                many=many,
+            ),
+            _("Leave out --backbone, or name one for {many}.", many=many),
         )
 
 
@@ -231,9 +240,8 @@ def _checked(
     modality = dataset.modality
     copies = modality.copies(features.hashes, features.digests)
     keep, copy_findings = check_copies(dataset, copies)
-    left_out = unreadable + [
-        (dataset.refs[i], f"copy of a test {modality.unit.one}") for i in np.flatnonzero(~keep)
-    ]
+    copy = _("copy of a test {one}", one=modality.unit.one)
+    left_out = unreadable + [(dataset.refs[i], copy) for i in np.flatnonzero(~keep)]
     groups = merge_groups(copies.component[keep], _kept(dataset.groups, keep))
     dataset, features = dataset.take(keep), features.take(np.flatnonzero(keep))
     imbalance = [
@@ -270,25 +278,34 @@ def note_unreadable(
     """Say which examples (name, reason) are left out; refuse to where that is too much."""
     if not unreadable:
         return []
-    named = "; ".join(f"{ref}: {reason}" for ref, reason in unreadable[:5])
-    more = f"; and {len(unreadable) - 5} more" if len(unreadable) > 5 else ""
-    text = (
-        f"{len(unreadable)} of {len(examples)} {examples.listed.many} cannot be read "
-        f"({named}{more})"
+    text = _(
+        "{n} of {all} {many} cannot be read ({named}).",
+        n=len(unreadable),
+        all=len(examples),
+        many=examples.listed.many,
+        named=with_reasons(unreadable, 5),
     )
     if len(unreadable) == len(examples):
         many = examples.modality.unit.many
-        raise DataError(f"{text}.", f"Check that they are {many} and not damaged.")
+        raise DataError(text, _("Check that they are {many} and not damaged.", many=many))
     if config.strict:
-        raise DataError(f"{text}.", "Repair or remove them, or run without --strict.")
+        raise DataError(text, _("Repair or remove them, or run without --strict."))
     return [
         Finding(
             "unreadable",
             "warning",
-            f"{text}. They were left out.",
+            sentences(text, _("They were left out.")),
             {"count": len(unreadable), "files": [list(pair) for pair in unreadable]},
         )
     ]
+
+
+def with_reasons(unreadable: list[tuple[str, str]], most: int) -> str:
+    """Name examples with why each cannot be read; beyond ``most``, say only how many more."""
+    first = [_("{name}: {reason}", name=name, reason=why) for name, why in unreadable[:most]]
+    more = len(unreadable) - len(first)
+    rest = [_("and {n} more", n=more)] if more else []
+    return Said({"joined": [*first, *rest], "by": N_("{before}; {after}")})
 
 
 def _kept(groups: NDArray[np.str_] | None, keep: NDArray[np.bool_]) -> NDArray[np.str_] | None:

@@ -12,9 +12,14 @@ from headstart.modalities import Unit
 from headstart.report.adaptation_facts import ClassShare
 from headstart.report.charts import PALETTE
 from headstart.report.svg import tag
+from headstart.said import N_, _, commas
 
 WIDTH, HEIGHT, MARGIN = 640, 440, 14
-DOMAINS = ("source", "target")
+DOMAINS = {
+    "source": N_("source {many} labelled {name} ({n} here)"),
+    "target": N_("target {many} called {name} ({n} here)"),
+}
+"""What is drawn, and how the points of a class are said."""
 
 
 def domains(points: dict[str, Any] | None, classes: Sequence[str], unit: Unit) -> Markup:
@@ -47,8 +52,13 @@ def domains(points: dict[str, Any] | None, classes: Sequence[str], unit: Unit) -
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         class_="domains",
         role="img",
-        aria_label=f"Map of {len(found['source'])} source {unit.many} and {len(found['target'])} "
-        f"target {unit.many}: what the network sees as alike lies close together.",
+        aria_label=_(
+            "Map of {source} source {many} and {target} target {many}: what the network sees as "
+            "alike lies close together.",
+            source=len(found["source"]),
+            target=len(found["target"]),
+            many=unit.many,
+        ),
     )
 
 
@@ -108,11 +118,10 @@ def _layer(
                 MARGIN + y / far[1] * (HEIGHT - 2 * MARGIN),
             )
         )
-    verb = "labelled" if name == "source" else "called"
     marks = [
         tag(
             "path",
-            tag("title", f"{name} {unit.many} {verb} {classes[c]} ({len(places)} here)"),
+            tag("title", _(DOMAINS[name], many=unit.many, name=classes[c], n=len(places))),
             d="".join(_mark(name, x, y) for x, y in places),
             class_=f"c{c % len(PALETTE)}",
         )
@@ -127,11 +136,12 @@ def _mark(name: str, x: float, y: float) -> str:
 
 
 def _said(row: ClassShare) -> str:
-    said = [] if row.source is None else [f"source {row.source:.1%}"]
+    said = [] if row.source is None else [_("source {share:.1%}", share=row.source)]
     if row.target is not None:
-        said.append(f"target {row.target:.1%}")
+        said.append(_("target {share:.1%}", share=row.target))
     elif row.answers is not None:
-        said.append(f"answers on the target {row.answers:.1%}")
+        said.append(_("answers on the target {share:.1%}", share=row.answers))
     if row.target_ci95:
-        said.append("95 % interval {:.1%} to {:.1%}".format(*row.target_ci95))
-    return f"{row.name}: {', '.join(said)}"
+        low, high = row.target_ci95
+        said.append(_("95 % interval {low:.1%} to {high:.1%}", low=low, high=high))
+    return _("{name}: {shares}", name=row.name, shares=commas(said))

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from headstart.judge.intervals import Interval
+from headstart.said import _
 
 NONE = "no adaptation"
 """The candidate that is always there, and first."""
@@ -102,6 +103,11 @@ class Adaptation:
         return str(self.found.get("sentence") or "")
 
     @property
+    def reason(self) -> str:
+        """On what evidence, in a sentence; "" in runs that keep it in ``sentence`` alone."""
+        return str(self.found.get("reason") or "")
+
+    @property
     def sure(self) -> str:
         """How sure the choice is: "fairly", "hardly" or "not"."""
         return str(self.found.get("sure") or "not")
@@ -115,12 +121,12 @@ class Adaptation:
     @cached_property
     def source(self) -> Row:
         """Name and number of examples of the domain with labels."""
-        return {"name": "the source", "n": None} | _known(self.found.get("source"))
+        return {"name": _("the source"), "n": None} | _known(self.found.get("source"))
 
     @cached_property
     def target(self) -> Row:
         """Name and number of examples of the domain without, and a note on it."""
-        return {"name": "the target", "n": None, "note": ""} | _known(self.found.get("target"))
+        return {"name": _("the target"), "n": None, "note": ""} | _known(self.found.get("target"))
 
     @cached_property
     def candidates(self) -> list[Row]:
@@ -182,6 +188,16 @@ class Adaptation:
         """What labels of the target said after the choice; None without such labels."""
         told = self.found.get("target_labels")
         return _TRUTH | _known(told) if told else None
+
+    @property
+    def shown(self) -> str:
+        """What labels showed of adapting: "helps", "hurts" or "cannot tell"; "" without such."""
+        return str(self.truth["decision"]) if self.truth and self.gain is not None else ""
+
+    @property
+    def gain(self) -> float | None:
+        """By how much adapting is better, on labels; None where that is not known."""
+        return self.truth["gain"] if self.truth and self.adapted else None
 
     @cached_property
     def labelled(self) -> Row | None:

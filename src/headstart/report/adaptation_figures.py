@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headstart.adaptation.names import called
 from headstart.modalities import Unit
 from headstart.report.adaptation_facts import Adaptation, Row
 from headstart.report.plates import OTHER, OWN, RIVAL, RULE, errors, percent, plain, plate
+from headstart.said import N_, _
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,16 +38,18 @@ def draw_adaptation(a: Adaptation, unit: Unit) -> Iterator[tuple[str, bytes]]:
 
 def _domains(axes: Axes, a: Adaptation, unit: Unit) -> None:
     """Draw both domains, told apart by colour and shape."""
-    named = {"source": str(a.source["name"]), "target": str(a.target["name"])}
-    for name, colour, mark in (("source", OWN, "o"), ("target", OTHER, "^")):
-        rows = np.asarray(a.shift["map"].get(name) or np.empty((0, 3)), float)
+    for key, domain, said, colour, mark in (
+        ("source", a.source, N_("source: {name}"), OWN, "o"),
+        ("target", a.target, N_("target: {name}"), OTHER, "^"),
+    ):
+        rows = np.asarray(a.shift["map"].get(key) or np.empty((0, 3)), float)
         axes.scatter(rows[:, 0], rows[:, 1], s=18, color=colour, marker=mark, alpha=0.75,
-                     linewidth=0, label=f"{name}: {plain(named[name], 32)}")  # fmt: skip
+                     linewidth=0, label=_(said, name=plain(str(domain["name"]), 32)))  # fmt: skip
     axes.invert_yaxis()
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("alike to the network = close together")
+    axes.set_xlabel(_("alike to the network = close together"))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.09), ncols=2, frameon=False, fontsize=9)
 
 
@@ -57,13 +61,13 @@ def _shares(axes: Axes, a: Adaptation, unit: Unit) -> None:
     values = [v if v is not None else 0.0 for v in now]
     ci95 = [row.target_ci95 or (v, v) for row, v in zip(rows, values, strict=True)]
     axes.barh(places + 0.2, [row.source or 0.0 for row in rows], height=0.36, color=RIVAL,
-              label="source")  # fmt: skip
+              label=_("source"))  # fmt: skip
     axes.barh(places - 0.2, values, xerr=errors(values, ci95), height=0.36, color=OTHER, capsize=2,
-              label="target, estimated without labels")  # fmt: skip
+              label=_("target, estimated without labels"))  # fmt: skip
     axes.set_yticks(places, [plain(row.name) for row in rows])
     axes.xaxis.set_major_formatter(percent)
     axes.set_xlim(left=0)
-    axes.set_xlabel(f"share of the {unit.many}, 95 % intervals")
+    axes.set_xlabel(_("share of the {many}, 95 % intervals", many=unit.many))
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=2, frameon=False, fontsize=8)
 
 
@@ -72,23 +76,23 @@ def _candidates(axes: Axes, a: Adaptation, unit: Unit) -> None:
     rows = _scored(a)[::-1]
     places = np.arange(len(rows))
     for key, said, colour, mark, up in (
-        ("source_accuracy", f"held-out source {unit.many}", OWN, "o", 0.12),
-        ("target_accuracy", f"target {unit.many} (decided nothing)", OTHER, "^", -0.12),
+        ("source_accuracy", N_("held-out source {many}"), OWN, "o", 0.12),
+        ("target_accuracy", N_("target {many} (decided nothing)"), OTHER, "^", -0.12),
     ):
         known = [(p, c) for p, c in zip(places, rows, strict=True) if c[key] is not None]
         if not known:
             continue
-        values = [c[key] for _, c in known]
-        ci95 = [c[f"{key}_ci95"] or (c[key], c[key]) for _, c in known]
-        where = [p + up for p, _ in known]
+        values = [c[key] for _place, c in known]
+        ci95 = [c[f"{key}_ci95"] or (c[key], c[key]) for _place, c in known]
+        where = [p + up for p, _row in known]
         axes.errorbar(values, where, xerr=errors(values, ci95), fmt=mark, color=colour, capsize=2,
-                      label=said)  # fmt: skip
+                      label=_(said, many=unit.many))  # fmt: skip
     axes.set_yticks(places, [_called(a, c) for c in rows])
     for tick, c in zip(axes.get_yticklabels(), rows, strict=True):
         tick.set_fontweight("bold" if c["name"] == a.own["name"] else "normal")
     axes.grid(axis="x", color=RULE, linewidth=0.8)
     axes.xaxis.set_major_formatter(percent)
-    axes.set_xlabel("accuracy, 95 % intervals")
+    axes.set_xlabel(_("accuracy, 95 % intervals"))
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=2, frameon=False, fontsize=8)
 
 
@@ -99,7 +103,9 @@ def _scored(a: Adaptation) -> list[Row]:
 
 
 def _called(a: Adaptation, candidate: dict[str, object]) -> str:
-    name = plain(str(candidate["name"]), 30)
+    name = plain(called(str(candidate["name"])), 30)
     if candidate["name"] == a.own["name"]:
-        return f"{name} (chosen without labels)" if a.labelled else f"{name} (chosen)"
-    return f"{name} (ruled out)" if candidate["guards"] else name
+        if a.labelled:
+            return _("{name} (chosen without labels)", name=name)
+        return _("{name} (chosen)", name=name)
+    return _("{name} (ruled out)", name=name) if candidate["guards"] else name

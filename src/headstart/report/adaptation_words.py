@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from headstart.adaptation.names import called
 from headstart.modalities import Unit
-from headstart.notation import decimal
+from headstart.notation import decimal, percent
 from headstart.report.adaptation_facts import NONE, Adaptation, ClassShare
-from headstart.report.words import count
+from headstart.said import N_, _, _n, commas, number, sentences
 
 BUDGET = 30
 """Labels to ask for: within the 20 to 50 that say more than any score without labels."""
@@ -17,26 +19,33 @@ FEW = 20
 """Target examples below which to ask for more of them, as the choice itself does."""
 
 SURE = {
-    "fairly": "The signs point the same way. Signs are no proof, and how often choices like this "
-    "one are right was not measured.",
-    "hardly": "Hardly sure: the signs are few, or agree only in part. Look at some answers "
-    "yourself.",
-    "not": "Not sure: the signs do not agree, or there is too little to go by. "
-    "Take the answers on the target as unchecked.",
+    "fairly": N_(
+        "The signs point the same way. Signs are no proof, and how often choices like this one are "
+        "right was not measured."
+    ),
+    "hardly": N_(
+        "Hardly sure: the signs are few, or agree only in part. Look at some answers yourself."
+    ),
+    "not": N_(
+        "Not sure: the signs do not agree, or there is too little to go by. Take the answers on "
+        "the target as unchecked."
+    ),
 }
 """Where nobody has counted what became of choices like it."""
 LIKE = {
-    "agreement": "no score objects",
-    "objection": "one score objects",
-    "disagreement": "too few scores for the best rival",
-    "no shift": "no shift",
-    "class shares": "a shift in the shares of the classes alone",
-    "source-free": "without the source",
+    "agreement": N_("no score objects"),
+    "objection": N_("one score objects"),
+    "disagreement": N_("too few scores for the best rival"),
+    "no shift": N_("no shift"),
+    "class shares": N_("a shift in the shares of the classes alone"),
+    "source-free": N_("without the source"),
 }
 """What is meant by a choice like this, by ``why``."""
 UNVERIFIED = "Selected without target labels"
-"""How the last sentence of every choice begins; labels that came later make it untrue."""
-DECIDED_NOTHING = "These labels decided nothing: the choice was made before they were looked at."
+"""How the last sentence of a choice begins in runs that keep no reason beside it."""
+DECIDED_NOTHING = N_(
+    "These labels decided nothing: the choice was made before they were looked at."
+)
 
 
 def headline(a: Adaptation) -> str:
@@ -50,16 +59,27 @@ def headline(a: Adaptation) -> str:
     'Not adapted: the model answers as it is.'
     """
     if a.labelled and a.labelled["chosen"]:
-        return f"Chosen by {count(a.labelled['n'], 'label')}: {a.labelled['chosen']}."
+        return _n(
+            "Chosen by {n:,} label: {name}.",
+            "Chosen by {n:,} labels: {name}.",
+            a.labelled["n"],
+            name=called(a.labelled["chosen"]),
+        )
+    points = 100 * (a.gain or 0.0)
+    if a.shown == "helps":
+        return _("Adapting helps: {points:.1f} points better.", points=points)
+    if a.shown == "hurts":
+        return _("Adapting hurts: {points:.1f} points worse.", points=-points)
+    if a.shown:
+        return _("Adapted by {name}; we cannot tell whether it helps.", name=called(a.chosen))
+    return _chosen(a)
+
+
+def _chosen(a: Adaptation) -> str:
+    """Say which way was chosen."""
     if not a.adapted:
-        return "Not adapted: the model answers as it is."
-    gain = a.truth["gain"] if a.truth else None
-    if a.truth is None or gain is None:
-        return f"Adapted by {a.chosen}."
-    if a.truth["decision"] == "cannot tell":
-        return f"Adapted by {a.chosen}; we cannot tell whether it helps."
-    side = "better" if gain > 0 else "worse"
-    return f"Adapting {a.truth['decision']}: {100 * abs(gain):.1f} points {side}."
+        return _("Not adapted: the model answers as it is.")
+    return _("Adapted by {name}.", name=called(a.chosen))
 
 
 def tone(a: Adaptation) -> str:
@@ -71,70 +91,78 @@ def tone(a: Adaptation) -> str:
     return "calm" if a.sure == "fairly" and (a.measured or not a.adapted) else "unsure"
 
 
-def reason(a: Adaptation) -> str:
-    """Say why it was chosen, without the reminder that nothing was measured.
+def account(a: Adaptation) -> str:
+    """Say what was chosen and why, without the reminder that nothing was measured.
 
     Examples
     --------
-    >>> told = "Adapted by CORAL: 4 of 4 scores prefer it. Selected without target labels; ..."
-    >>> reason(Adaptation({"sentence": told}, {}))
-    'Adapted by CORAL: 4 of 4 scores prefer it.'
+    >>> told = {"decision": "adapted", "chosen": "CORAL", "reason": "4 of 4 scores prefer it."}
+    >>> account(Adaptation(told, {}))
+    'Adapted by CORAL. 4 of 4 scores prefer it.'
     """
-    return _proven(a.sentence)
+    return sentences(_chosen(a), a.reason) if a.reason else _proven(a.sentence)
 
 
 def lead(a: Adaptation) -> str:
-    """Say why it was chosen, below a headline that says what.
+    """Say why it was chosen, below a headline that says what; and what, where that says more.
 
     Examples
     --------
-    >>> told = "Not adapted: 2 of 4 scores prefer CORAL; 3 must. Selected without target labels."
-    >>> lead(Adaptation({"decision": "not adapted", "sentence": told}, {}))
-    '2 of 4 scores prefer CORAL; 3 must.'
+    >>> told = {"decision": "adapted", "chosen": "CORAL", "reason": "4 of 4 scores prefer it."}
+    >>> lead(Adaptation(told, {}))
+    '4 of 4 scores prefer it.'
     """
-    said = reason(a)
-    if not headline(a).startswith(("Not adapted", "Adapted by")):
-        return said
-    for what in ("Not adapted", f"Adapted by {a.chosen}", f"{a.chosen} was chosen"):
-        if said.startswith(f"{what}: "):
-            rest = said.removeprefix(f"{what}: ")
-            return rest[:1].upper() + rest[1:]
-    return said
+    more = a.shown in ("helps", "hurts") and not a.labelled
+    return a.reason if a.reason and not more else account(a)
 
 
 def before(a: Adaptation) -> str:
     """Say what was chosen before there were labels, and why; "" where that is not known."""
     told = a.labelled["before"] if a.labelled else None
-    said = _proven(str((told or {}).get("sentence") or ""))
-    if said.startswith(("Adapted", "Not adapted")):
-        said = said[:1].lower() + said[1:]
-    return f"Before there were labels: {said}" if said else ""
+    why = told and (told.get("reason") or _proven(told.get("sentence") or ""))
+    if not told or not why:
+        return ""
+    chosen = told.get("chosen") or NONE
+    if chosen == NONE:
+        return sentences(_("Before there were labels, nothing was adapted."), why)
+    chose = _("Before there were labels, {name} was chosen.", name=called(chosen))
+    return sentences(chose, why)
 
 
 def sure(a: Adaptation) -> str:
     """Say how often choices like this one were right; how sure it is where that is not known."""
     told = a.measured
     if told is None:
-        return SURE.get(a.sure, SURE["not"])
-    said = (
-        f"{told['helped']} helped and {told['worse']} made it worse"
-        if a.adapted
-        else f"adapting would have helped in {told['helped']} and made it worse in {told['worse']}"
+        return _(SURE.get(a.sure, SURE["not"]))
+    guessing = _(
+        "In {n} the answers were right no oftener than if one class had been given to all.",
+        n=told["guessing"],
     )
-    text = f"{_of_such(told)} {said}, by more than 2 points."
-    if told["guessing"]:
-        text += (
-            f" In {told['guessing']} the answers were right no oftener than if one class had been "
-            "given to all."
+    return sentences(
+        _helped(told, adapted=a.adapted),
+        guessing if told["guessing"] else "",
+        "" if a.sure == "fairly" else _("Look at some answers yourself."),
+    )
+
+
+def _helped(told: Mapping[str, Any], *, adapted: bool) -> str:
+    """Say how many of such choices helped, and what they have in common with this one."""
+    size = _("{per_class} images of the target a class", per_class=called(told["per_class"]))
+    like = commas([_(LIKE[told["why"]]), size] if told["why"] in LIKE else [size])
+    counts = {name: told[name] for name in ("n", "helped", "worse")}
+    if adapted:
+        return _(
+            "Of {n} such choices measured on public images ({like}), {helped} helped and {worse} "
+            "made it worse, by more than 2 points.",
+            like=like,
+            **counts,
         )
-    return text if a.sure == "fairly" else f"{text} Look at some answers yourself."
-
-
-def _of_such(told: Mapping[str, Any]) -> str:
-    """Begin a sentence with how many there were, and what they have in common with this one."""
-    size = f"{told['per_class']} images of the target a class"
-    like = ", ".join(filter(None, (LIKE.get(told["why"]), size)))
-    return f"Of {told['n']} such choices measured on public images ({like}),"
+    return _(
+        "Of {n} such choices measured on public images ({like}), adapting would have helped in "
+        "{helped} and made it worse in {worse}, by more than 2 points.",
+        like=like,
+        **counts,
+    )
 
 
 def apart(shift: Mapping[str, Any], unit: Unit, *, without_source: bool = False) -> str:
@@ -156,20 +184,28 @@ def apart(shift: Mapping[str, Any], unit: Unit, *, without_source: bool = False)
     """  # noqa: E501
     if shift["sentence"]:
         return str(shift["sentence"])
-    if shift["auc"] is None:
-        why = (
-            f": that takes {unit.many} of the source, and a run keeps none"
-            if without_source
-            else ""
+    if shift["auc"] is None and without_source:
+        return _(
+            "How far source and target differ was not measured: that takes {many} of the source, "
+            "and a run keeps none.",
+            many=unit.many,
         )
-        return f"How far source and target differ was not measured{why}."
-    doubt = ""
-    if shift["auc_ci95"]:
-        low, high = (_of_100(v) for v in shift["auc_ci95"])
-        doubt = f" (95 % interval {low} to {high})"
-    return (
-        f"A classifier tells a target {unit.one} from a source one in {_of_100(shift['auc'])} of "
-        f"100 pairs{doubt}. Pure guessing is right in 50."
+    if shift["auc"] is None:
+        return _("How far source and target differ was not measured.")
+    told = {"one": unit.one, "pairs": _of_100(shift["auc"])}
+    if not shift["auc_ci95"]:
+        return _(
+            "A classifier tells a target {one} from a source one in {pairs} of 100 pairs. Pure "
+            "guessing is right in 50.",
+            **told,
+        )
+    low, high = (_of_100(v) for v in shift["auc_ci95"])
+    return _(
+        "A classifier tells a target {one} from a source one in {pairs} of 100 pairs (95 % "
+        "interval {low} to {high}). Pure guessing is right in 50.",
+        **told,
+        low=low,
+        high=high,
     )
 
 
@@ -179,18 +215,18 @@ def preferred(evidence: Sequence[Mapping[str, Any]]) -> str:
     Examples
     --------
     >>> preferred([{"prefers": "adaptation"}, {"prefers": "adaptation"}, {"prefers": "neither"}])
-    'Of 3 scores, 2 prefer adaptation, 0 prefer no adaptation and 1 prefers neither.'
+    'Scores that prefer adaptation: 2 of 3; no adaptation: 0; neither: 1.'
     """
     if not evidence:
-        return "No score was computed."
-
-    def told(what: str) -> str:
-        n = sum(row["prefers"] == what for row in evidence)
-        return f"{n} {'prefers' if n == 1 else 'prefer'} {what}"
-
-    return (
-        f"Of {count(len(evidence), 'score')}, {told('adaptation')}, {told(NONE)} and "
-        f"{told('neither')}."
+        return _("No score was computed.")
+    count = Counter(row["prefers"] for row in evidence)
+    return _(
+        "Scores that prefer adaptation: {adaptation} of {all}; no adaptation: {none}; neither: "
+        "{neither}.",
+        adaptation=count["adaptation"],
+        all=len(evidence),
+        none=count[NONE],
+        neither=count["neither"],
     )
 
 
@@ -208,11 +244,15 @@ def rival(a: Adaptation) -> str:
     return str(left[0]["name"]) if left else "adaptation"
 
 
+def objections(candidate: Mapping[str, Any]) -> str:
+    """Say why a candidate was ruled out."""
+    return sentences(*candidate["guards"]) or "–"
+
+
 def difference(a: Adaptation, candidate: Mapping[str, Any]) -> str:
     """Say how many answers a candidate changes."""
-    if candidate["name"] == NONE:
-        return "–"
-    return "–" if candidate["changed"] is None else f"{candidate['changed']:.0%}"
+    none = candidate["name"] == NONE or candidate["changed"] is None
+    return "–" if none else percent(candidate["changed"], 0)
 
 
 def score(value: float | None) -> str:
@@ -248,7 +288,7 @@ def rank(value: float | None) -> str:
     >>> rank(1.0), rank(2.5), rank(None)
     ('1', '2.5', '–')
     """
-    return "–" if value is None else f"{value:.1f}".removesuffix(".0")
+    return "–" if value is None else number(value, ".0f" if value == int(value) else ".1f")
 
 
 def frequency(row: ClassShare) -> str:
@@ -261,16 +301,38 @@ def frequency(row: ClassShare) -> str:
     """
     if not row.moved or row.source is None or row.target is None:
         return ""
-    return "more frequent" if row.target > row.source else "less frequent"
+    return _("more frequent") if row.target > row.source else _("less frequent")
 
 
 def truth(told: Mapping[str, Any], unit: Unit) -> str:
     """Say what labels of the target showed, and that they came after the choice."""
-    said = str(told["sentence"])
+    said = told["sentence"]
     if not said and told["accuracy"] is not None:
-        whole = f"{told['n']:,} target {unit.of(told['n'])}"
-        said = f"{told['accuracy']:.1%} of {whole} are named correctly."
-    return f"{said} {DECIDED_NOTHING}".lstrip()
+        said = _n(
+            "{accuracy:.1%} of {n:,} target {one} is named correctly.",
+            "{accuracy:.1%} of {n:,} target {many} are named correctly.",
+            told["n"],
+            one=unit.one,
+            many=unit.many,
+            accuracy=told["accuracy"],
+        )
+    return sentences(said, _(DECIDED_NOTHING))
+
+
+def strange(told: Mapping[str, Any], unit: Unit) -> str:
+    """Say how many examples seem to be of no class of the source; "" where that is not known."""
+    if not told["flagged"] or told["share"] is None:
+        return ""
+    share = {"many": unit.many, "share": percent(told["share"])}
+    if not told["share_ci95"]:
+        return _("Share of such {many}: {share}.", **share)
+    low, high = map(percent, told["share_ci95"])
+    return _(
+        "Share of such {many}: {share} (95 % interval {low} to {high}).",
+        **share,
+        low=low,
+        high=high,
+    )
 
 
 def witnesses(told: Mapping[str, Any], unit: Unit) -> str:
@@ -281,14 +343,16 @@ def witnesses(told: Mapping[str, Any], unit: Unit) -> str:
     >>> witnesses({"n": 30, "unknown": 0}, Unit("row", "rows"))
     'These labels decided nothing: the choice was made before they were looked at.'
     """
-    strange = told["unknown"]
-    if not strange:
-        return DECIDED_NOTHING
-    which = "is of a class" if strange == 1 else "are of classes"
-    return (
-        f"{strange} of the {told['n']:,} labelled {unit.of(told['n'])} {which} that the source "
-        f"does not have: every answer there is wrong. {DECIDED_NOTHING}"
+    strange = _n(
+        "{n} of the {all:,} labelled {examples} is of a class that the source does not have: every "
+        "answer there is wrong.",
+        "{n} of the {all:,} labelled {examples} are of classes that the source does not have: "
+        "every answer there is wrong.",
+        told["unknown"],
+        all=told["n"],
+        examples=unit.of(told["n"]),
     )
+    return sentences(strange if told["unknown"] else "", _(DECIDED_NOTHING))
 
 
 def best(a: Adaptation) -> str:
@@ -297,10 +361,12 @@ def best(a: Adaptation) -> str:
     if not found or found.get("accuracy") is None:
         return ""
     if found["name"] == a.chosen:
-        return "With hindsight no candidate would have been better."
-    return (
-        f"With hindsight the best candidate was {found['name']} ({found['accuracy']:.1%}). That "
-        "cannot be known without labels, and picking it by these labels would flatter it."
+        return _("With hindsight no candidate would have been better.")
+    return _(
+        "With hindsight the best candidate was {name} ({accuracy:.1%}). That cannot be known "
+        "without labels, and picking it by these labels would flatter it.",
+        name=called(found["name"]),
+        accuracy=found["accuracy"],
     )
 
 
@@ -349,7 +415,7 @@ def adaptation_lines(adaptation: Mapping[str, Any], unit: Unit) -> list[str]:
     if a.labelled:
         lines = [a.sentence or headline(a), before(a)]
     elif a.truth:
-        lines = [headline(a) if a.adapted or not a.sentence else "", reason(a)]
+        lines = [headline(a), lead(a)]
     else:
         lines = [a.sentence or headline(a), sure(a)]
     lines += [truth(a.truth, unit)] if a.truth else []
@@ -366,24 +432,35 @@ def _warnings(a: Adaptation) -> list[str]:
 
 def _next(a: Adaptation, unit: Unit) -> str:
     if a.proposals:
-        n = len(a.proposals)
-        which = f"{unit.of(n)} that {'is' if n == 1 else 'are'}"
-        return f"Next: label the {n} {which} proposed in the report."
+        return _n(
+            "Next: label the {n} {one} that is proposed in the report.",
+            "Next: label the {n} {many} that are proposed in the report.",
+            len(a.proposals),
+            one=unit.one,
+            many=unit.many,
+        )
     if a.truth or a.labelled:
         return ""
     if too_few(a):
-        return f"Next: give more {unit.many} of the target; so few say little."
-    said = f"Next: {budget(a)} labels of the target say more than any score;"
+        return _("Next: give more {many} of the target; so few say little.", many=unit.many)
     if a.without_source:
-        return f"{said} --target-labels takes them."
-    return f"{said} with --label-budget {budget(a)} the same command proposes which {unit.many}."
+        return _(
+            "Next: {n} labels of the target say more than any score; --target-labels takes them.",
+            n=budget(a),
+        )
+    return _(
+        "Next: {n} labels of the target say more than any score; with --label-budget {n} the same "
+        "command proposes which {many}.",
+        n=budget(a),
+        many=unit.many,
+    )
 
 
 def _proven(sentence: str) -> str:
-    """Leave out that the choice is unverified."""
+    """Leave out that the choice is unverified; for runs that keep no reason."""
     return sentence.partition(UNVERIFIED)[0].rstrip()
 
 
 def _of_100(share: float) -> str:
     """Write a share as a count of 100, never claiming certainty."""
-    return "over 99" if 0.995 <= share < 1 else f"{100 * share:.0f}"
+    return _("over 99") if 0.995 <= share < 1 else number(100 * share, ".0f")

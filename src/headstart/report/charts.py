@@ -15,8 +15,10 @@ from markupsafe import Markup
 
 from headstart.judge.intervals import wilson
 from headstart.modalities import Unit
-from headstart.notation import decimal, in_points, percent
-from headstart.report.svg import LABEL, LETTER, NUMBERS, Frame, spread, tag, ticks
+from headstart.notation import percent
+from headstart.report.svg import LABEL, NUMBERS, Frame, breadth, spread, tag, ticks
+from headstart.report.words import named
+from headstart.said import N_, _, _n, number, sentences
 
 PALETTE = (
     *("#2f6fd0", "#d9730d", "#1c9468", "#c2417c", "#7a5bd0"),
@@ -41,7 +43,9 @@ def bar(value: float, ci95: Sequence[float], *, tone: str = "own", height: int =
     height : int, pixels
     """
     low, high = ci95
-    said = f"{percent(value)}, 95 % interval {percent(low)} to {percent(high)}"
+    said = _(
+        "{share:z.1%}, 95 % interval {low:z.1%} to {high:z.1%}", share=value, low=low, high=high
+    )
     return tag(
         "svg",
         tag("rect", class_="track", width="100%", height=height, rx=4),
@@ -63,16 +67,21 @@ def gain(value: float, ci95: Sequence[float]) -> Markup:
     def place(x: float) -> str:
         return _percent(0.5 + x / reach / 2)
 
-    said = f"{in_points(value)} points, 95 % interval {in_points(low)} to {in_points(high)} points"
+    said = _(
+        "{gain:+z.1f} points, 95 % interval {low:+z.1f} to {high:+z.1f} points",
+        gain=100 * value,
+        low=100 * low,
+        high=100 * high,
+    )
     return tag(
         "svg",
         tag("rect", class_="track", y=8, width="100%", height=24, rx=4),
         tag("line", class_="zero", x1="50%", x2="50%", y1=2, y2=38),
         _whisker(place(low), place(high), 20, 8),
         tag("circle", class_="dot", cx=place(value), cy=20, r=6),
-        tag("text", "worse with it", x="0%", y=54),
-        tag("text", "no difference", x="50%", y=54, text_anchor="middle"),
-        tag("text", "better with it", x="100%", y=54, text_anchor="end"),
+        tag("text", _("worse with it"), x="0%", y=54),
+        tag("text", _("no difference"), x="50%", y=54, text_anchor="middle"),
+        tag("text", _("better with it"), x="100%", y=54, text_anchor="end"),
         class_="bar gain",
         role="img",
         aria_label=said,
@@ -84,13 +93,14 @@ def gain(value: float, ci95: Sequence[float]) -> Markup:
 def reliability(bins: Sequence[dict[str, float]], unit: Unit) -> Markup:
     """Draw how often answers of a given confidence are right, and how many there are."""
     frame = Frame((0, 1), (0, 1), height=396, bottom=142)
-    quarters = [(x, f"{x:.0%}") for x in (0, 0.25, 0.5, 0.75, 1)]
+    quarters = [(x, percent(x, 0)) for x in (0, 0.25, 0.5, 0.75, 1)]
     most = max(int(b["count"]) for b in bins)
     parts = [
-        frame.axes(quarters, quarters, "stated confidence", "how often it was right"),
+        frame.axes(quarters, quarters, _("stated confidence"), _("how often it was right")),
         frame.line([(0, 0), (1, 1)], "ideal"),
-        tag("text", f"number of {unit.many}", x=frame.left, y=frame.height - 90, class_="title"),
-    ]
+        tag("text", _("number of {many}", many=unit.many), x=frame.left, y=frame.height - 90,
+            class_="title"),
+    ]  # fmt: skip
     wide = frame.across(0.1) - frame.across(0) - 4
     for b in bins:
         count, share = int(b["count"]), b["accuracy"]
@@ -105,13 +115,19 @@ def reliability(bins: Sequence[dict[str, float]], unit: Unit) -> Markup:
             frame.error(b["confidence"], low, high),
         ]  # fmt: skip
     parts.append(frame.line([(b["confidence"], b["accuracy"]) for b in bins]))
-    parts += [
-        frame.dot(b["confidence"], b["accuracy"], f"{int(b['count'])} {unit.many}: stated "
-                  f"{b['confidence']:.0%}, right {b['accuracy']:.0%}")
-        for b in bins
-    ]  # fmt: skip
-    said = "; ".join(f"stated {b['confidence']:.0%}, right {b['accuracy']:.0%}" for b in bins)
-    return frame.drawing(f"Reliability: {said}.", *parts)
+    parts += [frame.dot(b["confidence"], b["accuracy"], _stated(b, unit)) for b in bins]
+    said = (_stated(b, unit) for b in bins)
+    return frame.drawing(sentences(_("Reliability:"), *said), *parts)
+
+
+def _stated(b: dict[str, float], unit: Unit) -> str:
+    """Say how often the answers of a bin are right."""
+    return _(
+        "{examples}: stated {confidence:.0%}, right {accuracy:.0%}.",
+        examples=unit.count(int(b["count"])),
+        confidence=b["confidence"],
+        accuracy=b["accuracy"],
+    )
 
 
 def learning_curve(points: Sequence[dict[str, Any]], unit: Unit) -> Markup:
@@ -123,20 +139,29 @@ def learning_curve(points: Sequence[dict[str, Any]], unit: Unit) -> Markup:
     frame = Frame((0, 1.04 * max(xs)), (floor, 1))
     parts = [
         frame.axes(
-            [(x, f"{x:,.0f}") for x in ticks(0, max(xs), 5)],
-            [(y, f"{y:.0%}") for y in ticks(floor, 1, 5)],
-            f"{unit.many} to learn from",
-            f"accuracy on held-out {unit.many}",
+            [(x, number(x, ",.0f")) for x in ticks(0, max(xs), 5)],
+            [(y, percent(y, 0)) for y in ticks(floor, 1, 5)],
+            _("{many} to learn from", many=unit.many),
+            _("accuracy on held-out {many}", many=unit.many),
         ),
         frame.band(xs, lows, highs),
         frame.line(list(zip(xs, ys, strict=True))),
-        *(
-            frame.dot(x, y, f"{x:,.0f} {unit.many}: {y:.1%} ({low:.1%} to {high:.1%})")
-            for x, y, low, high in zip(xs, ys, lows, highs, strict=True)
-        ),
+        *(frame.dot(x, y, _learned(p, unit)) for x, y, p in zip(xs, ys, points, strict=True)),
     ]
-    said = "; ".join(f"{x:,.0f} {unit.many} {y:.1%}" for x, y in zip(xs, ys, strict=True))
-    return frame.drawing(f"Learning curve: {said}.", *parts)
+    said = (_learned(p, unit) for p in points)
+    return frame.drawing(sentences(_("Learning curve:"), *said), *parts)
+
+
+def _learned(point: dict[str, Any], unit: Unit) -> str:
+    """Say how accurate a model is that has learned from so many."""
+    low, high = point["accuracy_ci95"]
+    return _(
+        "{examples}: {accuracy:.1%} ({low:.1%} to {high:.1%}).",
+        examples=unit.count(point["n_train"]),
+        accuracy=point["accuracy"],
+        low=low,
+        high=high,
+    )
 
 
 def candidates(head: dict[str, Any], unit: Unit) -> Markup:
@@ -152,18 +177,25 @@ def candidates(head: dict[str, Any], unit: Unit) -> Markup:
     top, bottom = max(highs + levels), min(lows + levels)
     pad = 0.16 * ((top - bottom) or 1)
     ends = (min(xs) - 0.2, max(xs) + 0.2), (max(0.0, bottom - pad), top + pad / 3)
-    names = max([0, *(len(c["head"]) for c in others)])
-    frame = Frame(*ends, left=NUMBERS, right=18 + LETTER * names)
+    names = max([0.0, *(breadth(named(c["head"])) for c in others)])
+    frame = Frame(*ends, left=NUMBERS, right=18 + names)
     every = 2 if max(xs) - min(xs) > 5 else 1
     powers = [k for k in range(math.ceil(min(xs)), math.floor(max(xs)) + 1) if k % every == 0]
-    chosen_as = f"C = {head['C']:.3g}" if head["kind"] == "logistic" else head["kind"]
+    chosen_as = (
+        f"C = {number(head['C'], '.3g')}" if head["kind"] == "logistic" else named(head["kind"])
+    )
     return frame.drawing(
-        f"Log loss of {len(tried)} heads; chosen: {chosen_as}.",
+        _n(
+            "Log loss of {n} head; chosen: {head}.",
+            "Log loss of {n} heads; chosen: {head}.",
+            len(tried),
+            head=chosen_as,
+        ),
         frame.axes(
             [(k, f"10{raised(k)}") for k in powers],
-            [(y, f"{y:g}") for y in ticks(*frame.y, 5)],
-            f"C: freedom to follow the training {unit.many}",
-            "log loss, lower is better",
+            [(y, number(y, "g")) for y in ticks(*frame.y, 5)],
+            _("C: freedom to follow the training {many}", many=unit.many),
+            _("log loss, lower is better"),
         ),
         frame.band(xs, lows, highs),
         frame.line(list(zip(xs, ys, strict=True))),
@@ -191,7 +223,10 @@ def embedding(points: Sequence[dict[str, Any]], classes: Sequence[str], unit: Un
         viewBox=f"0 0 {MAP_WIDTH} {MAP_HEIGHT}",
         class_="map",
         role="group",
-        aria_label=f"Map of {len(points)} {unit.many}: those that are alike lie together.",
+        aria_label=_(
+            "Map of {examples}: those that are alike lie together.",
+            examples=unit.count(len(points)),
+        ),
     )
 
 
@@ -204,12 +239,12 @@ def point_words(point: dict[str, Any]) -> str:
     'cat, called dog: wrong (a.jpg)'
     """
     if point["right"] is None:
-        answer = "trained on"
+        said = N_("{label}, trained on ({path})")
     elif point["right"]:
-        answer = "right"
+        said = N_("{label}, right ({path})")
     else:
-        answer = f"called {point['predicted']}: wrong"
-    return f"{point['label']}, {answer} ({point['path']})"
+        said = N_("{label}, called {answer}: wrong ({path})")
+    return _(said, label=point["label"], answer=point["predicted"], path=point["path"])
 
 
 def _point(point: dict[str, Any], c: int, *, first: bool) -> Markup:
@@ -244,10 +279,15 @@ def _picture(point: dict[str, Any]) -> tuple[Markup, ...]:
 def _candidate(frame: Frame, candidate: dict[str, Any], chosen: bool) -> Markup:
     """Mark one strength of logistic regression."""
     x, y = math.log10(candidate["C"]), float(candidate["log_loss"])
-    title = f"C = {candidate['C']:.3g}: log loss {decimal(y)}, accuracy {candidate['accuracy']:.1%}"
+    title = _(
+        "C = {C:.3g}: log loss {log_loss:z.3f}, accuracy {accuracy:.1%}",
+        C=candidate["C"],
+        log_loss=y,
+        accuracy=candidate["accuracy"],
+    )
     if not chosen:
         return frame.dot(x, y, title, r=3.5)
-    return frame.marked(x, y, f"Chosen. {title}", "chosen")
+    return frame.marked(x, y, sentences(_("Chosen."), title), _("chosen"))
 
 
 def _levels(frame: Frame, found: Sequence[dict[str, Any]], chosen: str) -> Iterator[Markup]:
@@ -258,11 +298,11 @@ def _levels(frame: Frame, found: Sequence[dict[str, Any]], chosen: str) -> Itera
     for c, level, place in zip(found, levels, places, strict=True):
         own = " chosen" if c["head"] == chosen else ""
         yield frame.line([(x, level) for x in frame.x], f"rival{own}")
-        yield tag("text", c["head"], x=frame.width - frame.right + 8, y=place, dy="0.35em",
+        yield tag("text", named(c["head"]), x=frame.width - frame.right + 8, y=place, dy="0.35em",
                   class_=f"small{own}")  # fmt: skip
         if own:
             high = frame.down(level) - 7
-            yield tag("text", "chosen", x=frame.left + 6, class_="label chosen",
+            yield tag("text", _("chosen"), x=frame.left + 6, class_="label chosen",
                       y=high if high > frame.top + 16 else frame.down(level) + 20)  # fmt: skip
 
 

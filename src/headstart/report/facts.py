@@ -27,6 +27,7 @@ from headstart.judge.intervals import Interval, wilson
 from headstart.modalities import DEFAULT, EXAMPLE, Modality, Unit, modality
 from headstart.report.adaptation_facts import Adaptation, read_adaptation
 from headstart.report.curves import Curves, read_curves
+from headstart.said import _
 from headstart.tasks import metrics as scores
 
 FEW = 20
@@ -284,13 +285,22 @@ def _refuse_strangers(folder: Path, facts: Facts) -> None:
     """Refuse points that are of no class of the run, and findings without their figures."""
     strange = {point["label"] for point in facts.points} - set(facts.classes)
     if strange:
-        said = f"the map shows a class {min(strange)!r} that {METRICS} does not have"
-        raise ArtifactError(f"{folder / PICTURES} cannot be read: {said}.", MEND)
+        said = _(
+            "{file} cannot be read: the map shows a class {name!r} that {metrics} does not have.",
+            file=str(folder / PICTURES),
+            name=min(strange),
+            metrics=METRICS,
+        )
+        raise ArtifactError(said, _(MEND))
     shift = facts.adaptation.shift if facts.adaptation else {}
     points = [p for rows in (shift.get("map") or {}).values() for p in rows or []]
     if any(point[2] >= len(facts.classes) for point in points):
-        said = f"at adaptation.shift.map a point is of none of the {len(facts.classes)} classes"
-        raise ArtifactError(f"{folder / METRICS} cannot be read: {said}.", MEND)
+        said = _(
+            "{file} cannot be read: at adaptation.shift.map a point is of none of the {n} classes.",
+            file=str(folder / METRICS),
+            n=len(facts.classes),
+        )
+        raise ArtifactError(said, _(MEND))
 
 
 def class_row(name: str, c: int, confusion: NDArray[np.int64]) -> ClassRow:

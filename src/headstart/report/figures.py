@@ -29,6 +29,8 @@ from headstart.report.plates import (
 )
 from headstart.report.scales import moments
 from headstart.report.training_charts import measured, method_spots
+from headstart.report.words import named
+from headstart.said import _
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +63,7 @@ def draw(facts: Facts) -> Iterator[tuple[str, bytes]]:
 
 
 def _baselines(axes: Axes, facts: Facts) -> None:
-    name = "pretrained network (this model)" if facts.card.learned else "this model"
+    name = _("pretrained network (this model)") if facts.card.learned else _("this model")
     own = {"name": name, **facts.metrics["estimate"]}
     rows = [own, *facts.rivals][::-1]
     values = [float(r["accuracy"]) for r in rows]
@@ -69,10 +71,10 @@ def _baselines(axes: Axes, facts: Facts) -> None:
     colours = [OWN if r is own else RIVAL for r in rows]
     places = range(len(rows))
     axes.barh(places, values, xerr=doubt, color=colours, ecolor=INK, capsize=3, height=0.62)
-    axes.set_yticks(places, [plain(r["name"], 48) for r in rows])
+    axes.set_yticks(places, [plain(named(r["name"]), 48) for r in rows])
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(percent)
-    axes.set_xlabel(f"accuracy on held-out {facts.unit.many}, 95 % intervals")
+    axes.set_xlabel(_("accuracy on held-out {many}, 95 % intervals", many=facts.unit.many))
 
 
 def _confusion(axes: Axes, facts: Facts) -> None:
@@ -87,13 +89,13 @@ def _confusion(axes: Axes, facts: Facts) -> None:
     names = [plain(name) for name in facts.classes]
     size = min(10.0, 400 / k)
     axes.set_yticks(range(k), names, fontsize=size)
-    axes.set_ylabel("true class")
+    axes.set_ylabel(_("true class"))
     if k <= 40:
         axes.set_xticks(range(k), names, fontsize=size, rotation=0 if k <= 3 else 90)
-        axes.set_xlabel("answer")
+        axes.set_xlabel(_("answer"))
     else:  # a hundred upright names more would be nothing but slow
         axes.set_xticks([])
-        axes.set_xlabel("answer, in the same order")
+        axes.set_xlabel(_("answer, in the same order"))
 
 
 def _reliability(axes: Axes, facts: Facts) -> None:
@@ -110,8 +112,8 @@ def _reliability(axes: Axes, facts: Facts) -> None:
     axes.set_ylim(0, 1.02)
     axes.xaxis.set_major_formatter(percent)
     axes.yaxis.set_major_formatter(percent)
-    axes.set_xlabel(f"stated confidence (small numbers: {facts.unit.many})")
-    axes.set_ylabel("how often it was right")
+    axes.set_xlabel(_("stated confidence (small numbers: {many})", many=facts.unit.many))
+    axes.set_ylabel(_("how often it was right"))
 
 
 def _learning_curve(axes: Axes, facts: Facts) -> None:
@@ -124,19 +126,19 @@ def _learning_curve(axes: Axes, facts: Facts) -> None:
     axes.set_ylim(math.floor(10 * min(lows)) / 10, 1.005)
     axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.yaxis.set_major_formatter(percent)
-    axes.set_xlabel(f"{facts.unit.many} to learn from")
-    axes.set_ylabel("accuracy, 95 % interval")
+    axes.set_xlabel(_("{many} to learn from", many=facts.unit.many))
+    axes.set_ylabel(_("accuracy, 95 % interval"))
 
 
 def _loss(axes: Axes, facts: Facts) -> None:
     _by_epoch(axes, facts, "loss")
-    axes.set_ylabel("loss")
+    axes.set_ylabel(_("loss"))
     axes.legend(frameon=False, fontsize=8)
 
 
 def _accuracy(axes: Axes, facts: Facts) -> None:
     _by_epoch(axes, facts, "accuracy")
-    axes.set_ylabel("accuracy")
+    axes.set_ylabel(_("accuracy"))
     axes.yaxis.set_major_formatter(percent)
 
 
@@ -147,9 +149,9 @@ def _by_epoch(axes: Axes, facts: Facts, value: str) -> None:
     curves = facts.curves
     assert curves is not None
     lines: list[tuple[str, tuple[Epoch, ...], dict[str, Any]]] = [
-        ("training", curves.training, {"color": OWN, "marker": "o"}),
-        ("validation", curves.validation, {"color": OTHER, "marker": "s", "linestyle": "--"}),
-        ("final fit, training", curves.final, {"color": RIVAL, "linestyle": ":"}),
+        (_("training"), curves.training, {"color": OWN, "marker": "o"}),
+        (_("validation"), curves.validation, {"color": OTHER, "marker": "s", "linestyle": "--"}),
+        (_("final fit, training"), curves.final, {"color": RIVAL, "linestyle": ":"}),
     ]
     for name, curve, style in lines:
         known = [(p.step, getattr(p, value)) for p in curve if getattr(p, value) is not None]
@@ -157,13 +159,13 @@ def _by_epoch(axes: Axes, facts: Facts, value: str) -> None:
             axes.plot(*zip(*known, strict=True), label=name, markersize=4, **style)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color=RULE, linewidth=0.8)
-    axes.set_xlabel("epoch")
+    axes.set_xlabel(_("epoch"))
 
 
 def _methods(axes: Axes, facts: Facts) -> None:
     scatter(axes, method_spots(facts.candidates), moments)
-    axes.set_xlabel("time it took, on a logarithmic scale")
-    axes.set_ylabel("accuracy, 95 % interval")
+    axes.set_xlabel(_("time it took, on a logarithmic scale"))
+    axes.set_ylabel(_("accuracy, 95 % interval"))
 
 
 def _ranking(axes: Axes, facts: Facts) -> None:
@@ -187,8 +189,8 @@ def _abstention(axes: Axes, facts: Facts) -> None:
     axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.xaxis.set_major_formatter(percent)
     axes.yaxis.set_major_formatter(percent)
-    axes.set_xlabel(f"share of {facts.unit.many} answered, the surest first")
-    axes.set_ylabel("wrong among the answered")
+    axes.set_xlabel(_("share of {many} answered, the surest first", many=facts.unit.many))
+    axes.set_ylabel(_("wrong among the answered"))
 
 
 def _map(axes: Axes, facts: Facts) -> None:
@@ -203,9 +205,10 @@ def _map(axes: Axes, facts: Facts) -> None:
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     axes.invert_yaxis()
-    axes.set_xlabel(
-        f"alike{' to the network' if facts.card.learned else ''} = close together; crosses: wrong"
-    )
+    if facts.card.learned:
+        axes.set_xlabel(_("alike to the network = close together; crosses: wrong"))
+    else:
+        axes.set_xlabel(_("alike = close together; crosses: wrong"))
     if len(facts.classes) <= 20:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
 

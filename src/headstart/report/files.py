@@ -8,6 +8,7 @@ from pathlib import Path
 from headstart.errors import ConfigError
 from headstart.folder.files import WRITING
 from headstart.folder.layout import FIGURES, PAGE
+from headstart.said import _
 from headstart.scratch import scratch
 
 
@@ -27,8 +28,12 @@ def write(folder: Path, page: str, figures: Iterable[tuple[str, bytes]]) -> Path
             _replace(beside, folder / PAGE, page.encode("utf-8", "backslashreplace"))
     except OSError as cause:
         raise ConfigError(
-            f"Cannot write the report into {str(folder)!r}: {cause.strerror or cause}.",
-            "Free some space, or allow writing to the folder.",
+            _(
+                "Cannot write the report into {folder!r}: {reason}.",
+                folder=str(folder),
+                reason=cause.strerror or cause,
+            ),
+            _("Free some space, or allow writing to the folder."),
         ) from cause
     return folder / PAGE
 

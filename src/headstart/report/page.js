@@ -26,7 +26,9 @@ const each = (selector, use) => document.querySelectorAll(selector).forEach(use)
 {
   const folds = [...document.querySelectorAll("details")], button = document.getElementById("unfold");
   const turn = (some, open) => some.forEach((fold) => { fold.open = open; });
-  const label = () => { button.textContent = folds.every((f) => f.open) ? "Fold all" : "Unfold all"; };
+  const label = () => {
+    button.textContent = folds.every((f) => f.open) ? button.dataset.open : button.dataset.folded;
+  };
   let shut = [];
   addEventListener("beforeprint", () => { shut = folds.filter((f) => !f.open); turn(shut, true); });
   addEventListener("afterprint", () => turn(shut, false));
@@ -37,13 +39,13 @@ const each = (selector, use) => document.querySelectorAll(selector).forEach(use)
 
 // Copy buttons.
 each(".copy", (button) => {
-  const code = button.closest(".snippet").querySelector("code");
+  const code = button.closest(".snippet").querySelector("code"), label = button.textContent;
   button.addEventListener("click", async () => {
     getSelection().selectAllChildren(code);
     try { await navigator.clipboard.writeText(code.textContent); }
     catch { document.execCommand("copy"); }
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    button.textContent = document.body.dataset.copied;
+    setTimeout(() => { button.textContent = label; }, 1500);
   });
   button.hidden = false;
 });

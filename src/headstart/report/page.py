@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from headstart import notation
+from headstart.language import in_force
 from headstart.modalities import Unit
 from headstart.report import (
     adaptation_charts,
@@ -26,6 +27,7 @@ from headstart.report import (
 )
 from headstart.report.facts import FEW, Facts
 from headstart.report.use import kept, snippets
+from headstart.said import N_, in_html, in_html_n, number
 
 HERE = Path(__file__).parent
 STYLE, SCRIPT = "page.css", "page.js"
@@ -104,35 +106,35 @@ def fill(
 
 
 SECTIONS = {
-    "verdict": "Verdict",
-    "use": "Use it",
-    "findings": "Checks",
-    "gain": "Comparison",
-    "curve": "More {many}?",
-    "labels": "Labels",
-    "classes": "Classes",
-    "confusion": "Mix-ups",
-    "reliability": "Confidence",
-    "head": "Head",
-    "trust": "Trust",
-    "ranking": "Backbones",
-    "tried": "Methods",
-    "training": "Training",
-    "map": "Map",
-    "gallery": "Mistakes",
-    "looks": "Looks",
-    "model": "Model",
-    "method": "Method",
+    "verdict": N_("Verdict"),
+    "use": N_("Use it"),
+    "findings": N_("Checks"),
+    "gain": N_("Comparison"),
+    "curve": N_("More {many}?"),
+    "labels": N_("Labels"),
+    "classes": N_("Classes"),
+    "confusion": N_("Mix-ups"),
+    "reliability": N_("Confidence"),
+    "head": N_("Head"),
+    "trust": N_("Trust"),
+    "ranking": N_("Backbones"),
+    "tried": N_("Methods"),
+    "training": N_("Training"),
+    "map": N_("Map"),
+    "gallery": N_("Mistakes"),
+    "looks": N_("Looks"),
+    "model": N_("Model"),
+    "method": N_("Method"),
 }
 """Every section's id, and its name in the contents."""
 
 ADAPTATION = {
-    "adaptation": "Adaptation",
-    "use": "Use it",
-    "candidates": "Candidates",
-    "shift": "Shift",
-    "shares": "Shares",
-    "next": "Next",
+    "adaptation": N_("Adaptation"),
+    "use": N_("Use it"),
+    "candidates": N_("Candidates"),
+    "shift": N_("Shift"),
+    "shares": N_("Shares"),
+    "next": N_("Next"),
 }
 """The sections that stand before all others where a model was adapted to another domain."""
 
@@ -148,9 +150,8 @@ def contents(facts: Facts) -> dict[str, str]:
         "looks": facts.looks,
     }
     first = ADAPTATION if facts.adaptation else {}
-    return first | {
-        key: facts.unit.into(label) for key, label in SECTIONS.items() if there.get(key, True)
-    }
+    own = {key: label for key, label in SECTIONS.items() if there.get(key, True)}
+    return {key: facts.unit.into(label) for key, label in (first | own).items()}
 
 
 def policy(script: str) -> str:
@@ -180,6 +181,19 @@ def _warning_about_order(facts: Facts) -> dict[str, Any] | None:
     return next((f for f in found if f["severity"] == "warning"), None)
 
 
+def in_a_row(*said: str) -> Markup:
+    """Lay sentences one after another, as the language does; empty ones are left out.
+
+    Line breaks of a template between them would be spaces, which Chinese does not have.
+
+    Examples
+    --------
+    >>> print(in_a_row(Markup("<b>It helps.</b>"), "", "0 < 1."))
+    <b>It helps.</b> 0 &lt; 1.
+    """
+    return in_html("{before} {after}", before="", after="").join(s for s in said if s)
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -188,7 +202,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {"_": in_html, "_n": in_html_n, "sentences": in_a_row}
+    environment.globals["lang"] = in_force().code
     environment.filters["percent"] = notation.percent
     environment.filters["points"] = notation.in_points
     environment.filters["decimal"] = notation.decimal
+    environment.filters["number"] = number
     return environment

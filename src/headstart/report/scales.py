@@ -6,14 +6,16 @@ import math
 from collections.abc import Sequence
 
 from headstart.judge.intervals import Interval
+from headstart.notation import percent
 from headstart.report.svg import log_ticks, ticks
+from headstart.said import N_, _, number
 
-TIMES: dict[float, str] = {
-    **{s: f"{s:g} s" for s in (0.01, 0.03, 0.1, 0.3, 1, 4, 15)},
-    **{60 * m: f"{m} min" for m in (1, 4, 15)},
-    **{3600 * h: f"{h} h" for h in (1, 4, 16, 64)},
-}
-"""Seconds that stand on an axis of time, and how they are written; about four times apart."""
+TIMES: list[tuple[float, float, str]] = [
+    *((s, s, N_("{n:g} s")) for s in (0.01, 0.03, 0.1, 0.3, 1, 4, 15)),
+    *((60 * m, m, N_("{n} min")) for m in (1, 4, 15)),
+    *((3600 * h, h, N_("{n} h")) for h in (1, 4, 16, 64)),
+]
+"""Times that stand on an axis: in seconds, and as they are written; about four times apart."""
 
 
 def shares(values: Sequence[float]) -> tuple[Interval, list[tuple[float, str]]]:
@@ -29,7 +31,7 @@ def shares(values: Sequence[float]) -> tuple[Interval, list[tuple[float, str]]]:
     high = min(1.0, math.ceil(step * max(values) - 1e-9) / step)
     if high - low < 1e-9:
         low, high = (low - 1 / step, high) if high > 0.5 else (low, high + 1 / step)
-    return (low, high), [(v, f"{v:.0%}") for v in ticks(low, high, 5)]
+    return (low, high), [(v, percent(v, 0)) for v in ticks(low, high, 5)]
 
 
 def moments(low: float, high: float) -> list[tuple[float, str]]:
@@ -40,8 +42,9 @@ def moments(low: float, high: float) -> list[tuple[float, str]]:
     >>> [said for _, said in moments(0.3, 2.3)]
     ['4 s', '15 s', '1 min']
     """
-    inside = [(math.log10(s), said) for s, said in TIMES.items() if low <= math.log10(s) <= high]
-    return inside[:: math.ceil(len(inside) / 6) or 1]
+    inside = [(s, n, said) for s, n, said in TIMES if low <= math.log10(s) <= high]
+    every = math.ceil(len(inside) / 6) or 1
+    return [(math.log10(s), _(said, n=n)) for s, n, said in inside[::every]]
 
 
 def numbers(low: float, high: float) -> list[tuple[float, str]]:
@@ -52,4 +55,4 @@ def numbers(low: float, high: float) -> list[tuple[float, str]]:
     >>> [said for _, said in numbers(0, 3.1)]
     ['1', '10', '100', '1,000']
     """
-    return [(math.log10(v), f"{v:,g}") for v in log_ticks(10**low, 10**high)]
+    return [(math.log10(v), number(v, ",g")) for v in log_ticks(10**low, 10**high)]

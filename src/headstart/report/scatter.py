@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from headstart.judge.intervals import Interval
+from headstart.notation import percent
 from headstart.report.scales import shares
-from headstart.report.svg import LABEL, LETTER, Frame, tag, ticks
+from headstart.report.svg import LABEL, Frame, breadth, tag, ticks
 
 LONGEST = 26
 AIR = 0.35
@@ -95,7 +96,7 @@ def scatter(
     frame = Frame(x, y, height=340)
     return frame.drawing(
         said,
-        frame.axes(x_ticks(*x), [(v, f"{v:.0%}") for v in ticks(*y, 5)], x_title, y_title),
+        frame.axes(x_ticks(*x), [(v, percent(v, 0)) for v in ticks(*y, 5)], x_title, y_title),
         *(frame.error(spot.x, *spot.ci95) for spot in spots if spot.ci95),
         *(_dot(frame, spot) for spot in spots),
         *(
@@ -129,7 +130,7 @@ def _tries(frame: Frame, spot: Spot) -> list[Box]:
 
     Above and below the point it may also stand across, moved as far as the drawing asks for.
     """
-    across, down, wide = frame.across(spot.x), frame.down(spot.y), LETTER * len(spot.word)
+    across, down, wide = frame.across(spot.x), frame.down(spot.y), breadth(spot.word)
     right = (across + AWAY, across + AWAY + wide)
     left = (across - AWAY - wide, across - AWAY)
     sides = [left, right] if spot.x > sum(frame.x) / 2 else [right, left]

@@ -13,9 +13,19 @@ from headstart.modalities import DEFAULT, unit
 from headstart.report import charts, study_figures, study_words
 from headstart.report.files import write
 from headstart.report.page import fill
+from headstart.said import N_, _, commas, listed
 
-SECTIONS = {"answer": "Answer", "numbers": "Numbers", "method": "Method"}
-TITLES = {"rank": "Which backbone?", "layers": "Which layer?", "curve": "How many labels?"}
+SECTIONS = {"answer": N_("Answer"), "numbers": N_("Numbers"), "method": N_("Method")}
+TITLES = {
+    "rank": N_("Which backbone?"),
+    "layers": N_("Which layer?"),
+    "curve": N_("How many labels?"),
+}
+CHARTS = {
+    "rank": N_("Accuracy against cost"),
+    "layers": N_("Accuracy by depth"),
+    "curve": N_("Accuracy against labels"),
+}
 
 
 def render_study(folder: Path) -> Path:
@@ -42,11 +52,16 @@ def render_study(folder: Path) -> Path:
     """
     folder = Path(folder)
     path = _find(folder)
-    mend = f"Make it again with `headstart {path.stem}`."
+    mend = _("Make it again with `headstart {command}`.", command=path.stem)
     document = read_document(path, mend)
     if document["study"] != path.stem:
-        said = f"study is {document['study']!r}, not {path.stem!r}"
-        raise ArtifactError(f"{path} cannot be read: {said}.", mend)
+        said = _(
+            "{path} cannot be read: study is {found!r}, not {wanted!r}.",
+            path=path,
+            found=document["study"],
+            wanted=path.stem,
+        )
+        raise ArtifactError(said, mend)
     return write(folder, compose_study(document), list(study_figures.draw(document)))
 
 
@@ -63,10 +78,11 @@ def compose_study(document: dict[str, Any]) -> str:
         title=str(document["data"]).removeprefix("builtin:"),
         headline=study_words.headline(document),
         version=str(document.get("headstart", __version__)),
-        sections=SECTIONS,
+        sections={key: _(label) for key, label in SECTIONS.items()},
         study=document,
         unit=unit(document.get("modality", DEFAULT)),
-        question=TITLES[document["study"]],
+        question=_(TITLES[document["study"]]),
+        shown=_(CHARTS[document["study"]]),
         charts=charts,
     )
 
@@ -76,8 +92,17 @@ def _find(folder: Path) -> Path:
     found = [folder / name for name in STUDIES if (folder / name).is_file()]
     if len(found) == 1:
         return found[0]
-    seen = " and ".join(path.name for path in found) or f"none of {', '.join(STUDIES)}"
-    raise ArtifactError(
-        f"{folder} holds {seen}; a study has exactly one of them.",
-        "Point to the folder of one `headstart rank`, `layers` or `curve`.",
+    mend = _("Point to the folder of one `headstart rank`, `layers` or `curve`.")
+    if not found:
+        said = _(
+            "{folder} holds none of {files}; a study has exactly one of them.",
+            folder=folder,
+            files=commas(STUDIES),
+        )
+        raise ArtifactError(said, mend)
+    said = _(
+        "{folder} holds {files}; a study has exactly one of them.",
+        folder=folder,
+        files=listed(path.name for path in found),
     )
+    raise ArtifactError(said, mend)

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from headstart.judge.intervals import Interval
 from headstart.modalities import Unit
+from headstart.notation import percent
 from headstart.report.scales import numbers, shares
 from headstart.report.scatter import Spot, scatter, shortened
 from headstart.report.study_words import sides
-from headstart.report.svg import LABEL, LETTER, Frame, spread, tag, ticks
+from headstart.report.svg import LABEL, Frame, breadth, spread, tag, ticks
+from headstart.said import _, _n, commas, sentences
 
 NOTHING = Markup("")
 TRANSFER, BASELINE = "transfer", "baseline"
@@ -32,11 +34,15 @@ def ranking(document: dict[str, Any], unit: Unit) -> Markup:
     if not spots:
         return NOTHING
     return scatter(
-        f"Accuracy against seconds per 1,000 {unit.many}: {'; '.join(s.title for s in spots)}.",
+        _(
+            "Accuracy against seconds per {examples}: {backbones}.",
+            examples=unit.count(1000),
+            backbones=commas(spot.title for spot in spots),
+        ),
         spots,
         numbers,
-        f"seconds per 1,000 {unit.many} (logarithmic)",
-        f"accuracy on held-out {unit.many}",
+        _("seconds per {examples} (logarithmic)", examples=unit.count(1000)),
+        _("accuracy on held-out {many}", many=unit.many),
     )
 
 
@@ -51,14 +57,20 @@ def backbone_spots(document: dict[str, Any]) -> list[Spot]:
             math.log10(max(b["seconds_per_1000"], 0.01)),
             float(b["accuracy"]),
             b["accuracy_ci95"],
-            f"{b['name']} {b['accuracy']:.1%} in {b['seconds_per_1000']:.3g} s"
-            + (" (tie)" if b["tie"] else ""),
+            _backbone(b),
             " ✓" if b["name"] == document["recommended"] else "",
             behind=not b["tie"],
         )
         for b in document["backbones"]
         if b["seconds_per_1000"] is not None
     ]
+
+
+def _backbone(b: dict[str, Any]) -> str:
+    values = {"name": b["name"], "accuracy": b["accuracy"], "seconds": b["seconds_per_1000"]}
+    if b["tie"]:
+        return _("{name}: {accuracy:.1%} in {seconds:.3g} s (tie)", **values)
+    return _("{name}: {accuracy:.1%} in {seconds:.3g} s", **values)
 
 
 def layers(document: dict[str, Any], unit: Unit) -> Markup:
@@ -70,16 +82,15 @@ def layers(document: dict[str, Any], unit: Unit) -> Markup:
     values = [v for r in [*found, *filter(None, [combined])] for v in r["accuracy_ci95"]]
     ends, levels = shares([*ys, *values])
     frame = Frame((-0.02, 1.03), ends, height=340)
-    said = "; ".join(f"{r['name']} {r['accuracy']:.1%}" for r in found)
-    if combined:
-        said += f"; all layers together {combined['accuracy']:.1%}"
+    said = [_("{name} {accuracy:.1%}", name=r["name"], accuracy=r["accuracy"]) for r in found]
+    together = [_together(combined)] if combined else []
     return frame.drawing(
-        f"Accuracy by depth: {said}.",
+        _("Accuracy by depth: {layers}.", layers=commas([*said, *together])),
         frame.axes(
-            [(v, f"{v:.0%}") for v in ticks(0, 1, 4)],
+            [(v, percent(v, 0)) for v in ticks(0, 1, 4)],
             levels,
-            "depth: share of the work done so far",
-            f"accuracy on held-out {unit.many}",
+            _("depth: share of the work done so far"),
+            _("accuracy on held-out {many}", many=unit.many),
         ),
         _combination(frame, combined, _corner(frame, found)) if combined else NOTHING,
         *(frame.error(x, *r["accuracy_ci95"]) for x, r in zip(xs, found, strict=True)),
@@ -98,17 +109,19 @@ def labels(document: dict[str, Any], unit: Unit) -> Markup:
     forecast = document["forecast"]
     xs = [math.log10(p["per_class"]) for p in points]
     end = max(xs[-1], math.log10(forecast["per_class"])) if forecast else xs[-1]
-    values = [v for rows in lines.values() for _, _, ci95 in rows for v in ci95]
+    values = [v for rows in lines.values() for _x, _y, ci95 in rows for v in ci95]
     ends, levels = shares([*values, *(forecast["accuracy_ci95"] if forecast else ())])
-    wide = max(len(called[name]) for name in lines)
-    frame = Frame(
-        (xs[0] - 0.08, max(end, xs[0] + 0.3) + 0.05), ends, height=340, right=16 + LETTER * wide
-    )
+    wide = max(breadth(called[name]) for name in lines)
+    frame = Frame((xs[0] - 0.08, max(end, xs[0] + 0.3) + 0.05), ends, height=340, right=16 + wide)
     parts = [
-        frame.axes(numbers(*frame.x), levels, "labels per class (logarithmic)",
-                   f"accuracy on held-out {unit.many}"),
+        frame.axes(
+            numbers(*frame.x),
+            levels,
+            _("labels per class (logarithmic)"),
+            _("accuracy on held-out {many}", many=unit.many),
+        ),
         _beyond(frame, document) if forecast else NOTHING,
-    ]  # fmt: skip
+    ]
     last = []
     for name, rows in lines.items():
         law = fitted(document, name)
@@ -117,9 +130,9 @@ def labels(document: dict[str, Any], unit: Unit) -> Markup:
             inside = [(float(x), float(y)) for x, y in zip(grid, law(grid), strict=True)]
             parts.append(frame.line([p for p in inside if ends[0] <= p[1] <= ends[1]],
                                     f"law {_kind(name)}"))  # fmt: skip
-        parts += [_whisker(frame, x, ci95, name) for x, _, ci95 in rows]
-        parts.append(frame.line([(x, y) for x, y, _ in rows], f"line {_kind(name)}"))
-        parts += [_reading(frame, x, y, name, called[name]) for x, y, _ in rows]
+        parts += [_whisker(frame, x, ci95, name) for x, _y, ci95 in rows]
+        parts.append(frame.line([(x, y) for x, y, _ci95 in rows], f"line {_kind(name)}"))
+        parts += [_reading(frame, x, y, name, called[name]) for x, y, _ci95 in rows]
         last.append(float(law(np.array([end]))[0]) if law else rows[-1][1])
     tall = (frame.top + 8, frame.height - frame.bottom - 6)
     heights = [frame.down(min(max(y, ends[0]), ends[1])) for y in last]
@@ -128,12 +141,22 @@ def labels(document: dict[str, Any], unit: Unit) -> Markup:
             class_=f"end {_kind(name)}")
         for name, place in zip(lines, spread(heights, LABEL, *tall), strict=True)
     ]  # fmt: skip
-    said = "; ".join(
-        f"{round(10**x):,} labels per class {called[name]} {y:.1%}"
-        for name, rows in lines.items()
-        for x, y, _ in rows
-    )
-    return frame.drawing(f"Accuracy against labels: {said}.", *parts)
+    said = sentences(*(_readings(called[name], rows) for name, rows in lines.items()))
+    return frame.drawing(said, *parts)
+
+
+def _readings(called: str, rows: Sequence[tuple[float, float, Interval]]) -> str:
+    """Say where a line goes through."""
+    points = [
+        _n(
+            "{accuracy:.1%} with {n:,} label per class",
+            "{accuracy:.1%} with {n:,} labels per class",
+            round(10**x),
+            accuracy=y,
+        )
+        for x, y, _ci95 in rows
+    ]
+    return _("Accuracy against labels, {line}: {points}.", line=called, points=commas(points))
 
 
 def measured_lines(document: dict[str, Any]) -> dict[str, list[tuple[float, float, Interval]]]:
@@ -189,7 +212,12 @@ def _beyond(frame: Frame, document: dict[str, Any]) -> Markup:
     """Draw the band of the forecast, and its end as a point."""
     forecast = document["forecast"]
     x, low, high = (v.tolist() for v in band_beyond(document))
-    title = f"forecast, {forecast['per_class']:,} labels per class: {forecast['accuracy']:.1%}"
+    title = _n(
+        "forecast, {n:,} label per class: {accuracy:.1%}",
+        "forecast, {n:,} labels per class: {accuracy:.1%}",
+        round(forecast["per_class"]),
+        accuracy=forecast["accuracy"],
+    )
     return Markup("").join(
         [
             frame.band(x, low, high),
@@ -201,7 +229,13 @@ def _beyond(frame: Frame, document: dict[str, Any]) -> Markup:
 
 def _reading(frame: Frame, x: float, y: float, name: str, called: str) -> Markup:
     """Mark a point: a disc with transfer, a square without, so that colour is not needed."""
-    title = f"{round(10**x):,} labels per class, {called}: {y:.1%}"
+    title = _n(
+        "{n:,} label per class, {line}: {accuracy:.1%}",
+        "{n:,} labels per class, {line}: {accuracy:.1%}",
+        round(10**x),
+        line=called,
+        accuracy=y,
+    )
     if name == TRANSFER:
         return frame.dot(x, y, title)
     across, down, r = frame.across(x), frame.down(y), 4
@@ -221,8 +255,11 @@ def _kind(name: str) -> str:
 
 
 def _layer(frame: Frame, layer: dict[str, Any]) -> Markup:
-    tie = " (tie with the best)" if layer["tie"] else ""
-    title = f"{layer['name']}, depth {layer['depth']:.0%}: {layer['accuracy']:.1%}{tie}"
+    values = {name: layer[name] for name in ("name", "depth", "accuracy")}
+    if layer["tie"]:
+        title = _("{name}, depth {depth:.0%}: {accuracy:.1%} (tie with the best)", **values)
+    else:
+        title = _("{name}, depth {depth:.0%}: {accuracy:.1%}", **values)
     kind = "dot" if layer["tie"] else "dot behind"
     return frame.dot(float(layer["depth"]), float(layer["accuracy"]), title, kind, 5)
 
@@ -230,8 +267,10 @@ def _layer(frame: Frame, layer: dict[str, Any]) -> Markup:
 def _name_of_best(frame: Frame, found: Sequence[dict[str, Any]]) -> Markup:
     """Mark the best layer; its name stands in the corner that the line leaves free."""
     best = max(found, key=lambda r: float(r["accuracy"]))
-    title = f"best: {best['name']}, {best['accuracy']:.1%}"
-    said = f"best: {shortened(best['name'])}, {best['accuracy']:.1%}"
+    title, said = (
+        _("best: {name}, {accuracy:.1%}", name=name, accuracy=best["accuracy"])
+        for name in (best["name"], shortened(best["name"]))
+    )
     return frame.dot(float(best["depth"]), float(best["accuracy"]), title, "dot chosen", 8) + tag(
         "text", said, x=frame.width - frame.right - 4, y=_corner(frame, found), text_anchor="end",
         class_="label chosen")  # fmt: skip
@@ -256,7 +295,11 @@ def _combination(frame: Frame, combined: dict[str, Any], corner: float) -> Marku
         [
             frame.band([left, right], [low, low], [high, high], "band validation"),
             frame.line([(left, level), (right, level)], "line validation"),
-            tag("text", f"all layers together {level:.1%}", x=frame.across(left) + 4,
+            tag("text", _together(combined), x=frame.across(left) + 4,
                 y=place, class_="label end validation"),
         ]
     )  # fmt: skip
+
+
+def _together(combined: dict[str, Any]) -> str:
+    return _("all layers together {accuracy:.1%}", accuracy=combined["accuracy"])

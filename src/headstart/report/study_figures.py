@@ -19,6 +19,7 @@ from headstart.report.study_charts import (
     measured_lines,
 )
 from headstart.report.study_words import sides
+from headstart.said import _
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,8 +42,8 @@ def ranking(axes: Axes, document: dict[str, Any], unit: Unit) -> None:
     spots = backbone_spots(document)
     if spots:
         scatter(axes, spots, numbers)
-    axes.set_xlabel(f"seconds per 1,000 {unit.many}, on a logarithmic scale")
-    axes.set_ylabel("accuracy, 95 % interval (hollow: clearly behind)")
+    axes.set_xlabel(_("seconds per {examples}, on a logarithmic scale", examples=unit.count(1000)))
+    axes.set_ylabel(_("accuracy, 95 % interval (hollow: clearly behind)"))
 
 
 def layers(axes: Axes, document: dict[str, Any], unit: Unit) -> None:
@@ -52,16 +53,17 @@ def layers(axes: Axes, document: dict[str, Any], unit: Unit) -> None:
     if combined:
         axes.axhspan(*combined["accuracy_ci95"], color=OTHER, alpha=0.12, linewidth=0)
         axes.axhline(combined["accuracy"], color=OTHER, linestyle="--",
-                     label="all layers together")  # fmt: skip
+                     label=_("all layers together"))  # fmt: skip
     axes.errorbar(xs, ys, yerr=errors(ys, [r["accuracy_ci95"] for r in found]), color=OWN,
-                  marker="o", capsize=2, label="one layer")  # fmt: skip
+                  marker="o", capsize=2, label=_("one layer"))  # fmt: skip
     best = max(found, key=lambda r: float(r["accuracy"]))
-    axes.annotate(plain(f"best: {best['name']}", 40), (best["depth"], best["accuracy"]), (0, 10),
-                  textcoords="offset points", fontsize=8, ha="right")  # fmt: skip
+    axes.annotate(plain(_("best: {name}", name=best["name"]), 40),
+                  (best["depth"], best["accuracy"]), (0, 10), textcoords="offset points",
+                  fontsize=8, ha="right")  # fmt: skip
     axes.set_xlim(-0.02, 1.03)
     _share_right(axes, unit)
     axes.xaxis.set_major_formatter(percent)
-    axes.set_xlabel("depth: share of the network's work done up to here")
+    axes.set_xlabel(_("depth: share of the network's work done up to here"))
     axes.legend(frameon=False, fontsize=8, loc="lower right")
 
 
@@ -82,12 +84,12 @@ def labels(axes: Axes, document: dict[str, Any], unit: Unit) -> None:
             axes.plot(grid, law(grid), "--", color=colour, linewidth=1)
     _share_right(axes, unit)
     marks = numbers(*axes.get_xlim())
-    axes.set_xticks([x for x, _ in marks], [said for _, said in marks])
-    axes.set_xlabel("labels per class, on a logarithmic scale (dashed: the fitted law)")
+    axes.set_xticks([x for x, _said in marks], [said for _x, said in marks])
+    axes.set_xlabel(_("labels per class, on a logarithmic scale (dashed: the fitted law)"))
     axes.legend(frameon=False, fontsize=8, loc="lower right")
 
 
 def _share_right(axes: Axes, unit: Unit) -> None:
     axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.yaxis.set_major_formatter(percent)
-    axes.set_ylabel(f"accuracy on held-out {unit.many}, 95 % interval")
+    axes.set_ylabel(_("accuracy on held-out {many}, 95 % interval", many=unit.many))

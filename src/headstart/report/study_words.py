@@ -6,17 +6,22 @@ from typing import Any
 
 from headstart.modalities import Unit
 from headstart.notation import decimal, in_points, significant
-from headstart.report.words import count, protocol
+from headstart.report.words import in_english, protocol
+from headstart.said import N_, _, _n, number, sentences
 
 ADVICE = {
-    "last": "The last layer is the one to use.",
-    "earlier": "An earlier layer is better than the last.",
-    "flat": "No layer stands out.",
+    "last": N_("The last layer is the one to use."),
+    "earlier": N_("An earlier layer is better than the last."),
+    "flat": N_("No layer stands out."),
 }
 TRUST = {
-    "interpolation": "This lies within what was measured.",
-    "cautious": "This lies beyond what was measured, by no more than twice: take it with caution.",
-    "far": "This lies far beyond what was measured: it is a guess with a formula, not a promise.",
+    "interpolation": N_("This lies within what was measured."),
+    "cautious": N_(
+        "This lies beyond what was measured, by no more than twice: take it with caution."
+    ),
+    "far": N_(
+        "This lies far beyond what was measured: it is a guess with a formula, not a promise."
+    ),
 }
 
 
@@ -29,8 +34,8 @@ def sides(document: dict[str, Any]) -> dict[str, str]:
     ('with transfer', 'this model')
     """
     if document.get("learned", True):
-        return {"transfer": "with transfer", "baseline": "without"}
-    return {"transfer": "this model", "baseline": "best simple rival"}
+        return {"transfer": _("with transfer"), "baseline": _("without")}
+    return {"transfer": _("this model"), "baseline": _("best simple rival")}
 
 
 def headline(document: dict[str, Any]) -> str:
@@ -44,14 +49,19 @@ def headline(document: dict[str, Any]) -> str:
     '100 more labels per class: about +2.1 points.'
     """
     if document["study"] == "rank":
-        return f"Use {document['recommended'].rpartition(':')[2]}."
+        return _("Use {backbone}.", backbone=document["recommended"].rpartition(":")[2])
     if document["study"] == "layers":
-        return ADVICE.get(document["kind"], "What each layer is worth.")
+        known = document["kind"] in ADVICE
+        return _(ADVICE[document["kind"]]) if known else _("What each layer is worth.")
     forecast = document["forecast"]
     if forecast is None:
-        return "Too few points for a forecast."
-    more = count(forecast["more"], "more label")
-    return f"{more} per class: about {in_points(forecast['gain'])} points."
+        return _("Too few points for a forecast.")
+    return _n(
+        "{n:,} more label per class: about {gain} points.",
+        "{n:,} more labels per class: about {gain} points.",
+        forecast["more"],
+        gain=in_points(forecast["gain"]),
+    )
 
 
 def answer(document: dict[str, Any]) -> str:
@@ -62,21 +72,41 @@ def answer(document: dict[str, Any]) -> str:
         return str(document["advice"])
     forecast = document["forecast"]
     if forecast is None:
-        return "A forecast needs accuracies at several numbers of labels; here there are too few."
+        return _(
+            "A forecast needs accuracies at several numbers of labels; here there are too few."
+        )
     return str(forecast["sentence"])
 
 
-def score(document: dict[str, Any]) -> dict[str, Any] | None:
-    """Find the accuracy that stands on top: its value, interval, and whose it is."""
+def trust(forecast: dict[str, Any]) -> str:
+    """Say how far a forecast lies from what was measured."""
+    return _(TRUST.get(forecast["trust"], ""))
+
+
+def score(document: dict[str, Any], unit: Unit) -> dict[str, Any] | None:
+    """Find the accuracy that stands on top: its value, interval, and what it is."""
     if document["study"] == "rank":
-        found = [b for b in document["backbones"] if b["name"] == document["recommended"]]
-        said = f"with {document['recommended']}"
+        name = document["recommended"]
+        found = [b for b in document["backbones"] if b["name"] == name]
+        said = _(
+            "Accuracy with {backbone}: share of new {many} named correctly",
+            backbone=name,
+            many=unit.many,
+        )
     elif document["study"] == "layers":
-        found, said = document["layers"][-1:], "with the last layer"
+        found = document["layers"][-1:]
+        said = _(
+            "Accuracy with the last layer: share of new {many} named correctly", many=unit.many
+        )
     else:
         last = document["points"][-1:]
         found = [{"accuracy": p["transfer"], "accuracy_ci95": p["transfer_ci95"]} for p in last]
-        said = f"with {count(round(last[0]['per_class']), 'label')} per class" if last else ""
+        said = _n(
+            "Accuracy with {n:,} label per class: share of new {many} named correctly",
+            "Accuracy with {n:,} labels per class: share of new {many} named correctly",
+            round(last[0]["per_class"]) if last else 0,
+            many=unit.many,
+        )
     if not found:
         return None
     return {
@@ -110,9 +140,11 @@ def behind(row: dict[str, Any]) -> str:
     if lost is None:
         return "–"
     if lost == 0 and (not ci95 or ci95[0] == ci95[1]):
-        return "best"
-    doubt = f" ({decimal(100 * ci95[0], 1)} to {decimal(100 * ci95[1], 1)})" if ci95 else ""
-    return f"{decimal(100 * lost, 1)} points{doubt}"
+        return _("best")
+    if not ci95:
+        return _("{lost} points", lost=decimal(100 * lost, 1))
+    low, high = (decimal(100 * end, 1) for end in ci95)
+    return _("{lost} points ({low} to {high})", lost=decimal(100 * lost, 1), low=low, high=high)
 
 
 def figure(value: float | None) -> str:
@@ -125,7 +157,7 @@ def figure(value: float | None) -> str:
     """
     if value is None:
         return "–"
-    return f"{value:,.0f}" if abs(value) >= 100 else significant(value)
+    return number(value, ",.0f") if abs(value) >= 100 else significant(value)
 
 
 def shape(size: list[int] | None) -> str:
@@ -136,7 +168,7 @@ def shape(size: list[int] | None) -> str:
     >>> shape([112, 14, 14]), shape(None)
     ('112 × 14 × 14', 'vector')
     """
-    return " × ".join(map(str, size)) if size else "vector"
+    return " × ".join(map(str, size)) if size else _("vector")
 
 
 def law(fit: dict[str, float]) -> str:
@@ -147,13 +179,64 @@ def law(fit: dict[str, float]) -> str:
     >>> law({"a": 0.412, "b": 0.5, "c": 0.03})
     'wrong answers = 0.412 · n^-0.5 + 0.03'
     """
-    return f"wrong answers = {fit['a']:.3g} · n^-{fit['b']:.3g} + {significant(fit['c'])}"
+    return _(
+        "wrong answers = {a:.3g} · n^-{b:.3g} + {c}",
+        a=fit["a"],
+        b=fit["b"],
+        c=significant(fit["c"]),
+    )
+
+
+def formula(document: dict[str, Any]) -> str:
+    """Say which law was fitted to the line of the model itself."""
+    fitted = law(document["fit"]["transfer"])
+    if document.get("learned", True):
+        said = _("The law with transfer, n being the labels per class: {law}.", law=fitted)
+    else:
+        said = _("The law of this model, n being the labels per class: {law}.", law=fitted)
+    return sentences(said, _("The last number is what no label would mend."))
+
+
+def legend(document: dict[str, Any]) -> str:
+    """Say what the marks and lines of a curve are."""
+    called = sides(document)
+    squares = dashed = ""
+    if any(p["baseline"] is not None for p in document["points"]):
+        squares = _("Squares: {line}.", line=called["baseline"])
+        if document.get("learned", True):
+            squares = _("Squares: the best model without it.")
+    if document["fit"] and document["forecast"]:
+        dashed = _(
+            "Dashed: the fitted law; the hollow point is the forecast, and the band leads from the "
+            "last measured interval to that of the forecast."
+        )
+    elif document["fit"]:
+        dashed = _("Dashed: the fitted law.")
+    return sentences(
+        _("Discs: {line}.", line=called["transfer"]),
+        squares,
+        _("Lines are 95 % intervals."),
+        dashed,
+    )
+
+
+def marks(document: dict[str, Any], unit: Unit) -> str:
+    """Say what the marks and lines of a chart of layers are."""
+    together = _("Dashed: one head on the output of all layers, with its interval as a band.")
+    return sentences(
+        _(
+            "Filled: cannot be told from the best layer with these {many} (a tie). Hollow: clearly "
+            "behind. Lines are 95 % intervals, each of one layer alone.",
+            many=unit.many,
+        ),
+        together if document["combined"] else "",
+    )
 
 
 def explained(text: str, unit: Unit) -> str:
     """Explain a protocol where its words are known; "" where they speak for themselves."""
     known = ("folds", "test set", "held-out fifth")
-    return protocol(text, unit) if any(word in text for word in known) else ""
+    return protocol(text, unit) if any(word in in_english(text) for word in known) else ""
 
 
 def examples(document: dict[str, Any], unit: Unit) -> str:
@@ -165,5 +248,9 @@ def examples(document: dict[str, Any], unit: Unit) -> str:
     '600 rows in 2 classes'
     """
     classes = document["classes"]
-    k = classes if isinstance(classes, int) else len(classes)
-    return f"{unit.count(int(document['n']))} in {count(k, 'class', 'classes')}"
+    return _n(
+        "{examples} in {n:,} class",
+        "{examples} in {n:,} classes",
+        classes if isinstance(classes, int) else len(classes),
+        examples=unit.count(int(document["n"])),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +15,8 @@ from headstart.judge.intervals import Interval
 
 LETTER = 11.0
 """Width of a digit or a bold letter where letters are largest, on a phone; in a drawing's units."""
+HAN = 17.5
+"""Width of a Chinese character there."""
 LABEL = 21
 """Height of a line of text there."""
 NUMBERS = 86.0
@@ -35,6 +38,17 @@ def tag(name: str, *children: object, **attributes: object) -> Markup:
     opening = Markup("").join(Markup(' {}="{}"').format(k, _short(v)) for k, v in given.items())
     inside = Markup("").join(escape(child) for child in children)
     return Markup("<{0}{1}>{2}</{0}>").format(name, opening, inside)
+
+
+def breadth(text: str) -> float:
+    """Return how wide a text is where letters are largest.
+
+    Examples
+    --------
+    >>> breadth("cat"), breadth("猫")
+    (33.0, 17.5)
+    """
+    return sum(HAN if unicodedata.east_asian_width(c) in "WF" else LETTER for c in text)
 
 
 @dataclass(frozen=True)
@@ -101,7 +115,7 @@ class Frame:
         for every in range(1, len(ticks)):
             kept = ticks[::every]
             if all(
-                self.across(v) - self.across(u) > LETTER * (len(one) + len(other)) / 2 + LETTER
+                self.across(v) - self.across(u) > (breadth(one) + breadth(other)) / 2 + LETTER
                 for (u, one), (v, other) in pairwise(kept)
             ):
                 return kept
@@ -135,7 +149,7 @@ class Frame:
 
     def marked(self, x: float, y: float, title: str, word: str) -> Markup:
         """Mark the chosen point, with a word below it, or above where there is no room."""
-        across, half = self.across(x), LETTER * len(word) / 2
+        across, half = self.across(x), breadth(word) / 2
         at_left, at_right = across - half < self.left, across + half > self.width - self.right
         anchor = "start" if at_left else "end" if at_right else "middle"
         text = tag("text", word, x=across, y=self.below(y), text_anchor=anchor,

@@ -8,31 +8,65 @@ from itertools import pairwise
 from typing import Any
 
 from headstart.modalities import Unit
-from headstart.notation import decimal
-from headstart.report.curves import Curves
-from headstart.report.words import amount, count, duration
+from headstart.notation import decimal, percent
+from headstart.report.curves import TRAINING, VALIDATION, Curves
+from headstart.report.words import amount, duration
+from headstart.said import N_, _, _n, commas, sentences
 from headstart.transfer.recipe import FROM_SCRATCH
 
-"""Methods that start from random weights: nothing is transferred."""
+DEPTHS = {
+    "all": N_("all layers"),
+    "last-stage": N_("last stage"),
+    "last-blocks": N_("last blocks"),
+}
 TUNED = {
-    "bias": "Of these layers only the biases (numbers that are added, not multiplied) and the "
-    "scales of the normalisation were trained.",
-    "norm": "Of these layers only the normalisation (a scale and a shift per channel) was trained.",
+    "bias": N_(
+        "Of these layers only the biases (numbers that are added, not multiplied) and the "
+        "scales of the normalisation were trained."
+    ),
+    "norm": N_(
+        "Of these layers only the normalisation (a scale and a shift per channel) was trained."
+    ),
 }
 KEPT = {
-    "l2-sp": "L2-SP: a penalty pulls the weights back to where they started",
-    "bss": "BSS, batch spectral shrinkage: directions of the features that carry little are damped",
-    "co-tuning": "co-tuning: the classes that the network knew from before are a second task",
+    "l2-sp": N_("L2-SP: a penalty pulls the weights back to where they started."),
+    "bss": N_(
+        "BSS, batch spectral shrinkage: directions of the features that carry little are damped."
+    ),
+    "co-tuning": N_("Co-tuning: the classes that the network knew from before are a second task."),
 }
 BATCHNORMS = {
-    "frozen": "frozen: its statistics, scales and shifts stayed as they came",
-    "train": "trained: its statistics follow your {many}",
+    "frozen": N_("frozen: its statistics, scales and shifts stayed as they came"),
+    "train": N_("trained: its statistics follow your {many}"),
+}
+CHANGED = {
+    "all": N_("yes"),
+    "bias": N_("yes, biases"),
+    "norm": N_("yes, normalisation"),
 }
 OUTCOMES = {
-    "tried": "tried",
-    "skipped": "not tried",
-    "interrupted": "stopped before its end",
-    "failed": "failed",
+    "tried": N_("tried"),
+    "skipped": N_("not tried"),
+    "interrupted": N_("stopped before its end"),
+    "failed": N_("failed"),
+}
+SCHEDULES = {
+    "cosine": N_("{optimizer}, cosine learning rate"),
+    "one-cycle": N_("{optimizer}, one-cycle learning rate"),
+    "constant": N_("{optimizer}, constant learning rate"),
+}
+STAYED, FELL, ROSE = "stayed", "fell", "rose"
+MOVED = {
+    (TRAINING, STAYED): N_("The training loss stayed at {last}."),
+    (TRAINING, FELL): N_("The training loss fell from {first} to {last}."),
+    (TRAINING, ROSE): N_("The training loss rose from {first} to {last}."),
+    (VALIDATION, STAYED): N_("The validation loss stayed at {last}; lowest after epoch {epoch}."),
+    (VALIDATION, FELL): N_(
+        "The validation loss fell from {first} to {last}; lowest after epoch {epoch}."
+    ),
+    (VALIDATION, ROSE): N_(
+        "The validation loss rose from {first} to {last}; lowest after epoch {epoch}."
+    ),
 }
 
 
@@ -47,8 +81,8 @@ def masthead(training: dict[str, Any]) -> str:
     'network trained from nothing'
     """
     if training["method"] in FROM_SCRATCH:
-        return "network trained from nothing"
-    return f"network fine-tuned ({depth(training['unfreeze'])})"
+        return _("network trained from nothing")
+    return _("network fine-tuned ({depth})", depth=depth(training["unfreeze"]))
 
 
 def depth(unfreeze: str) -> str:
@@ -60,9 +94,10 @@ def depth(unfreeze: str) -> str:
     ('all layers', 'last stage', 'last layer', 'from blocks.5 on')
     """
     if unfreeze.isdigit():
-        return "last layer" if unfreeze == "1" else f"last {unfreeze} layers"
-    known = {"all": "all layers", "last-stage": "last stage", "last-blocks": "last blocks"}
-    return known.get(unfreeze, f"from {unfreeze} on")
+        return _n("last layer", "last {n} layers", int(unfreeze))
+    if unfreeze in DEPTHS:
+        return _(DEPTHS[unfreeze])
+    return _("from {layer} on", layer=unfreeze)
 
 
 def own(training: dict[str, Any] | None) -> str:
@@ -74,10 +109,10 @@ def own(training: dict[str, Any] | None) -> str:
     'pretrained network (this model)'
     """
     if training is None:
-        return "pretrained network (this model)"
+        return _("pretrained network (this model)")
     if training["method"] in FROM_SCRATCH:
-        return "network trained from nothing (this model)"
-    return "pretrained network, fine-tuned (this model)"
+        return _("network trained from nothing (this model)")
+    return _("pretrained network, fine-tuned (this model)")
 
 
 def trained(training: dict[str, Any], layers: int, unit: Unit) -> str:
@@ -88,34 +123,48 @@ def trained(training: dict[str, Any], layers: int, unit: Unit) -> str:
     layers : int
         Blocks of the whole network.
     """
-    blocks = training["blocks"]
-    share = training["trainable_parameters"] / max(training["parameters"], 1)
-    if training["method"] in FROM_SCRATCH:
-        said = (
-            f"The whole network was trained from nothing, on your {unit.many} alone: no pretrained "
-            "weights are in it."
-        )
-    elif len(blocks) >= layers or not blocks:
-        said = f"The whole network and the head were trained further on your {unit.many}."
-    else:
-        last = count(len(blocks), "layer") if len(blocks) > 1 else "layer"
-        which = f"{blocks[0]} to {blocks[-1]}" if len(blocks) > 1 else blocks[0]
-        said = (
-            f"The last {last} of the network ({which}) and the head were trained further on your "
-            f"{unit.many}. Everything before them ({count(layers - len(blocks), 'layer')}) stayed "
-            "frozen, that is, exactly as it came."
-        )
-    tuned = TUNED.get(training.get("tune", "all"), "")
-    return " ".join(
-        part
-        for part in (
-            said,
-            tuned,
-            f"{amount(training['trainable_parameters'])} of the network's "
-            f"{amount(training['parameters'])} parameters could change ({share:.1%}).",
-        )
-        if part
+    tuned = training.get("tune", "all")
+    return sentences(
+        _part(training, layers, unit),
+        _(TUNED[tuned]) if tuned in TUNED else "",
+        _(
+            "{free} of the network's {all} parameters could change ({share}).",
+            free=amount(training["trainable_parameters"]),
+            all=amount(training["parameters"]),
+            share=percent(training["trainable_parameters"] / max(training["parameters"], 1)),
+        ),
     )
+
+
+def _part(training: dict[str, Any], layers: int, unit: Unit) -> str:
+    """Say which layers were trained."""
+    blocks = training["blocks"]
+    if training["method"] in FROM_SCRATCH:
+        return _(
+            "The whole network was trained from nothing, on your {many} alone: no pretrained "
+            "weights are in it.",
+            many=unit.many,
+        )
+    if len(blocks) >= layers or not blocks:
+        return _(
+            "The whole network and the head were trained further on your {many}.", many=unit.many
+        )
+    several = _("{first} to {last}", first=blocks[0], last=blocks[-1])
+    last = _n(
+        "The last layer of the network ({layers}) and the head were trained further on your "
+        "{many}.",
+        "The last {n:,} layers of the network ({layers}) and the head were trained further on your "
+        "{many}.",
+        len(blocks),
+        layers=several if len(blocks) > 1 else blocks[0],
+        many=unit.many,
+    )
+    before = _n(
+        "Everything before them ({n:,} layer) stayed frozen, that is, exactly as it came.",
+        "Everything before them ({n:,} layers) stayed frozen, that is, exactly as it came.",
+        layers - len(blocks),
+    )
+    return sentences(last, before)
 
 
 def computed(training: dict[str, Any], sizes: Sequence[int], unit: Unit) -> str:
@@ -133,22 +182,40 @@ def computed(training: dict[str, Any], sizes: Sequence[int], unit: Unit) -> str:
     'The frozen layers, up to blocks.4, were computed once per row and view: 299 rows × 4 views = 1,196 forward passes, kept in 44.1 MB. Each epoch computed only the layers behind them.'
     """  # noqa: E501
     if training["cut"] is None:
-        return "Nothing was kept from step to step: every step computed the whole network."
+        return _("Nothing was kept from step to step: every step computed the whole network.")
+    behind = _("Each epoch computed only the layers behind them.")
     passes, views = int(training["prefix_forwards"] or 0), int(training["views"] or 1)
     if not passes:
-        return (
-            f"The frozen layers, up to {training['cut']}, were not computed again: an earlier run "
-            "had kept what they give. Each epoch computed only the layers behind them."
+        again = _(
+            "The frozen layers, up to {layer}, were not computed again: an earlier run had kept "
+            "what they give.",
+            layer=training["cut"],
         )
+        return sentences(again, behind)
+    work = _n("{n:,} forward pass", "{n:,} forward passes", passes)
     looked = next((n for n in sizes if n * views == passes), None)
-    product = f"{unit.count(looked)} × {count(views, 'view')} = " if looked else ""
+    if looked:
+        work = _(
+            "{examples} × {views} = {passes}",
+            examples=unit.count(looked),
+            views=_n("{n:,} view", "{n:,} views", views),
+            passes=work,
+        )
+    values = {"layer": training["cut"], "one": unit.one, "work": work}
     size = training.get("cache_mb")
-    kept = f", kept in {size:,.1f} MB" if size is not None else ""
-    return (
-        f"The frozen layers, up to {training['cut']}, were computed once per {unit.one} and view: "
-        f"{product}{count(passes, 'forward pass', 'forward passes')}{kept}. Each epoch computed "
-        "only the layers behind them."
-    )
+    if size is None:
+        once = _(
+            "The frozen layers, up to {layer}, were computed once per {one} and view: {work}.",
+            **values,
+        )
+    else:
+        once = _(
+            "The frozen layers, up to {layer}, were computed once per {one} and view: {work}, kept "
+            "in {size:,.1f} MB.",
+            **values,
+            size=size,
+        )
+    return sentences(once, behind)
 
 
 def reading(
@@ -184,16 +251,20 @@ def reading(
     'One epoch is too few to see where the curves lead.'
     """
     if max(len(training), len(validation)) < 2 or len(validation) == 1:
-        return "One epoch is too few to see where the curves lead."
+        return _("One epoch is too few to see where the curves lead.")
     if not validation:
-        return (
-            f"The training loss {_moved(training)}. No {unit.many} were held out of this fit, so "
-            "the curve cannot tell whether it learned by heart."
+        return sentences(
+            _moved(TRAINING, training),
+            _(
+                "No {many} were held out of this fit, so the curve cannot tell whether it learned "
+                "by heart.",
+                many=unit.many,
+            ),
         )
     best_epoch, best = min(validation, key=lambda point: point[1])
     end = validation[-1][1]
     if not training:
-        return f"The validation loss {_moved(validation)}; lowest after epoch {best_epoch}."
+        return _moved(VALIDATION, validation, epoch=best_epoch)
     jump = _jump(training)
     if jump:
         return jump
@@ -201,70 +272,144 @@ def reading(
     if end - best > max(0.05 * best, 0.01):
         return _risen(training, best_epoch, best, end, unit)
     first = training[0][1]
-    if last > 0.95 * first and end > 0.5 * math.log(max(classes, 2)):
-        return (
-            f"Both losses hardly moved and are high (training {decimal(last)}, validation "
-            f"{decimal(end)}; guessing would be {decimal(math.log(max(classes, 2)))}): too little "
-            "freedom or too low a learning rate. Train more layers, or raise the rate."
+    guess = math.log(max(classes, 2))
+    if last > 0.95 * first and end > 0.5 * guess:
+        return _(
+            "Both losses hardly moved and are high (training {training}, validation {validation}; "
+            "guessing would be {guess}): too little freedom or too low a learning rate. Train more "
+            "layers, or raise the rate.",
+            training=decimal(last),
+            validation=decimal(end),
+            guess=decimal(guess),
         )
     before = validation[-1 - math.ceil(len(validation) / 4)][1]
     if end < 0.97 * before:
-        trend = f"The validation loss was still falling at the end, to {decimal(end)}: more epochs"
-        trend += " may help."
+        trend = _(
+            "The validation loss was still falling at the end, to {end}: more epochs may help.",
+            end=decimal(end),
+        )
     else:
-        trend = f"The validation loss settled at {decimal(end)}: more epochs would change little."
-    return f"{trend} {_gap(last, end, unit)}"
+        trend = _(
+            "The validation loss settled at {end}: more epochs would change little.",
+            end=decimal(end),
+        )
+    return sentences(trend, _gap(last, end, unit))
 
 
 def lines(curves: Curves, unit: Unit) -> str:
     """Say what the lines of the curves are."""
     if not curves.folds:
-        held = f"; validation: {unit.many} held out of it" if curves.validation else ""
-        return f"Curves of the fit of the model that was kept{held}."
-    over = (
-        f"Means over {curves.folds} folds, for the epochs that all of them reached"
-        if curves.folds > 1
-        else "Curves of one fold"
-    )
-    said = f"{over}: solid line and discs, training; dashed line and squares, {unit.many} held out."
-    if curves.final:
-        said += (
-            f" Thin dotted line: training of the model that was kept, on all training {unit.many}."
+        if not curves.validation:
+            return _("Curves of the fit of the model that was kept.")
+        return _(
+            "Curves of the fit of the model that was kept; validation: {many} held out of it.",
+            many=unit.many,
         )
-    return said
+    if curves.folds == 1:
+        measured = _(
+            "Curves of one fold: solid line and discs, training; dashed line and squares, {many} "
+            "held out.",
+            many=unit.many,
+        )
+    else:
+        measured = _(
+            "Means over {folds} folds, for the epochs that all of them reached: solid line and "
+            "discs, training; dashed line and squares, {many} held out.",
+            folds=curves.folds,
+            many=unit.many,
+        )
+    final = _(
+        "Thin dotted line: training of the model that was kept, on all training {many}.",
+        many=unit.many,
+    )
+    return sentences(measured, final if curves.final else "")
 
 
 def mixture(training: dict[str, Any], unit: Unit) -> str:
     """Explain the mixture of the weights before and after training, with the share chosen."""
-    said = (
+    said = _(
         "WiSE-FT mixes the weights from before and after training: a mixture is often steadier on "
-        f"new {unit.many} than either."
+        "new {many} than either.",
+        many=unit.many,
     )
     alpha = training.get("wise_alpha")
-    return said if alpha is None else f"{said} Kept: {alpha:.0%} of the way (alpha {alpha:g})."
+    if alpha is None:
+        return said
+    kept = _("Kept: {alpha:.0%} of the way (alpha {alpha:g}).", alpha=alpha)
+    return sentences(said, kept)
+
+
+def budget(seconds: float) -> str:
+    """Say how long a run was allowed to take.
+
+    Examples
+    --------
+    >>> budget(180), budget(90)
+    ('The budget was 3 min.', 'The budget was 1 min 30 s.')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if rest:
+        return _("The budget was {time}.", time=duration(seconds))
+    return _("The budget was {minutes:,} min.", minutes=minutes)
 
 
 def settings(training: dict[str, Any], unit: Unit) -> list[tuple[str, str]]:
     """List the settings, each with its value in words; what is not on record is left out."""
     t = training
-    keep = [KEPT.get(word, word) for word in (t.get("keep") or "").split(",") if word]
+    keep = [word for word in (t.get("keep") or "").split(",") if word]
     rows = {
-        "Method": f"{t['method']}, {depth(t['unfreeze'])}",
-        "Length": t.get("epochs")
-        and f"{count(t['epochs'], 'epoch')} (each once through all training {unit.many}), "
-        f"{t.get('batch_size')} {unit.many} a step",
-        "Optimiser": t.get("optimizer") and f"{t['optimizer']}, {t.get('schedule')} learning rate",
-        "Learning rate": t.get("lr")
-        and f"{t['lr']:g} at most for the network"
-        + (f", {t['head_lr']:g} for the head" if t.get("head_lr") else ""),
-        "Batch normalisation": unit.into(BATCHNORMS.get(t.get("batchnorm") or "", "")),
-        f"Views of {unit.a}": t.get("views_said"),
-        "Held on to": "; ".join(keep),
-        "Place of the cut": t.get("cut_reason"),
-        "Speed": t.get("images_per_s")
-        and f"{t['images_per_s']:,.0f} {unit.many} a second; {duration(t['seconds'])} in all",
+        _("Method"): commas([t["method"], depth(t["unfreeze"])]),
+        _("Length"): _length(t, unit),
+        _("Optimiser"): _optimiser(t),
+        _("Learning rate"): _rates(t),
+        _("Batch normalisation"): unit.into(BATCHNORMS.get(t.get("batchnorm") or "", "")),
+        _("Views of {example}", example=unit.a): t.get("views_said"),
+        _("Held on to"): sentences(*(_(KEPT[word]) if word in KEPT else word for word in keep)),
+        _("Place of the cut"): t.get("cut_reason"),
+        _("Speed"): _speed(t, unit),
     }
     return [(label, value) for label, value in rows.items() if value]
+
+
+def _length(t: dict[str, Any], unit: Unit) -> str:
+    if not t.get("epochs"):
+        return ""
+    return _n(
+        "{n:,} epoch (each once through all training {many}), {examples} a step",
+        "{n:,} epochs (each once through all training {many}), {examples} a step",
+        t["epochs"],
+        many=unit.many,
+        examples=unit.count(t.get("batch_size") or 0),
+    )
+
+
+def _optimiser(t: dict[str, Any]) -> str:
+    schedule = t.get("schedule")
+    if not t.get("optimizer") or schedule not in SCHEDULES:
+        return t.get("optimizer") or ""
+    return _(SCHEDULES[schedule], optimizer=t["optimizer"])
+
+
+def _rates(t: dict[str, Any]) -> str:
+    if not t.get("lr"):
+        return ""
+    if not t.get("head_lr"):
+        return _("{rate:g} at most for the network", rate=t["lr"])
+    return _(
+        "{rate:g} at most for the network, {head_rate:g} for the head",
+        rate=t["lr"],
+        head_rate=t["head_lr"],
+    )
+
+
+def _speed(t: dict[str, Any], unit: Unit) -> str:
+    if not t.get("images_per_s"):
+        return ""
+    return _(
+        "{examples} a second; {time} in all",
+        examples=unit.count(round(t["images_per_s"])),
+        time=duration(t["seconds"]),
+    )
 
 
 def changed(layer: str, kind: str, training: dict[str, Any] | None) -> str:
@@ -278,12 +423,18 @@ def changed(layer: str, kind: str, training: dict[str, Any] | None) -> str:
     >>> changed("blocks.6", "Sequential", t | {"tune": "bias"})
     'yes, biases'
     """
+    if not _is_trained(layer, kind, training):
+        return _("no, frozen")
+    tune = (training or {}).get("tune", "all")
+    return _(CHANGED.get(tune, CHANGED["all"]))
+
+
+def _is_trained(layer: str, kind: str, training: dict[str, Any] | None) -> bool:
+    """Tell whether anything in a layer was trained."""
     if training is None or layer not in training["blocks"]:
-        return "no, frozen"
-    tune = training.get("tune", "all")
-    if tune == "all" and training.get("batchnorm") == "frozen" and kind.startswith("BatchNorm"):
-        return "no, frozen"
-    return {"bias": "yes, biases", "norm": "yes, normalisation"}.get(tune, "yes")
+        return False
+    still = training.get("batchnorm") == "frozen" and kind.startswith("BatchNorm")
+    return not (still and training.get("tune", "all") == "all")
 
 
 def outcome(candidate: dict[str, Any]) -> str:
@@ -294,27 +445,32 @@ def outcome(candidate: dict[str, Any]) -> str:
     >>> outcome({"status": "skipped", "reason": "would take about 210 s"})
     'not tried: would take about 210 s'
     """
-    said = OUTCOMES.get(candidate["status"], candidate["status"])
+    status = candidate["status"]
+    said = _(OUTCOMES[status]) if status in OUTCOMES else status
     reason = candidate.get("reason")
-    return f"{said}: {reason}" if reason else said
+    return _("{outcome}: {reason}", outcome=said, reason=reason) if reason else said
 
 
-def _moved(curve: Sequence[tuple[int, float]]) -> str:
+def _moved(side: str, curve: Sequence[tuple[int, float]], **more: int) -> str:
     first, last = curve[0][1], curve[-1][1]
+    way = FELL if last < first else ROSE
     if abs(last - first) <= 0.02 * abs(first):
-        return f"stayed at {decimal(last)}"
-    return f"{'fell' if last < first else 'rose'} from {decimal(first)} to {decimal(last)}"
+        way = STAYED
+    return _(MOVED[side, way], first=decimal(first), last=decimal(last), **more)
 
 
 def _jump(training: Sequence[tuple[int, float]]) -> str:
     """Find the largest rise of the training loss from one epoch to the next, if it is marked."""
-    rises = [(b - a, a, b, epoch) for (_, a), (epoch, b) in pairwise(training)]
+    rises = [(b - a, a, b, epoch) for (_before, a), (epoch, b) in pairwise(training)]
     rise, before, after, epoch = max(rises, default=(0.0, 0.0, 0.0, 0))
     if rise <= max(0.2 * before, 0.05):
         return ""
-    return (
-        f"The training loss jumped from {decimal(before)} to {decimal(after)} in epoch {epoch}: "
-        "training is unsteady, and the learning rate probably too high."
+    return _(
+        "The training loss jumped from {before} to {after} in epoch {epoch}: training is unsteady, "
+        "and the learning rate probably too high.",
+        before=decimal(before),
+        after=decimal(after),
+        epoch=epoch,
     )
 
 
@@ -323,34 +479,45 @@ def _risen(
 ) -> str:
     """Read a validation loss that ends above its lowest."""
     then = min(training, key=lambda point: abs(point[0] - epoch))[1]
-    said = (
-        f"The validation loss was lowest after epoch {epoch} ({decimal(best)}) and then rose to "
-        f"{decimal(end)}"
-    )
     last = training[-1][1]
+    values = {"epoch": epoch, "best": decimal(best), "end": decimal(end), "last": decimal(last)}
     if last < then:
-        return (
-            f"{said}, while the training loss fell to {decimal(last)}: from there on the network "
-            f"learned its training {unit.many} by heart. Fewer epochs, or fewer trained layers, "
-            "would do."
+        return _(
+            "The validation loss was lowest after epoch {epoch} ({best}) and then rose to {end}, "
+            "while the training loss fell to {last}: from there on the network learned its "
+            "training {many} by heart. Fewer epochs, or fewer trained layers, would do.",
+            **values,
+            many=unit.many,
         )
-    return (
-        f"{said}, and the training loss did not fall either: the learning rate is probably too "
-        "high."
+    return _(
+        "The validation loss was lowest after epoch {epoch} ({best}) and then rose to {end}, and "
+        "the training loss did not fall either: the learning rate is probably too high.",
+        **values,
     )
 
 
 def _gap(training: float, validation: float, unit: Unit) -> str:
     """Compare the two losses at the end."""
+    values = {"training": decimal(training), "many": unit.many}
     if validation > 2 * training and validation - training > 0.1:
-        above = f"{validation / training:.1f} times" if training > 0.001 else "far above"
-        return (
-            f"It is {above} the training loss ({decimal(training)}): part of what was learned "
-            f"holds only for the training {unit.many}."
+        if training <= 0.001:
+            return _(
+                "It is far above the training loss ({training}): part of what was learned holds "
+                "only for the training {many}.",
+                **values,
+            )
+        return _(
+            "It is {times:.1f} times the training loss ({training}): part of what was learned "
+            "holds only for the training {many}.",
+            **values,
+            times=validation / training,
         )
     if training > 1.2 * validation:
-        return (
-            f"The training loss ({decimal(training)}) is higher, for it is measured while "
-            f"learning, on altered {unit.many}."
+        return _(
+            "The training loss ({training}) is higher, for it is measured while learning, on "
+            "altered {many}.",
+            **values,
         )
-    return f"The training loss ({decimal(training)}) is close to it: no sign of learning by heart."
+    return _(
+        "The training loss ({training}) is close to it: no sign of learning by heart.", **values
+    )

@@ -8,7 +8,9 @@ from typing import Any
 from markupsafe import Markup
 
 from headstart.modalities import Unit
+from headstart.notation import percent
 from headstart.report.svg import LABEL, Frame, tag, ticks
+from headstart.said import _
 
 
 def risk(curve: Sequence[dict[str, float]], held: dict[str, Any], unit: Unit) -> Markup:
@@ -31,10 +33,10 @@ def risk(curve: Sequence[dict[str, float]], held: dict[str, Any], unit: Unit) ->
     frame = Frame((0, 1.02), (0, top), left=80)
     parts = [
         frame.axes(
-            [(v, f"{v:.0%}") for v in ticks(0, 1, 4)],
+            [(v, percent(v, 0)) for v in ticks(0, 1, 4)],
             [(v, f"{100 * v:g}%") for v in ticks(0, top, 5)],
-            f"share of {unit.many} answered, the surest first",
-            "wrong among the answered",
+            _("share of {many} answered, the surest first", many=unit.many),
+            _("wrong among the answered"),
         )
     ]
     if wanted is not None:
@@ -43,14 +45,21 @@ def risk(curve: Sequence[dict[str, float]], held: dict[str, Any], unit: Unit) ->
         tries = [frame.down(wanted) + away for away in (-6, 19, -6 - LABEL, -6 - 2 * LABEL)]
         inside = [y for y in tries if y < frame.height - frame.bottom]
         place = next(y for y in inside if abs(y - taken) > LABEL)
-        parts.append(tag("text", f"asked for: {wanted:.1%}", x=frame.left + 4, y=place,
-                         class_="label"))  # fmt: skip
+        parts.append(tag("text", _("asked for: {share:.1%}", share=wanted), x=frame.left + 4,
+                         y=place, class_="label"))  # fmt: skip
     parts.append(frame.line([(float(p["coverage"]), float(p["error"])) for p in curve]))
     if chosen:
         parts.append(_threshold(frame, held))
-    ends = [curve[0], curve[-1]]
-    said = "; ".join(f"{p['coverage']:.0%} answered, {p['error']:.1%} wrong" for p in ends)
-    return frame.drawing(f"Errors against answers: {said}.", *parts)
+    first, last = curve[0], curve[-1]
+    said = _(
+        "Errors against answers: {share:.0%} answered, {error:.1%} wrong; {most:.0%} answered, "
+        "{error_of_most:.1%} wrong.",
+        share=first["coverage"],
+        error=first["error"],
+        most=last["coverage"],
+        error_of_most=last["error"],
+    )
+    return frame.drawing(said, *parts)
 
 
 def _threshold(frame: Frame, held: dict[str, Any]) -> Markup:
@@ -62,7 +71,11 @@ def _threshold(frame: Frame, held: dict[str, Any]) -> Markup:
         [
             tag("line", x1=low, x2=high, y1=level, y2=level, class_="whisker"),
             frame.error(x, *held["error_ci95"]),
-            frame.marked(x, y, f"{x:.1%} answered, {y:.1%} of those wrong",
-                         f"threshold {held['threshold']:.0%}"),
+            frame.marked(
+                x,
+                y,
+                _("{share:.1%} answered, {error:.1%} of those wrong", share=x, error=y),
+                _("threshold {confidence:.0%}", confidence=held["threshold"]),
+            ),
         ]
-    )  # fmt: skip
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from headstart.modalities import Unit
-from headstart.notation import in_points
+from headstart.said import _, _n, commas, number, sentences
 
 LEVELS = (1.0, 0.9, 0.8, 0.5)
 """Shares of examples answered that are said in words."""
@@ -24,23 +24,43 @@ def silence(held: dict[str, Any], unit: Unit) -> str:
     """
     wanted, threshold = held["wanted_error"], held["threshold"]
     if wanted is None:
-        return f"It answers every {unit.one}: no limit on errors was asked for."
+        return _("It answers every {one}: no limit on errors was asked for.", one=unit.one)
     if threshold is None:
-        return (
-            f"No level of confidence keeps the errors at {wanted:.1%} with these {unit.many}: it "
-            "cannot be promised."
+        return _(
+            "No level of confidence keeps the errors at {wanted:.1%} with these {many}: it cannot "
+            "be promised.",
+            wanted=wanted,
+            many=unit.many,
         )
+    return sentences(
+        _(
+            "Asked for at most {wanted:.1%} wrong answers, it is silent below a confidence of "
+            "{threshold:.0%}.",
+            wanted=wanted,
+            threshold=threshold,
+        ),
+        *_price(held, unit),
+    )
+
+
+def _price(held: dict[str, Any], unit: Unit) -> tuple[str, ...]:
     share, error = held["coverage"], held["error"]
     if error is None:
-        return (
-            f"Asked for at most {wanted:.1%} wrong answers, it is silent below a confidence of "
-            f"{threshold:.0%}. Among the held-out {unit.many} none was as sure as that."
-        )
+        return (_("Among the held-out {many} none was as sure as that.", many=unit.many),)
     return (
-        f"Asked for at most {wanted:.1%} wrong answers, it is silent below a confidence of "
-        f"{threshold:.0%}. It then answers {share:.1%} of {unit.many} "
-        f"({_interval(held['coverage_ci95'])}) and {error:.1%} of these answers are wrong "
-        f"({_interval(held['error_ci95'])}). The price: {1 - share:.1%} are left to you."
+        _(
+            "It then answers {share:.1%} of {many} (95 % interval {low:.1%} to {high:.1%}) and "
+            "{error:.1%} of these answers are wrong (95 % interval {error_low:.1%} to "
+            "{error_high:.1%}).",
+            share=share,
+            low=held["coverage_ci95"][0],
+            high=held["coverage_ci95"][1],
+            error=error,
+            error_low=held["error_ci95"][0],
+            error_high=held["error_ci95"][1],
+            many=unit.many,
+        ),
+        _("The price: {left:.1%} are left to you.", left=1 - share),
     )
 
 
@@ -61,9 +81,14 @@ def levels(curve: Sequence[dict[str, float]]) -> str:
     for level in LEVELS:
         near = min(curve, key=lambda p: abs(float(p["coverage"]) - level))
         if abs(near["coverage"] - level) <= 0.03:
-            which = "when all are answered" if level == 1 else f"for the surest {level:.0%}"
-            said.append(f"{near['error']:.1%} {which}")
-    return f"Wrong among the answered: {', '.join(said)}." if said else ""
+            said.append(_level(level, near["error"]))
+    return _("Wrong among the answered: {shares}.", shares=commas(said)) if said else ""
+
+
+def _level(level: float, error: float) -> str:
+    if level == 1:
+        return _("{error:.1%} when all are answered", error=error)
+    return _("{error:.1%} for the surest {level:.0%}", error=error, level=level)
 
 
 def unfamiliar(found: dict[str, Any], unit: Unit, *, on_target: bool = False) -> str:
@@ -76,13 +101,30 @@ def unfamiliar(found: dict[str, Any], unit: Unit, *, on_target: bool = False) ->
     on_target : bool
         The model was adapted: what is familiar was learned, and scored, on examples of the target.
     """
-    known, held = "the model learned from", f"held-out {unit.many} of your own"
+    low, high = found["false_alarm_ci95"]
+    alarms = {"rate": found["false_alarm_rate"], "low": low, "high": high, "many": unit.many}
     if on_target:
-        known, held = "in the target", f"{unit.many} of the target, each held out in turn"
-    return (
-        f"{unit.a.capitalize()} that is unlike everything {known} is marked "
-        f"unfamiliar. False alarms: of {held}, {found['false_alarm_rate']:.1%} were marked "
-        f"({_interval(found['false_alarm_ci95'])})."
+        return sentences(
+            _(
+                "Every {one} that is unlike everything in the target is marked unfamiliar.",
+                one=unit.one,
+            ),
+            _(
+                "False alarms: of {many} of the target, each held out in turn, {rate:.1%} were "
+                "marked (95 % interval {low:.1%} to {high:.1%}).",
+                **alarms,
+            ),
+        )
+    return sentences(
+        _(
+            "Every {one} that is unlike everything the model learned from is marked unfamiliar.",
+            one=unit.one,
+        ),
+        _(
+            "False alarms: of held-out {many} of your own, {rate:.1%} were marked (95 % interval "
+            "{low:.1%} to {high:.1%}).",
+            **alarms,
+        ),
     )
 
 
@@ -90,14 +132,28 @@ def mending(issues: dict[str, Any]) -> str:
     """Say what mending the labels is expected to bring."""
     gain, ci95 = issues["expected_gain"], issues["expected_gain_ci95"]
     if gain is None:
-        return "What mending them would bring was not measured."
-    doubt = f" (95 % interval {in_points(ci95[0])} to {in_points(ci95[1])})" if ci95 else ""
-    tail = "."
-    if ci95 and ci95[0] <= 0 <= ci95[1]:
-        tail = ", too little to be sure that it helps. Corrected by a person they may bring more."
-    return (
-        "What changing them all to the suggestion, unseen, brought in a trial: "
-        f"{in_points(gain)} points of accuracy{doubt}{tail}"
+        return _("What mending them would bring was not measured.")
+    if not ci95:
+        return _(
+            "What changing them all to the suggestion, unseen, brought in a trial: "
+            "{gain:+z.1f} points of accuracy.",
+            gain=100 * gain,
+        )
+    brought = {"gain": 100 * gain, "low": 100 * ci95[0], "high": 100 * ci95[1]}
+    if ci95[0] <= 0 <= ci95[1]:
+        return sentences(
+            _(
+                "What changing them all to the suggestion, unseen, brought in a trial: "
+                "{gain:+z.1f} points of accuracy (95 % interval {low:+z.1f} to {high:+z.1f}), too "
+                "little to be sure that it helps.",
+                **brought,
+            ),
+            _("Corrected by a person they may bring more."),
+        )
+    return _(
+        "What changing them all to the suggestion, unseen, brought in a trial: {gain:+z.1f} points "
+        "of accuracy (95 % interval {low:+z.1f} to {high:+z.1f}).",
+        **brought,
     )
 
 
@@ -109,12 +165,24 @@ def harm(classes: Sequence[dict[str, Any]], unit: Unit) -> str:
     >>> harm([{"name": "moss", "gain": -0.12, "n": 48}], Unit("row", "rows"))
     'moss (-12.0 points on 48 rows). The pretrained network tells them from the rest less well than the best model without it does, by more than chance explains.'
     """  # noqa: E501
-    named = [f"{c['name']} ({in_points(c['gain'])} points on {unit.count(c['n'])})"
-             for c in classes[:NAMED]]  # fmt: skip
-    more = f" and {len(classes) - NAMED} more" if len(classes) > NAMED else ""
-    return (
-        f"{', '.join(named)}{more}. The pretrained network tells them from the rest less well than "
-        "the best model without it does, by more than chance explains."
+    named = commas(
+        _(
+            "{name} ({gain:+z.1f} points on {examples})",
+            name=c["name"],
+            gain=100 * c["gain"],
+            examples=unit.count(c["n"]),
+        )
+        for c in classes[:NAMED]
+    )
+    more = len(classes) - NAMED
+    return sentences(
+        _("{classes}.", classes=named)
+        if more <= 0
+        else _n("{classes} and {n} more.", "{classes} and {n} more.", more, classes=named),
+        _(
+            "The pretrained network tells them from the rest less well than the best model without "
+            "it does, by more than chance explains."
+        ),
     )
 
 
@@ -128,8 +196,4 @@ def chance(p: float | None) -> str:
     """
     if p is None:
         return "–"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _interval(ci95: Sequence[float]) -> str:
-    return f"95 % interval {ci95[0]:.1%} to {ci95[1]:.1%}"
+    return "< 0.001" if p < 0.001 else number(p, ".3f")

@@ -20,6 +20,7 @@ from headstart.folder.layout import (
 )
 from headstart.modalities import Unit
 from headstart.report.facts import Facts
+from headstart.said import _
 
 
 def snippets(name: str, unit: Unit, *, files: bool = True) -> dict[str, str]:
@@ -46,7 +47,7 @@ def snippets(name: str, unit: Unit, *, files: bool = True) -> dict[str, str]:
     """
     shell = shlex.quote(f"./{name}" if name.startswith("-") else name)  # no option
     quoted = json.dumps(name, ensure_ascii=False)
-    new, known = (f"{what}_{unit.many}{'/' if files else '.csv'}" for what in ("new", "labelled"))
+    new, known = (f"{what}_{unit.plural}{'/' if files else '.csv'}" for what in ("new", "labelled"))
     return {
         "shell": f"headstart predict {shell} {new} --out answers.csv",
         "evaluate": f"headstart evaluate {shell} {known}",
@@ -64,16 +65,22 @@ def kept(facts: Facts) -> list[tuple[str, str]]:
     unit, a = facts.unit, facts.adaptation
     issues = facts.label_issues
     found = [
-        (f"{MODEL}/", "the network and its head: what predicts"),
-        (PAGE, "this page"),
-        (f"{FIGURES}/", "its charts, as PNG and SVG"),
-        (METRICS, "its numbers"),
-        (PREDICTIONS, f"every held-out {unit.one}: its label, the answer, all probabilities"),
-        (ISSUES if issues and issues["rows"] else "", "labels that are likely wrong"),
-        (HISTORY if facts.curves else "", "the training, epoch by epoch"),
-        (TARGET_PREDICTIONS if a else "", "the answers on the target"),
-        (TO_LABEL if a and a.proposals else "", f"which {unit.many} of the target to label"),
-        (SPLIT, f"which {unit.many} were learned from, and which held out"),
-        (RUN, "the options, versions and times"),
+        (f"{MODEL}/", _("the network and its head: what predicts")),
+        (PAGE, _("this page")),
+        (f"{FIGURES}/", _("its charts, as PNG and SVG")),
+        (METRICS, _("its numbers")),
+        (
+            PREDICTIONS,
+            _("every held-out {one}: its label, the answer, all probabilities", one=unit.one),
+        ),
+        (ISSUES if issues and issues["rows"] else "", _("labels that are likely wrong")),
+        (HISTORY if facts.curves else "", _("the training, epoch by epoch")),
+        (TARGET_PREDICTIONS if a else "", _("the answers on the target")),
+        (
+            TO_LABEL if a and a.proposals else "",
+            _("which {many} of the target to label", many=unit.many),
+        ),
+        (SPLIT, _("which {many} were learned from, and which held out", many=unit.many)),
+        (RUN, _("the options, versions and times")),
     ]
     return [(name, says) for name, says in found if name]

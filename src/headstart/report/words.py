@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 
 from headstart import notation
 from headstart.judge.baselines import MAJORITY, RANDOM_NETWORK
+from headstart.language import ENGLISH, in_force
 from headstart.modalities import Unit
+from headstart.said import N_, Said, _, _n, commas, number, sentences
+from headstart.said import day as written
+from headstart.speaking import speaking
 from headstart.transfer.recipe import FROM_SCRATCH
 
 if TYPE_CHECKING:
@@ -24,43 +28,86 @@ if TYPE_CHECKING:
 NAMED = 3
 """So many classes are named in a sentence."""
 BASELINES = {
-    RANDOM_NETWORK: "the same network as it was before it learned anything",
-    MAJORITY: "always answers the most frequent class",
-    **dict.fromkeys(FROM_SCRATCH.values(), "it has seen nothing but your {many}"),
+    RANDOM_NETWORK: N_("the same network as it was before it learned anything"),
+    MAJORITY: N_("always answers the most frequent class"),
+    **dict.fromkeys(FROM_SCRATCH.values(), N_("it has seen nothing but your {many}")),
 }
 FINDINGS = {
-    "budget": "Budget",
-    "conflicts": "Contradicting labels",
-    "duplicate_rows": "Rows said twice",
-    "duplicates": "Copies",
-    "few": "Few {many} of a class",
-    "imbalance": "Unequal classes",
-    "interrupted": "Interrupted",
-    "label_spellings": "Spellings of labels",
-    "levels": "Brightness",
-    "memory": "Memory",
-    "note": "Note",
-    "order": "Order of {many}",
-    "small": "Small {many}",
-    "small_test": "Small test set",
-    "training": "Training",
-    "unreadable": "Unreadable {many}",
+    "budget": N_("Budget"),
+    "columns": N_("Columns"),
+    "conflicts": N_("Contradicting labels"),
+    "copies": N_("Copies"),
+    "duplicate_rows": N_("Rows said twice"),
+    "duplicates": N_("Copies"),
+    "few": N_("Few {many} of a class"),
+    "groups": N_("Groups"),
+    "imbalance": N_("Unequal classes"),
+    "interrupted": N_("Interrupted"),
+    "label_spellings": N_("Spellings of labels"),
+    "levels": N_("Brightness"),
+    "memory": N_("Memory"),
+    "note": N_("Note"),
+    "order": N_("Order of {many}"),
+    "shortcut": N_("Shortcut"),
+    "small": N_("Small {many}"),
+    "small_test": N_("Small test set"),
+    "target": N_("Target"),
+    "training": N_("Training"),
+    "unreadable": N_("Unreadable {many}"),
 }
 WEIGHTY = ("few", "interrupted", "small_test")
 """Kinds of findings that say how far the score can be trusted, though they are no warnings."""
 HEADS = {
-    "logistic": "logistic regression: a weighted sum per class",
-    "centroid": "nearest class average",
-    "kNN": "vote of the most similar training {many}",
-    "cosine": "nearest direction, one per class",
-    "bottleneck": "a small network with one hidden layer",
+    "logistic": N_("logistic regression: a weighted sum per class"),
+    "centroid": N_("nearest class average"),
+    "kNN": N_("vote of the most similar training {many}"),
+    "cosine": N_("nearest direction, one per class"),
+    "bottleneck": N_("a small network with one hidden layer"),
 }
-
-
-UNLEARNED = (
+METRICS = {
+    "accuracy": N_("accuracy"),
+    "balanced_accuracy": N_("balanced accuracy"),
+}
+LEANS = {
+    -5: N_("That is too modest."),
+    -1: N_("That is slightly too modest."),
+    1: N_("That is neither too sure nor too modest."),
+    5: N_("That is slightly too sure."),
+    100: N_("That is too sure."),
+}
+"""What is said of confidences that are up to so many points too high."""
+N_("wrong"), N_("unsure")  # why an explained example was chosen
+UNLEARNED = N_(
     "Nothing was pretrained here, so there is nothing to transfer; the model is compared with "
     "simpler ones instead."
 )
+
+
+def named(value: str) -> str:
+    """Say a name of ours that stands in the data, such as that of a baseline.
+
+    It may come from a stranger's file: nothing is filled into it, and what is unknown stays.
+    """
+    return in_force().catalogue.gettext(value) if value else ""
+
+
+def in_english(text: str) -> str:
+    """Say in English what was written in any language: some of its words tell what was done."""
+    if not isinstance(text, Said):
+        return text
+    with speaking(ENGLISH):
+        return text.again()
+
+
+def metric(name: str) -> str:
+    """Name what is compared.
+
+    Examples
+    --------
+    >>> metric("balanced_accuracy"), metric("top_5")
+    ('balanced accuracy', 'top 5')
+    """
+    return _(METRICS[name]) if name in METRICS else name.replace("_", " ")
 
 
 def rival(name: str, unit: Unit) -> str:
@@ -76,7 +123,7 @@ def finding(kind: str, unit: Unit) -> str:
     >>> finding("unreadable", Unit("row", "rows")), finding("drift", Unit("row", "rows"))
     ('Unreadable rows', 'Drift')
     """
-    return unit.into(FINDINGS.get(kind, kind.capitalize()))
+    return unit.into(FINDINGS[kind]) if kind in FINDINGS else kind.capitalize()
 
 
 def weighed(
@@ -103,7 +150,7 @@ def kinds(findings: Sequence[dict[str, Any]], unit: Unit) -> str:
     >>> kinds([{"kind": "note"}, {"kind": "order"}, {"kind": "note"}], Unit("row", "rows"))
     'Note, Order of rows'
     """
-    return ", ".join(dict.fromkeys(finding(f["kind"], unit) for f in findings))
+    return commas(dict.fromkeys(finding(f["kind"], unit) for f in findings))
 
 
 def hardest(rows: Sequence[ClassRow]) -> str:
@@ -116,16 +163,28 @@ def hardest(rows: Sequence[ClassRow]) -> str:
     """
     hard = [row for row in rows if row.f1 is not None and row.f1 < 1][:NAMED]
     if not hard:
-        return "No class is: on the held-out part all were named correctly."
-    named = ", ".join(
-        row.name if row.recall is None else f"{row.name} ({row.recall:.1%} found)" for row in hard
+        return _("No class is: on the held-out part all were named correctly.")
+    found = commas(
+        row.name
+        if row.recall is None
+        else _("{name} ({recall:.1%} found)", name=row.name, recall=row.recall)
+        for row in hard
     )
+    return sentences(_("Hardest: {classes}.", classes=found), _weak(rows))
+
+
+def _weak(rows: Sequence[ClassRow]) -> str:
     weak = [row.name for row in rows if row.weak]
+    first, more = commas(weak[:NAMED]), len(weak) - NAMED
     if not weak:
-        return f"Hardest: {named}. None is clearly below the accuracy of all together."
-    return (
-        f"Hardest: {named}. Clearly below the accuracy of all together: "
-        f"{', '.join(weak[:NAMED])}{f' and {len(weak) - NAMED} more' if len(weak) > NAMED else ''}."
+        return _("None is clearly below the accuracy of all together.")
+    if more <= 0:
+        return _("Clearly below the accuracy of all together: {classes}.", classes=first)
+    return _n(
+        "Clearly below the accuracy of all together: {classes} and {n} more.",
+        "Clearly below the accuracy of all together: {classes} and {n} more.",
+        more,
+        classes=first,
     )
 
 
@@ -141,18 +200,28 @@ def mistakes(confusion: NDArray[np.integer], mixups: Sequence[Mixup], unit: Unit
     """
     n = int(confusion.sum())
     if not mixups:
-        return f"No mistake at all on the {n:,} held-out {unit.of(n)}."
+        return _("No mistake at all on the {held} held out.", held=unit.count(n))
     wrong, most = n - int(np.trace(confusion)), mixups[0]
-    return (
-        f"{wrong:,} of {n:,} held-out {unit.of(n)} {'was' if wrong == 1 else 'were'} called "
-        f"something else; most often {most.truth} was called {most.said} ({most.count} "
-        f"{'time' if most.count == 1 else 'times'})."
+    return sentences(
+        _n(
+            "{n:,} of {held} held out was called something else.",
+            "{n:,} of {held} held out were called something else.",
+            wrong,
+            held=unit.count(n),
+        ),
+        _n(
+            "Most often {truth} was called {answer} ({n:,} time).",
+            "Most often {truth} was called {answer} ({n:,} times).",
+            most.count,
+            truth=most.truth,
+            answer=most.said,
+        ),
     )
 
 
 def head(kind: str, unit: Unit) -> str:
     """Say what a head does."""
-    return unit.into(HEADS.get(kind, kind))
+    return unit.into(HEADS[kind]) if kind in HEADS else kind
 
 
 def headline(verdict: dict[str, Any] | None, *, learned: bool = True) -> str:
@@ -171,15 +240,17 @@ def headline(verdict: dict[str, Any] | None, *, learned: bool = True) -> str:
     '43.0 points better, perhaps by a shortcut.'
     """
     if not learned:
-        return "No verdict on transfer: nothing was pretrained."
+        return _("No verdict on transfer: nothing was pretrained.")
     if verdict is None:
-        return "No verdict: there was nothing to compare with."
+        return _("No verdict: there was nothing to compare with.")
     if verdict["decision"] == "cannot tell":
-        return "We cannot tell whether pretraining helps."
-    if verdict["decision"] == "helps" and verdict.get("caution"):
-        return f"{100 * verdict['gain']:.1f} points better, perhaps by a shortcut."
-    side = "better" if verdict["decision"] == "helps" else "worse"
-    return f"Pretraining {verdict['decision']}: {100 * abs(verdict['gain']):.1f} points {side}."
+        return _("We cannot tell whether pretraining helps.")
+    points = 100 * abs(verdict["gain"])
+    if verdict["decision"] != "helps":
+        return _("Pretraining hurts: {points:.1f} points worse.", points=points)
+    if verdict.get("caution"):
+        return _("{points:.1f} points better, perhaps by a shortcut.", points=points)
+    return _("Pretraining helps: {points:.1f} points better.", points=points)
 
 
 def expectation(estimate: dict[str, Any], unit: Unit) -> str:
@@ -191,11 +262,22 @@ def expectation(estimate: dict[str, Any], unit: Unit) -> str:
     'Of 100 new rows like these, expect about 87 to be named correctly; 79 to 92 is plausible.'
     """
     low, high = (round(100 * x) for x in estimate["accuracy_ci95"])
-    share = round(100 * estimate["accuracy"])
-    about = "nearly all" if share == 100 else f"about {share}"
-    return (
-        f"Of 100 new {unit.many} like these, expect {about} to be named correctly; "
-        f"{low} to {high} is plausible."
+    about = round(100 * estimate["accuracy"])
+    if about == 100:
+        return _(
+            "Of 100 new {many} like these, expect nearly all to be named correctly; {low} to "
+            "{high} is plausible.",
+            many=unit.many,
+            low=low,
+            high=high,
+        )
+    return _(
+        "Of 100 new {many} like these, expect about {about} to be named correctly; {low} to "
+        "{high} is plausible.",
+        many=unit.many,
+        about=about,
+        low=low,
+        high=high,
     )
 
 
@@ -207,69 +289,97 @@ def protocol(text: str, unit: Unit, *, trained: bool = False) -> str:
     trained : bool
         Not only a head was fitted, the network was trained too.
     """
+    text = in_english(text)
     if text.startswith("test set"):
-        return (
+        return _(
             "You set a test set apart. The model never saw it while learning; it was asked about "
-            f"each of its {unit.many} once, at the very end."
+            "each of its {many} once, at the very end.",
+            many=unit.many,
         )
     if "held-out fifth" in text:
-        return (
-            f"A fifth of the {unit.many} was drawn at random and set apart. The model never saw it "
-            f"while learning and was asked about each of its {unit.many} once."
+        return _(
+            "A fifth of the {many} was drawn at random and set apart. The model never saw it "
+            "while learning and was asked about each of its {many} once.",
+            many=unit.many,
         )
     folds = re.search(r"(?:(\d+) x )?(\d+) folds", text)
     times, parts = (folds.group(1), folds.group(2)) if folds else (None, "5")
-    said = (
-        f"This is cross-validation: the {unit.many} are dealt into {parts} parts (folds), and each "
-        "part in turn is held out while the model is made from the others and then asked about it. "
-        f"So every {unit.one} is tested, and never by a model that learned from it."
+    return sentences(
+        _(
+            "This is cross-validation: the {many} are dealt into {parts} parts (folds), and each "
+            "part in turn is held out while the model is made from the others and then asked "
+            "about it.",
+            many=unit.many,
+            parts=parts,
+        ),
+        _("So every {one} is tested, and never by a model that learned from it.", one=unit.one),
+        _(
+            "All of this was done {times} times with new parts, because the set is small.",
+            times=times,
+        )
+        if times
+        else "",
+        _nested(trained=trained) if "nested" in text else "",
+        _("Every part has all classes in about the same shares (stratified).")
+        if "stratified" in text
+        else "",
+        _("Copies, and {many} of one group, stay in the same part (grouped).", many=unit.many)
+        if "grouped" in text
+        else "",
     )
-    if times:
-        said += f" All of this was done {times} times with new parts, because the set is small."
-    if "nested" in text:
-        what = "Choosing the head and training happen" if trained else "Choosing the head happens"
-        said += f" {what} anew inside every round (nested), so it cannot cheat."
-    if "stratified" in text:
-        said += " Every part has all classes in about the same shares (stratified)."
-    if "grouped" in text:
-        said += f" Copies, and {unit.many} of one group, stay in the same part (grouped)."
-    return said
+
+
+def _nested(*, trained: bool) -> str:
+    if trained:
+        return _(
+            "Choosing the head and training happen anew inside every round (nested), so it cannot "
+            "cheat."
+        )
+    return _("Choosing the head happens anew inside every round (nested), so it cannot cheat.")
 
 
 def how_tested(text: str, unit: Unit) -> str:
     """Explain the statistical test behind a verdict."""
-    if "McNemar" in text:
-        return (
-            f"It looks only at the {unit.many} on which one of the two models is right and the "
-            "other wrong, and asks whether one of them wins too often for chance."
+    if "McNemar" in in_english(text):
+        return _(
+            "It looks only at the {many} on which one of the two models is right and the other "
+            "wrong, and asks whether one of them wins too often for chance.",
+            many=unit.many,
         )
-    return (
-        f"It compares the two models part by part, on the same {unit.many}, and allows for the "
-        f"fact that the parts share training {unit.many}, which makes plain averages look too sure."
+    return _(
+        "It compares the two models part by part, on the same {many}, and allows for the fact "
+        "that the parts share training {many}, which makes plain averages look too sure.",
+        many=unit.many,
     )
 
 
 def more(curve: Sequence[dict[str, Any]], unit: Unit) -> str:
     """Say what the learning curve promises for more examples."""
     if len(curve) < 2:
-        return f"There are too few {unit.many} to draw the curve."
+        return _("There are too few {many} to draw the curve.", many=unit.many)
     before, last = curve[-2], curve[-1]
     rise = 100 * (last["accuracy"] - before["accuracy"])
-    step = f"From {before['n_train']:,} to {last['n_train']:,} {unit.many}"
+    grown = {"few": before["n_train"], "now": last["n_train"], "many": unit.many}
     if rise >= 1.5:
-        return (
-            f"{step} the accuracy rose by {rise:.1f} points and is still rising: "
-            f"more labelled {unit.many} will probably help."
+        return _(
+            "From {few:,} to {now:,} {many} the accuracy rose by {rise:.1f} points and is still "
+            "rising: more labelled {many} will probably help.",
+            rise=rise,
+            **grown,
         )
     if rise >= 0.5:
-        return (
-            f"{step} the accuracy rose by {rise:.1f} points: it still creeps up, and many more "
-            f"{unit.many} would be needed for a clear gain."
+        return _(
+            "From {few:,} to {now:,} {many} the accuracy rose by {rise:.1f} points: it still "
+            "creeps up, and many more {many} would be needed for a clear gain.",
+            rise=rise,
+            **grown,
         )
-    changed = notation.in_points(rise / 100)
-    return (
-        f"{step} the accuracy changed by {changed} points: the curve is flat, so more {unit.many} "
-        f"of the same kind will hardly help. Different {unit.many}, or better labels, might."
+    return _(
+        "From {few:,} to {now:,} {many} the accuracy changed by {rise:+z.1f} points: the curve is "
+        "flat, so more {many} of the same kind will hardly help. Different {many}, or better "
+        "labels, might.",
+        rise=rise,
+        **grown,
     )
 
 
@@ -280,21 +390,48 @@ def trust(
     counts = np.array([b["count"] for b in bins])
     stated = float(np.average([b["confidence"] for b in bins], weights=counts))
     right = float(np.average([b["accuracy"] for b in bins], weights=counts))
-    gap = 100 * (stated - right)
-    lean = "slightly too sure" if gap > 0 else "slightly too modest"
-    if abs(gap) < 1:
-        lean = "neither too sure nor too modest"
-    elif abs(gap) > 5:
-        lean = lean.replace("slightly ", "")
-    doubt = ""
-    if ece_ci95:
-        low, high = (notation.decimal(100 * end, 1) for end in ece_ci95)
-        doubt = f", 95 % interval {low} to {high}"
-    return (
-        f"It says {stated:.0%} on average and is right {right:.0%} of the time: {lean}. Over all "
-        f"levels of confidence the two differ by {notation.decimal(100 * ece, 1)} points (the "
-        f"calibration error{doubt})."
+    lean = next(said for most, said in LEANS.items() if 100 * (stated - right) <= most)
+    return sentences(
+        _(
+            "It says {stated:.0%} on average and is right {right:.0%} of the time.",
+            stated=stated,
+            right=right,
+        ),
+        _(lean),
+        _calibration(ece, ece_ci95),
     )
+
+
+def _calibration(ece: float, ci95: Sequence[float] | None) -> str:
+    if not ci95:
+        return _(
+            "Over all levels of confidence the two differ by {points:z.1f} points (the "
+            "calibration error).",
+            points=100 * ece,
+        )
+    return _(
+        "Over all levels of confidence the two differ by {points:z.1f} points (the calibration "
+        "error, 95 % interval {low:z.1f} to {high:z.1f}).",
+        points=100 * ece,
+        low=100 * ci95[0],
+        high=100 * ci95[1],
+    )
+
+
+def used(n: dict[str, int]) -> str:
+    """Say how many examples there were, and what they were for.
+
+    Examples
+    --------
+    >>> used({"train": 1200, "test": 0, "skipped": 3})
+    '1,200 to learn from, 3 unreadable'
+    """
+    parts = [_("{n:,} to learn from", n=n["train"])]
+    if n["test"]:
+        parts.append(_("{n:,} to test", n=n["test"]))
+    if n["skipped"]:
+        parts.append(_("{n:,} unreadable", n=n["skipped"]))
+    return commas(parts)
 
 
 def sureness(confidence: float) -> str:
@@ -305,7 +442,7 @@ def sureness(confidence: float) -> str:
     >>> sureness(0.871), sureness(0.9993)
     ('87%', 'over 99%')
     """
-    return "over 99%" if confidence > 0.99 else f"{confidence:.0%}"
+    return _("over 99%") if confidence > 0.99 else notation.percent(confidence, 0)
 
 
 def doubt(probability: float) -> str:
@@ -316,7 +453,7 @@ def doubt(probability: float) -> str:
     >>> doubt(0.0004), doubt(0.083)
     ('under 1%', '8%')
     """
-    return "under 1%" if probability < 0.01 else f"{probability:.0%}"
+    return _("under 1%") if probability < 0.01 else notation.percent(probability, 0)
 
 
 def middle(name: str, longest: int = 22) -> str:
@@ -342,9 +479,11 @@ def duration(seconds: float) -> str:
     ('0.14 s', '18 s', '2 min 5 s')
     """
     if seconds < 10:
-        return f"{seconds:.2g} s"
+        return _("{seconds:.2g} s", seconds=seconds)
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    if not minutes:
+        return _("{seconds:.2g} s", seconds=rest)
+    return _("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
 
 
 def amount(n: int) -> str:
@@ -355,7 +494,12 @@ def amount(n: int) -> str:
     >>> amount(3371008), amount(6405)
     ('3.4 million', '6,405')
     """
-    return f"{n / 1e6:.1f} million" if n >= 1_000_000 else f"{n:,}"
+    if n < 1_000_000:
+        return number(n, ",")
+    from babel.numbers import format_compact_decimal  # languages count in steps of their own
+
+    code = in_force().code
+    return format_compact_decimal(n, format_type="long", locale=code, fraction_digits=1)
 
 
 def count(n: int, noun: str, plural: str = "") -> str:
@@ -377,5 +521,4 @@ def day(moment: str) -> str:
     >>> day("2026-11-05T04:04:08+00:00")
     '5 November 2026'
     """
-    then = datetime.fromisoformat(moment)
-    return f"{then.day} {then:%B %Y}"
+    return written(datetime.fromisoformat(moment))

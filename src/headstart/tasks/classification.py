@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import DataError
+from headstart.said import _, _n, commas
 from headstart.tasks import Floats, Ints, metrics
 
 
@@ -47,9 +48,13 @@ class Classification:
         unknown = sorted({label for label in labels if label not in index})
         if unknown:
             raise DataError(
-                f"Unknown label{'s' if len(unknown) > 1 else ''}: "
-                f"{', '.join(map(repr, unknown[:5]))}.",
-                f"The classes are {', '.join(self.classes)}.",
+                _n(
+                    "Unknown label: {labels}.",
+                    "Unknown labels: {labels}.",
+                    len(unknown),
+                    labels=commas(map(repr, unknown[:5])),
+                ),
+                _("The classes are {names}.", names=commas(self.classes)),
             )
         return np.array([index[label] for label in labels], dtype=np.int64)
 

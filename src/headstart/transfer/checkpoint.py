@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from headstart.said import plain, read
 
 if TYPE_CHECKING:
     from headstart.transfer.network import Network
@@ -179,9 +180,9 @@ def write_tensors(path: Path, tensors: Tensors, said: dict[str, Any]) -> None:
     """Write tensors and plain values to one file, whole or not at all."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    whole = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     try:
-        save_file(plain, beside, metadata={"said": json.dumps(said, default=_number)})
+        save_file(whole, beside, metadata={"said": json.dumps(plain(said), default=str)})
         beside.replace(path)
     except (OSError, SafetensorError):
         beside.unlink(missing_ok=True)  # no space: the run goes on, without this checkpoint
@@ -192,7 +193,7 @@ def read_tensors(path: Path) -> tuple[Tensors, dict[str, Any]] | None:
     try:
         with safe_open(path, framework="pt") as opened:
             tensors = {k: opened.get_tensor(k) for k in opened.keys()}  # noqa: SIM118
-            return tensors, json.loads((opened.metadata() or {})["said"])
+            return tensors, read(json.loads((opened.metadata() or {})["said"]))
     except (OSError, SafetensorError, KeyError, ValueError):
         return None
 
@@ -203,7 +204,3 @@ def _under(prefix: str, tensors: Tensors) -> Tensors:
 
 def _plain(name: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in name)
-
-
-def _number(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else str(value)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.said import N_
 from headstart.tasks.splits import pairs, stratified_folds
 
 Floats = NDArray[np.floating]
@@ -27,7 +28,7 @@ model needs 256 bytes per feature for them."""
 ENOUGH = 1000
 """Rows learned from; more would cost time and not move a covariance of rank 64."""
 
-KIND = "Mahalanobis distance of the embedding, shared covariance"
+KIND = N_("Mahalanobis distance of the embedding, shared covariance")
 """The score, in words."""
 
 CROSS_FITS = 5

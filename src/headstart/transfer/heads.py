@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.said import N_
 from headstart.transfer.logistic import Floats, Ints
 
 
@@ -27,7 +28,7 @@ class Head(Protocol):
 class LinearHead:
     """``x W + b``: what logistic regression leaves behind."""
 
-    kind: ClassVar[str] = "logistic"
+    kind: ClassVar[str] = N_("logistic")
     W: Floats  # (dim, K), float64
     b: Floats  # (K,), float64
 
@@ -49,7 +50,7 @@ class CentroidHead:
     Wang et al. (2019), "SimpleShot", arXiv:1911.04623, section 3 (the variant CL2N).
     """
 
-    kind: ClassVar[str] = "centroid"
+    kind: ClassVar[str] = N_("centroid")
     mean: NDArray[np.float32]  # (dim,)
     centroids: NDArray[np.float32]  # (K, dim)
 
@@ -85,7 +86,7 @@ class NeighbourHead:
     arXiv:2104.14294, appendix F.1: T = 0.07; k = 20, here fewer where a class has fewer examples.
     """
 
-    kind: ClassVar[str] = "kNN"
+    kind: ClassVar[str] = N_("kNN")
     mean: NDArray[np.float32]  # (dim,)
     bank: NDArray[np.float32]  # (n, dim), unit length
     labels: NDArray[np.int64]  # (n,)
@@ -134,7 +135,7 @@ class NeighbourHead:
 class CosineHead:
     """Cosine to one direction per class, after standardising: what clustering leaves behind."""
 
-    kind: ClassVar[str] = "cosine"
+    kind: ClassVar[str] = N_("cosine")
     mean: Floats  # (dim,)
     scale: Floats  # (dim,), > 0; infinite where a feature says nothing
     directions: Floats  # (K, dim), unit length
@@ -154,7 +155,7 @@ class CosineHead:
 class BottleneckHead:
     """One hidden layer: ``relu(z A + a) W + b`` of the standardised row ``z``."""
 
-    kind: ClassVar[str] = "bottleneck"
+    kind: ClassVar[str] = N_("bottleneck")
     mean: Floats  # (dim,)
     scale: Floats  # (dim,), > 0; infinite where a feature says nothing
     A: Floats  # (dim, H)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from headstart.said import _
 from headstart.transfer.checkpoint import Keeper, State
 from headstart.transfer.crew import Crew, crew, out_of_memory, seeded
 from headstart.transfer.network import Network
@@ -88,7 +89,7 @@ class Loop:
                     points = self._epoch(epoch, optimizer, state)
                 except DivergedError as cause:
                     self.network.learn(state.best or state.average or good)
-                    return Trained(state.history, str(cause))
+                    return Trained(state.history, cause.trouble)
                 good = self.network.learned()
                 state = state.after(points, self.network, self.recipe.patience)
                 self.keeper.save(self.network, optimizer, state)
@@ -113,8 +114,14 @@ class Loop:
             loss, hits = self.step(x, target, optimizer)
             if not math.isfinite(loss):
                 raise DivergedError(
-                    f"The loss became {loss} in step {i + 1} of epoch {epoch + 1}; the weights of "
-                    f"the epoch before were kept. Try --lr {self.recipe.rate / 10:.1g}."
+                    _(
+                        "The loss became {loss} in step {step} of epoch {epoch}; the weights of "
+                        "the epoch before were kept. Try --lr {rate:.1g}.",
+                        loss=str(loss),
+                        step=i + 1,
+                        epoch=epoch + 1,
+                        rate=self.recipe.rate / 10,
+                    )
                 )
             self.network.follow(state.average, self.recipe.ema)
             losses, right = losses + loss * len(batch), right + hits
@@ -175,7 +182,12 @@ class Loop:
                 if self.pieces >= len(x) or not out_of_memory(cause):
                     raise
                 self.pieces *= 2
-                self.on_trouble(f"Out of memory: batches are now computed in {self.pieces} parts.")
+                self.on_trouble(
+                    _(
+                        "Out of memory: batches are now computed in {parts} parts.",
+                        parts=self.pieces,
+                    )
+                )
 
     def _watch(self, state: State) -> Tensor:
         """Logits of the watched rows, by the averaged weights if there are any."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from headstart.errors import ConfigError
+from headstart.said import _
 
 L2_SP_ALPHA = 0.01
 """Multiplier of ``l2_sp`` on the pretrained layers: the default of TLlib (thuml's Transfer Learning
@@ -255,8 +256,8 @@ def interpolate(
     """
     if not 0 <= alpha <= 1:
         raise ConfigError(
-            f"Weights cannot be mixed with alpha = {alpha:g}.",
-            "Choose it between 0 (before fine-tuning) and 1 (after).",
+            _("Weights cannot be mixed with alpha = {alpha:g}.", alpha=alpha),
+            _("Choose it between 0 (before fine-tuning) and 1 (after)."),
         )
     if start.keys() != end.keys():
         odd = sorted(start.keys() ^ end.keys())

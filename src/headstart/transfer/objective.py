@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from headstart.errors import ConfigError
+from headstart.said import _
 from headstart.transfer import losses
 from headstart.transfer.network import Network
 from headstart.transfer.recipe import Recipe
@@ -99,9 +100,11 @@ def objective(
     if "co-tuning" in recipe.keep:
         if network.source_head is None:
             raise ConfigError(
-                "--keep co-tuning needs the head the backbone was pretrained with, and this "
-                "backbone has none.",
-                "Use --keep l2-sp or bss, or the embedded backbone.",
+                _(
+                    "--keep co-tuning needs the head the backbone was pretrained with, and this "
+                    "backbone has none."
+                ),
+                _("Use --keep l2-sp or bss, or the embedded backbone."),
             )
         with torch.no_grad():
             said = network.source_head(network.place(np.asarray(X, np.float32)))

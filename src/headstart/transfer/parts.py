@@ -47,7 +47,11 @@ class Trained:
 
 
 class DivergedError(ArithmeticError):
-    """The loss is no number any more."""
+    """The loss is no number any more; the trouble is told in words."""
+
+    def __init__(self, trouble: str) -> None:
+        super().__init__(trouble)
+        self.trouble = trouble
 
 
 OnPoint = Callable[[Point], None]

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from headstart.errors import ConfigError
-from headstart.options import option
+from headstart.options import flag, option
+from headstart.said import N_, _, commas, sentences
 
 TUNES = ("all", "bias", "norm")
 OPTIMIZERS = ("adamw", "adam", "sgd")
@@ -19,7 +20,9 @@ KEEPS = ("l2-sp", "bss", "co-tuning")
 AUGMENTS = ("none", "mirror", "flips", "crops", "pad", "colour", "randaugment")
 FIXED = AUGMENTS[:4]
 """Kinds of augmentation that also come as fixed views, so that activations can be cached."""
-TRAINING = "Training networks (--method finetune, full, scratch, small-cnn, or auto with --budget)"
+TRAINING = N_(
+    "Training networks (--method finetune, full, scratch, small-cnn, or auto with --budget)"
+)
 _knob = partial(option, panel=TRAINING)
 
 
@@ -98,45 +101,52 @@ class Recipe:
 
     unfreeze: str = _knob(
         "last-blocks",
-        "Blocks to train: a number from the end, last-blocks, last-stage, all, or a block's name.",
+        N_(
+            "Blocks to train: a number from the end, last-blocks, last-stage, all, or a block's "
+            "name."
+        ),
         metavar="DEPTH",
     )
-    tune: str = _knob("all", "What to train in them: all, bias (BitFit) or norm.")
-    batchnorm: str = _knob("frozen", "frozen: batch norms stay as they are; train.")
-    epochs: int = _knob(12, "How often every example is seen.")
-    batch_size: int = _knob(32, "Examples per step.")
-    optimizer: str = _knob("adamw", "adamw, adam or sgd.")
-    lr: float | None = _knob(None, "Learning rate of pretrained layers.")
-    head_lr: float | None = _knob(None, "Learning rate of the head.")
-    weight_decay: float | None = _knob(None, "Never reaches what is frozen.")
-    schedule: str = _knob("cosine", "Of the rate: cosine, one-cycle or constant.")
-    layer_decay: float = _knob(1.0, "Rate of a block over that of the next deeper one, 0 to 1.")
-    gradual: bool = _knob(False, "Unfreeze one more block every epoch.")
-    label_smoothing: float = _knob(0.0, "Share of each label given to all classes.")
-    mixup: float = _knob(0.0, "Mix inputs and labels in pairs, with this Beta parameter.")
-    cutmix: float = _knob(0.0, "Paste parts of one into another, with this Beta parameter.")
-    ema: float = _knob(0.0, "Keep a running average of the weights with this decay, e.g. 0.99.")
-    clip: float = _knob(1.0, "Longest gradient; 0: any.")
-    patience: int = _knob(0, "Stop after so many epochs without a better validation loss.")
+    tune: str = _knob("all", N_("What to train in them: all, bias (BitFit) or norm."))
+    batchnorm: str = _knob("frozen", N_("frozen: batch norms stay as they are; train."))
+    epochs: int = _knob(12, N_("How often every example is seen."))
+    batch_size: int = _knob(32, N_("Examples per step."))
+    optimizer: str = _knob("adamw", N_("adamw, adam or sgd."))
+    lr: float | None = _knob(None, N_("Learning rate of pretrained layers."))
+    head_lr: float | None = _knob(None, N_("Learning rate of the head."))
+    weight_decay: float | None = _knob(None, N_("Never reaches what is frozen."))
+    schedule: str = _knob("cosine", N_("Of the rate: cosine, one-cycle or constant."))
+    layer_decay: float = _knob(1.0, N_("Rate of a block over that of the next deeper one, 0 to 1."))
+    gradual: bool = _knob(False, N_("Unfreeze one more block every epoch."))
+    label_smoothing: float = _knob(0.0, N_("Share of each label given to all classes."))
+    mixup: float = _knob(0.0, N_("Mix inputs and labels in pairs, with this Beta parameter."))
+    cutmix: float = _knob(0.0, N_("Paste parts of one into another, with this Beta parameter."))
+    ema: float = _knob(0.0, N_("Keep a running average of the weights with this decay, e.g. 0.99."))
+    clip: float = _knob(1.0, N_("Longest gradient; 0: any."))
+    patience: int = _knob(0, N_("Stop after so many epochs without a better validation loss."))
     keep: tuple[str, ...] = _knob(
-        (), "Hold on to what was learned: l2-sp, bss, co-tuning (several by commas).", read=words
+        (),
+        N_("Hold on to what was learned: l2-sp, bss, co-tuning (several by commas)."),
+        read=words,
     )
-    wise: bool = _knob(False, "Mix the weights before and after training, as validation prefers.")
-    precision: str = _knob("auto", "float32, bfloat16, or auto: bfloat16 on CUDA.")
-    find_lr: bool = _knob(False, "Choose --lr by a range test first.")
-    augment: str = _knob("crops", "none, mirror, flips, crops, pad, colour or randaugment.")
-    views: int | None = _knob(None, "Fixed views of each example whose activations are cached.")
+    wise: bool = _knob(
+        False, N_("Mix the weights before and after training, as validation prefers.")
+    )
+    precision: str = _knob("auto", N_("float32, bfloat16, or auto: bfloat16 on CUDA."))
+    find_lr: bool = _knob(False, N_("Choose --lr by a range test first."))
+    augment: str = _knob("crops", N_("none, mirror, flips, crops, pad, colour or randaugment."))
+    views: int | None = _knob(None, N_("Fixed views of each example whose activations are cached."))
     cache: bool = _knob(
         True,
-        "Keep activations of fixed views; or compute frozen layers, and new views, every time.",
+        N_("Keep activations of fixed views; or compute frozen layers, and new views, every time."),
     )
 
     def __post_init__(self) -> None:
         wrong = [*_wrong_words(self), *_wrong_numbers(self)]
         if self.views is not None and not self.cached:
-            wrong.append("--views are fixed, and without a cache every epoch draws new ones")
+            wrong.append(_("--views are fixed, and without a cache every epoch draws new ones."))
         if wrong:
-            raise ConfigError(f"{'; '.join(wrong)}.", "`headstart train --help` lists the options.")
+            raise ConfigError(sentences(*wrong), _("`headstart train --help` lists the options."))
 
     @property
     def rate(self) -> float:
@@ -201,7 +211,12 @@ def _wrong_words(recipe: Recipe) -> list[str]:
         *(("keep", word, KEEPS) for word in recipe.keep),
     ]
     return [
-        f"--{name} {word!r} is not one of {', '.join(words)}"
+        _(
+            "{option} {value!r} is not one of {words}.",
+            option=flag(name),
+            value=word,
+            words=commas(words),
+        )
         for name, word, words in said
         if word not in words
     ]
@@ -224,7 +239,13 @@ def _wrong_numbers(recipe: Recipe) -> list[str]:
         "views": (1, 64),
     }
     return [
-        f"--{name.replace('_', '-')} {value:g} is not between {low:g} and {high:g}"
+        _(
+            "{option} {value:g} is not between {low:g} and {high:g}.",
+            option=flag(name),
+            value=value,
+            low=low,
+            high=high,
+        )
         for name, (low, high) in limits.items()
         if (value := getattr(recipe, name)) is not None and not low <= value <= high
     ]
@@ -247,8 +268,8 @@ RECIPES["small-cnn"] = RECIPES["scratch"]
 
 
 FROM_SCRATCH = {
-    "small-cnn": "small network, trained from scratch",
-    "scratch": "same network, trained from scratch",
+    "small-cnn": N_("small network, trained from scratch"),
+    "scratch": N_("same network, trained from scratch"),
 }
 """Methods that transfer nothing, and what they are called as rivals."""
 

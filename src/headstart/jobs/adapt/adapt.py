@@ -32,6 +32,7 @@ from headstart.prepare.refusals import changed, job, refuse_for_run
 from headstart.report import render
 from headstart.report.shown import collect_adaptation
 from headstart.run import Run
+from headstart.said import _
 
 PROPOSED = ("predicted", STANDS_FOR, "why")
 L = TypeVar("L")
@@ -114,7 +115,7 @@ def adapt(
     folder = destination(config.data, out, overwrite, target=str(target), labels=labels)
     settled = scored(settle(origin))
     with whole_folder(folder) as beside:
-        on_event(Event("writing the run folder"))
+        on_event(Event(_("writing the run folder")))
         write(beside, settled)
         render(beside, name=folder.name)
     return Run(folder)

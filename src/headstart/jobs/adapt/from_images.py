@@ -37,6 +37,7 @@ from headstart.methods.probe import fit
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared, prepare, read_source
 from headstart.prepare.target import Target, embed_target
+from headstart.said import _, commas
 from headstart.transfer import FittedModel
 from headstart.transfer.heads import Head, LinearHead
 from headstart.transfer.probe import Choice, fit_temperature
@@ -112,11 +113,17 @@ class FromImages:
         """
         if asked.networks and asked.labelled is not None:
             raise ConfigError(
-                "--networks and --labelled: labels choose among models on features, not networks.",
-                "Leave one of the two out.",
+                _(
+                    "--networks and --labelled: labels choose among models on features, not "
+                    "networks."
+                ),
+                _("Leave one of the two out."),
             )
         if asked.label_budget is not None and asked.label_budget < 1:
-            raise ConfigError(f"--label-budget {asked.label_budget} asks for nothing.", "Try 30.")
+            raise ConfigError(
+                _("--label-budget {budget} asks for nothing.", budget=asked.label_budget),
+                _("Try 30."),
+            )
         adapters = adapters_of(asked.methods)
         networks: tuple[str, ...] = ()
         if asked.networks:
@@ -149,7 +156,7 @@ class FromImages:
             model, choice = fit(prepared, machine.on_event, rivals=False)
         with self.clock.timed("adapt_s"), threadpool_limits(1):  # see judge.crossval.in_threads
             domains = domains_of(prepared, target, choice)
-            machine.on_event(Event("looking for a shift"))
+            machine.on_event(Event(_("looking for a shift")))
             shift = find_shift(domains) if len(target.data) > 1 else None
             trained = None
             if self.networks:
@@ -164,7 +171,7 @@ class FromImages:
                 classes=prepared.dataset.classes,
                 others=trained.trials if trained else None,
                 workers=machine.workers,
-                tick=machine.ticker("adapting"),
+                tick=machine.ticker(_("adapting")),
             )
             labelled = self._learn(domains, selection, look)
             network = trained.whole(selection.chosen) if trained else None
@@ -309,9 +316,9 @@ def judge_adapter(
         part = replace(domains, source=X[train], y=y[train])
         return adapter.fit(part).source.logits(X[held])
 
-    tick = machine.ticker("judging the adaptation")
+    tick = machine.ticker(_("judging the adaptation"))
     logits = in_threads(run, chosen.folds, machine.workers, tick)
-    held = [rows for _, rows in chosen.folds]
+    held = [rows for _train, rows in chosen.folds]
     outcome = Outcome(calibrated(logits, held, y), [0.0] * len(held))
     return outcome, fit_temperature(np.concatenate(logits), y[np.concatenate(held)])
 
@@ -325,6 +332,12 @@ def _refuse_strangers(to_learn: Mapping[int, str], classes: Sequence[str]) -> No
     strange = sorted(set(to_learn.values()) - set(classes))
     if strange:
         raise DataError(
-            f"--labelled names classes that the source does not have: {', '.join(strange[:5])}.",
-            f"The source has {', '.join(classes)}. Correct them, or leave those rows empty.",
+            _(
+                "--labelled names classes that the source does not have: {names}.",
+                names=commas(strange[:5]),
+            ),
+            _(
+                "The source has {names}. Correct them, or leave those rows empty.",
+                names=commas(classes),
+            ),
         )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from headstart.adaptation.outcome import PLAIN
+from headstart.adaptation.names import PLAIN
 from headstart.adaptation.precedents import SOURCE_FREE, precedents
 from headstart.adaptation.sourcefree import Selected, SourceFree, Tried, select_source_free
 from headstart.errors import ArtifactError
@@ -43,6 +43,7 @@ from headstart.machine import Machine
 from headstart.prepare.config import Config
 from headstart.prepare.target import Target, read_target
 from headstart.run import Run
+from headstart.said import _
 from headstart.transfer import FittedModel, Moments
 
 KEPT = (PREDICTIONS, HISTORY, SPLIT, RUN, ISSUES)
@@ -95,9 +96,14 @@ class FromRun:
         moments = before.saved.model.moments
         if moments is None:
             raise ArtifactError(
-                f"The model in {config.data} keeps nothing of its training embeddings to adapt by.",
-                "Train it again with this version (method layers keeps nothing), or give the "
-                "labelled examples as SOURCE.",
+                _(
+                    "The model in {folder} keeps nothing of its training embeddings to adapt by.",
+                    folder=str(config.data),
+                ),
+                _(
+                    "Train it again with this version (method layers keeps nothing), or give the "
+                    "labelled examples as SOURCE."
+                ),
             )
         return cls(config, asked, machine, clock, before, moments)
 
@@ -120,7 +126,7 @@ class FromRun:
             model.head, self.moments, X, model.temperature, self.config.seed,
             look.target.data.examples.modality.unit,
         )  # fmt: skip
-        tick = self.machine.ticker("adapting")
+        tick = self.machine.ticker(_("adapting"))
         with self.clock.timed("adapt_s"), threadpool_limits(1):  # see judge.crossval.in_threads
             return select_source_free(domain, tick=tick)
 
@@ -194,6 +200,7 @@ def _said(selected: Selected, classes: tuple[str, ...], n: int) -> dict[str, Any
         "decision": "adapted" if adapted else "not adapted",
         "chosen": selected.name,
         "sentence": selected.sentence,
+        "reason": selected.reason,
         "sure": selected.sure,
         "measured": measured and measured.to_json(),
         "candidates": [_candidate(t, classes, t.name == selected.name) for t in selected.tried],

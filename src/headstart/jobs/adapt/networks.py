@@ -22,6 +22,7 @@ from headstart.adaptation.finetune import (
     TargetInputs,
     adapt_network_of,
 )
+from headstart.adaptation.names import NETWORK
 from headstart.adaptation.outcome import Selection
 from headstart.adaptation.trials import Trial, hold_out
 from headstart.choose.candidates import Candidate
@@ -35,6 +36,7 @@ from headstart.machine import Machine
 from headstart.methods.kept import Kept, TrainedNetwork
 from headstart.prepare.source import Prepared
 from headstart.prepare.target import Target
+from headstart.said import N_, _, commas
 from headstart.tasks.labels import Labels
 from headstart.transfer import FittedModel
 from headstart.transfer.finetune import Setting
@@ -60,9 +62,10 @@ def network_methods(named: Sequence[Adapter] | None) -> tuple[str, ...]:
         return OFFERED
     methods = tuple(a.name for a in named if a.name in NETWORK_METHODS)
     if not methods:
+        offered = (a.name for a in ADAPTERS if a.name in NETWORK_METHODS)
         raise ConfigError(
-            f"--networks: {', '.join(a.name for a in named)} trains no network.",
-            f"Those that do: {', '.join(a.name for a in ADAPTERS if a.name in NETWORK_METHODS)}.",
+            _("--networks: {names} trains no network.", names=commas(a.name for a in named)),
+            _("Those that do: {names}.", names=commas(offered)),
         )
     return (SOURCE_ONLY, *methods)
 
@@ -103,11 +106,14 @@ class AdaptingNetworks:
         if len(target.data) < LEAST:
             unit = prepared.dataset.modality.unit
             raise ConfigError(
-                f"--networks: {len(target.data)} {unit.one} of the target is too few to train on.",
-                f"Leave out --networks, or give more {unit.many}.",
+                _(
+                    "--networks: {examples} of the target is too few to train on.",
+                    examples=unit.count(len(target.data)),
+                ),
+                _("Leave out --networks, or give more {many}.", many=unit.many),
             )
         recipe = replace(defaults("finetune"), epochs=PRETRAINED.epochs)
-        candidate = Candidate("networks of both domains", "finetune", recipe, 1)
+        candidate = Candidate(N_("networks of both domains"), "finetune", recipe, 1)
         labels = prepared.labels
         nobody = np.zeros(len(target.data), np.int64)
         nothing = Labels(nobody, labels.task, None, False, labels.seed)
@@ -131,8 +137,8 @@ class AdaptingNetworks:
         )
         plan, forecast = source.plan(candidate, [(len(labels.y), 0)] * len(methods))
         twice = 2 * forecast  # every step has a batch of each domain
-        text = f"Networks: about {twice:.0f} s."
-        machine.on_event(Event("planning", message=text, level="note"))
+        text = _("Networks: about {seconds:.0f} s.", seconds=twice)
+        machine.on_event(Event(_("planning"), message=text, level="note"))
         setting = source.setting(candidate, plan)
         inputs = TargetInputs(other.setting(candidate, plan).inputs, len(target.data))
         return cls(prepared.train, labels.y[prepared.train], setting, inputs, methods)
@@ -149,7 +155,7 @@ class AdaptingNetworks:
     def whole(self, name: str) -> AdaptedNetwork | None:
         """Train a candidate on all of the source; None where it is no network."""
         for method in self.methods:
-            if name == f"{method}, network":
+            if name == method + NETWORK:
                 nobody = self.rows[:0]
                 return adapt_network_of(self.setting, self.target, method, self.rows, nobody)
         return None
@@ -163,10 +169,10 @@ def kept_network(
     Training it anew in every fold would take as long as many times; it is scored on the fifth of
     the source that all candidates were tried on.
     """
-    _, labels = prepared.training()
+    labels = prepared.training()[1]
     learn, held = hold_out(labels.y, labels.groups, seed=labels.seed)
     train, trial = prepared.train, selection.winner.trial
-    name = f"held-out fifth of {len(train)} examples, on which all candidates were tried"
+    name = _("held-out fifth of {n} examples, on which all candidates were tried", n=len(train))
     outcome = Outcome(calibrated([trial.held], [train[held]], prepared.labels.y), [0.0])
     tuned = network.tuned
     return Kept(

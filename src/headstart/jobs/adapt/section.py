@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from headstart.adaptation.domains import Domains
 from headstart.adaptation.labelling import Labelled, propose
-from headstart.adaptation.outcome import PLAIN
+from headstart.adaptation.names import PLAIN
 from headstart.adaptation.priors import find_priors
 from headstart.adaptation.select import Selection
 from headstart.adaptation.shift import Shift
@@ -19,8 +19,12 @@ from headstart.adaptation.trials import Trial, hold_out
 from headstart.adaptation.unknown import find_unknown
 from headstart.jobs.adapt.truth import Truth
 from headstart.prepare.target import Target
+from headstart.said import _
 from headstart.transfer import FittedModel
 from headstart.transfer.logistic import softmax
+
+BEFORE = ("decision", "chosen", "sentence", "reason", "sure")
+"""What is kept of a choice that labels overrule."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ class Section:
     Attributes
     ----------
     choice : mapping
-        ``decision``, ``chosen``, ``sentence``, ``sure``, ``candidates``, ``evidence``, as the
-        choice without labels of the target has them.
+        ``decision``, ``chosen``, ``sentence``, ``reason``, ``sure``, ``candidates``,
+        ``evidence``, as the choice without labels of the target has them.
     source : str
         What the user would call it.
     n_source : int
@@ -78,10 +82,10 @@ class Section:
         if truth is not None:
             section["candidates"] = [truth.beside(entry) for entry in section["candidates"]]
         if self.labelled is not None:
-            before = {name: section[name] for name in ("decision", "chosen", "sentence", "sure")}
+            before = {name: section[name] for name in BEFORE}
             section["labelled"] = {**self.labelled.to_json(), "before": before}
             section["decision"], section["chosen"] = self.decision, self.labelled.name
-            section["sentence"] = self.labelled.sentence
+            section["sentence"] = section["reason"] = self.labelled.sentence
         return section
 
 
@@ -105,7 +109,7 @@ def describe_shift(
 ) -> dict[str, Any]:
     """Describe how the domains differ; of a single one nothing can be said."""
     if shift is None:
-        text = f"Whether a single {domains.unit.one} is of another kind cannot be told."
+        text = _("Whether a single {one} is of another kind cannot be told.", one=domains.unit.one)
         return {
             "auc": None,
             "auc_ci95": None,
@@ -122,7 +126,7 @@ def describe_shift(
         domains.y, winner.held_y, believed(winner, winner.held), believed(winner, winner.target),
         seed=domains.seed,
     )  # fmt: skip
-    _, held = hold_out(domains.y, groups, seed=domains.seed)  # as for the trials
+    held = hold_out(domains.y, groups, seed=domains.seed)[1]  # as for the trials
     unknown = find_unknown(
         domains, shift, believed(plain, plain.held), believed(plain, plain.target), held=held
     )

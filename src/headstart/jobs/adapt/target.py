@@ -22,6 +22,7 @@ from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.prepare.target import Target
 from headstart.run import answer
+from headstart.said import _, _n, commas
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer import Familiarity, FittedModel, Moments
@@ -29,6 +30,8 @@ from headstart.transfer.heads import Head
 
 METHOD = "adapt"
 """Of a model that was adapted."""
+NAMED = 3
+"""So many files are named in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,12 @@ def open_target(
     if asked.target_labels is not None and not to_score:
         unit = listed.examples.modality.unit
         raise ConfigError(
-            f"--target-labels names no {unit.one} but those that --labelled learns from: a score "
-            "on them would flatter.",
-            f"Give labels of other {unit.many}, or leave --target-labels out.",
+            _(
+                "--target-labels names no {one} but those that --labelled learns from: a score on "
+                "them would flatter.",
+                one=unit.one,
+            ),
+            _("Give labels of other {many}, or leave --target-labels out.", many=unit.many),
         )
     return Given(listed, to_score, to_learn)
 
@@ -133,10 +139,13 @@ def encode(labels: Mapping[int, str], target: Target, classes: Sequence[str]) ->
     places = target.kept.tolist()
     rows = [row for row, place in enumerate(places) if place in labels]
     if not rows:
-        many = target.data.examples.modality.unit.many
         raise DataError(
-            f"None of the {len(labels)} labelled {many} of the target can be read.",
-            "Label some that can, or replace those files.",
+            _(
+                "None of the {n} labelled {many} of the target can be read.",
+                n=len(labels),
+                many=target.data.examples.modality.unit.many,
+            ),
+            _("Label some that can, or replace those files."),
         )
     said = [labels[places[row]] for row in rows]
     names = (*classes, *sorted(set(said) - set(classes)))
@@ -192,13 +201,17 @@ def shared_images(prepared: Prepared, target: Target) -> list[Finding]:
     again = np.flatnonzero(np.isin(component[n:], component[:n]))
     if not len(again):
         return []
-    named = ", ".join(data.refs[i] for i in again[:3]) + (", ..." if len(again) > 3 else "")
+    named = [data.refs[i] for i in again[:NAMED]]
     unit = data.examples.modality.unit
-    verb = (
-        f"{'is a copy of a' if len(again) == 1 else 'are copies of'} source {unit.of(len(again))}"
-    )
-    text = (
-        f"{len(again)} of {len(data)} {unit.many} of the target {verb} ({named}): for those the "
-        "answer was learned by heart, and the target is less new than it looks."
+    text = _n(
+        "{n} of {all} {many} of the target is a copy of a source {one} ({named}): for it the "
+        "answer was learned by heart, and the target is less new than it looks.",
+        "{n} of {all} {many} of the target are copies of source {many} ({named}): for those the "
+        "answer was learned by heart, and the target is less new than it looks.",
+        len(again),
+        all=len(data),
+        one=unit.one,
+        many=unit.many,
+        named=commas([*named, "..."] if len(again) > NAMED else named),
     )
     return [Finding("copies", "warning", text, {"files": [data.refs[i] for i in again[:100]]})]

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.adaptation.names import called
 from headstart.judge.intervals import Interval, wilson
 from headstart.judge.verdict import Comparison, from_test_set
 from headstart.modalities import Unit
 from headstart.notation import in_points
+from headstart.said import _, _n, sentences
 
 Ints = NDArray[np.integer]
 
@@ -86,23 +88,48 @@ class Truth:
         }
 
     def _sentence(self, best: str, adapted: bool) -> str:
-        n = "one" if self.n == 1 else str(self.n)
-        which = f"{n} labelled target {self.unit.of(self.n)}"
-        text = f"On {which} the source's model is right {self.kept.accuracy:.1%}."
-        if adapted:
-            low, high = map(in_points, self.compared.gain_ci95)
-            text = (
-                f"On {which} the adapted model is right {self.kept.accuracy:.1%}, the "
-                f"source's {self.source_only.accuracy:.1%}: {in_points(self.compared.gain)} points "
-                f"(95 % interval {low} to {high})."
-            )
-        text += f" The best of all would have been {best}, {self.candidates[best].accuracy:.1%}."
-        if self.unknown:
-            text += (
-                f" Of classes that the source does not have: {self.unknown} of {self.n}; no answer "
-                "for those is right."
-            )
-        return text
+        unknown = _(
+            "Of classes that the source does not have: {unknown} of {n}; no answer for those is "
+            "right.",
+            unknown=self.unknown,
+            n=self.n,
+        )
+        return sentences(
+            self._compared() if adapted else self._scored(),
+            _(
+                "The best of all would have been {name}, {accuracy:.1%}.",
+                name=called(best),
+                accuracy=self.candidates[best].accuracy,
+            ),
+            unknown if self.unknown else "",
+        )
+
+    def _scored(self) -> str:
+        return _n(
+            "On one labelled target {one} the source's model is right {accuracy:.1%}.",
+            "On {n} labelled target {many} the source's model is right {accuracy:.1%}.",
+            self.n,
+            one=self.unit.one,
+            many=self.unit.many,
+            accuracy=self.kept.accuracy,
+        )
+
+    def _compared(self) -> str:
+        low, high = map(in_points, self.compared.gain_ci95)
+        return _n(
+            "On one labelled target {one} the adapted model is right {accuracy:.1%}, the source's "
+            "{before:.1%}: {gain} points (95 % interval {low} to {high}).",
+            "On {n} labelled target {many} the adapted model is right {accuracy:.1%}, the source's "
+            "{before:.1%}: {gain} points (95 % interval {low} to {high}).",
+            self.n,
+            one=self.unit.one,
+            many=self.unit.many,
+            accuracy=self.kept.accuracy,
+            before=self.source_only.accuracy,
+            gain=in_points(self.compared.gain),
+            low=low,
+            high=high,
+        )
 
 
 def compare_with_truth(

@@ -17,9 +17,12 @@ from headstart.modalities import Kind, Modality, Unit, UnreadableError
 from headstart.modalities.arrays.look import Centred, Row
 from headstart.modalities.arrays.show import RowParts, ShowRows
 from headstart.modalities.copies import Copies, exact_copies
+from headstart.said import N_, NN_, _, _n, commas
 
-STATISTICS = "statistics of the row"
-FEWER = "one in ten columns"
+NN_("{n:,} row", "{n:,} rows"), N_("a row")
+
+STATISTICS = N_("statistics of the row")
+FEWER = N_("one in ten columns")
 THIN = 10
 DISCRETE = 0.25
 """Share of rows that equal another from which on equality says nothing: tables of a few whole
@@ -46,8 +49,8 @@ def statistics(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 RIVALS = {
-    STATISTICS: RowBaseline("five numbers that sum up a row, whatever its columns", statistics),
-    FEWER: RowBaseline("every tenth column alone", lambda rows: rows[:, ::THIN]),
+    STATISTICS: RowBaseline(N_("five numbers that sum up a row, whatever its columns"), statistics),
+    FEWER: RowBaseline(N_("every tenth column alone"), lambda rows: rows[:, ::THIN]),
 }
 
 
@@ -55,16 +58,18 @@ class ArrayModality(Modality[Row, Row]):
     """Rows of numbers in tables, ``.npz`` and ``.npy``."""
 
     name = "array"
-    unit = Unit("row", "rows")
+    unit = Unit(N_("row"), N_("rows"))
     kinds = ("row",)
     digest_key = "row of float64"
     rivals = RIVALS
     show = ShowRows()
     parts = RowParts()
     hints = (
-        "The more a column leans from grey to orange, the more it spoke for the answer.",
-        "A column that is only known after the answer, or that merely counts the rows, is a "
-        "shortcut that new rows may not have.",
+        N_("The more a column leans from grey to orange, the more it spoke for the answer."),
+        N_(
+            "A column that is only known after the answer, or that merely counts the rows, is a "
+            "shortcut that new rows may not have."
+        ),
     )
 
     def recognise(self, kind: Kind, name: str, head: bytes) -> float:
@@ -74,10 +79,10 @@ class ArrayModality(Modality[Row, Row]):
     def read(self, data: bytes, detail: int = 0) -> Row:
         """Read float64 numbers."""
         if not data or len(data) % 8:
-            raise UnreadableError("not a row of numbers")
+            raise UnreadableError(_("not a row of numbers"))
         row = np.frombuffer(data, np.float64)
         if not np.isfinite(row).all():
-            raise UnreadableError("a value is missing or infinite")
+            raise UnreadableError(_("a value is missing or infinite"))
         return row
 
     def digest(self, x: Row) -> Row:
@@ -117,11 +122,12 @@ class ArrayModality(Modality[Row, Row]):
         if not len(constant):
             return []
         names = [look.columns[k] for k in constant]
-        more = ", ..." if len(names) > NAMED else ""
-        verb = "columns hold" if len(names) > 1 else "column holds"
-        message = (
-            f"{len(names)} of {len(look.columns)} {verb} the same value in every row "
-            f"({', '.join(names[:NAMED])}{more}): they tell nothing."
+        message = _n(
+            "{n} of {all} column holds the same value in every row ({columns}): they tell nothing.",
+            "{n} of {all} columns hold the same value in every row ({columns}): they tell nothing.",
+            len(names),
+            all=len(look.columns),
+            columns=commas([*names[:NAMED], "..."] if len(names) > NAMED else names),
         )
         return [Finding("columns", "info", message, {"columns": names})]
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.modalities import refuse_unknown
+from headstart.said import _
 
 Row = NDArray[np.float64]  # (n_columns,)
 
@@ -50,7 +51,7 @@ class Centred:
     def asked(self, **options: Any) -> Centred:
         """Take the columns of a dataset, with their middles."""
         columns, middle = options.pop("columns", self.columns), options.pop("middle", self.middle)
-        refuse_unknown(options, "a row of numbers")
+        refuse_unknown(options, _("a row of numbers"))
         return replace(self, columns=tuple(columns), middle=tuple(map(float, middle)))
 
     def to_json(self) -> dict[str, Any]:
@@ -59,7 +60,7 @@ class Centred:
 
     def says(self) -> str:
         """Say what happens to a row."""
-        return (
-            f"The numbers of {len(self.columns)} columns are taken as they are, less the median "
-            "of each column."
+        return _(
+            "The numbers of {n} columns are taken as they are, less the median of each column.",
+            n=len(self.columns),
         )

@@ -33,20 +33,24 @@ from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.parts import PixelParts
 from headstart.modalities.image.read import Picture
 from headstart.modalities.image.show import HINTS, ShowImages
+from headstart.said import N_, NN_
+
+NN_("{n:,} image", "{n:,} images"), N_("an image")
+NN_("{n:,} picture", "{n:,} pictures"), N_("a picture")
 
 
 class ImageModality(Modality[Picture, Digest]):
     """Photos and drawings in files."""
 
     name = "image"
-    unit = Unit("image", "images", coming="photos")
-    held = (
+    unit = Unit(N_("image"), N_("images"), brought=N_("photos"))
+    held = N_(
         "Give a picture of Pillow, the bytes of a file, or an array of uint8, 0 to 255, of shape "
         "(h, w), (h, w, 3) or (h, w, 4); several of them as a list."
     )
     columns = ("image", "image_path", "img", "图片")
-    original = Unit("picture", "pictures")
-    turned = "mirrored or upside down"
+    original = Unit(N_("picture"), N_("pictures"))
+    turned = N_("mirrored or upside down")
     rivals = RIVALS
     show = ShowImages()
     parts = PixelParts()

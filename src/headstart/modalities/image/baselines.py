@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.modalities.image.digest import Digest
+from headstart.said import N_
 
-HOG = "colour histogram + HOG"
-PIXELS = "small pixels"
+HOG = N_("colour histogram + HOG")
+PIXELS = N_("small pixels")
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _histograms(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 RIVALS = {
     HOG: PixelBaseline(
-        "classic image features: colours and edge directions, nothing learned", _histograms
+        N_("classic image features: colours and edge directions, nothing learned"), _histograms
     ),
-    PIXELS: PixelBaseline("the image shrunk to 16 × 16 dots, used as it is", small_pixels),
+    PIXELS: PixelBaseline(N_("the image shrunk to 16 × 16 dots, used as it is"), small_pixels),
 }

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from headstart.said import N_
+
 _MAKE, _MODEL, _DATE, _EXIF, _TAKEN = 0x010F, 0x0110, 0x0132, 0x8769, 0x9003  # EXIF tags
 BORDER = 4
 """How wide the border is, in pixels of the small copy: a sixteenth of the side."""
@@ -24,20 +26,20 @@ def circumstances(opened: Image.Image, n_bytes: int) -> dict[str, float | str]:
         By the names that sentences use.
     """
     told: dict[str, float | str] = {
-        "file format": opened.format or "",
-        "file size in bytes": float(n_bytes),
+        N_("file format"): opened.format or "",
+        N_("file size in bytes"): float(n_bytes),
     }
     tables = getattr(opened, "quantization", None)
     if tables:
-        told["JPEG quality"] = _quality(float(np.sum(next(iter(tables.values())))))
+        told[N_("JPEG quality")] = _quality(float(np.sum(next(iter(tables.values())))))
     try:
         exif = opened.getexif()
         camera = " ".join(str(exif[tag]).strip("\0 ") for tag in (_MAKE, _MODEL) if tag in exif)
         taken = exif.get_ifd(_EXIF).get(_TAKEN) or exif.get(_DATE)
         if camera:
-            told["camera"] = camera
+            told[N_("camera")] = camera
         if taken:
-            told["day"] = float(datetime.strptime(str(taken)[:10], "%Y:%m:%d").toordinal())
+            told[N_("day")] = float(datetime.strptime(str(taken)[:10], "%Y:%m:%d").toordinal())
     except Exception:  # whatever a damaged EXIF raises, it is no reason to refuse an image
         return told
     return told
@@ -46,7 +48,11 @@ def circumstances(opened: Image.Image, n_bytes: int) -> dict[str, float | str]:
 def shape(size: tuple[int, int]) -> dict[str, float]:
     """Return width, height and their ratio."""
     width, height = size
-    return {"width": float(width), "height": float(height), "aspect ratio": width / height}
+    return {
+        N_("width"): float(width),
+        N_("height"): float(height),
+        N_("aspect ratio"): width / height,
+    }
 
 
 def colours(thumb: NDArray[np.uint8]) -> dict[str, tuple[float, ...]]:
@@ -54,8 +60,8 @@ def colours(thumb: NDArray[np.uint8]) -> dict[str, tuple[float, ...]]:
     edge = np.ones(thumb.shape[:2], bool)
     edge[BORDER:-BORDER, BORDER:-BORDER] = False
     return {
-        "mean colour": tuple(thumb.mean(axis=(0, 1)).tolist()),
-        "border colour": tuple(thumb[edge].mean(axis=0).tolist()),
+        N_("mean colour"): tuple(thumb.mean(axis=(0, 1)).tolist()),
+        N_("border colour"): tuple(thumb[edge].mean(axis=0).tolist()),
     }
 
 

@@ -13,6 +13,7 @@ from headstart.findings import Finding
 from headstart.modalities.image.deep import Levels, Span, levels_of
 from headstart.modalities.image.read import Picture
 from headstart.modalities.image.resize import resized
+from headstart.said import _
 
 THUMB = 64
 """Side of the small copy kept of every image, pixels: what duplicates, pixel baselines and the
@@ -81,10 +82,14 @@ def check_levels(digests: Sequence[Digest], levels: Levels | None) -> list[Findi
     if not n or levels is None:
         return []
     low, high = levels
-    text = (
-        f"{n} of {len(digests)} images have more than 8 bits: in all of them the value {low:g} "
-        f"becomes black and {high:g} white, as the values of the whole set suggest. The model "
-        "keeps this scale for new images."
+    text = _(
+        "{n} of {all} images have more than 8 bits: in all of them the value {low:g} becomes black "
+        "and {high:g} white, as the values of the whole set suggest. The model keeps this scale "
+        "for new images.",
+        n=n,
+        all=len(digests),
+        low=low,
+        high=high,
     )
     return [Finding("levels", "info", text, {"count": n, "black": low, "white": high})]
 
@@ -108,9 +113,16 @@ def check_sizes(refs: Sequence[str], digests: Sequence[Digest], wanted: int) -> 
         Finding(
             "small",
             "info",
-            f"{len(small)} of {len(refs)} images are smaller than {wanted // 2} pixels and will "
-            f"be enlarged to {wanted} (smallest: {refs[least]}, "
-            f"{sizes[least][0]}x{sizes[least][1]}). Larger originals would help.",
+            _(
+                "{n} of {all} images are smaller than {half} pixels and will be enlarged to "
+                "{wanted} (smallest: {name}, {size}). Larger originals would help.",
+                n=len(small),
+                all=len(refs),
+                half=wanted // 2,
+                wanted=wanted,
+                name=refs[least],
+                size=f"{sizes[least][0]}x{sizes[least][1]}",
+            ),
             {"count": len(small), "smallest": refs[least], "wanted": wanted},
         )
     ]

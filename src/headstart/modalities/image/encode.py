@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from headstart.modalities import UnreadableError
-from headstart.modalities.image.read import DAMAGE, to_rgb, upright
+from headstart.modalities.image.read import DAMAGE, DAMAGED, to_rgb, upright
+from headstart.said import _
 
 AS_PNG = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 AS_TIFF = frozenset({"I", "F"})
@@ -43,7 +44,7 @@ def encode(held: object) -> bytes | None:
         held.load()  # an opened file is read only now
         image = upright(held)
     except DAMAGE as cause:
-        raise UnreadableError(f"damaged ({str(cause) or type(cause).__name__})") from cause
+        raise UnreadableError(_(DAMAGED, cause=str(cause) or type(cause).__name__)) from cause
     if image.mode not in AS_PNG | AS_TIFF:
         image = to_rgb(image)
     out = io.BytesIO()

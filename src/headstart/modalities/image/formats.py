@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headstart.said import _
+
 SUFFIXES = frozenset(
     (
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".avif", ".gif"),
@@ -69,13 +71,16 @@ def formats_for(data: bytes) -> tuple[str, ...]:
 def other_format(data: bytes) -> str:
     """Name a format that is not read, with the mend; "" where none is known."""
     if is_heic(data[:12]):
-        return "HEIC: convert it to JPEG, or install what reads it: pip install pillow-heif"
+        return _(
+            "HEIC: convert it to JPEG, or install what reads it: {command}",
+            command="pip install pillow-heif",
+        )
     if data[128:132] == b"DICM":
-        return "DICOM: export it as PNG, which keeps up to 16 bits"
+        return _("DICOM: export it as PNG, which keeps up to 16 bits")
     if data.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6")):
-        return "PostScript, which is not read: export it as PNG"
+        return _("PostScript, which is not read: export it as PNG")
     if data.startswith(b"%PDF"):
-        return "PDF: export its pages as PNG or JPEG"
+        return _("PDF: export its pages as PNG or JPEG")
     if data.lstrip()[:5].lower() in (b"<?xml", b"<svg ", b"<html", b"<!doc"):
-        return "not an image but a page or a drawing in text"
+        return _("not an image but a page or a drawing in text")
     return ""

@@ -17,6 +17,7 @@ from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.read import Picture, quiet
 from headstart.modalities.image.resize import resized
 from headstart.modalities.image.views import AREA
+from headstart.said import _
 
 if TYPE_CHECKING:
     from torchvision.transforms import v2
@@ -75,7 +76,7 @@ class Pictures:
         with quiet(), ThreadPoolExecutor(workers) as pool:
             for image in pool.map(empty._small, range(n)):
                 kept.append(image)
-                on_event(Event("reading images", len(kept), n, "images"))
+                on_event(Event(_("reading images"), len(kept), n, _("images")))
         return cls(read, n, look, kind, kept, workers)
 
     def plain(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:

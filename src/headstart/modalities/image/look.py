@@ -14,8 +14,10 @@ from headstart.modalities import refuse_unknown
 from headstart.modalities.image.deep import Levels
 from headstart.modalities.image.read import Picture
 from headstart.modalities.image.resize import resized
+from headstart.said import N_, _, commas, sentences
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"]
+N_("nearest"), N_("bilinear"), N_("bicubic"), N_("box"), N_("hamming"), N_("lanczos")
 LARGEST = 8192
 """Pixels of a side; no network takes more, and a damaged file may ask for any number."""
 
@@ -86,7 +88,7 @@ class Preprocessing:
         ``levels``: what becomes black and white in images of more than 8 bits.
         """
         size, levels = options.pop("size", None), options.pop("levels", None)
-        refuse_unknown(options, "an image")
+        refuse_unknown(options, _("an image"))
         look = self if size is None else replace(self, size=size, resize=size)
         return look if levels is None else replace(look, levels=tuple(levels))
 
@@ -106,30 +108,49 @@ class Preprocessing:
         """Refuse what no network asks for: the file may be damaged."""
         sides = (self.size, self.resize)
         if not all(isinstance(side, int) for side in sides):
-            raise TypeError(f"sizes are whole numbers, not {sides}")
+            raise TypeError(_("sizes are whole numbers, not {sides}", sides=str(sides)))
         if not 1 <= self.size <= self.resize <= LARGEST:
-            raise ValueError(f"no image has {self.size} pixels of {self.resize}")
+            raise ValueError(
+                _("no image has {size} pixels of {side}", size=self.size, side=self.resize)
+            )
         triples, levels = (self.mean, self.std), (0.0, 0.0) if self.levels is None else self.levels
         if any(len(triple) != 3 for triple in triples) or len(levels) != 2 or not all(self.std):
             raise ValueError(
-                "mean and std are three numbers each, none of std zero; levels are two"
+                _("mean and std are three numbers each, none of std zero; levels are two")
             )
         if not np.isfinite([*self.mean, *self.std, *levels]).all():
-            raise ValueError("mean, std and levels are numbers")
+            raise ValueError(_("mean, std and levels are numbers"))
         if self.interpolation not in get_args(Interpolation):
-            raise ValueError(f"there is no interpolation {self.interpolation!r}")
+            raise ValueError(_("there is no interpolation {name!r}", name=self.interpolation))
 
     def says(self) -> str:
         """Say what happens to an image before the network sees it."""
-        square = f"the central {self.size} × {self.size} of it are kept"
-        kept = "its middle square is kept" if self.resize == self.size else square
-        mean, std = (", ".join(f"{v:g}" for v in dict.fromkeys(vs)) for vs in (self.mean, self.std))
-        deep = ""
-        if self.levels:
-            low, high = self.levels
-            deep = f"Of more than 8 bits, {low:g} becomes black and {high:g} white. "
-        return deep + (
-            "Every image is turned upright and made RGB; its short side becomes "
-            f"{self.resize} pixels ({self.interpolation} resizing) and {kept}. Colours are scaled "
-            f"to 0..1, then {mean} is subtracted and the result is divided by {std}."
+        if self.resize == self.size:
+            square = N_(
+                "Every image is turned upright and made RGB; its short side becomes {side} pixels "
+                "({how} resizing) and its middle square is kept."
+            )
+        else:
+            square = N_(
+                "Every image is turned upright and made RGB; its short side becomes {side} pixels "
+                "({how} resizing) and the central {size} × {size} of it are kept."
+            )
+        mean, std = (commas(f"{v:g}" for v in dict.fromkeys(vs)) for vs in (self.mean, self.std))
+        return sentences(
+            self._says_levels(),
+            _(square, side=self.resize, how=_(self.interpolation), size=self.size),
+            _(
+                "Colours are scaled to 0..1, then {mean} is subtracted and the result is divided "
+                "by {std}.",
+                mean=mean,
+                std=std,
+            ),
+        )
+
+    def _says_levels(self) -> str:
+        if not self.levels:
+            return ""
+        low, high = self.levels
+        return _(
+            "Of more than 8 bits, {low:g} becomes black and {high:g} white.", low=low, high=high
         )

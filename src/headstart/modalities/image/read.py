@@ -30,11 +30,13 @@ from headstart.modalities import UnreadableError
 from headstart.modalities.image.circumstances import circumstances
 from headstart.modalities.image.deep import Deep, Levels, levels_of, over_white
 from headstart.modalities.image.formats import formats_for, other_format
+from headstart.said import N_, _
 
 DAMAGE = (  # what Pillow's parsers raise over bytes they did not expect
     *(OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError),
     *(RuntimeError, NotImplementedError, struct.error),
 )
+DAMAGED = N_("damaged ({cause})")
 LARGEST, LARGEST_DEEP = 103_000_000, 46_000_000
 """Pixels of an image that is no JPEG, and of one of 16 bits a colour: both take 1 GB of memory."""
 _ORIENTATION = 0x0112  # the EXIF tag
@@ -91,7 +93,7 @@ def decode(data: bytes, short_side: int = 0) -> Picture:
         million), of others more than ``LARGEST``.
     """
     if not data:
-        raise UnreadableError("empty file")
+        raise UnreadableError(_("empty file"))
     said: list[str] = []
     try:
         opened = _open(data)
@@ -110,14 +112,18 @@ def decode(data: bytes, short_side: int = 0) -> Picture:
         told = circumstances(opened, len(data))
     except Image.DecompressionBombError as cause:
         raise UnreadableError(
-            "too many pixels (a decompression bomb? the limits are 178 million for a JPEG and "
-            f"{LARGEST // 10**6} million for others, {LARGEST_DEEP // 10**6} with 16 bits a colour)"
+            _(
+                "too many pixels (a decompression bomb? the limits are 178 million for a JPEG and "
+                "{most} million for others, {deep} with 16 bits a colour)",
+                most=LARGEST // 10**6,
+                deep=LARGEST_DEEP // 10**6,
+            )
         ) from cause
     except UnidentifiedImageError as cause:
-        raise UnreadableError(other_format(data) or "not an image") from cause
+        raise UnreadableError(other_format(data) or _("not an image")) from cause
     except DAMAGE as cause:
         why = "; ".join([str(cause) or type(cause).__name__, *said[:1]])
-        raise UnreadableError(f"damaged ({why})") from cause
+        raise UnreadableError(_(DAMAGED, cause=why)) from cause
     return Picture(image, size[::-1] if turn in _SIDEWAYS else size, told, deep, turn)
 
 

@@ -12,17 +12,22 @@ from PIL import Image
 
 from headstart.modalities.image.digest import Digest
 from headstart.modalities.image.read import Picture
+from headstart.said import N_
 
 SIDE, MARKED_SIDE = 160, 224
 """Pixels of the longer side in galleries, and of explained images; under 25 kB each."""
 POINT_SIDE, POINT_QUALITY = 40, 70
 HINTS = (
-    "The map goes from purple over orange to bright yellow: the brighter, the more this part spoke "
-    "for the answer. What stays grey spoke little for it, or against it.",
-    "Bright on the thing itself: the answer has a good reason, even where it is wrong.",
-    "Bright on the background, an edge, a label or a ruler: it uses a shortcut that new photos may "
-    "not have.",
-    "The maps are coarse: read a region, not its outline.",
+    N_(
+        "The map goes from purple over orange to bright yellow: the brighter, the more this part "
+        "spoke for the answer. What stays grey spoke little for it, or against it."
+    ),
+    N_("Bright on the thing itself: the answer has a good reason, even where it is wrong."),
+    N_(
+        "Bright on the background, an edge, a label or a ruler: it uses a shortcut that new photos "
+        "may not have."
+    ),
+    N_("The maps are coarse: read a region, not its outline."),
 )
 
 

@@ -18,6 +18,7 @@ from headstart.errors import ConfigError
 from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.read import Picture
 from headstart.modalities.image.resize import Box, resized
+from headstart.said import N_, _, _n, commas
 
 COUNTS: dict[str, int] = {"none": 1, "mirror": 2, "flips": 4, "crops": 4}
 """How many views each kind makes by default: all it has; of crops as many as of flips, a plain
@@ -28,10 +29,10 @@ images leave no room for crops that miss the subject (plain choice)."""
 RATIO = (3 / 4, 4 / 3)
 """Width over height of a random crop, as in torchvision's RandomResizedCrop."""
 _FLIPS = {  # in words, and the steps down and across the plain pixels
-    "plain": ("plain", 1, 1),
-    "mirror": ("mirrored", 1, -1),
-    "flip": ("upside down", -1, 1),
-    "turn": ("rotated by 180°", -1, -1),
+    "plain": (N_("plain"), 1, 1),
+    "mirror": (N_("mirrored"), 1, -1),
+    "flip": (N_("upside down"), -1, 1),
+    "turn": (N_("rotated by 180°"), -1, -1),
 }
 
 
@@ -70,19 +71,28 @@ class Views:
     def __post_init__(self) -> None:
         if self.kind not in COUNTS:
             raise ConfigError(
-                f"--augment has no fixed views called {self.kind!r}.",
-                f"One of: {', '.join(COUNTS)}.",
+                _("--augment has no fixed views called {kind!r}.", kind=self.kind),
+                _("One of: {names}.", names=commas(COUNTS)),
             )
         if self.count < 1:
             raise ConfigError(
-                f"--views {self.count} is too few.",
-                "Ask for at least 1: the plain image.",
+                _("--views {n} is too few.", n=self.count),
+                _("Ask for at least 1: the plain image."),
             )
         if self.kind != "crops" and self.count > COUNTS[self.kind]:
             most = COUNTS[self.kind]
             raise ConfigError(
-                f"--augment {self.kind} has {_number(most, 'view')}, not --views {self.count}.",
-                f"Ask for at most {most}, or use --augment crops, which has any number.",
+                _n(
+                    "--augment {kind} has {n} view, not --views {wanted}.",
+                    "--augment {kind} has {n} views, not --views {wanted}.",
+                    most,
+                    kind=self.kind,
+                    wanted=self.count,
+                ),
+                _(
+                    "Ask for at most {n}, or use --augment crops, which has any number.",
+                    n=most,
+                ),
             )
 
     def __call__(self, x: Picture, look: Preprocessing, mark: str, view: int) -> NDArray[np.uint8]:
@@ -107,7 +117,7 @@ class Views:
             raise IndexError(f"view {view} of {self.count}")
         name = self._names[view]
         if name in _FLIPS:
-            _, down, across = _FLIPS[name]
+            _words, down, across = _FLIPS[name]
             # A copy where flipped, since torch refuses arrays with negative strides.
             return np.ascontiguousarray(look(x)[::down, ::across])
         # Python promises the same random() for the same text in every version; numpy does not.
@@ -127,12 +137,18 @@ class Views:
 
     def describe(self) -> str:
         """Say in plain words what the views are."""
-        words = [_FLIPS[name][0] for name in self._names if name in _FLIPS]
+        words = [_(_FLIPS[name][0]) for name in self._names if name in _FLIPS]
         random = self.count - len(words)
         if random:
-            halves = "half of them mirrored" if random > 1 else "mirrored for half of the images"
-            words.append(f"{_number(random, 'random crop')} ({halves})")
-        return f"{_number(self.count, 'fixed view')}: {', '.join(words)}"
+            crops = _n(
+                "{n} random crop (mirrored for half of the images)",
+                "{n} random crops (half of them mirrored)",
+                random,
+            )
+            words.append(crops)
+        return _n(
+            "{n} fixed view: {views}", "{n} fixed views: {views}", self.count, views=commas(words)
+        )
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -165,7 +181,7 @@ def crop_box(width: int, height: int, rng: Random) -> Box:
     (left, top, right, bottom) : tuple of float, pixels
         Inside the image.
     """
-    for _ in range(10):
+    for _draw in range(10):
         area = width * height * rng.uniform(*AREA)
         ratio = math.exp(rng.uniform(*map(math.log, RATIO)))
         wide, high = math.sqrt(area * ratio), math.sqrt(area / ratio)
@@ -175,7 +191,3 @@ def crop_box(width: int, height: int, rng: Random) -> Box:
         wide, high = min(width, height * RATIO[1]), min(height, width / RATIO[0])
     left, top = rng.random() * (width - wide), rng.random() * (height - high)
     return left, top, left + wide, top + high
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
