@@ -131,7 +131,7 @@ assert not {{"argparse", "babel"}} & set(sys.modules)
 def test_the_environment_may_ask_for_chinese() -> None:
     code = "from headstart.cli import main; main()"
     for environment in ({"HEADSTART_LANG": "zh"}, {"LANG": "zh_CN.UTF-8"}):
-        assert "错误：没有运行文件夹" in _refused(["report", "nowhere"], environment)
+        assert "错误：找不到运行文件夹" in _refused(["report", "nowhere"], environment)
     for line in (["report", "nowhere", "--lang", "en"], ["--lang=en", "report", "nowhere"]):
         assert "error: There is no run folder" in _refused(line, {"HEADSTART_LANG": "zh"})
     assert in_a_shell(code, HEADSTART_LANG="xx").returncode == 2
@@ -205,7 +205,7 @@ def test_a_terminal_without_chinese_is_written_to_all_the_same(
         (["train", "x", "--method", "full", "--lr", "-1", "--tune", "y"], ("'y' 不对", "--lr -1")),
         (["train", "x", "--method", "magic"], ("没有 'magic' 这个方法。", "probe、layers")),
         (["train", "x", "--budget", "soon"], ("--budget 'soon' 不是有效的时间。", "90s、5m 或 1h")),
-        (["report", "nowhere"], ("没有运行文件夹 'nowhere'。",)),
+        (["report", "nowhere"], ("找不到运行文件夹 'nowhere'。",)),
     ],
     ids=" ".join,
 )
