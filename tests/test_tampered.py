@@ -385,3 +385,20 @@ def test_a_loss_that_is_missing_leaves_a_curve_of_one_epoch(broken, run: Path) -
     assert gone
     folder = broken("history.csv", "\n".join(kept) + "\n")
     assert "One epoch is too few" in render(folder).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        *([1], "x", 5, {"no place": {"message": "x", "values": {}}}, {"/verdict/sentence": 5}),
+        {"/classes/0": {"message": "another", "values": {}}},
+        {"/estimate/accuracy": {"message": "x", "values": {}}},
+        {"/verdict/sentence": {"message": "{a}" * 10**6, "values": {"a": "b"}}},
+        {"/verdict/sentence": {"joined": ["a"] * 1000, "by": "x" * 1000}},
+    ],
+    ids=lambda sentences: str(sentences)[:40],
+)
+def test_sentences_that_are_none(broken, headstart, run: Path, sentences: object) -> None:
+    document = json.loads((run / "metrics.json").read_text("utf-8"))
+    folder = broken("metrics.json", json.dumps(document | {"sentences": sentences}))
+    assert headstart("report", folder, "--lang", "zh").status in (0, 2)

@@ -23,6 +23,8 @@ from headstart.language import ENGLISH, in_force
 
 SPEC = re.compile(r"[+-]?z?,?(\.\d)?[%defg]?")
 """How a placeholder may ask for its number to be written."""
+LONGEST = 2_000
+"""Letters of a message out of a file, a hundred times as many with its values."""
 
 
 class Said(str):
@@ -287,8 +289,19 @@ def plain(value: Any) -> Any:
 
 
 def read(value: Any) -> Any:
-    """Undo ``plain``."""
+    """Undo ``plain``; raises ``ValueError`` for more than a sentence can be.
+
+    A file may come from a stranger: messages in messages could grow without end.
+    """
     if isinstance(value, dict):
         parts = {name: read(part) for name, part in value.items()}
-        return Said(parts["said"]) if list(parts) == ["said"] else parts
+        if list(parts) != ["said"]:
+            return parts
+        messages = (parts["said"].get(name, "") for name in ("message", "many", "by"))
+        if any(len(message) > LONGEST for message in messages):
+            raise ValueError("a message is too long")
+        said = Said(parts["said"])
+        if len(said) > 100 * LONGEST:
+            raise ValueError("what is said is too long")
+        return said
     return [read(part) for part in value] if isinstance(value, list) else value

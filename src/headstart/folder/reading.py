@@ -68,6 +68,7 @@ def read_document(path: Path, mend: str = "") -> dict[str, Any]:
     try:
         document = json.loads(path.read_text("utf-8"))
         _refuse_depth(document)
+        say_again(document)
         _type(path.name).validate_python(document, strict=True)
     except OSError as cause:
         raise _unreadable(path, cause.strerror or str(cause), mend) from cause
@@ -77,7 +78,6 @@ def read_document(path: Path, mend: str = "") -> dict[str, Any]:
         raise _unreadable(path, _too_deep(), mend) from cause
     except ValueError as cause:
         raise _unreadable(path, str(cause), mend) from cause
-    say_again(document)
     return document  # as it was parsed: numbers keep their form, and keys of later versions stay
 
 

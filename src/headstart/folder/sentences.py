@@ -32,15 +32,22 @@ def with_sentences(document: dict[str, Any]) -> dict[str, Any]:
 def say_again(document: Any) -> None:
     """Put every sentence of a document, in place, into the language in force.
 
-    What cannot be said again, for it came from another version, stays as it was written.
+    What cannot be said again, for it came from another version or a stranger, stays as it was
+    written. No type has been checked yet: what is said is checked with the rest.
     """
-    for place, parts in (document.get(SENTENCES) or {}).items():
-        *way, last = [_key(part) for part in place.split("/")[1:]]
+    found = document.get(SENTENCES) if isinstance(document, dict) else None
+    for place, parts in found.items() if isinstance(found, dict) else ():
         with suppress(LookupError, TypeError, ValueError, AttributeError):
-            box = reduce(_in, way, document)
-            at = int(last) if isinstance(box, list) else last
-            if isinstance(box[at], str):
-                box[at] = Said(read(parts))
+            _put(document, place, read({"said": parts}))
+
+
+def _put(document: dict[str, Any], place: str, said: str) -> None:
+    """Put a sentence in the place of one."""
+    *way, last = (_key(part) for part in place.split("/")[1:])
+    box = reduce(_in, way, document)
+    at: Any = int(last) if isinstance(box, list) else last
+    if isinstance(box[at], str):
+        box[at] = said
 
 
 def _said_in(value: Any, place: str = "") -> Iterator[tuple[str, Said]]:
