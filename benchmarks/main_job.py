@@ -31,7 +31,7 @@ def headstart(data: Path, cache: Path, out: Path) -> dict[str, float]:
         start = time.perf_counter()
         with subprocess.Popen(
             command,
-            env={**os.environ, "HEADSTART_CACHE": str(cache)},
+            env={**os.environ, "HEADSTART_CACHE": str(cache), "HEADSTART_LANG": "en"},
             stdout=document,
             stderr=subprocess.PIPE,
             text=True,

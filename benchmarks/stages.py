@@ -47,7 +47,7 @@ def measure(command: str, data: str, cache: Path, out: Path) -> Stages:
     start = time.time()
     done = subprocess.run(
         [sys.executable, __file__, data, "--told", command, "--out", str(out)],
-        env={**os.environ, "HEADSTART_CACHE": str(cache)},
+        env={**os.environ, "HEADSTART_CACHE": str(cache), "HEADSTART_LANG": "en"},
         stdout=subprocess.PIPE,
         check=True,
     )

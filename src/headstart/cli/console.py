@@ -11,11 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rich import _wrap
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -55,7 +55,10 @@ def _words(text: str) -> Iterator[tuple[int, int, str]]:
         yield found.start(), found.end(), word if text.isascii() else word.replace(" ", "_")
 
 
-_wrap.words = _words  # else rich cuts off what it cannot break; it has no public door for this
+with suppress(ImportError):  # rich has no public door for this; without, it cuts off long Chinese
+    from rich import _wrap
+
+    _wrap.words = _words
 
 
 def say(text: str) -> None:
