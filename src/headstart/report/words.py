@@ -86,9 +86,10 @@ UNLEARNED = N_(
 def named(value: str) -> str:
     """Say a name of ours that stands in the data, such as that of a baseline.
 
-    It may come from a stranger's file: nothing is filled into it, and what is unknown stays.
+    It may come from a stranger's file: nothing is filled into it, what is unknown stays, and unlike
+    what templates call ``_`` it is text, which a page escapes.
     """
-    return in_force().catalogue.gettext(value) if value else ""
+    return _(value)
 
 
 def in_english(text: str) -> str:
@@ -500,17 +501,6 @@ def amount(n: int) -> str:
 
     code = in_force().code
     return format_compact_decimal(n, format_type="long", locale=code, fraction_digits=1)
-
-
-def count(n: int, noun: str, plural: str = "") -> str:
-    """Say a count with its noun.
-
-    Examples
-    --------
-    >>> count(1, "class", "classes"), count(1200, "label")
-    ('1 class', '1,200 labels')
-    """
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def day(moment: str) -> str:
