@@ -48,8 +48,7 @@ class Said(str):
 
     def again(self) -> Said:
         """Say the same in the language that is now in force."""
-        said: Said = _again(self)
-        return said
+        return Said({name: _again(part) for name, part in self.parts.items()})
 
     def __getnewargs__(self) -> tuple[dict[str, Any]]:  # type: ignore[override]
         return (self.parts,)
@@ -271,30 +270,30 @@ _FORMS: dict[str, Callable[[dict[str, Any]], str]] = {
 def _again(value: Any) -> Any:
     """Say again what is said in a value."""
     if isinstance(value, Said):
-        return Said({name: _again(part) for name, part in value.parts.items()})
+        return value.again()
     if isinstance(value, dict):
         return {name: _again(part) for name, part in value.items()}
     return [_again(part) for part in value] if isinstance(value, list) else value
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Write a value as plain types: what is said as a table under the one key ``said``."""
     if isinstance(value, Said):
-        return {"said": {name: plain(part) for name, part in value.parts.items()}}
+        return {"said": {name: to_plain(part) for name, part in value.parts.items()}}
     if isinstance(value, dict):
-        return {name: plain(part) for name, part in value.items()}
+        return {name: to_plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
+        return [to_plain(part) for part in value]
     return value.item() if hasattr(value, "item") else value  # numpy's numbers
 
 
-def read(value: Any) -> Any:
-    """Undo ``plain``; raises ``ValueError`` for more than a sentence can be.
+def from_plain(value: Any) -> Any:
+    """Undo ``to_plain``; raises ``ValueError`` for more than a sentence can be.
 
     A file may come from a stranger: messages in messages could grow without end.
     """
     if isinstance(value, dict):
-        parts = {name: read(part) for name, part in value.items()}
+        parts = {name: from_plain(part) for name, part in value.items()}
         if list(parts) != ["said"]:
             return parts
         messages = (parts["said"].get(name, "") for name in ("message", "many", "by"))
@@ -304,4 +303,4 @@ def read(value: Any) -> Any:
         if len(said) > 100 * LONGEST:
             raise ValueError("what is said is too long")
         return said
-    return [read(part) for part in value] if isinstance(value, list) else value
+    return [from_plain(part) for part in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Speaking a language: what a user asks for, or refused in the one they are heard in."""
+"""Speaking the language that a user asks for; what is none is refused in that of their system."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from functools import reduce
 from typing import Any
 
 from headstart.language import in_force
-from headstart.said import Said, plain, read
+from headstart.said import Said, from_plain, to_plain
 
 SENTENCES = "sentences"
 """Key of a document under which lies what its sentences were made of."""
@@ -23,7 +23,7 @@ def with_sentences(document: dict[str, Any]) -> dict[str, Any]:
         With ``language`` and, by JSON pointer (RFC 6901), ``sentences``; without sentences as it
         was.
     """
-    found = {place: plain(said)["said"] for place, said in _said_in(document)}
+    found = {place: to_plain(said)["said"] for place, said in _said_in(document)}
     if not found:
         return document
     return {**document, "language": in_force().code, SENTENCES: found}
@@ -38,7 +38,7 @@ def say_again(document: Any) -> None:
     found = document.get(SENTENCES) if isinstance(document, dict) else None
     for place, parts in found.items() if isinstance(found, dict) else ():
         with suppress(LookupError, TypeError, ValueError, AttributeError):
-            _put(document, place, read({"said": parts}))
+            _put(document, place, from_plain({"said": parts}))
 
 
 def _put(document: dict[str, Any], place: str, said: str) -> None:

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from headstart.said import plain, read
+from headstart.said import from_plain, to_plain
 
 if TYPE_CHECKING:
     from headstart.transfer.network import Network
@@ -182,7 +182,7 @@ def write_tensors(path: Path, tensors: Tensors, said: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     try:
-        save_file(whole, beside, metadata={"said": json.dumps(plain(said), default=str)})
+        save_file(whole, beside, metadata={"said": json.dumps(to_plain(said), default=str)})
         beside.replace(path)
     except (OSError, SafetensorError):
         beside.unlink(missing_ok=True)  # no space: the run goes on, without this checkpoint
@@ -193,7 +193,7 @@ def read_tensors(path: Path) -> tuple[Tensors, dict[str, Any]] | None:
     try:
         with safe_open(path, framework="pt") as opened:
             tensors = {k: opened.get_tensor(k) for k in opened.keys()}  # noqa: SIM118
-            return tensors, read(json.loads((opened.metadata() or {})["said"]))
+            return tensors, from_plain(json.loads((opened.metadata() or {})["said"]))
     except (OSError, SafetensorError, KeyError, ValueError):
         return None
 
