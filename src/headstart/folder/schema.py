@@ -692,6 +692,7 @@ class Shown(TypedDict):
     path: str
     image: NotRequired[str | None]
     text: NotRequired[str | None]
+    lang: NotRequired[str | None]
 
 
 class Answered(Shown):
@@ -707,6 +708,7 @@ class Mended(Suspect):
 
     image: NotRequired[str | None]
     text: NotRequired[str | None]
+    lang: NotRequired[str | None]
 
 
 class Looked(Answered):
@@ -714,6 +716,7 @@ class Looked(Answered):
 
     kind: str
     map: NotRequired[str]
+    spans: NotRequired[list[tuple[str, Share]]]
 
 
 class MapPoint(Shown):
