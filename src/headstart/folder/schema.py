@@ -711,12 +711,19 @@ class Mended(Suspect):
     lang: NotRequired[str | None]
 
 
+class Span(TypedDict):
+    """A piece of a text, and how much it spoke for the answer."""
+
+    text: str
+    weight: Share
+
+
 class Looked(Answered):
     """An example with the map of what spoke for the answer."""
 
     kind: str
     map: NotRequired[str]
-    spans: NotRequired[list[tuple[str, Share]]]
+    spans: NotRequired[list[Span]]
 
 
 class MapPoint(Shown):

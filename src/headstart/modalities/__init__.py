@@ -166,7 +166,7 @@ class Show(Protocol[Takes, TakesDigest]):
     A page shows what it finds in a record: ``image``, a ``data:`` address, or ``text``, with its
     language ``lang`` (ISO 639-1) where that is known; both also in the map of all examples. Of an
     explained example also ``map``, the picture with its parts marked, or ``spans``, the text in
-    pieces, each with its weight of 0 to 1.
+    pieces, each ``text`` with its ``weight`` of 0 to 1.
     """
 
     @property

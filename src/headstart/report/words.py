@@ -60,7 +60,7 @@ FINDINGS = {
     "unknown": N_("Unknown words"),
     "unreadable": N_("Unreadable {many}"),
 }
-LONG = 160
+LONG = 240
 """Breadth in Latin letters from which on a page folds a text."""
 WEIGHTY = ("few", "interrupted", "small_test")
 """Kinds of findings that say how far the score can be trusted, though they are no warnings."""

@@ -49,8 +49,9 @@ class ShowTexts:
 
     def marked(self, seen: Taken, weight: NDArray[np.floating]) -> dict[str, Any]:
         """Show a text in pieces, each with its weight; of a long text, those that weigh most."""
-        spans = [[piece, round(float(w), 3)] for piece, w in _chosen(seen, np.asarray(weight))]
-        text = "".join(str(piece) for piece, _w in spans)
+        chosen = list(_chosen(seen, np.asarray(weight)))
+        text = "".join(piece for piece, _w in chosen)
+        spans = [{"text": piece, "weight": round(float(w), 3)} for piece, w in chosen]
         return {**_record(text, len(text), digest(text).language), "spans": spans}
 
 
