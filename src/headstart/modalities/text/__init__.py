@@ -61,7 +61,7 @@ class TextModality(Modality[str, TextDigest]):
         """Rebuild a look."""
         from headstart.modalities.text.look import Tokens
 
-        return Tokens(**values)
+        return Tokens(**{**values, "extent": tuple(values["extent"])})
 
     def packs(self, fed: Sequence[Fed]) -> list[list[int]]:
         """Pack texts of similar length."""
