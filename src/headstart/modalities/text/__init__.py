@@ -72,7 +72,7 @@ class TextModality(Modality[str, TextDigest]):
 
     def look(self, values: dict[str, Any]) -> Tokens:
         """Rebuild a look."""
-        return Tokens(**values)
+        return Tokens(**{**values, "extent": tuple(values["extent"])})
 
     def packs(self, fed: Sequence[Fed]) -> list[list[int]]:
         """Pack texts of similar length."""
