@@ -13,6 +13,7 @@ from typing import Any
 from headstart.findings import Finding
 from headstart.modalities import Circumstance, Fed, Kind, Modality, Unit
 from headstart.modalities.copies import Copies
+from headstart.modalities.text import read
 from headstart.modalities.text.check import check
 from headstart.modalities.text.circumstances import OF_CONTENT, circumstances
 from headstart.modalities.text.copies import find_copies
@@ -20,7 +21,6 @@ from headstart.modalities.text.digest import DIGEST_KEY, TextDigest, digest
 from headstart.modalities.text.language import backbone_for
 from headstart.modalities.text.look import Tokens
 from headstart.modalities.text.parts import WordParts
-from headstart.modalities.text.read import encode, looks_like_text, read
 from headstart.modalities.text.show import HINTS, ShowTexts
 from headstart.said import N_, NN_
 
@@ -48,15 +48,15 @@ class TextModality(Modality[str, TextDigest]):
 
     def recognise(self, kind: Kind, name: str, head: bytes) -> float:
         """Judge a cell by what is in it, a file by its suffix and first bytes."""
-        return looks_like_text(kind, name, head)
+        return read.looks_like_text(kind, name, head)
 
     def read(self, data: bytes, detail: int = 0) -> str:
         """Decode a text."""
-        return read(data)
+        return read.read(data)
 
     def encode(self, held: object) -> bytes | None:
         """Write a string as a file of it would be."""
-        return encode(held)
+        return read.encode(held)
 
     def digest(self, x: str) -> TextDigest:
         """Keep its beginning, its length and its language."""
