@@ -268,7 +268,8 @@ class Modality(Protocol[X, D]):
     original: Unit | None = None
     """What copies are copies of, such as a picture, where that is another word."""
     turned: str = ""
-    """What may have happened to near copies that are not upright: "mirrored or upside down"."""
+    """What may have happened to near copies that are not upright, so that they may have another
+    label: "mirrored or upside down"."""
     show: Show[X, D] | None = None
     """None: pages name examples and show nothing."""
     parts: Parts[X, Any] | None = None

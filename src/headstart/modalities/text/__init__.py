@@ -39,6 +39,7 @@ class TextModality(Modality[str, TextDigest]):
     kinds = ("file", "cell")
     held = N_("Give a text as a string, or the bytes of a file; several of them as a list.")
     columns = ("text", "review", "sentence", "content", "文本", "评论", "内容")
+    turned = N_("with a few words changed")
     show = ShowTexts()
     parts = WordParts()
     hints = HINTS

@@ -38,6 +38,8 @@ _STOPS = re.compile(r"[\s.,!?;:'\"`‘’“”«»‹›…·、。〈〉《》
 def find_copies(hashes: Sequence[str], digests: Sequence[TextDigest]) -> Copies:
     """Find what is the same up to case, spaces and stops, and what shares most of its shingles.
 
+    The second may say another thing, since a word can turn a sentence: it is not ``upright``.
+
     Parameters
     ----------
     hashes : sequence of str
@@ -62,10 +64,8 @@ def find_copies(hashes: Sequence[str], digests: Sequence[TextDigest]) -> Copies:
     links = [_leading(exact), np.stack([np.arange(n), first[same]])]
     near = linked([*links, *_near([plain[i] for i in first], first)], n)
     many = np.flatnonzero(np.bincount(near[first]) > max(LAYOUT * len(first), LEAST))
-    if not len(many):
-        return Copies(near, exact)
     known = linked(links, n)
-    return Copies(np.where(np.isin(near, many), near.max() + 1 + known, near), exact)
+    return Copies(np.where(np.isin(near, many), n + known, near), exact, known)
 
 
 def plainly(d: TextDigest) -> str:
