@@ -163,8 +163,10 @@ class Baseline(Protocol[TakesDigest]):
 class Show(Protocol[Takes, TakesDigest]):
     """How an example is shown on a page: records of plain values, never HTML.
 
-    A page shows what it finds in a record: ``image``, a ``data:`` address (also in the map of all
-    examples), and ``text``; of an explained example also ``map``, the same with its parts marked.
+    A page shows what it finds in a record: ``image``, a ``data:`` address, or ``text``, with its
+    language ``lang`` (ISO 639-1) where that is known; both also in the map of all examples. Of an
+    explained example also ``map``, the picture with its parts marked, or ``spans``, the text in
+    pieces, each ``text`` with its ``weight`` of 0 to 1.
     """
 
     @property
@@ -266,7 +268,8 @@ class Modality(Protocol[X, D]):
     original: Unit | None = None
     """What copies are copies of, such as a picture, where that is another word."""
     turned: str = ""
-    """What may have happened to near copies that are not upright: "mirrored or upside down"."""
+    """What may have happened to near copies that are not upright, so that they may have another
+    label: "mirrored or upside down"."""
     show: Show[X, D] | None = None
     """None: pages name examples and show nothing."""
     parts: Parts[X, Any] | None = None
