@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.said import N_
+from headstart.transfer.counts import TfIdf
 from headstart.transfer.logistic import Floats, Ints
 
 
@@ -173,9 +174,28 @@ class BottleneckHead:
         return np.asarray(self.A @ (self.W[:, c] * on) / self.scale, np.float64)
 
 
+@dataclass(frozen=True)
+class CountsHead:
+    """Logistic regression on counts, weighed by TF-IDF: ``tfidf(x) W + b``."""
+
+    kind: ClassVar[str] = N_("TF-IDF")
+    columns: NDArray[np.int64]  # (m,), those of the counts that are known, ascending
+    idf: Floats  # (m,), >= 1
+    W: Floats  # (m, K), float64
+    b: Floats  # (K,), float64
+
+    def logits(self, X: Any) -> Floats:
+        """Weigh counts (csr, (n, width)), then ``x W + b``."""
+        return np.asarray(TfIdf(self.columns, self.idf)(X) @ self.W + self.b)
+
+    def slope(self, x: Floats, c: int) -> Floats:
+        """Counts are whole numbers: there is no slope."""
+        raise NotImplementedError
+
+
 HEADS: dict[str, type[Any]] = {
     head.kind: head
-    for head in (LinearHead, CentroidHead, NeighbourHead, CosineHead, BottleneckHead)
+    for head in (LinearHead, CentroidHead, NeighbourHead, CosineHead, BottleneckHead, CountsHead)
 }
 
 
