@@ -132,7 +132,7 @@ class Span:
         """Rotate counts: (n, width) -> (n, r), into ``out``."""
         out[:] = _products(self.weigh(counts), self.Z, self.mean) @ self.basis
 
-    def undo(self, A: Floats, b: Floats) -> tuple[Floats, ...]:
+    def undo(self, A: Floats, b: Floats) -> tuple[Any, ...]:
         """Express a linear map on rotated rows as one on TF-IDF: see ``fit_counts``."""
         taken = self.basis @ A  # (n_train, K)
         W = self.Z.T @ taken - np.outer(self.mean, taken.sum(axis=0))
@@ -149,11 +149,14 @@ class SmallCountsPath(LogisticPath):
     """``LogisticPath`` on the TF-IDF of few rows, learned from the training rows of each fold."""
 
     strengths = COUNT_STRENGTHS
-    shared_from = np.inf
 
     @staticmethod
     def _taken(X: Any, dtype: type[np.floating]) -> Any:
         return X
+
+    @staticmethod
+    def _shared(n: int) -> bool:
+        return False  # what is rare among the training rows is for them to say
 
     @staticmethod
     def _rotation(X: Any, rows: Ints, weight: Floats) -> Any:
@@ -216,12 +219,12 @@ class CountsPath:
             self.advance(strength, tolerance=1e-2)
         self.advance(C, tolerance=tolerance)
 
-    def settle(self, fold: int, C: float, start: Floats) -> tuple[Floats, ...]:
+    def settle(self, fold: int, C: float, start: Floats) -> tuple[Any, ...]:
         """Solve one problem for C to the precision of a fit: ``coefficients`` of it."""
         self.A[fold] = self._solve(fold, C, start, FITTED)
         return self.coefficients(fold)
 
-    def coefficients(self, fold: int) -> tuple[Floats, ...]:
+    def coefficients(self, fold: int) -> tuple[Any, ...]:
         """Columns (m,), idf (m,), weights ``(m, K)`` and intercepts ``(K,)``."""
         weigh, A = self.weighing[fold], self.A[fold]
         return weigh.columns, weigh.idf, A[:-1], A[-1]
@@ -278,7 +281,7 @@ def solve_counts(
 
 def fit_counts(
     X: csr_array, y: Ints, n_classes: int, C: float, *, balanced: bool = False, exact: bool = True
-) -> tuple[Floats, ...]:
+) -> tuple[Any, ...]:
     """Fit one regression on the counts of all rows given.
 
     Returns

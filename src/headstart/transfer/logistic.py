@@ -224,7 +224,6 @@ class LogisticPath:
     """
 
     strengths = STRENGTHS
-    shared_from: float = SHARED
 
     def __init__(
         self,
@@ -249,7 +248,7 @@ class LogisticPath:
         self.weight = np.zeros((len(folds), n), dtype)
         for f, rows in enumerate(folds):
             self.weight[f, rows] = share(rows)
-        shared = n >= self.shared_from
+        shared = self._shared(n)
         self.rotations = [
             self._rotation(X, rows, share(rows).astype(dtype))
             for rows in ([every] if shared else folds)
@@ -274,6 +273,11 @@ class LogisticPath:
     def _taken(X: Any, dtype: type[np.floating]) -> Any:
         """Return rows in float32, which are worked on part by part, in any precision."""
         return X if X.dtype == np.float32 else np.asarray(X, dtype)
+
+    @staticmethod
+    def _shared(n: int) -> bool:
+        """Whether so many rows share scale and axes."""
+        return n >= SHARED
 
     @staticmethod
     def _rotation(X: Any, rows: Ints, weight: Floats) -> Any:

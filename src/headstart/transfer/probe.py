@@ -56,6 +56,8 @@ class Choice:
         1 where the chosen head is right about a held-out row, 0 where wrong, times the row's weight
         (mean one); rows in the order of the folds. Its mean is ``accuracy``. Choices made on the
         same folds can be compared row by row.
+    logits : ndarray of shape (n_held, K)
+        Of the chosen head, for the same rows.
     head : Head or None
         Fitted on all rows that it was chosen on; None where it was not chosen on rows.
     """
@@ -67,6 +69,7 @@ class Choice:
     candidates: list[dict[str, Any]]
     balanced: bool = False
     right: Floats = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
+    logits: Floats = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
     head: Head | None = field(default=None, compare=False, repr=False)
 
     def fit(self, X: Floats, y: Ints, n_classes: int, *, exact: bool = False) -> Head:
@@ -115,14 +118,16 @@ def choose_head(
     weight = score_weights(y[held], n_classes, balanced)
     every = np.arange(len(y))  # walked beside the folds: the head that is chosen is then there
     training = [*(a for a, _ in folds), every]
-    regression, linear, strengths = LogisticPath, LinearHead, STRENGTHS
+    regression: Any = LogisticPath
+    linear: type[LinearHead] | type[CountsHead] = LinearHead
+    strengths = STRENGTHS
     if is_counts(X):
         regression, linear, strengths = counts_path, CountsHead, COUNT_STRENGTHS
     path = regression(X, y, n_classes, training, balanced=balanced)
     starts: dict[float, Floats] = {}
 
     def advance(C: float) -> Sequence[Floats]:
-        logits = path.advance(C)
+        logits: Sequence[Floats] = path.advance(C)
         starts[C] = path.A[-1]
         return logits[:-1]
 
@@ -150,6 +155,7 @@ def choose_head(
         [s.row() for s in scored],
         balanced,
         best.right,
+        best.logits,
         head,
     )
 

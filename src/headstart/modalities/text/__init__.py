@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from headstart.modalities import Fed, Kind, Look, Modality, Unit
+from headstart.modalities.text.baselines import CHARACTERS, RIVALS
 from headstart.modalities.text.digest import DIGEST_KEY, TextDigest, digest
 from headstart.modalities.text.language import backbone_for
 from headstart.modalities.text.read import encode, looks_like_text, read
@@ -32,6 +33,8 @@ class TextModality(Modality[str, TextDigest]):
     columns = ("text", "review", "sentence", "content", "文本", "评论", "内容")
     digest_key = DIGEST_KEY
     taken = 128
+    rivals = RIVALS
+    beside = CHARACTERS
 
     def recognise(self, kind: Kind, name: str, head: bytes) -> float:
         """Judge a cell by what is in it, a file by its suffix and first bytes."""
