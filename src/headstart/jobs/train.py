@@ -101,10 +101,11 @@ def train(
         ``efficientnet-lite0``, of rows of numbers ``identity``. Several, with commas, or
         ``"auto"`` for all that are usable here without a network: the best of them is chosen by
         measurement.
-    method : {"auto", "probe", "layers", "finetune", "full", "scratch", "small-cnn"}
-        What is trained: a head on frozen features, or on those of all layers; also the last blocks
-        of the network; all of it; nothing pretrained. ``"auto"``: the probe, and with ``budget``
-        the best of them.
+    method : {"auto", "probe", "layers", "mix", "finetune", "full", "scratch", "small-cnn"}
+        What is trained: a head on frozen features, or on those of all layers, or beside counts of
+        words (texts); also the last blocks of the network; all of it; nothing pretrained.
+        ``"auto"``: the probe, of texts beside counts of words where that is clearly better; with
+        ``budget`` the best of them.
     budget : float, seconds, > 0, optional
         What ``"auto"`` may take in all.
     size : int, pixels, optional
@@ -159,7 +160,7 @@ def train(
     folder = destination(config.data, out, overwrite)
     machine = Machine.here(config.device, on_event)
     config, picked = choose_backbone(config, machine)
-    way = method_of(config)
+    way = method_of(config, backbone_was_picked=picked is not None)
     prepared = prepare(config, baseline=True, machine=machine)
     refuse_unfit(way, prepared.engine.card)
     clock.parts |= {"embed_s": prepared.features.seconds, "prepare_s": prepared.backbone_seconds}

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from headstart.modalities.copies import Copies, exact_copies
 from headstart.modalities.plain import Plain
 from headstart.registry import Registry
 from headstart.said import N_, NN_, _, _n, commas, listed
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 X = TypeVar("X")  # an example, as its modality reads it
 D = TypeVar("D")  # its digest
@@ -156,8 +159,12 @@ class Baseline(Protocol[TakesDigest]):
     def says(self) -> str:
         """What it is, for the reader of a report."""
 
-    def describe(self, digests: Sequence[TakesDigest]) -> NDArray[np.float32]:
-        """Describe examples one by one: (n, d). Heads standardise it inside the folds."""
+    def describe(self, digests: Sequence[TakesDigest]) -> NDArray[np.float32] | csr_array:
+        """Describe examples one by one: (n, d).
+
+        An array is standardised by the heads, inside the folds. A sparse matrix (``csr_array``)
+        holds plain counts: heads learn their TF-IDF, inside the folds.
+        """
 
 
 class Show(Protocol[Takes, TakesDigest]):
@@ -265,6 +272,8 @@ class Modality(Protocol[X, D]):
     """Usual names of a column whose cells are examples."""
     rivals: Mapping[str, Baseline[D]] = {}
     """Baselines by name."""
+    beside: str = ""
+    """The rival, of those that count, worth putting beside the vectors of a network; "": none."""
     original: Unit | None = None
     """What copies are copies of, such as a picture, where that is another word."""
     turned: str = ""
