@@ -188,7 +188,7 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
         [table.cells[y][i] for i in keep],
         [is_test[i] for i in keep],
         [table.cells[columns.groups][i] for i in keep] if columns.groups else None,
-        (*guesses, *splits, *repeats),
+        (*table.findings, *guesses, *splits, *repeats),
     )
 
 

@@ -429,6 +429,15 @@ def recognised(name: str) -> bool:
     return any(modality(m).recognise("file", name, b"") > 0 for m in names())
 
 
+def recognised_as_file(name: str) -> bool:
+    """Whether a file's name looks like an example of a modality that lies in files alone.
+
+    A text file may as well be about the image that is called the same.
+    """
+    alone = (m for m in map(modality, names()) if "cell" not in m.kinds)
+    return any(m.recognise("file", name, b"") > 0 for m in alone)
+
+
 def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
     """Name the modality of a set by some of its examples.
 
@@ -445,11 +454,7 @@ def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
     DataError
         Nothing reads cells, or rows, of this kind.
     """
-    looked = list(seen)[:LOOKED_AT]
-    sure = {
-        name: float(np.mean([modality(name).recognise(kind, *one) for one in looked] or [0.0]))
-        for name in names()
-    }
+    sure = _sureness(kind, list(seen)[:LOOKED_AT])
     best = max(sure.values(), default=0.0)
     surest = [name for name, share in sure.items() if share == best]
     if best == 0:
@@ -469,3 +474,17 @@ def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
             _("Say which: {option}.", option=f"--modality {surest[0]}"),
         )
     return surest[0]
+
+
+def reads_cells(cells: Iterable[str]) -> float:
+    """How surely cells are examples of some modality, 0 to 1, by the surest."""
+    sure = _sureness("cell", [("", cell.encode("utf-8", "replace")[:HEAD]) for cell in cells])
+    return max(sure.values(), default=0.0)
+
+
+def _sureness(kind: Kind, seen: Sequence[tuple[str, bytes]]) -> dict[str, float]:
+    """Ask every modality about examples: its mean answer, by its name."""
+    return {
+        name: float(np.mean([modality(name).recognise(kind, *one) for one in seen] or [0.0]))
+        for name in names()
+    }
