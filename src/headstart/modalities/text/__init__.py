@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from headstart.modalities import Kind, Look, Modality, Unit
+from headstart.modalities import Fed, Kind, Look, Modality, Unit
 from headstart.modalities.text.digest import DIGEST_KEY, TextDigest, digest
 from headstart.modalities.text.language import backbone_for
 from headstart.modalities.text.read import encode, looks_like_text, read
 from headstart.said import N_, NN_
 
 NN_("{n:,} text", "{n:,} texts"), N_("a text")
+
+PACK, PACKED = 8, 2048
+"""Texts, and tokens with padding, that go through a network together: of 4, 8, 16 and 32 texts,
+eight were fastest for sentences; more of them spread further in length."""
 
 
 class TextModality(Modality[str, TextDigest]):
@@ -27,6 +31,7 @@ class TextModality(Modality[str, TextDigest]):
     held = N_("Give a text as a string, or the bytes of a file; several of them as a list.")
     columns = ("text", "review", "sentence", "content", "文本", "评论", "内容")
     digest_key = DIGEST_KEY
+    taken = 128
 
     def recognise(self, kind: Kind, name: str, head: bytes) -> float:
         """Judge a cell by what is in it, a file by its suffix and first bytes."""
@@ -56,7 +61,18 @@ class TextModality(Modality[str, TextDigest]):
         """Rebuild a look."""
         from headstart.modalities.text.look import Tokens
 
-        return Tokens(**values)
+        return Tokens(**{**values, "extent": tuple(values["extent"])})
+
+    def packs(self, fed: Sequence[Fed]) -> list[list[int]]:
+        """Pack texts of similar length."""
+        order = sorted(range(len(fed)), key=lambda k: (fed[k].shape, k))
+        found: list[list[int]] = []
+        for k in order:
+            room = min(PACK, PACKED // fed[k].size)
+            if not found or len(found[-1]) >= room or len(fed[found[-1][0]]) != len(fed[k]):
+                found.append([])
+            found[-1].append(k)
+        return found
 
     def backbone(self, digests: Callable[[], Sequence[TextDigest]]) -> str:
         """Name the network that reads the language of the texts."""
