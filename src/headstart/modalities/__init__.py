@@ -429,6 +429,12 @@ def columns() -> tuple[str, ...]:
     return tuple(column for name in names() for column in modality(name).columns)
 
 
+def columns_of_files() -> tuple[str, ...]:
+    """Names of columns that lead to examples of a modality that lies in files alone."""
+    alone = (m for m in map(modality, names()) if m.kinds == ("file",))
+    return tuple(column for m in alone for column in m.columns)
+
+
 def takes_cells() -> bool:
     """Whether any modality reads examples out of cells."""
     return any("cell" in modality(name).kinds for name in names())
