@@ -441,6 +441,12 @@ def columns() -> tuple[str, ...]:
     return tuple(column for name in names() for column in modality(name).columns)
 
 
+def columns_of_files() -> tuple[str, ...]:
+    """Names of columns that lead to examples of a modality that lies in files alone."""
+    alone = (m for m in map(modality, names()) if m.kinds == ("file",))
+    return tuple(column for m in alone for column in m.columns)
+
+
 def takes_cells() -> bool:
     """Whether any modality reads examples out of cells."""
     return any("cell" in modality(name).kinds for name in names())
@@ -449,6 +455,15 @@ def takes_cells() -> bool:
 def recognised(name: str) -> bool:
     """Whether a file's name looks like an example of any modality."""
     return any(modality(m).recognise("file", name, b"") > 0 for m in names())
+
+
+def recognised_as_file(name: str) -> bool:
+    """Whether a file's name looks like an example of a modality that lies in files alone.
+
+    A text file may as well be about the image that is called the same.
+    """
+    alone = (m for m in map(modality, names()) if "cell" not in m.kinds)
+    return any(m.recognise("file", name, b"") > 0 for m in alone)
 
 
 def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
@@ -467,11 +482,7 @@ def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
     DataError
         Nothing reads cells, or rows, of this kind.
     """
-    looked = list(seen)[:LOOKED_AT]
-    sure = {
-        name: float(np.mean([modality(name).recognise(kind, *one) for one in looked] or [0.0]))
-        for name in names()
-    }
+    sure = _sureness(kind, list(seen)[:LOOKED_AT])
     best = max(sure.values(), default=0.0)
     surest = [name for name, share in sure.items() if share == best]
     if best == 0:
@@ -491,3 +502,17 @@ def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
             _("Say which: {option}.", option=f"--modality {surest[0]}"),
         )
     return surest[0]
+
+
+def reads_cells(cells: Iterable[str]) -> float:
+    """How surely cells are examples of some modality, 0 to 1, by the surest."""
+    sure = _sureness("cell", [("", cell.encode("utf-8", "replace")[:HEAD]) for cell in cells])
+    return max(sure.values(), default=0.0)
+
+
+def _sureness(kind: Kind, seen: Sequence[tuple[str, bytes]]) -> dict[str, float]:
+    """Ask every modality about examples: its mean answer, by its name."""
+    return {
+        name: float(np.mean([modality(name).recognise(kind, *one) for one in seen] or [0.0]))
+        for name in names()
+    }
