@@ -15,7 +15,7 @@ from headstart.adaptation.testtime import adapt_to_inputs, check_kind
 from headstart.data.inputs import Input, each, expand
 from headstart.data.items import Examples
 from headstart.data.sources import open_source
-from headstart.errors import ArtifactError, DataError
+from headstart.errors import ArtifactError, ConfigError, DataError
 from headstart.events import Event, Level, OnEvent, ignore
 from headstart.features.engines import Engine, Kitchen
 from headstart.features.extract import Features, extract
@@ -28,7 +28,7 @@ from headstart.modalities import Modality, modality
 from headstart.said import _
 from headstart.speaking import speaking
 from headstart.tasks.classification import Classification
-from headstart.transfer import FittedModel
+from headstart.transfer import FittedModel, Pair
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,7 @@ class Run:
         """
         if adapt is not None:
             check_kind(adapt)
+            self._refuse_beside()
         columns = self.saved.card.look.columns
         examples = expand(
             each(inputs),
@@ -164,8 +165,9 @@ class Run:
         vectors = features.vectors[0]
         if adapt is not None:
             vectors = self._adapted(adapt, examples, features, on_event)
+        X = self._taken(vectors, features)
         return answer(
-            self.saved.model, examples.refs, vectors, features.unreadable, seen=features.vectors[0]
+            self.saved.model, examples.refs, X, features.unreadable, seen=features.vectors[0]
         )
 
     def evaluate(
@@ -213,7 +215,8 @@ class Run:
                 _("None of the {many} can be read.", many=self.modality.unit.many),
                 _("Check the files."),
             )
-        truth, proba = truth[rows], self.saved.model.predict_proba(features.vectors[0][rows])
+        X = self._taken(features.vectors[0], features)
+        truth, proba = truth[rows], self.saved.model.predict_proba(X[rows])
         found, right = known.scores(truth, proba), known.score(truth, proba).sum()
         return {
             "n": len(rows),
@@ -250,6 +253,13 @@ class Run:
             engine = self._engine(workers, on_event)
             return extract(examples, [engine], store, workers=workers, on_event=on_event)
 
+    def _taken(
+        self, vectors: NDArray[np.floating], features: Features
+    ) -> NDArray[np.floating] | Pair:
+        """Return what the head takes: vectors, beside counts where it learned from both."""
+        beside = self.saved.model.beside
+        return Pair.of(self.modality, beside, vectors, features.digests) if beside else vectors
+
     def _adapted(
         self, kind: str, examples: Examples, features: Features, on_event: OnEvent
     ) -> NDArray[np.float32]:
@@ -270,6 +280,17 @@ class Run:
         level: Level = "note" if found.kind == kind else "warning"
         on_event(Event(_("adapting to the inputs"), message=found.sentence, level=level))
         return vectors
+
+    def _refuse_beside(self) -> None:
+        """Raise ``ConfigError`` for a model that adaptation of vectors alone would leave behind."""
+        if self.saved.model.beside:
+            raise ConfigError(
+                _(
+                    "This model answers by vectors and by TF-IDF together; only vectors can be "
+                    "adapted."
+                ),
+                _("Leave out --adapt, or train with --method probe."),
+            )
 
     def _training_hashes(self) -> set[str]:
         if not (self.folder / SPLIT).exists():
@@ -297,7 +318,7 @@ class Run:
 def answer(
     model: FittedModel,
     names: Sequence[str],
-    vectors: NDArray[np.floating],
+    vectors: NDArray[np.floating] | Pair,
     unreadable: Mapping[int, str],
     *,
     seen: NDArray[np.floating] | None = None,
@@ -306,7 +327,7 @@ def answer(
 
     Parameters
     ----------
-    vectors : ndarray of shape (n, dim)
+    vectors : ndarray of shape (n, dim), or Pair
         Rows of unreadable inputs may hold anything.
     unreadable : dict of int to str
         Row -> reason.
@@ -314,7 +335,8 @@ def answer(
         What tells unfamiliar inputs, where it is not ``vectors``.
     """
     proba = model.predict_proba(vectors)
-    strange = model.is_unfamiliar(vectors if seen is None else seen)
+    own = vectors.vectors if isinstance(vectors, Pair) else vectors
+    strange = model.is_unfamiliar(own if seen is None else seen)
     return [
         Prediction(name, error=unreadable[i])
         if i in unreadable

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from headstart.modalities.copies import Copies, exact_copies
 from headstart.modalities.plain import Plain
 from headstart.registry import Registry
 from headstart.said import N_, NN_, _, _n, commas, listed
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 X = TypeVar("X")  # an example, as its modality reads it
 D = TypeVar("D")  # its digest
@@ -156,8 +159,12 @@ class Baseline(Protocol[TakesDigest]):
     def says(self) -> str:
         """What it is, for the reader of a report."""
 
-    def describe(self, digests: Sequence[TakesDigest]) -> NDArray[np.float32]:
-        """Describe examples one by one: (n, d). Heads standardise it inside the folds."""
+    def describe(self, digests: Sequence[TakesDigest]) -> NDArray[np.float32] | csr_array:
+        """Describe examples one by one: (n, d).
+
+        An array is standardised by the heads, inside the folds. A sparse matrix (``csr_array``)
+        holds plain counts: heads learn their TF-IDF, inside the folds.
+        """
 
 
 class Show(Protocol[Takes, TakesDigest]):
@@ -265,6 +272,8 @@ class Modality(Protocol[X, D]):
     """Usual names of a column whose cells are examples."""
     rivals: Mapping[str, Baseline[D]] = {}
     """Baselines by name."""
+    beside: str = ""
+    """The rival, of those that count, worth putting beside the vectors of a network; "": none."""
     original: Unit | None = None
     """What copies are copies of, such as a picture, where that is another word."""
     turned: str = ""
@@ -432,6 +441,12 @@ def columns() -> tuple[str, ...]:
     return tuple(column for name in names() for column in modality(name).columns)
 
 
+def columns_of_files() -> tuple[str, ...]:
+    """Names of columns that lead to examples of a modality that lies in files alone."""
+    alone = (m for m in map(modality, names()) if m.kinds == ("file",))
+    return tuple(column for m in alone for column in m.columns)
+
+
 def takes_cells() -> bool:
     """Whether any modality reads examples out of cells."""
     return any("cell" in modality(name).kinds for name in names())
@@ -440,6 +455,15 @@ def takes_cells() -> bool:
 def recognised(name: str) -> bool:
     """Whether a file's name looks like an example of any modality."""
     return any(modality(m).recognise("file", name, b"") > 0 for m in names())
+
+
+def recognised_as_file(name: str) -> bool:
+    """Whether a file's name looks like an example of a modality that lies in files alone.
+
+    A text file may as well be about the image that is called the same.
+    """
+    alone = (m for m in map(modality, names()) if "cell" not in m.kinds)
+    return any(m.recognise("file", name, b"") > 0 for m in alone)
 
 
 def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
@@ -458,11 +482,7 @@ def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
     DataError
         Nothing reads cells, or rows, of this kind.
     """
-    looked = list(seen)[:LOOKED_AT]
-    sure = {
-        name: float(np.mean([modality(name).recognise(kind, *one) for one in looked] or [0.0]))
-        for name in names()
-    }
+    sure = _sureness(kind, list(seen)[:LOOKED_AT])
     best = max(sure.values(), default=0.0)
     surest = [name for name, share in sure.items() if share == best]
     if best == 0:
@@ -482,3 +502,17 @@ def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
             _("Say which: {option}.", option=f"--modality {surest[0]}"),
         )
     return surest[0]
+
+
+def reads_cells(cells: Iterable[str]) -> float:
+    """How surely cells are examples of some modality, 0 to 1, by the surest."""
+    sure = _sureness("cell", [("", cell.encode("utf-8", "replace")[:HEAD]) for cell in cells])
+    return max(sure.values(), default=0.0)
+
+
+def _sureness(kind: Kind, seen: Sequence[tuple[str, bytes]]) -> dict[str, float]:
+    """Ask every modality about examples: its mean answer, by its name."""
+    return {
+        name: float(np.mean([modality(name).recognise(kind, *one) for one in seen] or [0.0]))
+        for name in names()
+    }

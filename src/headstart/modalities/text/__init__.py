@@ -14,6 +14,7 @@ from headstart.findings import Finding
 from headstart.modalities import Circumstance, Fed, Kind, Modality, Unit
 from headstart.modalities.copies import Copies
 from headstart.modalities.text import read
+from headstart.modalities.text.baselines import CHARACTERS, RIVALS
 from headstart.modalities.text.check import check
 from headstart.modalities.text.circumstances import OF_CONTENT, circumstances
 from headstart.modalities.text.copies import find_copies
@@ -46,6 +47,8 @@ class TextModality(Modality[str, TextDigest]):
     of_content = OF_CONTENT
     digest_key = DIGEST_KEY
     taken = 128
+    rivals = RIVALS
+    beside = CHARACTERS
 
     def recognise(self, kind: Kind, name: str, head: bytes) -> float:
         """Judge a cell by what is in it, a file by its suffix and first bytes."""
