@@ -47,6 +47,7 @@ def check_languages(digests: Sequence[TextDigest], refs: Sequence[str]) -> list[
         return []
     first, *others = common
     rows = np.flatnonzero(np.isin(told, others))
+    named = [_("{language} ({n:,})", language=tongue(code), n=counts[code]) for code in others]
     said = _n(
         "Most texts are in {language}, but {n:,} is in another language: {others} (first: "
         "{names}).",
@@ -54,7 +55,7 @@ def check_languages(digests: Sequence[TextDigest], refs: Sequence[str]) -> list[
         "{names}).",
         len(rows),
         language=tongue(first),
-        others=commas(_("{language} ({n:,})", language=tongue(o), n=counts[o]) for o in others),
+        others=commas(named),
         names=_first(refs, rows),
     )
     mend = _(
