@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from headstart.choose.candidates import PROBE, Candidate, Entry
@@ -23,6 +24,8 @@ from headstart.said import _
 from headstart.tasks.labels import Stream
 from headstart.transfer import FittedModel, Pair
 from headstart.transfer.mix import MixChoice, choose_mix
+
+Folds = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 class Mix:
@@ -104,6 +107,22 @@ def spaces_of(prepared: Prepared) -> dict[str, object]:
     features, modality = prepared.features, prepared.dataset.modality
     X = features.vectors[0]
     return {PROBE: X, MIX: Pair.of(modality, modality.beside, X, features.digests)}
+
+
+def mix_on(work: Work, folds: Folds) -> Outcome:
+    """Judge the mixture alone on folds."""
+    spaces = {MIX: spaces_of(work.prepared)[MIX]}
+    return judge_folds(spaces, work.prepared.labels, folds, workers=work.machine.workers)[MIX]
+
+
+def tried_on(work: Work, folds: Folds) -> tuple[Entry, ...]:
+    """Try the mixture as one candidate among several; none where there is nothing to mix with."""
+    if not work.prepared.dataset.modality.beside:
+        return ()
+    mark = time.monotonic()
+    proba = [np.asarray(p) for p in mix_on(work, folds).proba]
+    candidate = Candidate(MIX, MIX, work.config.recipe, 0)
+    return (Entry(candidate, None, time.monotonic() - mark, proba),)
 
 
 def chosen_inside(judged: dict[str, Outcome]) -> Outcome:
