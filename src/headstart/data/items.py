@@ -138,9 +138,17 @@ class Mixed:
 
 @dataclass(frozen=True)
 class Cells:
-    """Every example is the text of a cell."""
+    """Every example is the text of a cell.
+
+    Attributes
+    ----------
+    texts : tuple of str
+    column : str
+        What the column is called that they stand in; "" where they stand in none.
+    """
 
     texts: tuple[str, ...]
+    column: str = ""
     kind: Kind = "cell"
     columns: tuple[str, ...] = ()
 
@@ -149,14 +157,14 @@ class Cells:
 
     def data(self, row: int) -> bytes:
         """Return the text in UTF-8."""
-        return self.texts[row].encode()
+        return self.texts[row].encode("utf-8", "replace")
 
     def path(self, row: int) -> None:
         """Return None: a cell cannot be opened."""
 
     def take(self, rows: Sequence[int]) -> Cells:
         """Return the chosen cells."""
-        return Cells(tuple(self.texts[i] for i in rows))
+        return Cells(tuple(self.texts[i] for i in rows), self.column)
 
 
 @dataclass(frozen=True)
@@ -285,5 +293,6 @@ def written(examples: Examples, row: int) -> dict[str, Any]:
         return {"path": str(path.resolve())}
     if isinstance(items, NumberRows):
         return dict(zip(items.columns, items.numbers[row].tolist(), strict=True))
-    column = next(iter(examples.modality.columns), "example")
+    named = items.column if isinstance(items, Cells) else ""
+    column = named or next(iter(examples.modality.columns), "example")
     return {column: items.data(row).decode()}

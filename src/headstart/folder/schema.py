@@ -692,6 +692,7 @@ class Shown(TypedDict):
     path: str
     image: NotRequired[str | None]
     text: NotRequired[str | None]
+    lang: NotRequired[str | None]
 
 
 class Answered(Shown):
@@ -707,6 +708,14 @@ class Mended(Suspect):
 
     image: NotRequired[str | None]
     text: NotRequired[str | None]
+    lang: NotRequired[str | None]
+
+
+class Span(TypedDict):
+    """A piece of a text, and how much it spoke for the answer."""
+
+    text: str
+    weight: Share
 
 
 class Looked(Answered):
@@ -714,6 +723,7 @@ class Looked(Answered):
 
     kind: str
     map: NotRequired[str]
+    spans: NotRequired[list[Span]]
 
 
 class MapPoint(Shown):

@@ -57,6 +57,7 @@ def train(
     modality: str | None = None,
     unfreeze: str | int | None = None,
     tune: str | None = None,
+    loss: str | None = None,
     batchnorm: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -129,7 +130,7 @@ def train(
     modality : str, optional
         What the examples are, ``"image"``, ``"array"`` or that of a plug-in, where names and
         first bytes do not tell.
-    unfreeze, tune, batchnorm : optional
+    unfreeze, tune, loss, batchnorm : optional
         Which blocks of the network are trained, and what in them.
     epochs, batch_size, optimizer, schedule, lr, head_lr, layer_decay, gradual : optional
         In how many steps, and at which rates.

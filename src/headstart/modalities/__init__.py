@@ -170,8 +170,10 @@ class Baseline(Protocol[TakesDigest]):
 class Show(Protocol[Takes, TakesDigest]):
     """How an example is shown on a page: records of plain values, never HTML.
 
-    A page shows what it finds in a record: ``image``, a ``data:`` address (also in the map of all
-    examples), and ``text``; of an explained example also ``map``, the same with its parts marked.
+    A page shows what it finds in a record: ``image``, a ``data:`` address, or ``text``, with its
+    language ``lang`` (ISO 639-1) where that is known; both also in the map of all examples. Of an
+    explained example also ``map``, the picture with its parts marked, or ``spans``, the text in
+    pieces, each ``text`` with its ``weight`` of 0 to 1.
     """
 
     @property
@@ -275,7 +277,8 @@ class Modality(Protocol[X, D]):
     original: Unit | None = None
     """What copies are copies of, such as a picture, where that is another word."""
     turned: str = ""
-    """What may have happened to near copies that are not upright: "mirrored or upside down"."""
+    """What may have happened to near copies that are not upright, so that they may have another
+    label: "mirrored or upside down"."""
     show: Show[X, D] | None = None
     """None: pages name examples and show nothing."""
     parts: Parts[X, Any] | None = None
@@ -438,6 +441,12 @@ def columns() -> tuple[str, ...]:
     return tuple(column for name in names() for column in modality(name).columns)
 
 
+def columns_of_files() -> tuple[str, ...]:
+    """Names of columns that lead to examples of a modality that lies in files alone."""
+    alone = (m for m in map(modality, names()) if m.kinds == ("file",))
+    return tuple(column for m in alone for column in m.columns)
+
+
 def takes_cells() -> bool:
     """Whether any modality reads examples out of cells."""
     return any("cell" in modality(name).kinds for name in names())
@@ -446,6 +455,15 @@ def takes_cells() -> bool:
 def recognised(name: str) -> bool:
     """Whether a file's name looks like an example of any modality."""
     return any(modality(m).recognise("file", name, b"") > 0 for m in names())
+
+
+def recognised_as_file(name: str) -> bool:
+    """Whether a file's name looks like an example of a modality that lies in files alone.
+
+    A text file may as well be about the image that is called the same.
+    """
+    alone = (m for m in map(modality, names()) if "cell" not in m.kinds)
+    return any(m.recognise("file", name, b"") > 0 for m in alone)
 
 
 def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
@@ -464,11 +482,7 @@ def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
     DataError
         Nothing reads cells, or rows, of this kind.
     """
-    looked = list(seen)[:LOOKED_AT]
-    sure = {
-        name: float(np.mean([modality(name).recognise(kind, *one) for one in looked] or [0.0]))
-        for name in names()
-    }
+    sure = _sureness(kind, list(seen)[:LOOKED_AT])
     best = max(sure.values(), default=0.0)
     surest = [name for name, share in sure.items() if share == best]
     if best == 0:
@@ -488,3 +502,17 @@ def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
             _("Say which: {option}.", option=f"--modality {surest[0]}"),
         )
     return surest[0]
+
+
+def reads_cells(cells: Iterable[str]) -> float:
+    """How surely cells are examples of some modality, 0 to 1, by the surest."""
+    sure = _sureness("cell", [("", cell.encode("utf-8", "replace")[:HEAD]) for cell in cells])
+    return max(sure.values(), default=0.0)
+
+
+def _sureness(kind: Kind, seen: Sequence[tuple[str, bytes]]) -> dict[str, float]:
+    """Ask every modality about examples: its mean answer, by its name."""
+    return {
+        name: float(np.mean([modality(name).recognise(kind, *one) for one in seen] or [0.0]))
+        for name in names()
+    }
