@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_counts import drawn
 
 from headstart.choose.candidates import PROBE
 from headstart.judge.crossval import judge_folds
@@ -16,6 +15,7 @@ from headstart.transfer.heads import HEADS, MixedHead, arrays_of
 from headstart.transfer.logistic import softmax
 from headstart.transfer.mix import choose_mix
 from headstart.transfer.pair import Pair
+from test_counts import drawn
 
 
 def pair(n: int, vectors: float, counts: float, seed: int = 0):

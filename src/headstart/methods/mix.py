@@ -20,7 +20,7 @@ from headstart.methods.compared import Compared
 from headstart.methods.kept import HeldOut, Kept
 from headstart.prepare.config import MIX
 from headstart.prepare.source import Prepared
-from headstart.said import _
+from headstart.said import _, sentences
 from headstart.tasks.labels import Stream
 from headstart.transfer import FittedModel, Pair
 from headstart.transfer.mix import MixChoice, choose_mix
@@ -70,7 +70,7 @@ class Mix:
             model if mixed else work.probe,
             None if mixed else work.choice.C,
             plan,
-            self._why(choice),
+            self._why(choice, prepared.dataset.modality.beside),
             compared=_compared(work, judged, seconds, mixed),
             outcome=self._kept(judged),
             held_out=held_out,
@@ -80,26 +80,27 @@ class Mix:
         """Answer for every fold by what is chosen inside it."""
         return chosen_inside(judged) if self.auto else judged[MIX]
 
-    def _why(self, choice: MixChoice) -> str:
-        if not self.auto:
-            return _(
-                "{method} was asked for. In the answer the vectors count {vectors:.0%}, TF-IDF "
-                "counts {counts:.0%}.",
-                method=MIX,
-                vectors=choice.share,
-                counts=1 - choice.share,
-            )
-        if choice.share == 1:
-            return _(
-                "Mixing in TF-IDF, that is, counts of words, does not make the answers clearly "
-                "better: the probe answers alone."
-            )
-        return _(
-            "TF-IDF, that is, counts of words, makes the answers clearly better. In the answer the "
-            "vectors count {vectors:.0%}, TF-IDF counts {counts:.0%}.",
+    def _why(self, choice: MixChoice, rival: str) -> str:
+        weights = _(
+            "In an answer the vectors weigh {vectors:.0%}, the counts {counts:.0%}.",
             vectors=choice.share,
             counts=1 - choice.share,
         )
+        told = {"rival": _(rival)}
+        if not self.auto:
+            return sentences(_("{method} was asked for.", method=MIX), weights)
+        if choice.share == 1:
+            return _(
+                "To count what occurs in an example ({rival}), beside the vectors of the network, "
+                "does not make the answers clearly better: the probe answers alone.",
+                **told,
+            )
+        better = _(
+            "To count what occurs in an example ({rival}), beside the vectors of the network, "
+            "makes the answers clearly better.",
+            **told,
+        )
+        return sentences(better, weights)
 
 
 def spaces_of(prepared: Prepared) -> dict[str, object]:
