@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -207,6 +207,14 @@ class Parts(Protocol[Takes, S]):
 
     def spread(self, coarse: NDArray[np.float32], seen: S) -> NDArray[np.float32]:
         """Lay a coarse map of a network over the parts."""
+
+
+@runtime_checkable
+class Leaving(Protocol):
+    """Parts that also give the example itself without some of them, for what is counted in it."""
+
+    def left(self, seen: Any, gone: NDArray[np.bool_]) -> Any:
+        """Return the example without the parts marked in ``gone``, as ``Modality.read`` would."""
 
 
 class FixedViews(Protocol[Takes]):
