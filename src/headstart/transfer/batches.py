@@ -15,9 +15,7 @@ MEGA = 50
 transformers take 50, too)."""
 
 
-def equal(
-    rows: Rows, size: int, rng: np.random.Generator, sizes: Ints | None = None
-) -> list[Rows]:
+def equal(rows: Rows, size: int, rng: np.random.Generator, sizes: Ints | None = None) -> list[Rows]:
     """Deal rows into batches that differ by one row at most: there is no short last one.
 
     Parameters
