@@ -1,7 +1,7 @@
 """Columns of texts in a table: which they are, by what is in them, and the cells they give.
 
-Whether a cell is an example is for the modalities to say; here only whether a column is worth asking
-about: filled, and different from row to row.
+Whether a cell is an example is for the modalities to say; here only whether a column is worth
+asking about: filled, and different from row to row.
 """
 
 from __future__ import annotations

@@ -659,6 +659,7 @@ class RunRecord(TypedDict):
     """run.json."""
 
     config: Config
+    column: NotRequired[str]
     engine: Named
     versions: Versions
     host: Host
