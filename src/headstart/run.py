@@ -16,7 +16,7 @@ from headstart.data.inputs import Input, each, expand
 from headstart.data.items import Examples, distinct
 from headstart.data.pieces import Pieces
 from headstart.data.sources import open_source
-from headstart.errors import ArtifactError, DataError
+from headstart.errors import ArtifactError, ConfigError, DataError
 from headstart.events import Event, Level, OnEvent, ignore
 from headstart.features.engines import Engine, Kitchen
 from headstart.features.extract import Features, extract
@@ -29,7 +29,7 @@ from headstart.modalities import Modality, modality
 from headstart.said import _
 from headstart.speaking import speaking
 from headstart.tasks.classification import Classification
-from headstart.transfer import FittedModel
+from headstart.transfer import FittedModel, Pair
 
 
 @dataclass(frozen=True)
@@ -200,10 +200,11 @@ class Run:
                 once, rows = distinct(examples)
                 heard = _as_part(on_event, done, len(examples), total)
                 found = extract(once, [engine], store, workers=workers, on_event=heard)
-                vectors = found.vectors[0][rows]
-                bad = found.unreadable
-                unreadable = {i: bad[row] for i, row in enumerate(rows) if row in bad}
-                yield from answer(self.saved.model, examples.refs, vectors, unreadable)
+                vectors = found.vectors[0]
+                X = self._taken(vectors, found)
+                answers = answer(self.saved.model, once.refs, X, found.unreadable, seen=vectors)
+                for ref, row in zip(examples.refs, rows, strict=True):
+                    yield replace(answers[row], path=ref)
                 done += len(examples)
 
     def _reading(
@@ -236,11 +237,13 @@ class Run:
     ) -> list[Prediction]:
         """Answer for all inputs at once, adapted to them."""
         check_kind(adapt)
+        self._refuse_beside()
         examples = expand(each(inputs), self.modality, **how)
         features = self.embed(examples, on_event)
         vectors = self._adapted(adapt, examples, features, on_event)
+        X = self._taken(vectors, features)
         return answer(
-            self.saved.model, examples.refs, vectors, features.unreadable, seen=features.vectors[0]
+            self.saved.model, examples.refs, X, features.unreadable, seen=features.vectors[0]
         )
 
     def evaluate(
@@ -288,7 +291,8 @@ class Run:
                 _("None of the {many} can be read.", many=self.modality.unit.many),
                 _("Check the files."),
             )
-        truth, proba = truth[rows], self.saved.model.predict_proba(features.vectors[0][rows])
+        X = self._taken(features.vectors[0], features)
+        truth, proba = truth[rows], self.saved.model.predict_proba(X[rows])
         found, right = known.scores(truth, proba), known.score(truth, proba).sum()
         return {
             "n": len(rows),
@@ -328,6 +332,13 @@ class Run:
             engine = self._engine(workers, on_event)
             return extract(examples, [engine], store, workers=workers, on_event=on_event)
 
+    def _taken(
+        self, vectors: NDArray[np.floating], features: Features
+    ) -> NDArray[np.floating] | Pair:
+        """Return what the head takes: vectors, beside counts where it learned from both."""
+        beside = self.saved.model.beside
+        return Pair.of(self.modality, beside, vectors, features.digests) if beside else vectors
+
     def _adapted(
         self, kind: str, examples: Examples, features: Features, on_event: OnEvent
     ) -> NDArray[np.float32]:
@@ -348,6 +359,17 @@ class Run:
         level: Level = "note" if found.kind == kind else "warning"
         on_event(Event(_("adapting to the inputs"), message=found.sentence, level=level))
         return vectors
+
+    def _refuse_beside(self) -> None:
+        """Raise ``ConfigError`` for a model that adaptation of vectors alone would leave behind."""
+        if self.saved.model.beside:
+            raise ConfigError(
+                _(
+                    "This model answers by vectors and by TF-IDF together; only vectors can be "
+                    "adapted."
+                ),
+                _("Leave out --adapt, or train with --method probe."),
+            )
 
     def _training_hashes(self) -> set[str]:
         if not (self.folder / SPLIT).exists():
@@ -387,7 +409,7 @@ def _as_part(on_event: OnEvent, before: int, n: int, total: int) -> OnEvent:
 def answer(
     model: FittedModel,
     names: Sequence[str],
-    vectors: NDArray[np.floating],
+    vectors: NDArray[np.floating] | Pair,
     unreadable: Mapping[int, str],
     *,
     seen: NDArray[np.floating] | None = None,
@@ -396,7 +418,7 @@ def answer(
 
     Parameters
     ----------
-    vectors : ndarray of shape (n, dim)
+    vectors : ndarray of shape (n, dim), or Pair
         Rows of unreadable inputs may hold anything.
     unreadable : dict of int to str
         Row -> reason.
@@ -404,7 +426,8 @@ def answer(
         What tells unfamiliar inputs, where it is not ``vectors``.
     """
     proba = model.predict_proba(vectors)
-    strange = model.is_unfamiliar(vectors if seen is None else seen)
+    own = vectors.vectors if isinstance(vectors, Pair) else vectors
+    strange = model.is_unfamiliar(own if seen is None else seen)
     return [
         Prediction(name, error=unreadable[i])
         if i in unreadable

@@ -69,8 +69,10 @@ class Cost:
     def forecast(self, plan: TrainingPlan, recipe: Recipe, fits: list[tuple[int, int]]) -> float:
         """Seconds for the cache and the fits, each of (rows trained on, rows watched)."""
         once = CONVERSION_SECONDS + plan.passes * self.prefix if plan.cut else 0.0
-        epoch = sum(n * self.step + held * self.answer for n, held in fits)
-        return once + recipe.epochs * epoch
+        trained = recipe.epochs * self.step * sum(recipe.seen(n) for n, _ in fits)
+        if recipe.trains_head:  # held-out rows are watched all along
+            return once + trained + recipe.epochs * self.answer * sum(held for _, held in fits)
+        return once + trained + self.answer * sum(n + held for n, held in fits)
 
 
 def make_plan(backbone: Backbone, recipe: Recipe, n: int, room: int, seed: int) -> TrainingPlan:

@@ -111,6 +111,7 @@ class Workshop:
             self.device,
             self.workers,
             self.checkpoints,
+            refit=self.fitted_head,
             on_point=_Live(self.on_event, recipe.epochs),
             on_trouble=lambda message: self._say(message, warning=True),
         )
@@ -123,12 +124,18 @@ class Workshop:
         known = self._heads.get(rows.tobytes())
         if known is not None:
             return known
-        few, inner = self.labels.choosing(rows, Stream.NETWORK_HEAD, len(rows))
-        y, k, balanced = self.labels.y, self.labels.n_classes, self.labels.balanced
-        choice = choose_head(self.X[few], y[few], k, inner, balanced=balanced, rivals=False)
-        fitted = fit_logistic(self.X[rows], y[rows], k, choice.C, balanced=balanced, exact=True)
-        self._heads[rows.tobytes()] = head = LinearHead(*fitted)
+        self._heads[rows.tobytes()] = head = self.fitted_head(self.X[rows], rows)
         return head
+
+    def fitted_head(self, X: NDArray[np.float32], rows: Rows) -> LinearHead:
+        """Fit a linear head on the embeddings (n_rows, dim) of some rows, as the probe is."""
+        few, inner = self.labels.choosing(rows, Stream.NETWORK_HEAD, len(rows))
+        place = np.zeros(len(self.labels.y), np.int64)
+        place[rows] = np.arange(len(rows))
+        y, k, balanced = self.labels.y, self.labels.n_classes, self.labels.balanced
+        X_few = X if few is rows else X[place[few]]
+        choice = choose_head(X_few, y[few], k, inner, balanced=balanced, rivals=False)
+        return LinearHead(*fit_logistic(X, y[rows], k, choice.C, balanced=balanced, exact=True))
 
     def _inputs(self, candidate: Candidate, plan: TrainingPlan, backbone: Backbone) -> Inputs:
         if plan.cut is None:

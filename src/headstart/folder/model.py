@@ -28,7 +28,7 @@ from headstart.folder.layout import BACKBONE_FILE, HEAD_FILE, MODEL_JSON
 from headstart.folder.reading import MEND, UNREADABLE, read_document
 from headstart.said import _, listed
 from headstart.tasks.classification import Classification
-from headstart.transfer import Familiarity, FittedModel, Moments
+from headstart.transfer import Familiarity, FittedModel, Moments, Pair
 from headstart.transfer.heads import HEADS, arrays_of
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ def _said_of(model: FittedModel) -> dict[str, Any]:
         "classes": list(model.classes),
         "head": model.head.kind,
         "temperature": model.temperature,
+        "beside": model.beside,
         "thresholds": {
             "familiar": model.familiar.threshold if model.familiar else None,
             "abstain": model.abstain,
@@ -287,8 +288,9 @@ def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Fitt
         familiar,
         described["thresholds"].get("abstain"),
         moments,
+        described.get("beside", ""),
     )
-    width = model.head.logits(np.zeros((1, described["backbone"]["dim"]))).shape[1]
+    width = model.head.logits(_nothing(described["backbone"]["dim"], model.beside)).shape[1]
     if width != len(model.classes):
         raise ValueError(
             _(
@@ -298,6 +300,16 @@ def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Fitt
             )
         )
     return model
+
+
+def _nothing(dim: int, beside: str) -> NDArray[np.float64] | Pair:
+    """Return a row of zeros, as a head takes it."""
+    zeros = np.zeros((1, dim))
+    if not beside:
+        return zeros
+    from scipy.sparse import csr_array
+
+    return Pair(zeros, csr_array((1, 1)))
 
 
 def _described(folder: Path) -> dict[str, Any]:

@@ -693,6 +693,7 @@ class Shown(TypedDict):
     path: str
     image: NotRequired[str | None]
     text: NotRequired[str | None]
+    lang: NotRequired[str | None]
 
 
 class Answered(Shown):
@@ -708,6 +709,14 @@ class Mended(Suspect):
 
     image: NotRequired[str | None]
     text: NotRequired[str | None]
+    lang: NotRequired[str | None]
+
+
+class Span(TypedDict):
+    """A piece of a text, and how much it spoke for the answer."""
+
+    text: str
+    weight: Share
 
 
 class Looked(Answered):
@@ -715,6 +724,7 @@ class Looked(Answered):
 
     kind: str
     map: NotRequired[str]
+    spans: NotRequired[list[Span]]
 
 
 class MapPoint(Shown):

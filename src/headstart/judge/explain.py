@@ -129,12 +129,13 @@ def explain(
     if parts is None or not len(rows):
         return []
     seen = [parts.of(examples.read(row, look.detail), look) for row in rows]
-    if not isinstance(network, Mapper) and max(_count(parts, s) for s in seen) > MOST_PARTS:
+    few = _few(parts, seen)
+    if not few and not isinstance(network, Mapper):
         return []
     fed = look.batch([parts.without(s, _nothing(parts, s)) for s in seen])
     if targets is None:
         targets = model.predict_proba(network.embed(fed)).argmax(axis=1).tolist()
-    if isinstance(network, Mapper):
+    if isinstance(network, Mapper) and not few:
         slopes = [_log_odds_slope(model, int(c)) for c in targets]
         embeddings, raw = network.look(fed, slopes)
         beliefs = model.predict_proba(embeddings)
@@ -166,6 +167,18 @@ def _by_leaving_out(
     p = model.predict_proba(network.embed(fed))[:, target].clip(1e-9, 1 - 1e-9)
     odds = np.log(p / (1 - p))
     return np.asarray((odds[0] - odds[1:]).reshape(shape), np.float32)
+
+
+def few_parts(examples: Examples, rows: Sequence[int], look: Any) -> bool:
+    """Whether these examples have so few parts that each is left out by itself: no maps needed."""
+    parts = examples.modality.parts
+    return parts is not None and _few(
+        parts, [parts.of(examples.read(row, look.detail), look) for row in rows]
+    )
+
+
+def _few(parts: Parts[Any, Any], seen: Sequence[Any]) -> bool:
+    return max((_count(parts, s) for s in seen), default=0) <= MOST_PARTS
 
 
 def _nothing(parts: Parts[Any, Any], seen: Any) -> NDArray[np.bool_]:

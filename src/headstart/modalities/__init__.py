@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from headstart.modalities.copies import Copies, exact_copies
 from headstart.modalities.plain import Plain
 from headstart.registry import Registry
 from headstart.said import N_, NN_, _, _n, commas, listed
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 X = TypeVar("X")  # an example, as its modality reads it
 D = TypeVar("D")  # its digest
@@ -156,15 +159,21 @@ class Baseline(Protocol[TakesDigest]):
     def says(self) -> str:
         """What it is, for the reader of a report."""
 
-    def describe(self, digests: Sequence[TakesDigest]) -> NDArray[np.float32]:
-        """Describe examples one by one: (n, d). Heads standardise it inside the folds."""
+    def describe(self, digests: Sequence[TakesDigest]) -> NDArray[np.float32] | csr_array:
+        """Describe examples one by one: (n, d).
+
+        An array is standardised by the heads, inside the folds. A sparse matrix (``csr_array``)
+        holds plain counts: heads learn their TF-IDF, inside the folds.
+        """
 
 
 class Show(Protocol[Takes, TakesDigest]):
     """How an example is shown on a page: records of plain values, never HTML.
 
-    A page shows what it finds in a record: ``image``, a ``data:`` address (also in the map of all
-    examples), and ``text``; of an explained example also ``map``, the same with its parts marked.
+    A page shows what it finds in a record: ``image``, a ``data:`` address, or ``text``, with its
+    language ``lang`` (ISO 639-1) where that is known; both also in the map of all examples. Of an
+    explained example also ``map``, the picture with its parts marked, or ``spans``, the text in
+    pieces, each ``text`` with its ``weight`` of 0 to 1.
     """
 
     @property
@@ -263,10 +272,13 @@ class Modality(Protocol[X, D]):
     """Usual names of a column whose cells are examples."""
     rivals: Mapping[str, Baseline[D]] = {}
     """Baselines by name."""
+    beside: str = ""
+    """The rival, of those that count, worth putting beside the vectors of a network; "": none."""
     original: Unit | None = None
     """What copies are copies of, such as a picture, where that is another word."""
     turned: str = ""
-    """What may have happened to near copies that are not upright: "mirrored or upside down"."""
+    """What may have happened to near copies that are not upright, so that they may have another
+    label: "mirrored or upside down"."""
     show: Show[X, D] | None = None
     """None: pages name examples and show nothing."""
     parts: Parts[X, Any] | None = None

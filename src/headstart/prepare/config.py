@@ -18,7 +18,8 @@ from headstart.transfer.recipe import RECIPES, TRAINING, Recipe, from_options
 
 PROBE = "probe"
 LAYERS = "layers"
-METHOD_NAMES = ("auto", PROBE, LAYERS, *RECIPES)
+MIX = "mix"
+METHOD_NAMES = ("auto", PROBE, LAYERS, MIX, *RECIPES)
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ class Config:
     method: str = option(
         "auto",
         N_(
-            "probe: frozen features, new head. finetune: also the last blocks. full: all of it. "
-            "scratch, small-cnn: nothing pretrained. auto: the probe, and with --budget the best "
-            "of them."
+            "probe: frozen features, new head. mix: beside it TF-IDF, that is, counts of words. "
+            "finetune: also the last blocks. full: all of it. scratch, small-cnn: nothing "
+            "pretrained. auto: the probe, of texts also mix, and with --budget the best of them."
         ),
     )
     budget: float | None = option(

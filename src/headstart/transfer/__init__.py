@@ -15,6 +15,7 @@ from headstart.transfer.familiar import Familiarity
 from headstart.transfer.heads import Head
 from headstart.transfer.logistic import softmax
 from headstart.transfer.moments import Moments
+from headstart.transfer.pair import Pair
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class FittedModel:
         Below this confidence the model gives no answer; None: it always answers.
     moments : Moments or None
         Of the training embeddings, for adaptation to other examples; None where they are not kept.
+    beside : str
+        The rival whose counts the head takes beside the vectors, by name; "" for vectors alone.
     """
 
     method: str
@@ -45,10 +48,16 @@ class FittedModel:
     familiar: Familiarity | None = None
     abstain: float | None = None
     moments: Moments | None = None
+    beside: str = ""
 
-    def predict_proba(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return calibrated probabilities: ``(n, dim)`` -> ``(n, K)``, rows sum to one."""
-        logits = self.head.logits(np.asarray(X, np.float64))
+    def predict_proba(self, X: NDArray[np.floating] | Pair) -> NDArray[np.float64]:
+        """Return calibrated probabilities: ``(n, dim)`` -> ``(n, K)``, rows sum to one.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, dim); or, with ``beside``, Pair
+        """
+        logits = self.head.logits(X if isinstance(X, Pair) else np.asarray(X, np.float64))
         return np.asarray(softmax(logits / self.temperature))
 
     def is_unfamiliar(self, X: NDArray[np.floating]) -> NDArray[np.bool_] | None:
@@ -61,4 +70,4 @@ class FittedModel:
         return self.familiar.is_unfamiliar(X[:, -self.familiar.centroids.shape[1] :])
 
 
-__all__ = ["Familiarity", "FittedModel", "Head", "Moments"]
+__all__ = ["Familiarity", "FittedModel", "Head", "Moments", "Pair"]
