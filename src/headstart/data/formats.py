@@ -258,7 +258,9 @@ class _Form:
         """Look at the beginning and, where tabs separate, at the quotation marks."""
         start = file.read(HEAD)
         text, said = _separator_said(start)
-        separator = said or _delimiter(text.lstrip().partition("\n")[0])
+        header = text.lstrip().partition("\n")[0]
+        tabs = name.lower().endswith(".tsv") and "\t" in header
+        separator = said or ("\t" if tabs else _delimiter(header))
         skip = len(start) - len(text)
         file.seek(0)
         file.read(skip)

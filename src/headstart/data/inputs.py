@@ -342,8 +342,9 @@ class Reading:
         if named and (own or locator(table).leads(table.cells[named[0]])):
             return named
         texts = columns_of_texts(table)[:1]
-        if texts and len(table.cells) > 1:
+        if texts:
             refuse_prose(table, texts[0])
+        if texts and len(table.cells) > 1:
             message = _(
                 "{table}: guessed {many} from column {column!r} (--x chooses another).",
                 table=table.name,
