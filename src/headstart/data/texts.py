@@ -82,7 +82,7 @@ def read_texts(table: Table, column: str) -> tuple[Cells, list[Finding]]:
         for number, cell, text in zip(table.numbers, table.cells[column], cleaned, strict=True)
         if cell != text
     ]
-    cells = Cells(tuple(cleaned), column)
+    cells = Cells(tuple(map(str.strip, cleaned)), column)
     if not found:
         return cells, []
     message = _(CLEANED, table=table.name, rows=table.listed(found))
