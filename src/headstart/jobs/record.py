@@ -17,6 +17,7 @@ import numpy as np
 
 from headstart._version import __version__
 from headstart.data.cells import write_table
+from headstart.data.items import column_of
 from headstart.features.engines import describe
 from headstart.features.extract import Features
 from headstart.folder.files import write_json
@@ -246,6 +247,7 @@ def record(config: Config, prepared: Prepared, machine: Machine) -> dict[str, An
             "data": Path(config.data).name,  # paths may hold a user's name
             "backbone": prepared.engine.card.name,
         },
+        **({"column": column} if (column := column_of(prepared.dataset.examples.items)) else {}),
         "engine": describe(prepared.engine),
         "versions": {"headstart": __version__, "python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in packages},
