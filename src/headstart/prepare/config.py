@@ -27,8 +27,8 @@ class Config:
     """Everything that decides a run; it is written beside the result.
 
     Every field but ``data`` (a folder, table, archive or ``builtin:NAME``), ``recipe`` and
-    ``given`` is an option: of ``headstart train`` and :func:`headstart.train`, and of every other job that
-    :mod:`headstart.prepare.refusals` names no reason against.
+    ``given`` is an option: of ``headstart train`` and :func:`headstart.train`, and of every other
+    job that :mod:`headstart.prepare.refusals` names no reason against.
     """
 
     data: str
