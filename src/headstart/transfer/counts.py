@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
 COUNT_STRENGTHS = np.logspace(-1.5, 2.5, 9)
 """Values of C tried, weak models first. Rows have length 1, so it takes more than for embeddings;
-the optimum lay in 0.3..30 on all sets of docs/measurements.md."""
+the optimum lay in 1..30 on the three sets of benchmarks/text.py."""
 FEWEST_ROWS = 2
 """Training rows that a column must occur in: what is there once tells nothing of others, and is
 most of what there is (of the characters of 7,800 Chinese reviews two thirds)."""
 MOST_STEPS = 300
 FEW = 600
 """Rows up to which the products of all rows with each other are the shorter way: 190 rows are
-judged in a tenth of the time, 1,000 would take as long as by L-BFGS."""
+judged in a quarter of the time, 1,000 would take as long as by L-BFGS."""
 
 
 def is_counts(X: Any) -> TypeGuard[csr_array]:
