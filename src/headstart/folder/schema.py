@@ -660,6 +660,7 @@ class RunRecord(TypedDict):
     """run.json."""
 
     config: Config
+    column: NotRequired[str]
     engine: Named
     versions: Versions
     host: Host

@@ -50,7 +50,7 @@ from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import ALPHAS, FINAL, Tuned, finish, fit, probabilities
 from headstart.transfer.parts import Point
-from headstart.transfer.recipe import FROM_SCRATCH, NAMES, Recipe, defaults
+from headstart.transfer.recipe import FROM_SCRATCH, NAMES, OF_ANSWERS, Recipe, defaults
 
 Rows = NDArray[np.int64]
 Folds = list[tuple[Rows, Rows]]
@@ -281,12 +281,23 @@ class Tuning:
         self.work.machine.on_event(Event(_("planning")))
         try:
             candidates = offered(
-                self.workshop.backbone_of(self.config.method), self.config.recipe, per_class
+                self.workshop.backbone_of(self.config.method),
+                self.config.recipe,
+                per_class,
+                self._for_few_labels(),
             )
         except BackboneError as cause:
             self.hindrance = cause.message
             return [], []
         return explore(self.workshop, candidates, self.folds, self.deadline, self._final_sizes)
+
+    def _for_few_labels(self) -> Candidate | None:
+        """Return what the modality offers for few labels, where no option speaks against it."""
+        modality = self.work.prepared.dataset.modality
+        if not modality.few_labels or set(self.config.given) & {"loss", "keep", *OF_ANSWERS}:
+            return None
+        recipe = self.config.recipe_of(modality.few_labels, modality.recipe)
+        return Candidate(modality.few_labels, modality.few_labels, recipe, 0)
 
     def _asked(self) -> tuple[list[CrossFit], list[Entry]]:
         """Carry out the one method that was asked for."""
@@ -452,6 +463,8 @@ class Tuning:
             "weight_decay": recipe.decay,
             "batchnorm": recipe.batchnorm,
             "tune": recipe.tune,
+            "loss": recipe.loss,
+            "embeddings": recipe.embeddings,
             "keep": ",".join(recipe.keep),
             "trainable_parameters": tuned.trainable,
             "parameters": setting.backbone.card.parameters,
