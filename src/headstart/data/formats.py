@@ -28,6 +28,8 @@ MOST = 2**24
 """Characters from which on a piece is not made longer."""
 HEAD = 2**16
 """Characters by which the separator is told."""
+AT_ONCE = 64
+"""Rows that are read at once."""
 _ENCLOSED = re.compile(r'"(?:[^"]|"")*"\s*')
 
 Row = tuple[int, Any]
@@ -203,12 +205,11 @@ def _records(name: str, file: IO[str], form: _Form) -> Iterator[tuple[int, list[
         strict=True,
         quoting=csv.QUOTE_MINIMAL if form.plain is None else csv.QUOTE_NONE,
     )
-    for number in itertools.count(1):
+    done = 0
+    while True:
         try:
             with _long_cells():
-                cells = next(reader)
-        except StopIteration:
-            return
+                some = list(itertools.islice(reader, AT_ONCE))
         except csv.Error as cause:
             raise DataError(
                 _(
@@ -222,8 +223,12 @@ def _records(name: str, file: IO[str], form: _Form) -> Iterator[tuple[int, list[
                     'written "").'
                 ),
             ) from cause
-        if any(map(str.strip, cells)):
-            yield number, cells
+        if not some:
+            return
+        for number, cells in enumerate(some, done + 1):
+            if any(map(str.strip, cells)):
+                yield number, cells
+        done += len(some)
 
 
 @contextmanager
@@ -258,7 +263,9 @@ class _Form:
         """Look at the beginning and, where tabs separate, at the quotation marks."""
         start = file.read(HEAD)
         text, said = _separator_said(start)
-        separator = said or _delimiter(text.lstrip().partition("\n")[0])
+        header = text.lstrip().partition("\n")[0]
+        tabs = name.lower().endswith(".tsv") and "\t" in header
+        separator = said or ("\t" if tabs else _delimiter(header))
         skip = len(start) - len(text)
         file.seek(0)
         file.read(skip)

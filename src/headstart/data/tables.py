@@ -391,7 +391,11 @@ def refuse_prose(table: Table, column: str) -> None:
 
 def _headless(table: Table, cell: str, otherwise: str = "") -> DataError:
     return DataError(
-        _("{table} has no header: its first line holds {cell!r}.", table=table.name, cell=cell),
+        _(
+            "{table} has no header: its first line holds {cell!r}.",
+            table=table.name,
+            cell=cell if len(cell) <= 60 else f"{cell[:57]}...",
+        ),
         sentences(
             _("The first line looks like data: put a header line, such as path,label, above it."),
             otherwise,

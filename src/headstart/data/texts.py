@@ -1,7 +1,7 @@
 """Columns of texts in a table: which they are, by what is in them, and the cells they give.
 
-Whether a cell is an example is for the modalities to say; here only whether a column is worth asking
-about: filled, and different from row to row.
+Whether a cell is an example is for the modalities to say; here only whether a column is worth
+asking about: filled, and different from row to row.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def read_texts(table: Table, column: str) -> tuple[Cells, list[Finding]]:
         for number, cell, text in zip(table.numbers, table.cells[column], cleaned, strict=True)
         if cell != text
     ]
-    cells = Cells(tuple(cleaned), column)
+    cells = Cells(tuple(map(str.strip, cleaned)), column)
     if not found:
         return cells, []
     message = _(CLEANED, table=table.name, rows=table.listed(found))

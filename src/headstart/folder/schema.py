@@ -618,6 +618,7 @@ class Model(TypedDict):
     classes: Names
     head: str
     temperature: Strength
+    beside: NotRequired[str]
     thresholds: Thresholds
     engine: str
     backbone: CardRecord
@@ -659,6 +660,7 @@ class RunRecord(TypedDict):
     """run.json."""
 
     config: Config
+    column: NotRequired[str]
     engine: Named
     versions: Versions
     host: Host
