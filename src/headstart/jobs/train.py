@@ -105,8 +105,8 @@ def train(
         measurement.
     method : {"auto", "probe", "layers", "finetune", "full", "contrastive", "scratch", "small-cnn"}
         What is trained: a head on frozen features, or on those of all layers; also the last blocks
-        of the network; all of it, by labels or by pairs of examples; nothing pretrained. ``"auto"``: the probe, and with ``budget``
-        the best of them.
+        of the network; all of it, by labels or by pairs of examples; nothing pretrained.
+        ``"auto"``: the probe, and with ``budget`` the best of them.
     budget : float, seconds, > 0, optional
         What ``"auto"`` may take in all.
     size : int, pixels, optional

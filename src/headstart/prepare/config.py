@@ -26,8 +26,8 @@ class Config:
     """Everything that decides a run; it is written beside the result.
 
     Every field but ``data`` (a folder, table, archive or ``builtin:NAME``), ``recipe`` and
-    ``given`` is an option: of ``headstart train`` and :func:`headstart.train`, and of every other job that
-    :mod:`headstart.prepare.refusals` names no reason against.
+    ``given`` is an option: of ``headstart train`` and :func:`headstart.train`, and of every other
+    job that :mod:`headstart.prepare.refusals` names no reason against.
     """
 
     data: str
@@ -42,8 +42,8 @@ class Config:
         "auto",
         N_(
             "probe: frozen features, new head. finetune: also the last blocks. full: all of it. "
-            "contrastive: all of it, by pairs of examples, for few labels. scratch, small-cnn: nothing pretrained. auto: the probe, and with --budget the best "
-            "of them."
+            "contrastive: all of it, by pairs of examples, for few labels. scratch, small-cnn: "
+            "nothing pretrained. auto: the probe, and with --budget the best of them."
         ),
     )
     budget: float | None = option(
