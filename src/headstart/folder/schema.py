@@ -207,6 +207,8 @@ class Training(TypedDict):
     head_lr: NotRequired[Number | None]
     batchnorm: NotRequired[str | None]
     tune: NotRequired[str]
+    loss: NotRequired[str]
+    embeddings: NotRequired[str]
     keep: NotRequired[str | None]
     images_per_s: NotRequired[Number | None]
     seconds: Seconds
