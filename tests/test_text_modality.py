@@ -70,7 +70,7 @@ def test_texts_meet_the_contract(look: Tokens) -> None:
 
 
 def test_what_is_no_text_is_refused_with_a_reason() -> None:
-    for data, why in ((b"", "empty"), (b" \n\t\x00\x07", "empty"), (b"\xff\xfe\x00\xd8", "UTF")):
+    for data, why in ((b"", "empty"), (b" \n\t\x00\x07", "empty"), (b"\xff\xfe\x00\xd8", "utf-16")):
         with pytest.raises(UnreadableError, match=why):
             TEXT.read(data)
 

@@ -337,7 +337,17 @@ class Run:
     ) -> NDArray[np.floating] | Pair:
         """Return what the head takes: vectors, beside counts where it learned from both."""
         beside = self.saved.model.beside
-        return Pair.of(self.modality, beside, vectors, features.digests) if beside else vectors
+        if not beside:
+            return vectors
+        if beside not in self.modality.rivals:
+            raise ArtifactError(
+                _(
+                    "The model answers by counts ({rival}) that are not made here.",
+                    rival=_(beside),
+                ),
+                _("Install the versions that run.json names, or train again."),
+            )
+        return Pair.of(self.modality, beside, vectors, features.digests)
 
     def _adapted(
         self, kind: str, examples: Examples, features: Features, on_event: OnEvent
@@ -365,8 +375,9 @@ class Run:
         if self.saved.model.beside:
             raise ConfigError(
                 _(
-                    "This model answers by vectors and by TF-IDF together; only vectors can be "
-                    "adapted."
+                    "This model answers by vectors and by counts ({rival}); only vectors can be "
+                    "adapted.",
+                    rival=_(self.saved.model.beside),
                 ),
                 _("Leave out --adapt, or train with --method probe."),
             )

@@ -618,6 +618,7 @@ class Model(TypedDict):
     classes: Names
     head: str
     temperature: Strength
+    beside: NotRequired[str]
     thresholds: Thresholds
     engine: str
     backbone: CardRecord

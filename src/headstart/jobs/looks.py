@@ -24,11 +24,11 @@ def explanations(
     -------
     list of dict
         As ``report.shown.collect`` takes them; none for networks without maps, and for models
-        of several layers, or of counts beside the vectors.
+        of several layers.
     dict or None
         The test of whether the maps mark what counts, as ``metrics.json`` has it.
     """
-    if kept.layers is not None or kept.model.beside:
+    if kept.layers is not None:
         return [], None
     if prepared.dataset.modality.show is None:
         return [], None

@@ -222,7 +222,7 @@ def identity(config: Config, prepared: Prepared) -> dict[str, Any]:
         said = f"{sha} {prepared.labels.y[row]} {prepared.dataset.is_test[row]}\n"
         digest.update(said.encode())
     flat = {**asdict(config), **asdict(config.recipe), "version": __version__}
-    flat.pop("recipe")
+    del flat["recipe"], flat["given"]
     flat["data"] = Path(config.data).name
     flat["images"] = f"{len(prepared.dataset)} (SHA-256 {digest.hexdigest()[:12]})"
     return dict(json.loads(json.dumps(flat)))
@@ -242,7 +242,7 @@ def record(config: Config, prepared: Prepared, machine: Machine) -> dict[str, An
     )
     return {
         "config": {
-            **{k: v for k, v in asdict(config).items() if k != "recipe"},
+            **{k: v for k, v in asdict(config).items() if k not in ("recipe", "given")},
             "recipe": asdict(config.recipe) if config.trains_networks else None,
             "data": Path(config.data).name,  # paths may hold a user's name
             "backbone": prepared.engine.card.name,

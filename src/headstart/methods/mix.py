@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from headstart.choose.candidates import PROBE, Candidate, Entry
@@ -19,10 +20,12 @@ from headstart.methods.compared import Compared
 from headstart.methods.kept import HeldOut, Kept
 from headstart.prepare.config import MIX
 from headstart.prepare.source import Prepared
-from headstart.said import _
+from headstart.said import _, sentences
 from headstart.tasks.labels import Stream
 from headstart.transfer import FittedModel, Pair
 from headstart.transfer.mix import MixChoice, choose_mix
+
+Folds = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 class Mix:
@@ -67,7 +70,7 @@ class Mix:
             model if mixed else work.probe,
             None if mixed else work.choice.C,
             plan,
-            self._why(choice),
+            self._why(choice, prepared.dataset.modality.beside),
             compared=_compared(work, judged, seconds, mixed),
             outcome=self._kept(judged),
             held_out=held_out,
@@ -77,26 +80,27 @@ class Mix:
         """Answer for every fold by what is chosen inside it."""
         return chosen_inside(judged) if self.auto else judged[MIX]
 
-    def _why(self, choice: MixChoice) -> str:
-        if not self.auto:
-            return _(
-                "{method} was asked for. In the answer the vectors count {vectors:.0%}, TF-IDF "
-                "counts {counts:.0%}.",
-                method=MIX,
-                vectors=choice.share,
-                counts=1 - choice.share,
-            )
-        if choice.share == 1:
-            return _(
-                "Mixing in TF-IDF, that is, counts of words, does not make the answers clearly "
-                "better: the probe answers alone."
-            )
-        return _(
-            "TF-IDF, that is, counts of words, makes the answers clearly better. In the answer the "
-            "vectors count {vectors:.0%}, TF-IDF counts {counts:.0%}.",
+    def _why(self, choice: MixChoice, rival: str) -> str:
+        weights = _(
+            "In an answer the vectors weigh {vectors:.0%}, the counts {counts:.0%}.",
             vectors=choice.share,
             counts=1 - choice.share,
         )
+        told = {"rival": _(rival)}
+        if not self.auto:
+            return sentences(_("{method} was asked for.", method=MIX), weights)
+        if choice.share == 1:
+            return _(
+                "To count what occurs in an example ({rival}), beside the vectors of the network, "
+                "does not make the answers clearly better: the probe answers alone.",
+                **told,
+            )
+        better = _(
+            "To count what occurs in an example ({rival}), beside the vectors of the network, "
+            "makes the answers clearly better.",
+            **told,
+        )
+        return sentences(better, weights)
 
 
 def spaces_of(prepared: Prepared) -> dict[str, object]:
@@ -104,6 +108,22 @@ def spaces_of(prepared: Prepared) -> dict[str, object]:
     features, modality = prepared.features, prepared.dataset.modality
     X = features.vectors[0]
     return {PROBE: X, MIX: Pair.of(modality, modality.beside, X, features.digests)}
+
+
+def mix_on(work: Work, folds: Folds) -> Outcome:
+    """Judge the mixture alone on folds."""
+    spaces = {MIX: spaces_of(work.prepared)[MIX]}
+    return judge_folds(spaces, work.prepared.labels, folds, workers=work.machine.workers)[MIX]
+
+
+def tried_on(work: Work, folds: Folds) -> tuple[Entry, ...]:
+    """Try the mixture as one candidate among several; none where there is nothing to mix with."""
+    if not work.prepared.dataset.modality.beside:
+        return ()
+    mark = time.monotonic()
+    proba = [np.asarray(p) for p in mix_on(work, folds).proba]
+    candidate = Candidate(MIX, MIX, work.config.recipe, 0)
+    return (Entry(candidate, None, time.monotonic() - mark, proba),)
 
 
 def chosen_inside(judged: dict[str, Outcome]) -> Outcome:

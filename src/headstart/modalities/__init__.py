@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,6 +152,22 @@ class Look(Protocol[X]):
         """Say in a sentence or two what happens to an example."""
 
 
+@runtime_checkable
+class Padded(Protocol):
+    """A look under which examples differ in extent: a batch is padded to that of its largest.
+
+    What a network gives for one keeps the extent in its last axes, up to where it pools, and is
+    zero where the example is padded.
+    """
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """What every example is padded to, as ``asked(extent=...)`` sets; () for no more."""
+
+    def asked(self, **options: Any) -> Look[Any]:
+        """Return the look with an extent."""
+
+
 class Baseline(Protocol[TakesDigest]):
     """A rival without transfer: what is known of examples without anything learned."""
 
@@ -207,6 +223,14 @@ class Parts(Protocol[Takes, S]):
 
     def spread(self, coarse: NDArray[np.float32], seen: S) -> NDArray[np.float32]:
         """Lay a coarse map of a network over the parts."""
+
+
+@runtime_checkable
+class Leaving(Protocol):
+    """Parts that also give the example itself without some of them, for what is counted in it."""
+
+    def left(self, seen: Any, gone: NDArray[np.bool_]) -> Any:
+        """Return the example without the parts marked in ``gone``, as ``Modality.read`` would."""
 
 
 class FixedViews(Protocol[Takes]):
@@ -289,6 +313,10 @@ class Modality(Protocol[X, D]):
     """By default networks are trained without augmentation."""
     of_content: tuple[str, ...] = ()
     """Circumstances that depend on what an example shows, too, such as its colours."""
+    recipe: Mapping[str, Any] = {}
+    """What is usual of the options that say how a network is trained, rates as for AdamW."""
+    few_labels: str = ""
+    """A method that ``auto`` also tries where labels are few."""
     small_network: tuple[str, Mapping[str, Any]] | None = None
     """Name of a small network to train from scratch, and what is asked of its look."""
     digest_detail: int = 0

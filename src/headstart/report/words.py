@@ -70,6 +70,7 @@ HEADS = {
     "kNN": N_("vote of the most similar training {many}"),
     "cosine": N_("nearest direction, one per class"),
     "bottleneck": N_("a small network with one hidden layer"),
+    "vectors and TF-IDF": N_("two weighted sums per class: of the vector, and of what is counted"),
 }
 METRICS = {
     "accuracy": N_("accuracy"),

@@ -88,7 +88,7 @@ class TfIdf:
         at = np.minimum(np.searchsorted(self.columns, counts.indices), m - 1)
         known = (self.columns[at] == counts.indices) & (counts.data > 0)
         at, row = at[known], np.repeat(np.arange(n), np.diff(counts.indptr))[known]
-        value = (1 + np.log(counts.data[known])) * self.idf[at]
+        value = (1 + np.log(counts.data[known].astype(np.float64))) * self.idf[at]
         length = np.sqrt(np.bincount(row, value**2, minlength=n))
         ends = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n))])
         return csr_array((value / length[row], at, ends), shape=(n, m))

@@ -16,7 +16,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from headstart.transfer.crew import Crew
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.lora import add_low_rank, merge
-from headstart.transfer.parts import Inputs, Rows
+from headstart.transfer.parts import Inputs, Rows, Sized
 from headstart.transfer.recipe import Recipe
 
 EVALUATION_BATCH = 64
@@ -220,9 +220,12 @@ class Network(nn.Module):
                 features, logits = self(self.place(inputs.plain(part)))
                 return features.float().cpu(), logits.float().cpu()
 
-        parts = [rows[i : i + EVALUATION_BATCH] for i in range(0, len(rows), EVALUATION_BATCH)]
-        done = (crew or Crew()).map(work, parts)
-        return torch.cat([f for f, _ in done]), torch.cat([z for _, z in done])
+        sizes = inputs.sizes(rows) if isinstance(inputs, Sized) else None
+        order = np.arange(len(rows)) if sizes is None else np.argsort(sizes, kind="stable")
+        starts = range(0, len(rows), EVALUATION_BATCH)
+        done = (crew or Crew()).map(work, [rows[order[i : i + EVALUATION_BATCH]] for i in starts])
+        place = torch.from_numpy(np.argsort(order))
+        return torch.cat([f for f, _ in done])[place], torch.cat([z for _, z in done])[place]
 
     def take_head(self, head: LinearHead) -> None:
         """Put a head on embeddings in the place of the network's own."""
@@ -268,6 +271,8 @@ def _trainable(block: nn.Module, recipe: Recipe) -> list[nn.Parameter]:
     """Choose the parameters of a block that are trained."""
     chosen = []
     for module in block.modules():
+        if isinstance(module, nn.Embedding) and recipe.embeddings == "frozen":
+            continue
         norm = isinstance(module, NORMS)
         for name, parameter in module.named_parameters(recurse=False):
             if recipe.tune == "all":

@@ -1,4 +1,4 @@
-"""The objective of fine-tuning: cross entropy or pairs, and penalties that keep what was learned."""
+"""What fine-tuning makes small: cross entropy or pairs, and what holds on to what was learned."""
 
 from __future__ import annotations
 

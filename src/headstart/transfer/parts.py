@@ -24,10 +24,10 @@ class Inputs(Protocol):
 
 @runtime_checkable
 class Sized(Protocol):
-    """Inputs of unlike sizes, which are faster in batches of like ones."""
+    """Inputs that may be of unlike sizes, which are faster in batches of like ones."""
 
-    def sizes(self, rows: Rows) -> NDArray[np.int64]:
-        """Return how large each is; equal numbers need no padding beside each other."""
+    def sizes(self, rows: Rows) -> NDArray[np.int64] | None:
+        """Return how large each is; None where all are alike."""
 
 
 @dataclass(frozen=True)

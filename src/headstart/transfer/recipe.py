@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ LOSSES = ("labels", "pairs")
 OPTIMIZERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("cosine", "one-cycle", "constant")
 BATCHNORMS = ("frozen", "train")
+EMBEDDINGS = BATCHNORMS
 PRECISIONS = ("auto", "float32", "bfloat16")
 KEEPS = ("l2-sp", "bss", "co-tuning")
 AUGMENTS = ("none", "mirror", "flips", "crops", "pad", "colour", "randaugment")
@@ -55,6 +57,10 @@ class Recipe:
         Frozen: batch norms keep their statistics, scales and shifts, in trained blocks too. Below
         some 5,000 images batches are too small to estimate them. (``tune`` "bias" and "norm" train
         scales and shifts all the same; the statistics stay.)
+    embeddings : {"frozen", "train"}
+        Frozen: tables that look vectors up by number (of words, of places) stay as they are, in
+        trained blocks too: words that are not in the training texts would be left behind by those
+        that are, and the table is half of a small network's weights.
     epochs : int, >= 1
     batch_size : int, >= 1
         Rows are dealt into equal batches of at most this many: there is no short last one.
@@ -122,6 +128,7 @@ class Recipe:
         N_("labels: that answers are right. pairs: that examples of one class come to lie close."),
     )
     batchnorm: str = _knob("frozen", N_("frozen: batch norms stay as they are; train."))
+    embeddings: str = _knob("frozen", N_("frozen: vectors of words stay as they are; train."))
     epochs: int = _knob(12, N_("How often every example is seen."))
     batch_size: int = _knob(32, N_("Examples per step."))
     optimizer: str = _knob("adamw", N_("adamw, adam or sgd."))
@@ -196,8 +203,8 @@ LR = {"adamw": 1e-4, "adam": 1e-4, "sgd": 1e-3}
 """Default rates: of AdamW measured on solar cells (docs/measurements.md); of SGD that of the
 backbone in TLlib's fine-tuning baseline."""
 LORA_PACE = 10
-"""Of LoRA, times the usual rate: Hu et al. (2021), table 9, train it at 4e-4 to 5e-4 where BERT-like
-networks as a whole take 2e-5 to 5e-5."""
+"""Of LoRA, times the usual rate: Hu et al. (2021), table 9, train it at 4e-4 to 5e-4 where the
+whole of networks like BERT is trained at 2e-5 to 5e-5."""
 PAIRED = 512
 """Rows that an epoch of pairs sees at most: of B rows there are B (B - 1) / 2 pairs in a batch, so
 more of them cost time and teach little. A plain choice."""
@@ -231,6 +238,7 @@ def _wrong_words(recipe: Recipe) -> list[str]:
         "tune": TUNES,
         "loss": LOSSES,
         "batchnorm": BATCHNORMS,
+        "embeddings": EMBEDDINGS,
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,
         "augment": AUGMENTS,
@@ -283,7 +291,7 @@ def _wrong_numbers(recipe: Recipe) -> list[str]:
 
 def _at_odds(recipe: Recipe) -> list[str]:
     """Name options that mean nothing beside others."""
-    wrong = []
+    wrong: list[str] = []
     usual = {name: getattr(Recipe, name) for name in OF_ANSWERS}
     set_too = [name for name, value in usual.items() if getattr(recipe, name) != value]
     if "co-tuning" in recipe.keep:
@@ -318,6 +326,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "unfreeze": "all",
         "cache": False,
         "batchnorm": "train",
+        "embeddings": "train",
         "lr": 1e-3,
         "epochs": 30,
     },
@@ -340,8 +349,16 @@ def defaults(method: str) -> Recipe:
     return Recipe(**RECIPES[method])
 
 
-def from_options(method: str, options: dict[str, Any]) -> Recipe:
+def from_options(
+    method: str, options: Mapping[str, Any], usual: Mapping[str, Any] | None = None
+) -> Recipe:
     """Build a method's recipe, changed by those of the options that were given (not None).
+
+    Parameters
+    ----------
+    usual : mapping, optional
+        What is usual for such examples, as ``Modality.recipe`` has it; the method's own settings
+        go before it.
 
     Raises
     ------
@@ -349,7 +366,7 @@ def from_options(method: str, options: dict[str, Any]) -> Recipe:
         Values that make no sense, all of them named.
     """
     given = {k: v for k, v in options.items() if k in NAMES and v is not None}
-    own = dict(RECIPES.get(method, {}))
+    own = {**(usual or {}), **RECIPES.get(method, {})}
     if "lr" in own:  # is stated for AdamW
         own["lr"] *= LR.get(given.get("optimizer", "adamw"), 1e-4) / LR["adamw"]
         own["lr"] *= LORA_PACE if given.get("tune") == "lora" else 1

@@ -31,6 +31,10 @@ PACK, PACKED = 8, 2048
 """Texts, and tokens with padding, that go through a network together: of 4, 8, 16 and 32 texts,
 eight were fastest for sentences; more of them spread further in length."""
 
+RECIPE = {"lr": 5e-5, "epochs": 4, "augment": "none"}
+"""Of Devlin et al. (2019), "BERT", arXiv:1810.04805, appendix A.3: rates of 2e-5, 3e-5 and 5e-5 and
+2 to 4 epochs in batches of 16 or 32 work for all tasks; small networks take the highest."""
+
 
 class TextModality(Modality[str, TextDigest]):
     """Texts in cells and files."""
@@ -49,6 +53,8 @@ class TextModality(Modality[str, TextDigest]):
     taken = 128
     rivals = RIVALS
     beside = CHARACTERS
+    recipe = RECIPE
+    few_labels = "contrastive"
 
     def recognise(self, kind: Kind, name: str, head: bytes) -> float:
         """Judge a cell by what is in it, a file by its suffix and first bytes."""

@@ -13,7 +13,7 @@ READ = 1_000
 SHORT = 20
 """Characters below which a language is told of Chinese, Japanese and Korean only: of 60,000 short
 sentences in English and French, 1 to 16 % of those with fewer were taken for another language, and
-under 1 % of longer ones; of Chinese ones under 1 % at any length (benchmarks/texts.py)."""
+under 1 % of longer ones; of Chinese ones under 1 % at any length (docs/measurements.md)."""
 OWN_WRITING = frozenset({"zh", "ja", "ko"})
 FOREIGN = 0.1
 """Share of texts in other languages from which on a network for English alone will not do."""

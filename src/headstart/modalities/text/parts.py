@@ -60,8 +60,12 @@ class WordParts:
 
     def without(self, seen: Taken, gone: NDArray[np.bool_]) -> Ids:
         """Prepare the text without some pieces: what follows moves up."""
+        return seen.look(self.left(seen, gone))
+
+    def left(self, seen: Taken, gone: NDArray[np.bool_]) -> str:
+        """Return the text without some pieces."""
         kept = [piece for piece, out in zip(seen.pieces, gone, strict=True) if not out]
-        return seen.look("".join(kept) + seen.rest)
+        return "".join(kept) + seen.rest
 
     def spread(self, coarse: NDArray[np.float32], seen: Taken) -> NDArray[np.float32]:
         """Return the weights: there is one for every piece."""
