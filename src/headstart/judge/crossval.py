@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from headstart.judge.baselines import MAJORITY
 from headstart.tasks.labels import Labels
+from headstart.transfer.choosing import choose
 from headstart.transfer.logistic import softmax
-from headstart.transfer.probe import choose_head, fit_temperature
+from headstart.transfer.probe import fit_temperature
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -28,8 +28,8 @@ class Outcome:
 
     Attributes
     ----------
-    proba : list of ndarray of shape (n_held, K)
-        Calibrated probabilities of each fold's held-out rows.
+    proba : list of ndarray of shape (n_held, n_outputs)
+        Answers for each fold's held-out rows, as the task scores them: calibrated probabilities.
     inner : list of float
         The accuracy inside the training part that the choice was made by.
     right : list of ndarray of shape (n_inner,)
@@ -73,7 +73,7 @@ def judge_folds(
         name: _outcome([r for (n, _), r in zip(jobs, results, strict=True) if n == name])
         for name in spaces
     }
-    outcomes[MAJORITY] = _floor(labels, folds)
+    outcomes[labels.task.floor_name] = _floor(labels, folds)
     return outcomes
 
 
@@ -102,12 +102,11 @@ _Fold = tuple[Floats, float, Floats]
 
 def _one_fold(X: Floats, labels: Labels, train: Ints, held: Ints, fold: int) -> _Fold:
     rows, inner = labels.inside(train, fold)
-    choice = choose_head(X[rows], labels.y[rows], labels.n_classes, inner, balanced=labels.balanced)
+    choice = choose(X, labels, rows, inner)
     head = choice.head
     if head is None or len(rows) < len(train):
         head = choice.fit(X[train], labels.y[train], labels.n_classes)
-    proba = softmax(head.logits(X[held]) / choice.temperature)
-    return proba, choice.accuracy, choice.right
+    return choice.answers(head, X[held]), choice.accuracy, choice.right
 
 
 def _floor(labels: Labels, folds: list[tuple[Ints, Ints]]) -> Outcome:

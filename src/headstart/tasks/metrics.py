@@ -54,6 +54,33 @@ def reliability(y: Ints, proba: Floats, bins: int = 10) -> list[dict[str, float]
     ]
 
 
+def average_precision(y: NDArray[np.bool_], p: Floats) -> float:
+    """Mean precision at every threshold that finds one more, ties of ``p`` found together.
+
+    Parameters
+    ----------
+    y : ndarray of bool, shape (n,)
+        With one True or more.
+    p : ndarray of shape (n,)
+
+    References
+    ----------
+    As ``sklearn.metrics.average_precision_score``, without interpolation.
+    """
+    order = np.argsort(-p, kind="stable")
+    hits, p = np.cumsum(y[order]), p[order]
+    last = np.flatnonzero(np.append(p[1:] != p[:-1], True))  # of equal ones, the last
+    found = np.diff(hits[last], prepend=0)
+    return float((found * hits[last] / (last + 1)).sum() / hits[-1])
+
+
+def calibration_error(stated: Floats, right: NDArray[np.bool_], bins: int = 10) -> float:
+    """Mean gap between what is stated and how often it is right, over all of any shape."""
+    which = np.minimum((stated.ravel() * bins).astype(int), bins - 1)
+    gaps = np.bincount(which, (stated - right).ravel(), minlength=bins)
+    return float(np.abs(gaps).sum() / stated.size)
+
+
 def expected_calibration_error(y: Ints, proba: Floats, bins: int = 10) -> float:
     """Mean gap between confidence and accuracy over confidence bins, weighted by their counts.
 
