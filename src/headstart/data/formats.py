@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from headstart.data.cells import unguarded
 from headstart.errors import ConfigError, DataError
@@ -187,6 +188,7 @@ def _read_jsonl(path: Path, encoding: str) -> Table:
         raise _no_rows(path)
     names = dict.fromkeys(name for record in records for name in record)
     values = {name: [record.get(name) for record in records] for name in names}
+    values = {name: _lists_as_text(column) for name, column in values.items()}
     nested = [n for n, column in values.items() if any(isinstance(v, dict | list) for v in column)]
     cells = {n: [_text(v) for v in column] for n, column in values.items() if n not in nested}
     numbers = [number for number, _ in lines]
@@ -202,7 +204,11 @@ def _read_parquet(path: Path, encoding: str) -> Table:
     try:
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
-            embedded = tuple(c.name for c in schema if any(is_kind(c.type) for is_kind in apart))
+            embedded = tuple(
+                c.name
+                for c in schema
+                if any(is_kind(c.type) for is_kind in apart) and not _holds_texts(c.type)
+            )
             flat = [name for name in schema.names if name not in embedded]
             values: dict[str, list[object]] = file.read(columns=flat).to_pydict()
             count = file.metadata.num_rows
@@ -217,9 +223,32 @@ def _read_parquet(path: Path, encoding: str) -> Table:
         ) from cause
     if not count:
         raise _no_rows(path)
-    cells = {name: [_text(value) for value in column] for name, column in values.items()}
+    cells = {
+        name: [_text(value) for value in _lists_as_text(column)] for name, column in values.items()
+    }
     numbers = list(range(1, count + 1))
     return Table(path.name, path.parent.resolve(), cells, numbers, embedded=embedded)
+
+
+def _holds_texts(kind: Any) -> bool:
+    """Whether a type of Arrow is a list of texts."""
+    import pyarrow as pa
+
+    listed = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return listed and (
+        pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
+    )
+
+
+def _lists_as_text(column: list[object]) -> list[object]:
+    """Write lists of texts, such as labels, as JSON; a column that holds other lists stays."""
+    lists = [value for value in column if isinstance(value, list)]
+    if not lists or not all(isinstance(part, str) for value in lists for part in value):
+        return column
+    return [
+        json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+        for value in column
+    ]
 
 
 def _text(value: object) -> str:

@@ -11,8 +11,7 @@ from headstart.methods.kept import Kept
 from headstart.prepare.source import Prepared
 from headstart.said import _
 from headstart.tasks.labels import Stream
-from headstart.transfer import FittedModel
-from headstart.transfer import choosing
+from headstart.transfer import FittedModel, choosing
 from headstart.transfer.probe import Choice
 
 

@@ -48,6 +48,12 @@ class Task(Protocol):
     def decode(self, y: Encoded) -> list[str]:
         """Turn numbers into labels as they are written."""
 
+    def decode_answers(self, out: Floats) -> tuple[list[str], Floats]:
+        """Return what each answer says, as labels are written, and its probabilities (n, K)."""
+
+    def sureness(self, out: Floats) -> Floats:
+        """Return how sure each answer is: (n,), 0 to 1."""
+
     def folds(self, y: Encoded, groups: Ints | None, k: int, rng: np.random.Generator) -> Ints:
         """Deal rows into k folds that are alike in their labels, groups whole: (n,), 0..k-1."""
 

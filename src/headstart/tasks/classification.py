@@ -64,6 +64,14 @@ class Classification:
         """Turn indices into names."""
         return [self.classes[int(i)] for i in y]
 
+    def decode_answers(self, out: Floats) -> tuple[list[str], Floats]:
+        """Return the likeliest class of each answer, and its probabilities ``(n, K)``."""
+        return self.decode(out.argmax(axis=1)), out
+
+    def sureness(self, out: Floats) -> Floats:
+        """Return the probability of the likeliest class: (n,)."""
+        return out.max(axis=1)
+
     def folds(self, y: Ints, groups: Ints | None, k: int, rng: np.random.Generator) -> Ints:
         """Deal rows into folds: see :func:`headstart.tasks.splits.stratified_folds`."""
         return stratified_folds(y, groups, k, rng)

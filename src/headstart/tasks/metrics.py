@@ -40,7 +40,14 @@ def log_loss(y: Ints, proba: Floats) -> float:
 
 def reliability(y: Ints, proba: Floats, bins: int = 10) -> list[dict[str, float]]:
     """Group rows by confidence: for every bin that occurs its mean confidence, accuracy, count."""
-    confidence, right = proba.max(axis=1), proba.argmax(axis=1) == y
+    return reliability_of(proba.max(axis=1), proba.argmax(axis=1) == y, bins)
+
+
+def reliability_of(
+    stated: Floats, came_true: NDArray[np.bool_], bins: int = 10
+) -> list[dict[str, float]]:
+    """Group probabilities of any shape as ``reliability`` groups confidences."""
+    confidence, right = stated.ravel(), came_true.ravel()
     which = np.minimum((confidence * bins).astype(int), bins - 1)
     rows = [np.flatnonzero(which == b) for b in range(bins)]
     return [

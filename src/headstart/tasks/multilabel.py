@@ -87,6 +87,10 @@ class MultiLabel:
         """Turn rows of yes and no into texts, labels in the order of ``classes``."""
         return [together(self.classes[k] for k in np.flatnonzero(row)) for row in y]
 
+    def decode_answers(self, out: Floats) -> tuple[list[str], Floats]:
+        """Return the labels that each answer gives, and the probabilities of all ``(n, K)``."""
+        return self.decode(self.given(out)), self.probabilities(out)
+
     def folds(self, y: Bools, groups: Ints | None, k: int, rng: np.random.Generator) -> Ints:
         """Deal rows into folds: see :func:`headstart.tasks.iterative.iterative_folds`."""
         return iterative_folds(y, groups, k, rng)
@@ -126,6 +130,14 @@ class MultiLabel:
     def given(self, out: Floats) -> Bools:
         """Return which labels are given: ``(n, 2 K)`` -> ``(n, K)``."""
         return np.asarray(out[:, len(self.classes) :] >= 0.5)
+
+    def sureness(self, out: Floats) -> Floats:
+        """Return how sure an answer is of the label it is least sure of: (n,).
+
+        The probability of a label that is given, one less it of one that is not.
+        """
+        p = self.probabilities(out)
+        return np.asarray(np.where(self.given(out), p, 1 - p).min(axis=1))
 
     def stated(self, y: Bools, out: Floats) -> tuple[Floats, Bools]:
         """Return the probability of every label, and whether it is there: ``(n, K)`` each."""

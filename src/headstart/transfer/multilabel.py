@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.tasks import Encoded
 from headstart.tasks.multilabel import jaccard, log_losses
 from headstart.transfer import Familiarity, FittedModel
 from headstart.transfer.heads import Head, LinearHead
@@ -62,11 +63,13 @@ class LabelChoice(Choice):
         p = sigmoid(head.logits(X))
         return np.concatenate([p, p >= self.thresholds], axis=1)
 
-    def fit(self, X: Floats, y: Bools, n_classes: int, *, exact: bool = False) -> Head:
+    def fit(self, X: Floats, y: Encoded, n_classes: int, *, exact: bool = False) -> Head:
         """Refit on all given rows; ``exact`` for the head that is kept."""
         return self._calibrated(*fit_logistic(X, y, n_classes, self.C, exact=exact))
 
-    def fit_folds(self, X: Floats, y: Bools, n_classes: int, folds: Sequence[Ints]) -> list[Head]:
+    def fit_folds(
+        self, X: Floats, y: Encoded, n_classes: int, folds: Sequence[Ints]
+    ) -> list[Head]:
         """Refit on several parts of the rows: faster together than one by one."""
         return [self._calibrated(W, b) for W, b in fit_folds(X, y, n_classes, self.C, folds)]
 
@@ -74,7 +77,7 @@ class LabelChoice(Choice):
         return LinearHead(W / self.temperatures, b / self.temperatures)
 
 
-def choose_labels(X: Floats, y: Bools, folds: Folds) -> LabelChoice:
+def choose_labels(X: Floats, y: Encoded, folds: Folds) -> LabelChoice:
     """Choose strength, temperatures and thresholds on folds.
 
     One strength serves all labels, by the one-standard-error rule on the mean log loss.
