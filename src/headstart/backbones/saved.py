@@ -13,7 +13,7 @@ from headstart.said import _
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
 
-REBUILT = ("timm", "torchvision")
+REBUILT = ("timm", "torchvision", "transformers")
 """Libraries that build an architecture by its name; any other is built by its provider."""
 
 
@@ -55,6 +55,10 @@ class SavedBackbone:
     def _built(self) -> Backbone:
         if self.card.architecture.partition(":")[0] not in REBUILT:
             return untrained(self.card.architecture)
+        if self.card.architecture.startswith("transformers:"):
+            from headstart.backbones.text_network import rebuilt
+
+            return rebuilt(self.path.parent, self.card)
         from headstart.backbones.file import build
 
         return build(self.card.architecture, None, self.card.name)
@@ -66,3 +70,4 @@ class SavedBackbone:
 
         tensors = {k: v.contiguous().clone() for k, v in backbone.net.state_dict().items()}
         save_file(tensors, path, metadata={"architecture": backbone.card.architecture})
+        backbone.save_beside(path.parent)

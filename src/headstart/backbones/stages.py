@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from headstart.backbones import Ref
-from headstart.backbones.network import drawn
+from headstart.backbones.network import channels_first, drawn
 from headstart.errors import BackboneError
 from headstart.said import _
 
@@ -64,15 +64,15 @@ class Stages(nn.Module):
         card = backbone.card
         with torch.no_grad():
             maps, embedding = self._run(drawn(backbone, 2))
-        maps = {name: out for name, out in maps.items() if _usable(out, embedding)}
+        maps = {name: out for name, out in maps.items() if self._usable(out, embedding)}
         if not maps:
             raise BackboneError(
                 _("{backbone} has no blocks whose outputs could be compared.", backbone=card.name),
                 _("Use --method probe, or another --backbone."),
             )
-        shown = [_channels_first(out) for out in maps.values()]
+        shown = [channels_first(out) for out in maps.values()]
         self.names = (*maps, EMBEDDING)
-        self.dims = (*(pooled(out).shape[1] for out in maps.values()), embedding.shape[1])
+        self.dims = (*(backbone.pooled(out).shape[1] for out in maps.values()), embedding.shape[1])
         self.shapes = (*(tuple(out.shape[1:]) for out in shown), tuple(embedding.shape[1:]))
         mark = hashlib.sha256(f"{card.weights_hash} {HOW}".encode()).hexdigest()
         self.card = replace(card, weights_hash=mark, dim=sum(self.dims))
@@ -81,7 +81,7 @@ class Stages(nn.Module):
     def forward(self, fed: Tensor) -> Tensor:
         """Run the network once and pool what its blocks gave."""
         maps, embedding = self._run(fed)
-        stages = [pooled(maps[name]) for name in self.names[:-1]]
+        stages = [self.backbone.pooled(maps[name]) for name in self.names[:-1]]
         return torch.cat([*stages, embedding.float()], dim=1)
 
     def columns(self) -> dict[str, slice]:
@@ -96,6 +96,15 @@ class Stages(nn.Module):
             return self._passing.maps, embedding
         finally:
             del self._passing.maps
+
+    def _usable(self, out: object, embedding: Tensor) -> bool:
+        if not isinstance(out, Tensor) or out.dim() not in (2, 3, 4) or len(out) != len(embedding):
+            return False
+        if not out.is_floating_point():
+            return False
+        vectors = self.backbone.pooled(out)
+        same = vectors.shape == embedding.shape and torch.allclose(vectors, embedding, 1e-5, 1e-6)
+        return not same
 
     def _note(self, name: str) -> Callable[[nn.Module, object, object], None]:
         def hook(_module: nn.Module, _given: object, out: object) -> None:
@@ -124,20 +133,6 @@ class StagesRef:
     def load(self) -> Stages:
         """Build the network and watch its blocks."""
         return Stages(self.ref.load())
-
-
-def pooled(out: Tensor) -> Tensor:
-    """Average over places: maps ``(B, C, H, W)``, tokens ``(B, T, D)``, vectors as they are.
-
-    Returns
-    -------
-    Tensor of shape (B, C) or (B, D), float32
-    """
-    if out.dim() == 2:
-        return out.float()
-    if out.dim() == 3:
-        return out.float().mean(1)
-    return _channels_first(out).float().mean((2, 3))
 
 
 def macs(backbone: Backbone) -> dict[str, float]:
@@ -170,23 +165,3 @@ def macs(backbone: Backbone) -> dict[str, float]:
             hook.remove()
     total = max(counter.get_total_flops(), 1)
     return {**{name: flops / total for name, flops in done.items()}, EMBEDDING: 1.0}
-
-
-def _channels_first(out: Tensor) -> Tensor:
-    """Turn maps (B, H, W, C) of a network that keeps them so into (B, C, H, W).
-
-    Images are square, so the two equal sides are the places.
-    """
-    if out.dim() == 4 and out.shape[1] == out.shape[2] != out.shape[3]:
-        return out.permute(0, 3, 1, 2)
-    return out
-
-
-def _usable(out: object, embedding: Tensor) -> bool:
-    if not isinstance(out, Tensor) or out.dim() not in (2, 3, 4) or len(out) != len(embedding):
-        return False
-    if not out.is_floating_point():
-        return False
-    vectors = pooled(out)
-    same = vectors.shape == embedding.shape and torch.allclose(vectors, embedding, 1e-5, 1e-6)
-    return not same

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from headstart.backbones import Card
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
-from headstart.modalities import Fed
+from headstart.modalities import Fed, modality
 from headstart.said import _, commas
 from headstart.scratch import scratch
 
@@ -316,7 +316,8 @@ class Bench:
     def time_engines(self) -> dict[str, float]:
         """Seconds per example, single-threaded, of every engine that passes the parity check."""
         samples = self.backbone.card.look.drawn(SAMPLES)
-        found = {name: _run(self.make(name).replica(), samples) for name in _candidates()}
+        packs = modality(self.backbone.card.modality).packs(list(samples))
+        found = {name: _run(self.make(name).replica(), samples, packs) for name in _candidates()}
         reference, _ = found["torch-float32"]
         return {
             name: seconds
@@ -367,7 +368,8 @@ class Bench:
         openvino = _openvino()
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-        example = torch.from_numpy(self.backbone.card.look.drawn(1))
+        drawn = self.backbone.card.look.drawn(2)
+        example = torch.from_numpy(drawn[:1])
         with torch.no_grad(), warnings.catch_warnings():
             # torch deprecates tracing; OpenVINO's converter still wants what was traced.
             warnings.simplefilter("ignore", FutureWarning)
@@ -381,7 +383,12 @@ class Bench:
         converted = reader.convert(reader.load(graph))
         (fed,) = converted.get_parameters()
         fed.set_element_type(openvino.Type(example.numpy().dtype))
-        fed.set_partial_shape(openvino.PartialShape(list(example.shape)))
+        packed = any(
+            len(pack) > 1 for pack in modality(self.backbone.card.modality).packs(list(drawn))
+        )
+        fed.set_partial_shape(
+            openvino.PartialShape([-1] * example.dim() if packed else drawn[:1].shape)
+        )
         converted.validate_nodes_and_infer_types()
         return converted
 
@@ -450,15 +457,16 @@ def _openvino() -> Any:
     return openvino
 
 
-def _run(forward: Forward, fed: Fed) -> tuple[Vectors, float]:
-    """Run one by one; return vectors and the median seconds of one."""
-    forward(fed[:1])
-    vectors, seconds = [], []
-    for i in range(len(fed)):
+def _run(forward: Forward, fed: Fed, packs: list[list[int]]) -> tuple[Vectors, float]:
+    """Run pack by pack; return vectors and the median seconds of one example."""
+    forward(fed[packs[0]])
+    vectors, seconds = dict[int, Vectors](), []
+    for pack in packs * (len(fed) // len(packs)):  # as often, however they are packed
         start = time.perf_counter()
-        vectors.append(forward(fed[i : i + 1]))
-        seconds.append(time.perf_counter() - start)
-    return np.concatenate(vectors), float(np.median(seconds))
+        found = forward(fed[pack])
+        seconds.append((time.perf_counter() - start) / len(pack))
+        vectors |= dict(zip(pack, found, strict=True))
+    return np.stack([vectors[i] for i in range(len(fed))]), float(np.median(seconds))
 
 
 def _card_mark(card: Card) -> str:

@@ -27,8 +27,6 @@ from headstart.modalities import Fed, UnreadableError
 from headstart.said import _
 
 FLUSH_ITEMS, FLUSH_SECONDS = 64, 2.0
-CHUNK = 8
-"""Examples that a worker takes at a time."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +185,7 @@ class _Reader:
         workers: int,
     ) -> _Reader:
         """Choose how many examples are taken at a time: few where there are few for a worker."""
-        size = min(CHUNK, max(1, len(examples) // (4 * workers)))
+        size = min(examples.modality.taken, max(1, len(examples) // (4 * workers)))
         return cls(examples, engines, spaces, store, size)
 
     @property
@@ -204,13 +202,21 @@ class _Reader:
         items = [
             self._read(row) for row in range(first, min(first + self.size, len(self.examples)))
         ]
-        for k, (engine, forward) in enumerate(zip(self.engines, forwards, strict=True)):
-            for item in items:
-                fed = item.fed[k] if item.fed else None
-                if forward is not None and fed is not None:
-                    assert item.vectors is not None
-                    item.vectors[k] = forward(engine.card.look.batch([fed]))[0]
+        for k, forward in enumerate(forwards):
+            todo = [(i, i.fed[k]) for i in items if i.fed is not None and i.fed[k] is not None]
+            if forward is not None:
+                self._embed(k, [(item, fed) for item, fed in todo if fed is not None], forward)
         return items
+
+    def _embed(self, k: int, todo: list[tuple[_Read, Fed]], forward: Forward) -> None:
+        """Run one network over what is prepared for it, packed as the modality says."""
+        look = self.engines[k].card.look
+        for pack in self.examples.modality.packs([fed for _item, fed in todo]):
+            found = forward(look.batch([todo[i][1] for i in pack]))
+            for i, vector in zip(pack, found, strict=True):
+                vectors = todo[i][0].vectors
+                assert vectors is not None
+                vectors[k] = vector
 
     def _read(self, row: int) -> _Read:
         item = _Read(row)

@@ -281,6 +281,8 @@ class Modality(Protocol[X, D]):
     """Name of a small network to train from scratch, and what is asked of its look."""
     digest_detail: int = 0
     """The detail that ``digest`` needs."""
+    taken: int = 8
+    """Examples that a worker takes at a time: more, where there is something to pack."""
 
     def recognise(self, kind: Kind, name: str, head: bytes) -> float:
         """How surely an example is of this modality, 0 to 1.
@@ -354,6 +356,14 @@ class Modality(Protocol[X, D]):
     def settled(self, digests: Sequence[D | None], look: Any) -> list[D | None]:
         """Return digests as a look that the data asked something of shows the examples."""
         return list(digests)
+
+    def packs(self, fed: Sequence[Fed]) -> list[list[int]]:
+        """Say which prepared examples go through a network together on a CPU; by default, none.
+
+        Alone, an example meets the same kernels whatever comes beside. Small ones are faster in
+        packs; where they are padded to one extent, ``Look.batch`` joins them.
+        """
+        return [[k] for k in range(len(fed))]
 
     def level(self, data: bytes, detail: int) -> int:
         """Return a number that is equal for details which ``read`` reads alike."""
