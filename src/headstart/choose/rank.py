@@ -387,9 +387,11 @@ def _places(
             tuple(judged[e.name]["accuracy_ci95"]),
             *lost,
             p,
-            *found,
+            evidence,
+            h,
+            knn,
         )
-        for e, lost, p, found in zip(order, behind, p_holm, scored, strict=True)
+        for e, lost, p, (evidence, h, knn) in zip(order, behind, p_holm, scored, strict=True)
     )
 
 

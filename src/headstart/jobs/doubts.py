@@ -128,7 +128,7 @@ class Doubts:
     @property
     def abstains_below(self) -> float | None:
         """Confidence from which the model answers; None: always."""
-        return self.abstention and self.abstention.threshold
+        return None if self.abstention is None else self.abstention.threshold
 
 
 def doubt(

@@ -151,7 +151,7 @@ class MultiLabel:
         p, given = self.probabilities(proba), self.given(proba)
         hits, size = (y & given).sum(axis=0), y.sum(axis=0) + given.sum(axis=0)
         some = size > 0
-        both = y.any(axis=0) & ~y.all(axis=0)
+        both: Bools = np.asarray(y.any(axis=0) & ~y.all(axis=0))
         found = [metrics.average_precision(y[:, k], p[:, k]) for k in np.flatnonzero(y.any(axis=0))]
         told = [0.5 * (given[t, k].mean() + (~given[~t, k]).mean()) for k, t in _cases(y, both)]
         return {

@@ -67,9 +67,7 @@ class LabelChoice(Choice):
         """Refit on all given rows; ``exact`` for the head that is kept."""
         return self._calibrated(*fit_logistic(X, y, n_classes, self.C, exact=exact))
 
-    def fit_folds(
-        self, X: Floats, y: Encoded, n_classes: int, folds: Sequence[Ints]
-    ) -> list[Head]:
+    def fit_folds(self, X: Floats, y: Encoded, n_classes: int, folds: Sequence[Ints]) -> list[Head]:
         """Refit on several parts of the rows: faster together than one by one."""
         return [self._calibrated(W, b) for W, b in fit_folds(X, y, n_classes, self.C, folds)]
 
@@ -154,9 +152,10 @@ def choose_thresholds(p: Floats, y: Bools) -> Floats:
     """Choose from which probability each label is given.
 
     One threshold that serves all labels is found first, by the score of whole rows. A label gets
-    one of its own, that maximises its F1, where this pays: where there are ``OWN`` examples with
-    and without it, and where thresholds found on one half of the rows have a higher F1 on the other
-    than the shared one, and clearly higher than giving the label always.
+    one of its own, that maximises its F1, where this pays and costs nothing: where there are
+    ``OWN`` examples with and without it; where thresholds found on one half of the rows have a
+    higher F1 on the other than the shared one has, and clearly higher than giving the label always;
+    and where rows do not score worse by it, but for one standard error of the difference.
 
     Parameters
     ----------
@@ -170,8 +169,10 @@ def choose_thresholds(p: Floats, y: Bools) -> Floats:
 
     Notes
     -----
-    The last condition is needed since F1 rewards giving a label always where nothing is known of
-    it, however rare it is.
+    F1 rewards giving a label always where nothing is known of it, however rare it is. So a model
+    that knows little would otherwise lose to giving the same labels always, by the score that both
+    are compared by: with weak features and 3,000 drawn rows it scored 0.40, no more than that, and
+    0.44 with the shared threshold.
 
     References
     ----------
@@ -180,6 +181,8 @@ def choose_thresholds(p: Floats, y: Bools) -> Floats:
     """
     shared = shared_threshold(p, y)
     found = np.full(y.shape[1], shared)
+    given_by_all = p >= shared
+    before = jaccard(y, given_by_all)
     half = np.arange(len(y)) % 2 == 0
     for k in range(y.shape[1]):
         own, there = p[:, k], y[:, k]
@@ -192,7 +195,12 @@ def choose_thresholds(p: Floats, y: Bools) -> Floats:
             given[part] = own[part] >= best_f1(own[~part], there[~part])
         always = 2 * there.mean() / (1 + there.mean())
         doubt = np.sqrt(always * (1 - always) / there.sum())
-        if f1(there, given) > max(f1(there, own >= shared), always + doubt):
+        if f1(there, given) <= max(f1(there, own >= shared), always + doubt):
+            continue
+        with_own = given_by_all.copy()
+        with_own[:, k] = given
+        gain = jaccard(y, with_own) - before
+        if gain.mean() >= -gain.std() / np.sqrt(len(y)):
             found[k] = best_f1(own, there)
     return found
 
