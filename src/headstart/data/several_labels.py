@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from headstart.tasks.multilabel import JOINED, MultiLabel, apart, together
 TASKS = (Classification.name, MultiLabel.name)
 SEPARATORS = (";；", "|｜", "、", ",，")
 """What parts labels in a cell, the surest first: a comma often stands within one."""
+SURE = SEPARATORS[:2]
 LONGEST = 10_000
 """Characters of a cell that may be a list."""
 ONE_EACH = N_("Pass {option} if every cell is one label.")
@@ -95,10 +97,11 @@ def _of_columns(table: Table, names: Sequence[str], task: str | None) -> TableLa
         )
         return TableLabels(texts, False, (_note(message, "columns", list(names)),))
     message = sentences(
-        _(
+        _n(
+            "{table}: a row has a label or not, by a 1 in column {columns}.",
             "{table}: a row may have several labels, by a 1 in {n} columns: {columns}.",
+            len(names),
             table=table.name,
-            n=len(names),
             columns=shown,
         ),
         _counted(counts),
@@ -141,14 +144,18 @@ def _of_cells(table: Table, column: str, task: str | None) -> TableLabels:
 
 
 def _separator(cells: Sequence[str], *, asked: bool) -> str:
-    """Find what parts labels in a cell: that which makes fewer labels than there are sets of them.
+    """Find what parts labels in a cell: that by which cells come to share them.
 
-    Names that hold a comma, such as ``Salem, OR``, fall into more parts than there are names.
+    Half of the parts have to stand in another cell too. A comma is also found within names, such as
+    ``Salem, OR``: it has to leave fewer parts than there are sets of them.
     """
     found = [marks for marks in SEPARATORS if any(mark in c for c in cells for mark in marks)]
     for marks in found:
-        sets = {frozenset(_parts(cell, marks)) for cell in cells} - {frozenset[str]()}
-        if len(frozenset[str]().union(*sets)) < len(sets):
+        parted = {frozenset(_parts(cell, marks)) for cell in cells} - {frozenset[str]()}
+        times = Counter(part for labels in parted for part in labels)
+        inside = {p for c in cells if any(m in c for m in marks) for p in _parts(c, marks)}
+        shared = sum(times[part] > 1 for part in inside)
+        if len(times) < len(parted) or (marks in SURE and shared and 2 * shared >= len(inside)):
             return marks
     return found[0] if asked and found else ""
 
