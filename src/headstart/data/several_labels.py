@@ -97,11 +97,16 @@ def _of_columns(table: Table, names: Sequence[str], task: str | None) -> TableLa
         )
         return TableLabels(texts, False, (_note(message, "columns", list(names)),))
     message = sentences(
-        _n(
-            "{table}: a row has a label or not, by a 1 in column {columns}.",
-            "{table}: a row may have several labels, by a 1 in {n} columns: {columns}.",
-            len(names),
+        _(
+            "{table}: a row has a label or not, by a 1 in column {column}.",
             table=table.name,
+            column=shown,
+        )
+        if len(names) == 1
+        else _(
+            "{table}: a row may have several labels, by a 1 in {n} columns: {columns}.",
+            table=table.name,
+            n=len(names),
             columns=shown,
         ),
         _counted(counts),
