@@ -246,6 +246,15 @@ def test_each_label_has_its_scores_and_intervals():
     assert wide["rows"][4]["recall_ci95"][0] < found["rows"][4]["recall_ci95"][0]
 
 
+def test_a_label_without_a_mistake_still_has_its_doubt():
+    """Thirty found of thirty: one in ten of others may be missed, which is F1 of 0.947."""
+    y = np.zeros((90, 1), bool)
+    y[:30] = True
+    row = label_scores(labelled(y), answers(y, y), [0.5])["rows"][0]
+    assert row["f1"] == 1
+    assert row["f1_ci95"] == [0.95, 1.0]
+
+
 def test_a_label_that_does_not_occur_has_no_scores():
     y = np.zeros((20, 2), bool)
     y[:10, 0] = True

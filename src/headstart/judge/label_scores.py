@@ -47,7 +47,10 @@ def label_scores(
     Shares of a label's own examples, and of those it was given to, have Wilson's interval, over as
     many units as there are groups. F1 and average precision have percentile intervals over
     ``RESAMPLES`` bootstrap samples of rows or groups (Efron & Tibshirani 1993, "An introduction to
-    the bootstrap", section 13.3); samples without the label are left out.
+    the bootstrap", section 13.3); samples without the label are left out. Those of a label reach
+    1.5/n to both sides of their middle at least, for n units that have it: where all were found, up
+    to 3/n of others may be missed (the "rule of three", Hanley & Lippman-Hand 1983, JAMA 249), which
+    takes half of that from F1.
     """
     task, y = labels.task, labels.y
     assert isinstance(task, MultiLabel)
@@ -57,13 +60,14 @@ def label_scores(
     found = np.stack(
         [_average_precision(y[:, k], p[:, k], drawn) for k in range(len(task.classes))]
     )
+    least = [1.5 / max(_units(y[:, k], groups), 1) for k in range(len(task.classes))]
     rows = [
         {
             "name": name,
             **_shares(y[:, k], given[:, k], groups),
-            "f1_ci95": _percentiles(f1[:, k]),
+            "f1_ci95": _percentiles(f1[:, k], least[k]),
             "average_precision": average_precision(y[:, k], p[:, k]) if y[:, k].any() else None,
-            "average_precision_ci95": _percentiles(found[k]),
+            "average_precision_ci95": _percentiles(found[k], least[k]),
             "threshold": float(thresholds[k]),
         }
         for k, name in enumerate(task.classes)
@@ -120,12 +124,16 @@ def _shares(y: Bools, given: Bools, groups: Ints | None) -> dict[str, Any]:
 
 
 def _wilson(hits: int, of: Bools, groups: Ints | None) -> list[float] | None:
-    n = int(of.sum())
+    n, units = int(of.sum()), _units(of, groups)
     if not n:
         return None
-    units = n if groups is None else len(np.unique(groups[of]))
     interval: Interval = wilson(hits / n * units, units)
     return list(interval)
+
+
+def _units(of: Bools, groups: Ints | None) -> int:
+    """Count rows, or the groups that they are of."""
+    return int(of.sum()) if groups is None else len(np.unique(groups[of]))
 
 
 def _means(samples: Floats) -> Floats:
@@ -134,6 +142,13 @@ def _means(samples: Floats) -> Floats:
     return np.where(known, samples, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
 
 
-def _percentiles(samples: Floats) -> list[float] | None:
+def _percentiles(samples: Floats, least: float = 0.0) -> list[float] | None:
+    """Return the middle 95 % of samples; at least so far to both sides, within 0 and 1."""
     known = samples[~np.isnan(samples)]
-    return [float(x) for x in np.quantile(known, (0.025, 0.975))] if len(known) else None
+    if not len(known):
+        return None
+    low, middle, high = np.quantile(known, (0.025, 0.5, 0.975))
+    return [
+        float(max(min(low, middle - least), 0.0)),
+        float(min(max(high, middle + least), 1.0)),
+    ]

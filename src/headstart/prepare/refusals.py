@@ -203,7 +203,10 @@ def refuse_with_several_labels(
         )
     if abstain is not None:
         raise ConfigError(
-            _("--abstain: of several labels each is given or not, so there is no answer to withhold."),
+            _(
+                "--abstain: of several labels each is given or not, so there is no answer to "
+                "withhold."
+            ),
             sentences(_("Leave it out: every label has a probability and a threshold."), mend),
         )
     if balanced:

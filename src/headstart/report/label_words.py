@@ -18,13 +18,12 @@ def expectation(estimate: dict[str, Any], unit: Unit) -> str:
     Examples
     --------
     >>> expectation({"accuracy": 0.81, "subset_accuracy": 0.6}, Unit("row", "rows"))
-    'Of the labels that new rows like these have or are given, expect about 81 in 100 to be right; all labels of a row were right for 60.0%.'
+    'Of the labels that new rows like these have or are given, expect about 81 in 100 to be right; all were right for 60.0% of the rows.'
     """  # noqa: E501
     return _(
         "Of the labels that new {many} like these have or are given, expect about {about:.0f} in "
-        "100 to be right; all labels of {a} were right for {exact:.1%}.",
+        "100 to be right; all were right for {exact:.1%} of the {many}.",
         many=unit.many,
-        a=unit.a,
         about=100 * estimate["accuracy"],
         exact=estimate["subset_accuracy"],
     )
