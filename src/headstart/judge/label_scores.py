@@ -48,9 +48,9 @@ def label_scores(
     many units as there are groups. F1 and average precision have percentile intervals over
     ``RESAMPLES`` bootstrap samples of rows or groups (Efron & Tibshirani 1993, "An introduction to
     the bootstrap", section 13.3); samples without the label are left out. Those of a label reach
-    1.5/n to both sides of their middle at least, for n units that have it: where all were found, up
-    to 3/n of others may be missed (the "rule of three", Hanley & Lippman-Hand 1983, JAMA 249), which
-    takes half of that from F1.
+    1.5/n to both sides of their middle at least, for n units that have it: where all were found,
+    up to 3/n of others may be missed (the "rule of three", Hanley & Lippman-Hand 1983, JAMA 249),
+    which takes half of that from F1.
     """
     task, y = labels.task, labels.y
     assert isinstance(task, MultiLabel)
