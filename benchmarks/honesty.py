@@ -32,11 +32,11 @@ from headstart.judge.crossval import Outcome, best_of, judge_folds
 from headstart.judge.curve import label_curve
 from headstart.judge.estimate import TRANSFER, Judgement, Plan, assess, plan
 from headstart.judge.intervals import clopper_pearson
-from headstart.modalities.image.baselines import RIVALS
 from headstart.prepare.config import configure
 from headstart.prepare.source import prepare
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
+from headstart.transfer.pair import Pair
 
 Spaces = dict[str, np.ndarray]
 
@@ -44,10 +44,11 @@ Spaces = dict[str, np.ndarray]
 def embed(folder: Path, nets: int) -> tuple[Spaces, list[np.ndarray], Labels]:
     """Return the spaces of a run, vectors of random networks, and the task."""
     made = [prepare(configure(folder, {"seed": s}), baseline=True) for s in range(nets)]
-    first = made[0].features
+    first, modality = made[0].features, made[0].dataset.modality
+    X = first.vectors[0]
     spaces = {
-        TRANSFER: first.vectors[0],
-        **{n: r.describe(first.digests) for n, r in RIVALS.items()},
+        TRANSFER: Pair.of(modality, modality.beside, X, first.digests) if modality.beside else X,
+        **{n: r.describe(first.digests) for n, r in modality.rivals.items()},
     }
     return spaces, [m.features.vectors[1] for m in made], made[0].labels
 
@@ -240,7 +241,7 @@ def power(rows: list[dict]) -> dict:
 
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ask.add_argument("folder", type=Path, nargs="?", help="of class folders")
+    ask.add_argument("folder", type=Path, nargs="?", help="of class folders, or a table")
     ask.add_argument("--study", choices=("permuted", "random", "subsets", "planted", "ahead"))
     ask.add_argument("--n", type=int, default=72)
     ask.add_argument("--replicates", type=int, default=200)

@@ -39,8 +39,9 @@ def test_a_method_takes_what_the_configuration_lets_through(name: str) -> None:
                 configure("photos", options)
 
 
-def test_auto_without_a_budget_is_the_probe() -> None:
-    assert method_of(configure("photos", {})).name == "probe"
+def test_auto_without_a_budget_trains_no_network() -> None:
+    assert method_of(configure("photos", {})).name == "auto"
+    assert method_of(configure("photos", {}), backbone_was_picked=True).name == "probe"
     assert method_of(configure("photos", {"budget": 60.0})).name == "auto"
 
 

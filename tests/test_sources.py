@@ -399,7 +399,7 @@ def test_images_without_classes(tmp_path, load):
 
 def test_other_files_only(tmp_path, load):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(DataError, match=r"holds 1 file \('notes.txt'\), but no class folder"):
+    with pytest.raises(DataError, match=r"holds 1 text \('notes.txt'\), but no class folder"):
         load(tmp_path)
 
 

@@ -10,7 +10,7 @@ import torchvision
 from torch import nn
 
 from headstart.backbones import Ref
-from headstart.backbones.stages import EMBEDDING, Stages, StagesRef, macs, pooled
+from headstart.backbones.stages import EMBEDDING, Stages, StagesRef, macs
 from headstart.backbones.vision import wrap
 from headstart.errors import BackboneError
 from headstart.features.engines import Bench, Kitchen, TorchEngine, cosine, space
@@ -108,6 +108,7 @@ def test_shapes_and_what_is_left_out():
 
 
 def test_pooling_by_hand():
+    pooled = load(RESNET).pooled
     maps = torch.tensor([[[[1.0, 2], [3, 6]], [[0, 0], [0, 4]]]])  # (1, 2, 2, 2)
     assert pooled(maps).tolist() == [[3.0, 1.0]]
     assert pooled(torch.tensor([[[1.0, 5], [3, 7], [5, 0]]])).tolist() == [[3.0, 4.0]]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import string
 from pathlib import Path
 
@@ -407,14 +408,16 @@ def test_malformed_json_lines_are_reported_together(refuse):
 @pytest.mark.parametrize(
     ("written", "read_as", "suggested"),
     [
-        ("gb18030", "utf-8", "gb18030"),
+        ("big5", "utf-8", "big5"),
         ("utf-8", "ascii", "utf-8"),
-        ("utf-16", "utf-8", "utf-16"),
+        ("gb18030", "ascii", "gb18030"),
+        ("utf-16", "ascii", "utf-16"),
         ("utf-8", "gb18030", "utf-8"),
     ],
 )
 def test_a_wrong_encoding_is_named(refuse, written, read_as, suggested):
-    content = "path,label\na.png,x\nb.png,猫狗鸟\n".encode(written)
+    label = "猫狗鸟" if written != "big5" else "這家餐廳的味道很好，下次再來"
+    content = f"path,label\na.png,x\nb.png,{label}\n".encode(written)
     message, hint = refuse(content, encoding=read_as)
     assert f"t.csv is not {read_as}: byte " in message
     assert f"Pass --encoding {suggested}," in hint
@@ -423,10 +426,36 @@ def test_a_wrong_encoding_is_named(refuse, written, read_as, suggested):
 def test_where_a_wrong_byte_stands(refuse):
     message, hint = refuse(b"path,label\na.png,x\nb.png,caf\xe9\n")
     assert message == "t.csv is not utf-8: byte 28, in row 3, is 0xe9."
-    assert hint == "Pass --encoding latin-1, or save the table as UTF-8."
+    assert re.fullmatch("Pass --encoding cp125., or save the table as UTF-8.", hint)
 
 
-@pytest.mark.parametrize("encoding", ["klingon", "base64", ""])
+@pytest.mark.parametrize("encoding", ["gb18030", "gbk", "utf-16", "utf-32"])
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_an_encoding_that_is_recognised_is_said(read, encoding, name):
+    content = "path,label\na.png,猫\nb.png,狗鸟\n"
+    if name == "t.jsonl":
+        content = jsonl({"path": "a.png", "label": "猫"}, {"path": "b.png", "label": "狗鸟"})
+    found = read(content.encode(encoding), name)
+    assert found.labels == ["猫", "狗鸟"]
+    (note,) = [f for f in found.findings if "encoding" in f.figures]
+    of = {"gbk": "gb18030"}.get(encoding, encoding)
+    assert note.message == f"{name} was read as {of} (--encoding chooses another)."
+    named = read(content.encode(encoding), name, encoding=encoding)
+    assert named.labels == found.labels
+    assert not [f for f in named.findings if "encoding" in f.figures]
+
+
+def test_two_encodings_in_one_table_are_refused_with_their_rows(refuse):
+    rows = "path,label\na.png,味道不错\n".encode(), "b.png,送餐太慢\n".encode("gbk")
+    message, hint = refuse(b"".join(rows))
+    assert message == (
+        "t.csv holds two encodings: row 2 is UTF-8, row 3 is not (from byte 36 on: 0xcb 0xcd 0xb2 "
+        "0xcd)."
+    )
+    assert "Correct those rows" in hint
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "base64", "undefined", ""])
 def test_an_unknown_encoding(read, encoding):
     with pytest.raises(ConfigError, match="is not a text encoding") as caught:
         read("path,label\na.png,x\n", encoding=encoding)

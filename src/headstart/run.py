@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from headstart.adaptation.testtime import adapt_to_inputs, check_kind
 from headstart.data.inputs import Input, each, expand
-from headstart.data.items import Examples
+from headstart.data.items import Examples, distinct
+from headstart.data.pieces import Pieces
 from headstart.data.sources import open_source
-from headstart.errors import ArtifactError, DataError
+from headstart.errors import ArtifactError, ConfigError, DataError
 from headstart.events import Event, Level, OnEvent, ignore
 from headstart.features.engines import Engine, Kitchen
 from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore
-from headstart.folder.layout import METRICS, MODEL, SPLIT
+from headstart.folder.layout import METRICS, MODEL, RUN, SPLIT
 from headstart.folder.model import SavedModel, load_model
 from headstart.folder.reading import read_document
 from headstart.machine import cache_folder, worker_count
@@ -29,7 +30,7 @@ from headstart.said import _
 from headstart.speaking import speaking
 from headstart.tasks import Encoded
 from headstart.tasks.multilabel import MultiLabel, together
-from headstart.transfer import FittedModel
+from headstart.transfer import FittedModel, Pair
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class Run:
         x: str | None = None,
         encoding: str = "utf-8",
         adapt: str | None = None,
+        strings: bool = True,
         on_event: OnEvent = ignore,
     ) -> list[Prediction]:
         """Predict files, folders, lists, what is in memory: one prediction an example, in order.
@@ -139,13 +141,18 @@ class Run:
             for such a list on standard input. To a model of rows of numbers an array of shape
             (n, n_columns) stands for its rows. Where examples are files, bytes are those of one,
             and ``Modality.held`` says what else is one; it is called by its place among the
-            inputs.
+            inputs. To a model of texts a string is a text itself, and what is to be read is named
+            by a ``pathlib.Path``.
         x, encoding : str, optional
-            The column of paths of tables, and their encoding.
+            The column of paths or examples of tables, and their encoding. Default: the column that
+            the model was trained on, or as training would guess; the encoding by the bytes.
         adapt : {"bn", "tent", "statistics"}, optional
             Adapt to all inputs together before answering for any, where that looks safe; what
             came of it is said by an event (see ``adaptation.testtime.adapt_to_inputs``). The stored
             model is not changed, and ``unfamiliar`` is as without it.
+        strings : bool, default=True
+            Whether strings are examples themselves to a model that takes strings. With False they
+            name what is to be read, as they do to every other model.
 
         Raises
         ------
@@ -154,24 +161,95 @@ class Run:
         ConfigError
             A model whose network cannot be adapted that way.
         """
-        if adapt is not None:
-            check_kind(adapt)
-        columns = self.saved.card.look.columns
-        examples = expand(
-            each(inputs),
-            self.modality,
-            columns=columns,
-            x=x,
-            encoding=encoding,
-            cache_dir=cache_folder(),
-            on_event=on_event,
-        )
+        how = self._reading(x, encoding, strings, on_event)
+        if adapt is None:
+            return list(self._in_pieces(inputs, how, on_event))
+        return self._together(adapt, inputs, how, on_event)
+
+    def stream(
+        self,
+        inputs: Input | Iterable[Input],
+        *,
+        x: str | None = None,
+        encoding: str = "utf-8",
+        strings: bool = True,
+        on_event: OnEvent = ignore,
+    ) -> Iterator[Prediction]:
+        """Predict as ``predict`` does, one after the other, for more than memory holds.
+
+        A table is read through for whatever is wrong before the first answer comes, and then piece
+        by piece. The same text twice in a piece is embedded once.
+
+        Parameters
+        ----------
+        inputs, x, encoding, strings
+            As of ``predict``.
+
+        Raises
+        ------
+        DataError
+            An input that names nothing.
+        """
+        how = self._reading(x, encoding, strings, on_event)
+        return self._in_pieces(inputs, how, on_event)
+
+    def _in_pieces(
+        self, inputs: Input | Iterable[Input], how: Mapping[str, Any], on_event: OnEvent
+    ) -> Iterator[Prediction]:
+        pieces = Pieces(each(inputs), self.modality, **how)
+        total, done, workers = len(pieces), 0, worker_count()
+        if not total:
+            return
+        with FeatureStore(cache_folder()) as store:
+            engine = self._engine(workers, on_event)
+            for examples in pieces:
+                once, rows = distinct(examples)
+                heard = _as_part(on_event, done, len(examples), total)
+                found = extract(once, [engine], store, workers=workers, on_event=heard)
+                vectors = found.vectors[0]
+                X = self._taken(vectors, found)
+                answers = answer(self.saved.model, once.refs, X, found.unreadable, seen=vectors)
+                for ref, row in zip(examples.refs, rows, strict=True):
+                    yield replace(answers[row], path=ref)
+                done += len(examples)
+
+    def _reading(
+        self, x: str | None, encoding: str, strings: bool, on_event: OnEvent
+    ) -> dict[str, Any]:
+        """Say how inputs are read for this model."""
+        return {
+            "columns": self.saved.card.look.columns,
+            "column": self.column,
+            "x": x,
+            "encoding": encoding,
+            "strings": strings,
+            "cache_dir": cache_folder(),
+            "on_event": on_event,
+        }
+
+    @cached_property
+    def column(self) -> str:
+        """The column of the table whose cells it was trained on; "" where it was no cells."""
+        if "cell" not in self.modality.kinds or not (self.folder / RUN).exists():
+            return ""
+        return read_document(self.folder / RUN).get("column", "")
+
+    def _together(
+        self,
+        adapt: str,
+        inputs: Input | Iterable[Input],
+        how: Mapping[str, Any],
+        on_event: OnEvent,
+    ) -> list[Prediction]:
+        """Answer for all inputs at once, adapted to them."""
+        check_kind(adapt)
+        self._refuse_beside()
+        examples = expand(each(inputs), self.modality, **how)
         features = self.embed(examples, on_event)
-        vectors = features.vectors[0]
-        if adapt is not None:
-            vectors = self._adapted(adapt, examples, features, on_event)
+        vectors = self._adapted(adapt, examples, features, on_event)
+        X = self._taken(vectors, features)
         return answer(
-            self.saved.model, examples.refs, vectors, features.unreadable, seen=features.vectors[0]
+            self.saved.model, examples.refs, X, features.unreadable, seen=features.vectors[0]
         )
 
     def evaluate(
@@ -221,7 +299,8 @@ class Run:
                 _("None of the {many} can be read.", many=self.modality.unit.many),
                 _("Check the files."),
             )
-        truth, proba = truth[rows], self.saved.model.answers(features.vectors[0][rows])
+        X = self._taken(features.vectors[0], features)
+        truth, proba = truth[rows], self.saved.model.answers(X[rows])
         found, right = known.scores(truth, proba), known.score(truth, proba).sum()
         return {
             "n": len(rows),
@@ -235,8 +314,11 @@ class Run:
 
     def rows(self, predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
         """Return predictions as flat rows, alike in their columns."""
-        abstains = self.saved.model.abstain is not None
-        return [p.row(self.classes, abstains=abstains) for p in predictions]
+        return [self.row(p) for p in predictions]
+
+    def row(self, prediction: Prediction) -> dict[str, Any]:
+        """Return a prediction as a flat row, with the columns of all."""
+        return prediction.row(self.classes, abstains=self.saved.model.abstain is not None)
 
     def report(self, *, lang: str | None = None) -> Path:
         """Render ``report.html`` and the figures afresh from the run's numbers.
@@ -258,6 +340,23 @@ class Run:
             engine = self._engine(workers, on_event)
             return extract(examples, [engine], store, workers=workers, on_event=on_event)
 
+    def _taken(
+        self, vectors: NDArray[np.floating], features: Features
+    ) -> NDArray[np.floating] | Pair:
+        """Return what the head takes: vectors, beside counts where it learned from both."""
+        beside = self.saved.model.beside
+        if not beside:
+            return vectors
+        if beside not in self.modality.rivals:
+            raise ArtifactError(
+                _(
+                    "The model answers by counts ({rival}) that are not made here.",
+                    rival=_(beside),
+                ),
+                _("Install the versions that run.json names, or train again."),
+            )
+        return Pair.of(self.modality, beside, vectors, features.digests)
+
     def _adapted(
         self, kind: str, examples: Examples, features: Features, on_event: OnEvent
     ) -> NDArray[np.float32]:
@@ -278,6 +377,18 @@ class Run:
         level: Level = "note" if found.kind == kind else "warning"
         on_event(Event(_("adapting to the inputs"), message=found.sentence, level=level))
         return vectors
+
+    def _refuse_beside(self) -> None:
+        """Raise ``ConfigError`` for a model that adaptation of vectors alone would leave behind."""
+        if self.saved.model.beside:
+            raise ConfigError(
+                _(
+                    "This model answers by vectors and by counts ({rival}); only vectors can be "
+                    "adapted.",
+                    rival=_(self.saved.model.beside),
+                ),
+                _("Leave out --adapt, or train with --method probe."),
+            )
 
     def _training_hashes(self) -> set[str]:
         if not (self.folder / SPLIT).exists():
@@ -302,10 +413,22 @@ class Run:
         return engine
 
 
+def _as_part(on_event: OnEvent, before: int, n: int, total: int) -> OnEvent:
+    """Hear of a piece of ``n`` examples as of a part of all, with ``before`` before it."""
+
+    def hear(event: Event) -> None:
+        if event.total:
+            done = before + event.done * n // event.total
+            event = replace(event, done=done, total=total)
+        on_event(event)
+
+    return hear
+
+
 def answer(
     model: FittedModel,
     names: Sequence[str],
-    vectors: NDArray[np.floating],
+    vectors: NDArray[np.floating] | Pair,
     unreadable: Mapping[int, str],
     *,
     seen: NDArray[np.floating] | None = None,
@@ -314,7 +437,7 @@ def answer(
 
     Parameters
     ----------
-    vectors : ndarray of shape (n, dim)
+    vectors : ndarray of shape (n, dim), or Pair
         Rows of unreadable inputs may hold anything.
     unreadable : dict of int to str
         Row -> reason.
@@ -322,7 +445,8 @@ def answer(
         What tells unfamiliar inputs, where it is not ``vectors``.
     """
     out = model.answers(vectors)
-    strange = model.is_unfamiliar(vectors if seen is None else seen)
+    own = vectors.vectors if isinstance(vectors, Pair) else vectors
+    strange = model.is_unfamiliar(own if seen is None else seen)
     return [
         Prediction(name, error=unreadable[i])
         if i in unreadable

@@ -33,8 +33,8 @@ class Said(str):
     Attributes
     ----------
     parts : dict
-        Its first key tells the form: ``message``, ``number``, ``list``, ``day``, ``joined``. Values
-        are plain, or said themselves.
+        Its first key tells the form: ``message``, ``number``, ``list``, ``day``, ``tongue``,
+        ``joined``. Values are plain, or said themselves.
     """
 
     parts: dict[str, Any]
@@ -144,6 +144,17 @@ def day(when: date) -> Said:
     return Said({"day": when.isoformat()[:10]})
 
 
+def tongue(code: str) -> Said:
+    """Name a language by its ISO 639 code.
+
+    Examples
+    --------
+    >>> tongue("zh"), tongue("en")
+    ('Chinese', 'English')
+    """
+    return Said({"tongue": code})
+
+
 def in_html(message: str, /, **values: Any) -> Markup:
     """Say a message that holds HTML, as those of pages may; values are escaped.
 
@@ -243,6 +254,12 @@ def _day(parts: dict[str, Any]) -> str:
     return format_date(date.fromisoformat(parts["day"]), "long", _locale())
 
 
+def _tongue(parts: dict[str, Any]) -> str:
+    from babel import Locale
+
+    return str(Locale.parse(_locale()).languages.get(parts["tongue"], parts["tongue"]))
+
+
 def _joined(parts: dict[str, Any]) -> str:
     between = _(parts["by"], before="", after="")
     return between.join(_one(v) for v in parts["joined"])
@@ -263,6 +280,7 @@ _FORMS: dict[str, Callable[[dict[str, Any]], str]] = {
     "number": _number,
     "list": _list,
     "day": _day,
+    "tongue": _tongue,
     "joined": _joined,
 }
 

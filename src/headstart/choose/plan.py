@@ -69,11 +69,15 @@ class Cost:
     def forecast(self, plan: TrainingPlan, recipe: Recipe, fits: list[tuple[int, int]]) -> float:
         """Seconds for the cache and the fits, each of (rows trained on, rows watched)."""
         once = CONVERSION_SECONDS + plan.passes * self.prefix if plan.cut else 0.0
-        epoch = sum(n * self.step + held * self.answer for n, held in fits)
-        return once + recipe.epochs * epoch
+        trained = recipe.epochs * self.step * sum(recipe.seen(n) for n, _ in fits)
+        if recipe.trains_head:  # held-out rows are watched all along
+            return once + trained + recipe.epochs * self.answer * sum(held for _, held in fits)
+        return once + trained + self.answer * sum(n + held for n, held in fits)
 
 
-def make_plan(backbone: Backbone, recipe: Recipe, n: int, room: int, seed: int) -> TrainingPlan:
+def make_plan(
+    backbone: Backbone, recipe: Recipe, n: int, room: int, seed: int, extent: tuple[int, ...] = ()
+) -> TrainingPlan:
     """Decide what is trained and where activations are kept.
 
     The cut lies as deep as what is frozen reaches, since every block before it is then computed
@@ -86,6 +90,8 @@ def make_plan(backbone: Backbone, recipe: Recipe, n: int, room: int, seed: int) 
         Examples.
     room : int
         Bytes that activations may take.
+    extent : tuple of int
+        Of the largest example as the network takes it, where they differ.
     """
     blocks = unfrozen(backbone, recipe.unfreeze)
     kind = _views(backbone, recipe, seed)
@@ -100,7 +106,7 @@ def make_plan(backbone: Backbone, recipe: Recipe, n: int, room: int, seed: int) 
     if deepest is None:
         return replace(uncut, why=_("this network cannot be cut there"))
     earlier = legal_cuts(backbone)
-    shapes = shapes_at(backbone, earlier[: earlier.index(deepest) + 1])
+    shapes = shapes_at(backbone, earlier[: earlier.index(deepest) + 1], extent)
     for cut in reversed(list(shapes)):
         size = 2 * n * kind.count * int(np.prod(shapes[cut]))  # float16
         if size <= room:
@@ -123,9 +129,15 @@ def _views(backbone: Backbone, recipe: Recipe, seed: int) -> FixedViews[Any]:
     return augmentation.fixed(recipe.augment, recipe.views, seed)
 
 
-def shapes_at(backbone: Backbone, cuts: list[str]) -> dict[str, tuple[int, ...]]:
-    """Shape of one example's activations behind each block named."""
-    return {cut: Prefix(backbone, cut).shape for cut in cuts}
+def shapes_at(
+    backbone: Backbone, cuts: list[str], extent: tuple[int, ...] = ()
+) -> dict[str, tuple[int, ...]]:
+    """Shape of one example's activations behind each block named, padded to an extent."""
+    return {cut: _padded(Prefix(backbone, cut).shape, extent) for cut in cuts}
+
+
+def _padded(shape: tuple[int, ...], extent: tuple[int, ...]) -> tuple[int, ...]:
+    return (*shape[: len(shape) - len(extent)], *extent)
 
 
 def measure(
@@ -135,13 +147,19 @@ def measure(
     engine: Engine,
     workers: int,
     device: str,
+    extent: tuple[int, ...] = (),
 ) -> Cost:
-    """Time a frozen pass, a training step and an answer on made-up data, a few times each."""
-    fed = backbone.card.look.drawn(1)
+    """Time a frozen pass, a training step and an answer on made-up data, a few times each.
+
+    Where examples differ in ``extent``, this is a usual one.
+    """
+    look = backbone.card.look
+    fed = (look.asked(extent=extent) if extent else look).drawn(1)
     forward = engine.replica()
     prefix = _seconds(lambda: forward(fed)) / workers if plan.cut else 0.0
-    batch = recipe.batch_size if plan.cut else min(recipe.batch_size, 4)
-    maps = np.random.default_rng(0).standard_normal((1, *plan.shape), np.float32)
+    # Of a whole network few examples are timed, unless they are small: then steps count more.
+    batch = recipe.batch_size if plan.cut or extent else min(recipe.batch_size, 4)
+    maps = np.random.default_rng(0).standard_normal((1, *_padded(plan.shape, extent)), np.float32)
     inputs = _Noise(maps if plan.cut else fed)
     rows, none, dim = np.arange(batch), np.zeros(0, np.int64), backbone.card.dim
     one = replace(recipe, batch_size=batch, epochs=1, patience=0, ema=0.0, mixup=0.0, cutmix=0.0)

@@ -19,6 +19,7 @@ from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.activations import Activations, activate, room
 from headstart.features.engines import Engine, Kitchen
+from headstart.modalities import Padded
 from headstart.said import _
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.checkpoint import Checkpoints
@@ -64,6 +65,7 @@ class Workshop:
     passes: dict[str, int] = field(default_factory=dict)
     _backbones: dict[Ref, Backbone] = field(default_factory=dict)
     _heads: dict[bytes, LinearHead] = field(default_factory=dict)
+    _known: NDArray[np.int64] | None = None  # extents
 
     def backbone_of(self, method: str) -> Backbone:
         """Return where a method starts: pretrained weights, or random ones; loaded once."""
@@ -79,8 +81,10 @@ class Workshop:
     def plan(self, candidate: Candidate, fits: list[tuple[int, int]]) -> tuple[TrainingPlan, float]:
         """TrainingPlan a candidate and forecast its seconds, from costs measured here."""
         backbone, recipe = self.backbone_of(candidate.method), candidate.recipe
-        plan = make_plan(backbone, recipe, len(self.examples), room(self.cache), self.labels.seed)
-        cost: Cost = measure(backbone, plan, recipe, self.engine, self.workers, self.device)
+        n, extents = len(self.examples), self._extents(backbone)
+        largest, usual = ((), ()) if extents is None else (_largest(extents), _usual(extents))
+        plan = make_plan(backbone, recipe, n, room(self.cache), self.labels.seed, largest)
+        cost: Cost = measure(backbone, plan, recipe, self.engine, self.workers, self.device, usual)
         return plan, cost.forecast(plan, recipe, fits)
 
     def setting(
@@ -111,6 +115,7 @@ class Workshop:
             self.device,
             self.workers,
             self.checkpoints,
+            refit=self.fitted_head,
             on_point=_Live(self.on_event, recipe.epochs),
             on_trouble=lambda message: self._say(message, warning=True),
         )
@@ -123,12 +128,18 @@ class Workshop:
         known = self._heads.get(rows.tobytes())
         if known is not None:
             return known
-        few, inner = self.labels.choosing(rows, Stream.NETWORK_HEAD, len(rows))
-        y, k, balanced = self.labels.y, self.labels.n_classes, self.labels.balanced
-        choice = choose_head(self.X[few], y[few], k, inner, balanced=balanced, rivals=False)
-        fitted = fit_logistic(self.X[rows], y[rows], k, choice.C, balanced=balanced, exact=True)
-        self._heads[rows.tobytes()] = head = LinearHead(*fitted)
+        self._heads[rows.tobytes()] = head = self.fitted_head(self.X[rows], rows)
         return head
+
+    def fitted_head(self, X: NDArray[np.float32], rows: Rows) -> LinearHead:
+        """Fit a linear head on the embeddings (n_rows, dim) of some rows, as the probe is."""
+        few, inner = self.labels.choosing(rows, Stream.NETWORK_HEAD, len(rows))
+        place = np.zeros(len(self.labels.y), np.int64)
+        place[rows] = np.arange(len(rows))
+        y, k, balanced = self.labels.y, self.labels.n_classes, self.labels.balanced
+        X_few = X if few is rows else X[place[few]]
+        choice = choose_head(X_few, y[few], k, inner, balanced=balanced, rivals=False)
+        return LinearHead(*fit_logistic(X, y[rows], k, choice.C, balanced=balanced, exact=True))
 
     def _inputs(self, candidate: Candidate, plan: TrainingPlan, backbone: Backbone) -> Inputs:
         if plan.cut is None:
@@ -153,9 +164,20 @@ class Workshop:
             self.cache,
             workers=self.workers,
             on_event=self.on_event,
+            extents=self._extents(backbone),
         )
         self.passes[candidate.name] = found.forwards
         return found
+
+    def _extents(self, backbone: Backbone) -> NDArray[np.int64] | None:
+        """Extents (n, k) of the examples as a network takes them; None where all are alike."""
+        look = backbone.card.look
+        if not isinstance(look, Padded):
+            return None
+        if self._known is None:
+            read = (self.examples.read(row, look.detail) for row in range(len(self.examples)))
+            self._known = np.array([look(x).shape for x in read])
+        return self._known
 
     def _small_network(self) -> Ref:
         """Name the network of ``--method small-cnn``, at the size asked for or its own here."""
@@ -175,6 +197,17 @@ class Workshop:
     def _say(self, message: str, *, warning: bool = False) -> None:
         level = "warning" if warning else "note"
         self.on_event(Event(_("planning"), message=message, level=level))  # type: ignore[arg-type]
+
+
+def _largest(extents: NDArray[np.int64]) -> tuple[int, ...]:
+    """What holds every example."""
+    return tuple(map(int, extents.max(axis=0)))
+
+
+def _usual(extents: NDArray[np.int64]) -> tuple[int, ...]:
+    """The extent of the example whose size is nearest to the mean: what a step takes on average."""
+    sizes = extents.prod(axis=1)
+    return tuple(map(int, extents[np.abs(sizes - sizes.mean()).argmin()]))
 
 
 @dataclass

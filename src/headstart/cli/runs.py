@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +14,13 @@ from rich.table import Table
 from headstart.cli.app import command
 from headstart.cli.console import Bars, err, print_data, print_json, say, warn
 from headstart.cli.options import Data, Json, RunFolder, options
+from headstart.cli.spool import as_document, pour, spool
+from headstart.data.cells import write_records
 from headstart.errors import ConfigError, DataError
 from headstart.said import _, _n, number
 
 if TYPE_CHECKING:
-    from headstart.run import Prediction
+    from headstart.run import Prediction, Run
 
 
 @command(
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 def predict(
     run: RunFolder,
     inputs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="INPUT...",
             help=_(
@@ -38,7 +42,11 @@ def predict(
                 "reads such a list from standard input."
             ),
         ),
-    ],
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(help=_("A text itself, for a model of texts; may be given several times.")),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help=_("Write here (.csv or .jsonl) instead of stdout."))
     ] = None,
@@ -61,6 +69,8 @@ def predict(
     from headstart.folder.place import make_room
     from headstart.run import Run
 
+    if not inputs and not text:
+        raise ConfigError(_("There is nothing to predict."), _("Name files, folders or tables."))
     if out is not None and out.suffix.lower() not in (".csv", ".jsonl", ".ndjson"):
         raise ConfigError(
             _("--out {file!r} is neither .csv nor .jsonl.", file=str(out)),
@@ -69,50 +79,94 @@ def predict(
     if out is not None and out.is_dir():
         raise ConfigError(_("--out {file!r} is a folder.", file=str(out)), _("Name a file."))
     loaded = Run(run)
+    given, strings = _given(inputs, text, loaded)
     if out is not None:
         make_room(out.parent)
-    with Bars() as bars:
-        predictions = loaded.predict(inputs, adapt=adapt, on_event=bars, **options)
-    _say_unreadable(predictions, loaded.modality.unit.many)
-    rows = loaded.rows(predictions)
-    if out is not None:
-        write_rows(rows, out)
-        said = _n(
-            "{n:,} prediction is in {file}",
-            "{n:,} predictions are in {file}",
-            len(rows),
-            file=str(out),
-        )
-        say(escape(said))
-    if as_json:
-        print_json({"predictions": rows})
-    elif out is None:
-        _print_csv(rows)
+    tally = _Tally(loaded.modality.unit.many)
+    with spool() as held:
+        with Bars() as bars:
+            answers: Iterable[Prediction] = (
+                loaded.stream(given, strings=strings, on_event=bars, **options)
+                if adapt is None
+                else loaded.predict(given, strings=strings, adapt=adapt, on_event=bars, **options)
+            )
+            rows: Iterable[dict[str, Any]] = map(loaded.row, tally.over(answers))
+            if as_json:
+                rows = as_document("predictions", rows, held)
+            if out is not None:
+                write_rows(rows, out)
+            elif as_json:
+                deque(rows, maxlen=0)
+            else:
+                write_records(held, rows, end="\n")
+        tally.say()
+        if out is not None:
+            said = _n(
+                "{n:,} prediction is in {file}",
+                "{n:,} predictions are in {file}",
+                tally.n,
+                file=str(out),
+            )
+            say(escape(said))
+        pour(held)
 
 
-def _say_unreadable(predictions: list[Prediction], many: str) -> None:
-    """Say what could not be read; refuse to go on where that is everything."""
-    bad = [(p.path, p.error) for p in predictions if p.error]
-    if bad and len(bad) == len(predictions):
-        from headstart.prepare.source import with_reasons  # which other answers do not wait for
+def _given(inputs: list[str] | None, texts: list[str] | None, run: Run) -> tuple[list[str], bool]:
+    """Tell names of inputs from texts, of which one call takes either."""
+    if inputs and texts:
+        raise ConfigError(
+            _("--text stands beside {name!r}.", name=inputs[0]),
+            _("Give texts, or files and tables; each in a call of its own."),
+        )
+    if texts and run.modality.encode(texts[0]) is None:
+        raise ConfigError(
+            _("--text: this model takes {many}.", many=run.modality.unit.many),
+            _("Name files, folders or tables."),
+        )
+    return texts or inputs or [], bool(texts)
 
-        raise DataError(
-            _(
-                "None of the {n} inputs can be read ({named}).",
-                n=len(bad),
-                named=with_reasons(bad, 3),
-            ),
-            _("Check that they are {many} and that the paths are right.", many=many),
-        )
-    if bad:
-        said = _(
-            "{n} of {all} inputs cannot be read (first: {name}: {reason}).",
-            n=len(bad),
-            all=len(predictions),
-            name=bad[0][0],
-            reason=bad[0][1],
-        )
-        warn(said)
+
+class _Tally:
+    """Counts what could be read, and remembers the first reasons why something could not."""
+
+    def __init__(self, many: str) -> None:
+        self._many = many
+        self._bad: list[tuple[str, str]] = []
+        self._unread = 0
+        self.n = 0
+
+    def over(self, predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+        """Pass predictions on; raise at the end where nothing could be read."""
+        for prediction in predictions:
+            self.n += 1
+            if prediction.error:
+                self._unread += 1
+                if self._unread in (1, self.n):  # the first, and more as long as nothing is read
+                    self._bad.append((prediction.path, prediction.error))
+            yield prediction
+        if self._unread and self._unread == self.n:
+            from headstart.prepare.source import with_reasons  # others do not wait for it
+
+            raise DataError(
+                _(
+                    "None of the {n} inputs can be read ({named}).",
+                    n=self.n,
+                    named=with_reasons(self._bad, 3),
+                ),
+                _("Check that they are {many} and that the paths are right.", many=self._many),
+            )
+
+    def say(self) -> None:
+        """Say what could not be read."""
+        if self._unread:
+            said = _(
+                "{n} of {all} inputs cannot be read (first: {name}: {reason}).",
+                n=self._unread,
+                all=self.n,
+                name=self._bad[0][0],
+                reason=self._bad[0][1],
+            )
+            warn(said)
 
 
 @command(help=_("Score a model on labelled data it has not seen."))
@@ -199,14 +253,3 @@ def report(run: RunFolder) -> None:
     from headstart.run import Run
 
     print_data(str(Run(run).report()))
-
-
-def _print_csv(rows: list[dict[str, Any]]) -> None:
-    import io
-
-    from headstart.data.cells import write_table
-
-    out = io.StringIO()
-    columns = list(rows[0]) if rows else ["path"]
-    write_table(out, columns, (list(row.values()) for row in rows), end="\n")
-    print_data(out.getvalue().rstrip("\n"))

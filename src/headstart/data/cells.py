@@ -8,6 +8,7 @@ off again, and a text that already looks like that gets one more, so that no two
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from typing import IO, Any
@@ -34,6 +35,15 @@ def write_table(
     table = csv.writer(out, lineterminator=end)
     table.writerow([guarded(name) for name in columns])
     table.writerows([guarded(c) if isinstance(c, str) else c for c in row] for row in rows)
+
+
+def write_records(out: IO[str], rows: Iterable[dict[str, Any]], *, end: str = "\r\n") -> None:
+    """Write records as they come; the columns are those of the first, or ``path`` alone."""
+    coming = iter(rows)
+    first = next(coming, None)
+    columns = ["path"] if first is None else list(first)
+    every = coming if first is None else itertools.chain([first], coming)
+    write_table(out, columns, (list(row.values()) for row in every), end=end)
 
 
 def guarded(text: str) -> str:

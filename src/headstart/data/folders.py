@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headstart.data import tables
+from headstart.data.class_lists import are_class_lists, read_class_lists
 from headstart.data.formats import is_table
 from headstart.data.items import FILE, Files
 from headstart.data.parts import Part, are_flat_parts, check_alike, is_plain, parts_of
@@ -23,6 +24,8 @@ LAYOUTS = N_(
     "Give every class a folder of its own with its files in it, or write a CSV with the columns "
     "path and label."
 )
+NOTES = (".txt", ".md")
+"""Suffixes of texts, which may be examples or tell about them."""
 CLASS_FOLDER, TABLE = Unit(N_("class folder"), N_("class folders")), Unit(N_("table"), N_("tables"))
 NN_("{n:,} class folder", "{n:,} class folders"), NN_("{n:,} table", "{n:,} tables")
 
@@ -66,6 +69,10 @@ def read(
     if len(found) == 1 and (flat or sole or (len(here.folders) < 2 and not parts)):
         # One folder beside a table, or train and test, hold its examples; two would be classes.
         return tables.read(found[0], columns, within=within)
+    if not found and (flat or not here.folders):
+        lists = read_class_lists(root, here, columns, shown)
+        if lists is not None:
+            return lists
     if flat:
         raise _flat(shown, here.folders, found)
     if not here.folders:
@@ -81,11 +88,12 @@ def read(
 
 
 def _unwrap(root: Path) -> tuple[Path, Here]:
-    """Go down while a folder holds only another one that has folders or a table in it."""
+    """Go down while a folder holds only another one that has folders, a table or lists in it."""
     here, seen = Here.of(root), {root.resolve()}
     while len(here.folders) == 1 and not here.files:
         inner, real = Here.of(here.folders[0]), here.folders[0].resolve()
-        if real in seen or not (inner.folders or any(map(is_table, inner.files))):
+        wraps = inner.folders or any(map(is_table, inner.files)) or are_class_lists(inner.files)
+        if real in seen or not wraps:
             break
         root, here = here.folders[0], inner
         seen.add(real)
@@ -96,9 +104,11 @@ def _read_classes(root: Path, parts: Sequence[Part], findings: Sequence[Finding]
     """List training before test and, within each, class after class."""
     found: list[tuple[bool, str, Path]] = []
     empty: list[str] = []
+    beside: list[str] = []
     for part in parts:
         for kind in Here.of(part.root).folders:
-            files = files_below(kind)
+            files, about = _apart(files_below(kind))
+            beside += about
             found += [(part.is_test, kind.name, file) for file in files]
             if not files:
                 empty.append(kind.relative_to(root).as_posix())
@@ -106,6 +116,9 @@ def _read_classes(root: Path, parts: Sequence[Part], findings: Sequence[Finding]
     if empty:
         message = _("Without any file: {folders}.", folders=named(empty, CLASS_FOLDER))
         findings = [*findings, Finding("note", "warning", message, {"folders": empty})]
+    if beside:
+        message = _("Left out, since they are about the set: {files}.", files=named(beside, FILE))
+        findings = [*findings, Finding("note", "info", message, {"files": beside[:50]})]
     return Rows(
         [file.relative_to(root).as_posix() for _, _, file in found],
         Files(tuple(file for _, _, file in found)),
@@ -113,6 +126,12 @@ def _read_classes(root: Path, parts: Sequence[Part], findings: Sequence[Finding]
         [is_test for is_test, _, _ in found],
         findings=tuple(findings),
     )
+
+
+def _apart(files: list[Path]) -> tuple[list[Path], list[str]]:
+    """Tell examples from texts about them (``README.txt``), which no modality takes for one."""
+    about = [f for f in files if f.suffix.lower() in NOTES and not recognised(f.name)]
+    return ([f for f in files if f not in about] if about else files), [f.name for f in about]
 
 
 def _loose(files: list[Path]) -> list[Finding]:

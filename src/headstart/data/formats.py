@@ -6,19 +6,34 @@ together, by the row numbers that the user's own program shows.
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
+import itertools
 import json
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from headstart.data.cells import unguarded
-from headstart.errors import ConfigError, DataError
+from headstart.data.decoding import opened, settled
+from headstart.errors import DataError
+from headstart.findings import Finding
 from headstart.said import N_, NN_, _, _n, commas
+
+LONGEST = 2**24
+"""Characters of a cell: a library of books; more is a quotation mark that nothing closes."""
+MOST = 2**24
+"""Characters from which on a piece is not made longer."""
+HEAD = 2**16
+"""Characters by which the separator is told."""
+AT_ONCE = 64
+"""Rows that are read at once."""
+_ENCLOSED = re.compile(r'"(?:[^"]|"")*"\s*')
+
+Row = tuple[int, Any]
+"""Number and content."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,8 @@ class Table:
         ``"row"`` or ``"line"``.
     embedded : tuple of str
         Columns that hold bytes, lists or records: not read, but named.
+    findings : tuple of Finding
+        How the file was read, where that is not as usual.
     """
 
     name: str
@@ -48,6 +65,7 @@ class Table:
     numbers: list[int]
     row: str = "row"
     embedded: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def refuse(
         self, message: str, problems: Sequence[tuple[int, str]], hint: str, **values: str
@@ -82,6 +100,23 @@ def is_text_table(path: Path) -> bool:
 
 def read_cells(path: Path, encoding: str) -> Table:
     """Read a table by its suffix; raises ``DataError`` for what cannot be parsed or has no rows."""
+    (table,) = read_pieces(path, encoding, None)
+    return table
+
+
+def read_pieces(path: Path, encoding: str, size: int | None) -> Iterator[Table]:
+    """Read a table in pieces, all with the same columns, in bounded memory.
+
+    Parameters
+    ----------
+    size : int or None
+        Rows of a piece; of very long ones fewer. None: all are one piece.
+
+    Raises
+    ------
+    DataError
+        What cannot be parsed; at the end, what is wrong with single rows, and if there are none.
+    """
     try:
         path.open("rb").close()
     except OSError as cause:
@@ -89,54 +124,176 @@ def read_cells(path: Path, encoding: str) -> Table:
             _("{name} cannot be read: {cause}.", name=path.name, cause=cause.strerror),
             _("Check its permissions."),
         ) from cause
-    return _READERS[path.suffix.lower()](path, encoding)
+    return _READERS[path.suffix.lower()](path, encoding, size)
 
 
-def _read_csv(path: Path, encoding: str) -> Table:
-    text, said = _separator_said(decode(path.name, path.read_bytes(), encoding))
-    delimiter = said or _delimiter(text.lstrip().partition("\n")[0])
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        records = [(n, cells) for n, cells in enumerate(reader, 1) if any(map(str.strip, cells))]
-    except csv.Error as cause:
-        raise DataError(
-            _(
-                "{name} is not well-formed near line {line}: {cause}.",
-                name=path.name,
-                line=reader.line_num,
-                cause=str(cause),
-            ),
-            _(
-                "Look for an unclosed quotation mark (a quotation mark inside a cell is written "
-                '"").'
-            ),
-        ) from cause
-    if len(records) < 2:
-        raise _no_rows(path)
-    names, body = [unguarded(name.strip()) for name in records[0][1]], records[1:]
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise DataError(
-            _("{name} has two columns called {column!r}.", name=path.name, column=twice[0]),
-            _("Rename one of them."),
-        )
-    ragged = [(n, _("(has {n})", n=len(cells))) for n, cells in body if len(cells) != len(names)]
+def _batches(rows: Iterable[Row], size: int | None) -> Iterator[list[Row]]:
+    """Put rows together, as many as a piece may hold."""
+    batch: list[Row] = []
+    length = 0
+    for row in rows:
+        batch.append(row)
+        length += _length(row[1])
+        if size is not None and (len(batch) == size or length > MOST):
+            yield batch
+            batch, length = [], 0
+    if batch:
+        yield batch
+
+
+def _length(row: Any) -> int:
+    return sum(len(c) for c in (row.values() if isinstance(row, dict) else row) if type(c) is str)
+
+
+def _read_csv(path: Path, encoding: str, size: int | None) -> Iterator[Table]:
+    encoding, notes = settled(path, encoding)
+    with opened(path, encoding, "") as file:
+        form = _Form.of(path.name, file)
+    if form.plain is not None:
+        notes.append(form.plain)
+    with opened(path, encoding, "") as file:
+        file.read(form.skip)
+        rows = _records(path.name, file, form)
+        header = next(rows, None)
+        if header is None:
+            raise _no_rows(path)
+        names = _names(path, header[1])
+        ragged: list[tuple[int, str]] = []
+        count = 0
+        for batch in _batches(rows, size):
+            count += len(batch)
+            short = [(n, len(cells)) for n, cells in batch if len(cells) != len(names)]
+            ragged += [(n, _("(has {n})", n=held)) for n, held in short]
+            if not ragged:
+                columns = zip(*(cells for _, cells in batch), strict=True)
+                cells = {
+                    name: [unguarded(cell.strip()) for cell in column]
+                    for name, column in zip(names, columns, strict=True)
+                }
+                numbers = [n for n, _ in batch]
+                yield Table(path.name, path.parent.resolve(), cells, numbers, findings=tuple(notes))
     if ragged:
         raise DataError(
             _(
                 "{name}: wrong number of cells (the header has {n}) in {rows}.",
                 name=path.name,
                 n=len(names),
-                rows=_listed(ragged, len(body), "row"),
+                rows=_listed(ragged, count, "row"),
             ),
             _('A cell that contains the separator must stand in "quotation marks".'),
         )
-    columns = zip(*(cells for _, cells in body), strict=True)
-    cells = {
-        name: [unguarded(cell.strip()) for cell in column]
-        for name, column in zip(names, columns, strict=True)
-    }
-    return Table(path.name, path.parent.resolve(), cells, [n for n, _ in body])
+    if not count:
+        raise _no_rows(path)
+
+
+def _names(path: Path, header: Sequence[str]) -> list[str]:
+    names = [unguarded(name.strip()) for name in header]
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise DataError(
+            _("{name} has two columns called {column!r}.", name=path.name, column=twice[0]),
+            _("Rename one of them."),
+        )
+    return names
+
+
+def _records(name: str, file: IO[str], form: _Form) -> Iterator[tuple[int, list[str]]]:
+    """Give the rows that are not blank, with their numbers."""
+    reader = csv.reader(
+        file,
+        delimiter=form.separator,
+        strict=True,
+        quoting=csv.QUOTE_MINIMAL if form.plain is None else csv.QUOTE_NONE,
+    )
+    done = 0
+    while True:
+        try:
+            with _long_cells():
+                some = list(itertools.islice(reader, AT_ONCE))
+        except csv.Error as cause:
+            raise DataError(
+                _(
+                    "{name} is not well-formed near line {line}: {cause}.",
+                    name=name,
+                    line=reader.line_num,
+                    cause=str(cause),
+                ),
+                _(
+                    "Look for an unclosed quotation mark (a quotation mark inside a cell is "
+                    'written "").'
+                ),
+            ) from cause
+        if not some:
+            return
+        for number, cells in enumerate(some, done + 1):
+            if any(map(str.strip, cells)):
+                yield number, cells
+        done += len(some)
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let a cell be a whole document; the limit belongs to the process, so it is put back."""
+    before = csv.field_size_limit(LONGEST)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a text is cut into cells.
+
+    Attributes
+    ----------
+    separator : str
+    skip : int
+        Characters before the header: the line by which Excel is told the separator.
+    plain : Finding or None
+        Says that quotation marks are characters like any other, where they are.
+    """
+
+    separator: str
+    skip: int = 0
+    plain: Finding | None = None
+
+    @classmethod
+    def of(cls, name: str, file: IO[str]) -> _Form:
+        """Look at the beginning and, where tabs separate, at the quotation marks."""
+        start = file.read(HEAD)
+        text, said = _separator_said(start)
+        header = text.lstrip().partition("\n")[0]
+        tabs = name.lower().endswith(".tsv") and "\t" in header
+        separator = said or ("\t" if tabs else _delimiter(header))
+        skip = len(start) - len(text)
+        file.seek(0)
+        file.read(skip)
+        if separator != "\t" or not _has_plain_marks(file):
+            return cls(separator, skip)
+        message = _(
+            "{table}: quotation marks do not enclose cells; they were read as they stand.",
+            table=name,
+        )
+        return cls(separator, skip, Finding("note", "info", message))
+
+
+def _has_plain_marks(file: IO[str]) -> bool:
+    """Whether every line between tabs has as many cells, some with a mark that nothing closes.
+
+    Tables of sentences with tabs between are often written so.
+    """
+    width, open_mark = 0, False
+    for line in file:
+        if not line.strip():
+            continue
+        cells = line.rstrip("\r\n").split("\t")
+        width = width or len(cells)
+        if len(cells) != width:
+            return False
+        marks = (cell for cell in cells if cell.startswith('"'))
+        open_mark = open_mark or not all(map(_ENCLOSED.fullmatch, marks))
+    return open_mark
 
 
 def _separator_said(text: str) -> tuple[str, str]:
@@ -153,54 +310,71 @@ def _delimiter(header: str) -> str:
     return max(",;\t|", key=bare.count)
 
 
-def _read_jsonl(path: Path, encoding: str) -> Table:
-    lines = [
-        (n, s)
-        for n, s in enumerate(decode(path.name, path.read_bytes(), encoding).split("\n"), 1)
-        if s.strip()
-    ]
-    records: list[dict[str, object]] = []
+def _read_jsonl(path: Path, encoding: str, size: int | None) -> Iterator[Table]:
+    encoding, notes = settled(path, encoding)
+    with opened(path, encoding, "\n") as file:
+        flat, nested = _keys(path, file)
+    with opened(path, encoding, "\n") as file:
+        for batch in _batches(_objects(file), size):
+            cells = {name: [_text(record.get(name)) for _, record in batch] for name in flat}
+            numbers = [number for number, _ in batch]
+            folder = path.parent.resolve()
+            yield Table(path.name, folder, cells, numbers, "line", nested, tuple(notes))
+
+
+def _keys(path: Path, file: IO[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Read all lines: names of plain values, and of lists and records; or what is wrong."""
+    names: dict[str, bool] = {}  # name -> whether it holds lists or records
     broken: list[tuple[int, str]] = []
-    for number, line in lines:
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as cause:
-            broken.append((number, f"({str(cause).partition(':')[0]})"))
+    count = 0
+    for number, record in _objects(file):
+        count += 1
+        if isinstance(record, str):
+            broken.append((number, record))
             continue
-        if isinstance(record, dict):
-            records.append(record)
-        else:
-            kind = type(record).__name__
-            broken.append((number, _("(a {kind}, not an object)", kind=kind)))
+        for name, value in record.items():
+            names[name] = names.get(name, False) or _is_nested(value)
     if broken:
         raise DataError(
             _(
                 "{name}: malformed JSON in {rows}.",
                 name=path.name,
-                rows=_listed(broken, len(lines), "line"),
+                rows=_listed(broken, count, "line"),
             ),
             _(
                 "Every line must be one JSON object, for example {object}.",
                 object='{"path": "a.jpg", "label": "cat"}',
             ),
         )
-    if not records:
+    if not count:
         raise _no_rows(path)
-    names = dict.fromkeys(name for record in records for name in record)
-    values = {name: [record.get(name) for record in records] for name in names}
-    values = {name: _lists_as_text(column) for name, column in values.items()}
-    nested = [n for n, column in values.items() if any(isinstance(v, dict | list) for v in column)]
-    cells = {n: [_text(v) for v in column] for n, column in values.items() if n not in nested}
-    numbers = [number for number, _ in lines]
-    return Table(path.name, path.parent.resolve(), cells, numbers, "line", tuple(nested))
+    flat = [name for name, is_nested in names.items() if not is_nested]
+    return flat, tuple(name for name, is_nested in names.items() if is_nested)
 
 
-def _read_parquet(path: Path, encoding: str) -> Table:
+def _objects(file: IO[str]) -> Iterator[tuple[int, Any]]:
+    """Give the object on every line, with its number; what is wrong with it, where it is none."""
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as cause:
+            yield number, f"({str(cause).partition(':')[0]})"
+            continue
+        if isinstance(record, dict):
+            yield number, record
+        else:
+            yield number, _("(a {kind}, not an object)", kind=type(record).__name__)
+
+
+def _read_parquet(path: Path, encoding: str, size: int | None) -> Iterator[Table]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     apart = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary)
     del encoding  # a Parquet file knows its own
+    done = 0
     try:
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
@@ -210,8 +384,16 @@ def _read_parquet(path: Path, encoding: str) -> Table:
                 if any(is_kind(c.type) for is_kind in apart) and not _holds_texts(c.type)
             )
             flat = [name for name in schema.names if name not in embedded]
-            values: dict[str, list[object]] = file.read(columns=flat).to_pydict()
             count = file.metadata.num_rows
+            for batch in file.iter_batches(batch_size=size or max(count, 1), columns=flat):
+                values: dict[str, list[object]] = batch.to_pydict()
+                cells = {
+                    name: [_text(value) for value in column] for name, column in values.items()
+                }
+                numbers = list(range(done + 1, done + batch.num_rows + 1))
+                done += batch.num_rows
+                if numbers:
+                    yield Table(path.name, path.parent.resolve(), cells, numbers, embedded=embedded)
     except (OSError, pa.ArrowException) as cause:
         raise DataError(
             _(
@@ -221,13 +403,8 @@ def _read_parquet(path: Path, encoding: str) -> Table:
             ),
             _("Write it again, for example with pandas.DataFrame.to_parquet."),
         ) from cause
-    if not count:
+    if not done:
         raise _no_rows(path)
-    cells = {
-        name: [_text(value) for value in _lists_as_text(column)] for name, column in values.items()
-    }
-    numbers = list(range(1, count + 1))
-    return Table(path.name, path.parent.resolve(), cells, numbers, embedded=embedded)
 
 
 def _holds_texts(kind: Any) -> bool:
@@ -240,74 +417,21 @@ def _holds_texts(kind: Any) -> bool:
     )
 
 
-def _lists_as_text(column: list[object]) -> list[object]:
-    """Write lists of texts, such as labels, as JSON; a column that holds other lists stays."""
-    lists = [value for value in column if isinstance(value, list)]
-    if not lists or not all(isinstance(part, str) for value in lists for part in value):
-        return column
-    return [
-        json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
-        for value in column
-    ]
+def _is_nested(value: object) -> bool:
+    """Whether a value is a record, or a list of anything but texts."""
+    if isinstance(value, list):
+        return not all(isinstance(part, str) for part in value)
+    return isinstance(value, dict)
 
 
 def _text(value: object) -> str:
+    if isinstance(value, list):  # of texts, such as labels
+        return json.dumps(value, ensure_ascii=False)
     if value is None or value != value:  # NaN is how pandas writes "nothing"
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))  # pandas turns integers with a gap among them into floats
     return str(value).strip()
-
-
-def decode(name: str, data: bytes, encoding: str) -> str:
-    """Turn the bytes of a file into text, or say which of them cannot be and what may fit.
-
-    Raises
-    ------
-    ConfigError
-        There is no such encoding.
-    DataError
-        The bytes are in another one.
-    """
-    try:
-        # "utf-8-sig" also takes the mark that Excel puts in front.
-        is_utf8 = codecs.lookup(encoding).name == "utf-8"
-        return data.decode("utf-8-sig" if is_utf8 else encoding)
-    except LookupError as cause:
-        raise ConfigError(
-            _("--encoding {encoding!r} is not a text encoding.", encoding=encoding),
-            _("Try utf-8, gb18030 or latin-1."),
-        ) from cause
-    except UnicodeDecodeError as cause:
-        row = data.count(b"\n", 0, cause.start) + 1
-        raise DataError(
-            _(
-                "{name} is not {encoding}: byte {place}, in row {row}, is {byte}.",
-                name=name,
-                encoding=encoding,
-                place=cause.start,
-                row=row,
-                byte=f"0x{data[cause.start]:02x}",
-            ),
-            _(
-                "Pass --encoding {encoding}, or save the table as UTF-8.",
-                encoding=_fitting(data, encoding),
-            ),
-        ) from cause
-
-
-def _fitting(data: bytes, refused: str) -> str:
-    """Suggest an encoding: UTF-16 by its mark, then what fits; latin-1 fits everything."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    for encoding in ("utf-8", "gb18030"):
-        if codecs.lookup(refused).name != encoding:
-            try:
-                data.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-            return encoding
-    return "latin-1"
 
 
 _ROWS = {
@@ -337,7 +461,7 @@ def _no_rows(path: Path) -> DataError:
     )
 
 
-_READERS: dict[str, Callable[[Path, str], Table]] = {
+_READERS: dict[str, Callable[[Path, str, int | None], Iterator[Table]]] = {
     ".csv": _read_csv,
     ".tsv": _read_csv,
     ".parquet": _read_parquet,

@@ -138,9 +138,17 @@ class Mixed:
 
 @dataclass(frozen=True)
 class Cells:
-    """Every example is the text of a cell."""
+    """Every example is the text of a cell.
+
+    Attributes
+    ----------
+    texts : tuple of str
+    column : str
+        What the column is called that they stand in; "" where they stand in none.
+    """
 
     texts: tuple[str, ...]
+    column: str = ""
     kind: Kind = "cell"
     columns: tuple[str, ...] = ()
 
@@ -149,14 +157,14 @@ class Cells:
 
     def data(self, row: int) -> bytes:
         """Return the text in UTF-8."""
-        return self.texts[row].encode()
+        return self.texts[row].encode("utf-8", "replace")
 
     def path(self, row: int) -> None:
         """Return None: a cell cannot be opened."""
 
     def take(self, rows: Sequence[int]) -> Cells:
         """Return the chosen cells."""
-        return Cells(tuple(self.texts[i] for i in rows))
+        return Cells(tuple(self.texts[i] for i in rows), self.column)
 
 
 @dataclass(frozen=True)
@@ -247,12 +255,38 @@ class Examples:
         return [place(self.items, row) for row in range(len(self))]
 
 
+def column_of(items: Items) -> str:
+    """Return the column whose cells are the examples; "" where they are no cells of a table."""
+    if isinstance(items, Mixed):
+        return column_of(items.single[0]) if items.single else ""
+    return items.column if isinstance(items, Cells) else ""
+
+
 def place(items: Items, row: int) -> str:
     """Say where a row lies: the real path of a file; the content of anything else."""
     path = items.path(row)
     if path is not None:
         return os.path.realpath(path)
     return hashlib.sha256(items.data(row)).hexdigest()
+
+
+def distinct(examples: Examples) -> tuple[Examples, Ints]:
+    """Take out cells that are there before; files are not read for it.
+
+    Returns
+    -------
+    once : Examples
+    rows : ndarray of int, shape (n,)
+        For each of ``examples`` its row in ``once``.
+    """
+    n = len(examples)
+    if not isinstance(examples.items, Cells):
+        return examples, np.arange(n)
+    first: dict[str, int] = {}
+    rows = np.array([first.setdefault(text, len(first)) for text in examples.items.texts], int)
+    if len(first) == n:
+        return examples, rows
+    return examples.take(np.unique(rows, return_index=True)[1]), rows
 
 
 def glimpse(refs: Sequence[str], items: Items) -> Iterator[tuple[str, bytes]]:
@@ -285,5 +319,5 @@ def written(examples: Examples, row: int) -> dict[str, Any]:
         return {"path": str(path.resolve())}
     if isinstance(items, NumberRows):
         return dict(zip(items.columns, items.numbers[row].tolist(), strict=True))
-    column = next(iter(examples.modality.columns), "example")
+    column = column_of(items) or next(iter(examples.modality.columns), "example")
     return {column: items.data(row).decode()}

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from headstart.data.formats import decode
+from headstart.data.decoding import decode
 from headstart.data.located import Locator, is_file
 from headstart.modalities import recognised
 

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from headstart.data.parts import role, words
 from headstart.data.walk import Here
 from headstart.errors import DataError
-from headstart.modalities import recognised
+from headstart.modalities import recognised, recognised_as_file
 
 _USUAL = frozenset(
     {
@@ -55,7 +55,8 @@ class Locator:
         if len(found) < 2:
             return found
         own = [file for f, files in by_folder.items() if self._is_own(f) for file in files]
-        return own or found
+        # 0001.png and 0001.txt: the text is about the image.
+        return [f for f in own or found if recognised_as_file(f.name)] or own or found
 
     def direct(self, written: str) -> Path:
         """Join, and fold ``..`` away so that one file has one path."""

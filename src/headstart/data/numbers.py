@@ -30,6 +30,11 @@ def holds_numbers(table: Table, column: str) -> bool:
     return bool(filled) and 2 * sum(_number(cell) is not None for cell in filled) > len(filled)
 
 
+def is_measured(table: Table, column: str) -> bool:
+    """Whether a column holds numbers that do not merely count the rows."""
+    return holds_numbers(table, column) and not _counts_rows(table, column)
+
+
 def columns_of_numbers(
     table: Table, taken: Collection[str | None]
 ) -> tuple[list[str], list[Finding]]:

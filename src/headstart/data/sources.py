@@ -17,13 +17,13 @@ from headstart.data import archives, builtin, folders, tables
 from headstart.data.array_files import is_array_file, read_arrays
 from headstart.data.dataset import Dataset, groups_from_pattern, places
 from headstart.data.formats import is_table
-from headstart.data.items import Examples, glimpse
+from headstart.data.items import Examples, NumberRows, glimpse
 from headstart.data.spellings import check_spellings
 from headstart.data.tables import Columns, Rows
 from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
 from headstart.modalities import KINDS, modality, recognise
-from headstart.said import _, _n, listed, sentences
+from headstart.said import _, _n, commas, listed, sentences
 from headstart.tasks import Task
 from headstart.tasks.classification import Classification
 from headstart.tasks.multilabel import MultiLabel, apart
@@ -160,6 +160,8 @@ def _assemble(name: str, rows: Rows, groups_from: str | None, asked: str | None)
     refs = tuple(rows.refs)
     of = asked or recognise(rows.items.kind, glimpse(refs, rows.items))
     kind, unit = rows.items.kind, modality(of).unit
+    if isinstance(rows.items, NumberRows) and kind not in modality(of).kinds:
+        raise _numbers(rows.items, of)
     if kind not in modality(of).kinds:
         raise ConfigError(
             _(
@@ -187,6 +189,21 @@ def _assemble(name: str, rows: Rows, groups_from: str | None, asked: str | None)
 def _each(rows: Rows) -> list[str]:
     """Return all labels, each by itself."""
     return [part for text in rows.labels for part in apart(text)] if rows.several else rows.labels
+
+
+def _numbers(rows: NumberRows, asked: str) -> ConfigError:
+    """Say what was seen in columns that were asked to be of another modality."""
+    seen = commas([f"{value:g}" for value in rows.numbers[:3, 0]])
+    return ConfigError(
+        _(
+            "{option}: column {column!r} holds numbers ({cells}, ...), not {many}.",
+            option=f"--modality {asked}",
+            column=rows.columns[0],
+            cells=seen,
+            many=modality(asked).unit.many,
+        ),
+        _("Name another column with --x, or leave --modality out."),
+    )
 
 
 def _name(path: Path) -> str:

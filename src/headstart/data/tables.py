@@ -15,18 +15,26 @@ from pathlib import Path
 
 from headstart import modalities
 from headstart.data.formats import Table, is_text_table, read_cells, row_and
-from headstart.data.items import Cells, Files, Items
+from headstart.data.items import Files, Items
 from headstart.data.labels_in_columns import columns_of_labels
 from headstart.data.located import Locator, is_file
 from headstart.data.numbers import (
     columns_of_numbers,
     holds_numbers,
+    is_measured,
     is_number,
     label_column,
     number_rows,
 )
 from headstart.data.several_labels import TASKS, read_labels
 from headstart.data.split_columns import columns_apart, read_split
+from headstart.data.texts import (
+    columns_of_texts,
+    holds_texts,
+    label_beside,
+    names_files,
+    read_texts,
+)
 from headstart.data.walk import first
 from headstart.errors import ConfigError, DataError
 from headstart.findings import Finding
@@ -183,7 +191,7 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
     refuse_headless(table, named=bool(columns.x or columns.y or columns.row))
     kind, x, y, guesses = _choose(table, columns)
     said = read_labels(table, y, columns.task)
-    wanted = [name for name in (x[0] if kind != "row" else None, *y, columns.groups) if name]
+    wanted = [name for name in (x[0] if kind == "file" else None, *y, columns.groups) if name]
     for name in wanted:
         if name in y and (said.several or len(y) > 1):
             continue  # an example may have none
@@ -199,7 +207,8 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
         keep, repeats = _first_of_each(table, list(zip(files, is_test, strict=True)))
         refs, items = _refs(table.folder, files), Files(tuple(files))
     elif kind == "cell":
-        items = Cells(tuple(table.cells[x[0]]))
+        items, cleaned = read_texts(table, x[0])
+        repeats += cleaned
     else:
         items = number_rows(table, x)
     return Rows(
@@ -208,7 +217,7 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
         [said.texts[i] for i in keep],
         [is_test[i] for i in keep],
         [table.cells[columns.groups][i] for i in keep] if columns.groups else None,
-        (*guesses, *said.findings, *splits, *repeats),
+        (*table.findings, *guesses, *said.findings, *splits, *repeats),
         said.several,
     )
 
@@ -229,6 +238,8 @@ def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], list[str],
     _refuse_missing_columns(table, columns, named, y)
     x = named or path_column(table, (*y, columns.groups))
     y = y or _listed_alone(table.guess(LABEL_COLUMNS, (*x, columns.groups)))
+    if not named:
+        x = _or_texts(table, x, (*y, columns.groups))
     kind: Kind = "file"
     left_out: list[Finding] = []
     if not x:
@@ -240,6 +251,7 @@ def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], list[str],
         kind = "row"
     elif not _leads_to_files(table, x[0]):
         kind = "cell"
+        y = y or _listed_alone(_label_beside(table, x[0], columns.groups))
     if x and not y:
         taken = (*x, columns.groups, *columns_apart(table, x))
         y = columns_of_labels(table, taken)
@@ -278,8 +290,54 @@ def _listed_alone(column: str | None) -> list[str]:
     return [] if column is None else [column]
 
 
+def _or_texts(table: Table, x: list[str], taken: Sequence[str | None]) -> list[str]:
+    """Choose texts, told by what is in them, where no name tells of examples; ask if both may be.
+
+    Raises
+    ------
+    ConfigError
+        A column leads to files, and another holds texts.
+    DataError
+        The first line is no header.
+    """
+    paths = (*PATH_COLUMNS, *ID_COLUMNS, *modalities.columns_of_files())
+    if x and x[0].casefold() not in paths:  # a usual name of a column of cells
+        return x
+    taken = (*x, *taken, *columns_apart(table, taken))
+    texts = columns_of_texts(table, taken)
+    if x and texts and _leads(table, x[0]):
+        raise ConfigError(
+            _(
+                "{table} has both files, in column {paths!r}, and texts, in column {texts!r}.",
+                table=table.name,
+                paths=x[0],
+                texts=texts[0],
+            ),
+            _(
+                "Say what is to be learned from: --x {paths!r} or --x {texts!r}.",
+                paths=x[0],
+                texts=texts[0],
+            ),
+        )
+    if not texts or (x and names_files(table.cells[x[0]])):
+        return x
+    numbers = [n for n in table.cells if n not in taken and is_measured(table, n)]
+    if len(numbers) > 1:  # texts beside measurements: asked about where those are chosen
+        return x
+    refuse_prose(table, texts[0])
+    return texts[:1]
+
+
+def _label_beside(table: Table, x: str, groups: str | None) -> str | None:
+    """Guess the labels of texts where no name tells."""
+    y = label_beside(table, (x, groups, *columns_apart(table, (x, groups))))
+    if y is not None and y in table.cells[y]:
+        raise _headless(table, y)
+    return y
+
+
 def _guess_of(kind: Kind, x: Sequence[str]) -> str:
-    what = _({"file": N_("paths"), "cell": N_("examples"), "row": N_("numbers")}[kind])
+    what = _({"file": N_("paths"), "cell": N_("texts"), "row": N_("numbers")}[kind])
     if len(x) == 1:
         return _("{what} from column {column!r} (--x chooses another)", what=what, column=x[0])
     return _("{what} from {n} columns (--x chooses others)", what=what, n=len(x))
@@ -362,7 +420,11 @@ def refuse_prose(table: Table, column: str) -> None:
 
 def _headless(table: Table, cell: str, otherwise: str = "") -> DataError:
     return DataError(
-        _("{table} has no header: its first line holds {cell!r}.", table=table.name, cell=cell),
+        _(
+            "{table} has no header: its first line holds {cell!r}.",
+            table=table.name,
+            cell=cell if len(cell) <= 60 else f"{cell[:57]}...",
+        ),
         sentences(
             _("The first line looks like data: put a header line, such as path,label, above it."),
             otherwise,
@@ -402,8 +464,12 @@ def _leads(table: Table, column: str) -> bool:
 
 def _leads_to_files(table: Table, column: str) -> bool:
     """Whether a column holds paths; cells are examples only where a modality reads them."""
-    named = column.casefold() in (*PATH_COLUMNS, *ID_COLUMNS)
-    return not modalities.takes_cells() or named or _leads(table, column)
+    if not modalities.takes_cells() or _leads(table, column):
+        return True
+    if names_files(table.cells[column]):  # which may not be where they should
+        return True
+    known = (*PATH_COLUMNS, *ID_COLUMNS, *modalities.columns_of_files())
+    return column.casefold() in known and not holds_texts(table, column)
 
 
 def _refuse_missing_columns(

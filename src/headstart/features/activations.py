@@ -24,7 +24,7 @@ from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Engine, Forward, space
 from headstart.features.threads import parallel
-from headstart.modalities import Fed, FixedViews
+from headstart.modalities import Fed, FixedViews, Padded
 from headstart.said import _
 
 MAX_BYTES = 8 * 2**30
@@ -47,11 +47,15 @@ class Activations:
     forwards : int
         Passes of the prefix that this run had to do: examples times views, less what was there.
     seconds : float
+    extents : ndarray of int64, shape (n, k), or None
+        The last k axes of each example's own activations, where examples differ in extent; beyond
+        them is padding, of zeros.
     """
 
     maps: np.memmap
     forwards: int
     seconds: float
+    extents: NDArray[np.int64] | None = None
 
     @property
     def views(self) -> int:
@@ -59,12 +63,22 @@ class Activations:
         return int(self.maps.shape[1])
 
     def plain(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Activations of examples as prediction sees them: (B, *shape)."""
-        return self.maps[rows, 0].astype(np.float32)
+        """Activations of examples as prediction sees them: (B, *shape), padded to the largest."""
+        return self._read(rows, np.zeros(len(rows), np.int64))
 
     def varied(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
         """Activations of one view of each example, drawn at random: (B, *shape)."""
-        return self.maps[rows, rng.integers(self.views, size=len(rows))].astype(np.float32)
+        return self._read(rows, rng.integers(self.views, size=len(rows)))
+
+    def sizes(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Return how large each is; None where all are alike."""
+        return None if self.extents is None else self.extents[rows].prod(axis=1)
+
+    def _read(self, rows: NDArray[np.int64], view: NDArray[np.int64]) -> NDArray[np.float32]:
+        if self.extents is None:
+            return self.maps[rows, view].astype(np.float32)
+        ends = tuple(slice(int(end)) for end in self.extents[rows].max(axis=0))
+        return self.maps[(rows, view, Ellipsis, *ends)].astype(np.float32)
 
 
 def room(folder: Path) -> int:
@@ -84,6 +98,7 @@ def activate(
     *,
     workers: int,
     on_event: OnEvent = ignore,
+    extents: NDArray[np.int64] | None = None,
 ) -> Activations:
     """Run the prefix once over every example and view that is not in the cache yet.
 
@@ -98,6 +113,8 @@ def activate(
         Of the activations of one.
     folder : Path
         The cache folder.
+    extents : ndarray of int64, shape (n, k), optional
+        Of the examples as the network takes them, where they differ.
 
     Raises
     ------
@@ -127,7 +144,7 @@ def activate(
         except _TooLargeError:
             shutil.rmtree(place, ignore_errors=True)
             continue
-        return Activations(kept.maps, forwards, time.perf_counter() - start)
+        return Activations(kept.maps, forwards, time.perf_counter() - start, extents)
     raise AssertionError("float32 holds whatever float32 networks compute")
 
 
@@ -240,7 +257,10 @@ class _Passes:
         out = forward(fed)
         if self.maps.dtype == np.float16 and not np.abs(out).max() < LARGEST:
             raise _TooLargeError
-        self.maps[row, start : start + len(out)] = out.reshape(len(out), *self.maps.shape[2:])
+        where: tuple[Any, ...] = (row, slice(start, start + len(out)))
+        if isinstance(self.engine.card.look, Padded):  # the file is zero elsewhere
+            where = (*where, Ellipsis, *map(slice, fed.shape[1:]))
+        self.maps[where] = out.reshape(self.maps[where].shape)
 
 
 def _evict(folder: Path, *, keep: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from headstart.data.cells import write_table
+from headstart.data.cells import write_records
 from headstart.errors import ConfigError
 from headstart.folder.sentences import with_sentences
 from headstart.said import _
@@ -79,8 +79,11 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
     path.write_text(to_json(with_sentences(document), indent=1) + "\n", "utf-8")
 
 
-def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write rows of predictions as CSV or, for ``.jsonl``, as JSON lines; whole or not at all."""
+def write_rows(rows: Iterable[dict[str, Any]], path: Path) -> None:
+    """Write rows of predictions as CSV or, for ``.jsonl``, as JSON lines; whole or not at all.
+
+    They are written as they come; the columns are those of the first.
+    """
     with (
         whole_file(path) as beside,
         beside.open("w", encoding="utf-8", errors=ANY_NAME, newline="") as out,
@@ -88,5 +91,4 @@ def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
         if path.suffix.lower() in (".jsonl", ".ndjson"):
             out.writelines(to_json(row) + "\n" for row in rows)
         else:
-            columns = list(rows[0]) if rows else ["path"]
-            write_table(out, columns, (list(row.values()) for row in rows))
+            write_records(out, rows)

@@ -29,7 +29,7 @@ from headstart.folder.reading import MEND, UNREADABLE, read_document
 from headstart.said import _, listed
 from headstart.tasks.classification import Classification
 from headstart.tasks.multilabel import MultiLabel
-from headstart.transfer import Familiarity, FittedModel, Moments
+from headstart.transfer import Familiarity, FittedModel, Moments, Pair
 from headstart.transfer.heads import HEADS, arrays_of
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ def _said_of(model: FittedModel) -> dict[str, Any]:
         "classes": list(model.classes),
         "head": model.head.kind,
         "temperature": model.temperature,
+        "beside": model.beside,
         "thresholds": {
             "familiar": model.familiar.threshold if model.familiar else None,
             "abstain": model.abstain,
@@ -289,9 +290,10 @@ def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Fitt
         familiar,
         described["thresholds"].get("abstain"),
         moments,
+        described.get("beside", ""),
         _label_thresholds(described),
     )
-    width = model.head.logits(np.zeros((1, described["backbone"]["dim"]))).shape[1]
+    width = model.head.logits(_nothing(described["backbone"]["dim"], model.beside)).shape[1]
     if width != len(model.classes):
         raise ValueError(
             _(
@@ -319,6 +321,16 @@ def _label_thresholds(described: dict[str, Any]) -> tuple[float, ...] | None:
             )
         )
     return found
+
+
+def _nothing(dim: int, beside: str) -> NDArray[np.float64] | Pair:
+    """Return a row of zeros, as a head takes it."""
+    zeros = np.zeros((1, dim))
+    if not beside:
+        return zeros
+    from scipy.sparse import csr_array
+
+    return Pair(zeros, csr_array((1, 1)))
 
 
 def _described(folder: Path) -> dict[str, Any]:

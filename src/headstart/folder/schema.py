@@ -652,6 +652,7 @@ class Model(TypedDict):
     classes: Names
     head: str
     temperature: Strength
+    beside: NotRequired[str]
     thresholds: Thresholds
     engine: str
     backbone: CardRecord
@@ -693,6 +694,7 @@ class RunRecord(TypedDict):
     """run.json."""
 
     config: Config
+    column: NotRequired[str]
     engine: Named
     versions: Versions
     host: Host
@@ -726,6 +728,7 @@ class Shown(TypedDict):
     path: str
     image: NotRequired[str | None]
     text: NotRequired[str | None]
+    lang: NotRequired[str | None]
 
 
 class Answered(Shown):
@@ -741,6 +744,14 @@ class Mended(Suspect):
 
     image: NotRequired[str | None]
     text: NotRequired[str | None]
+    lang: NotRequired[str | None]
+
+
+class Span(TypedDict):
+    """A piece of a text, and how much it spoke for the answer."""
+
+    text: str
+    weight: Share
 
 
 class Looked(Answered):
@@ -748,6 +759,7 @@ class Looked(Answered):
 
     kind: str
     map: NotRequired[str]
+    spans: NotRequired[list[Span]]
 
 
 class MapPoint(Shown):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from headstart.errors import HeadstartError
 from headstart.features.engines import Kitchen
 from headstart.judge.estimate import Judgement
-from headstart.judge.explain import choose, explain, integrity
-from headstart.judge.maps import Mapper, embedder, mapper, mapper_of
+from headstart.judge.explain import choose, explain, few_parts, integrity
+from headstart.judge.maps import Embedder, Mapper, embedder, embedder_of, mapper, mapper_of
 from headstart.machine import Machine
 from headstart.methods.kept import Kept
 from headstart.prepare.source import Prepared
@@ -31,18 +32,12 @@ def explanations(
         return [], None
     if prepared.dataset.modality.show is None or prepared.dataset.several:
         return [], None
-    network: Mapper | None
-    if kept.network is not None:
-        network = mapper_of(kept.network.backbone)
-    else:
-        kitchen = Kitchen(machine.cache, machine.workers)
-        network = mapper(prepared.ref, prepared.engine, kitchen)
-    asked = network or embedder(prepared.engine, machine.workers)
     dataset, y = prepared.dataset, prepared.labels.y[judgement.rows]
     picks = choose(judgement.proba, y)
     rows = [int(judgement.rows[i]) for i, _ in picks]
     said = judgement.proba.argmax(axis=1)
     try:
+        asked = _network(prepared, kept, machine, rows)
         found = explain(
             dataset.examples, rows, kept.model, asked, targets=[int(said[i]) for i, _ in picks]
         )
@@ -65,3 +60,18 @@ def explanations(
             }
         )
     return shown, tested
+
+
+def _network(
+    prepared: Prepared, kept: Kept, machine: Machine, rows: Sequence[int]
+) -> Mapper | Embedder:
+    """Take what the model stands on: with maps, where parts are too many to be left out."""
+    engine, trained = prepared.engine, kept.network and kept.network.backbone
+    if few_parts(prepared.dataset.examples, rows, engine.card.look):
+        return embedder_of(trained) if trained else embedder(engine, machine.workers)
+    network = (
+        mapper_of(trained)
+        if trained
+        else mapper(prepared.ref, engine, Kitchen(machine.cache, machine.workers))
+    )
+    return network or embedder(engine, machine.workers)

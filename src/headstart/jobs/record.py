@@ -17,6 +17,7 @@ import numpy as np
 
 from headstart._version import __version__
 from headstart.data.cells import write_table
+from headstart.data.items import column_of
 from headstart.features.engines import describe
 from headstart.features.extract import Features
 from headstart.folder.files import write_json
@@ -238,7 +239,7 @@ def identity(config: Config, prepared: Prepared) -> dict[str, Any]:
         said = f"{sha} {prepared.labels.y[row]} {prepared.dataset.is_test[row]}\n"
         digest.update(said.encode())
     flat = {**asdict(config), **asdict(config.recipe), "version": __version__}
-    flat.pop("recipe")
+    del flat["recipe"], flat["given"]
     flat["data"] = Path(config.data).name
     flat["images"] = f"{len(prepared.dataset)} (SHA-256 {digest.hexdigest()[:12]})"
     return dict(json.loads(json.dumps(flat)))
@@ -258,11 +259,12 @@ def record(config: Config, prepared: Prepared, machine: Machine) -> dict[str, An
     )
     return {
         "config": {
-            **{k: v for k, v in asdict(config).items() if k != "recipe"},
+            **{k: v for k, v in asdict(config).items() if k not in ("recipe", "given")},
             "recipe": asdict(config.recipe) if config.trains_networks else None,
             "data": Path(config.data).name,  # paths may hold a user's name
             "backbone": prepared.engine.card.name,
         },
+        **({"column": column} if (column := column_of(prepared.dataset.examples.items)) else {}),
         "engine": describe(prepared.engine),
         "versions": {"headstart": __version__, "python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in packages},

@@ -24,7 +24,7 @@ from headstart.machine import Machine
 from headstart.methods import Method, Work, method_of, refuse_unfit
 from headstart.methods.kept import Kept
 from headstart.methods.probe import fit
-from headstart.prepare.config import Config, configure, several, taken
+from headstart.prepare.config import Config, configure, several, suited, taken
 from headstart.prepare.refusals import job, refuse_resume
 from headstart.prepare.source import prepare
 from headstart.report import render
@@ -58,7 +58,9 @@ def train(
     modality: str | None = None,
     unfreeze: str | int | None = None,
     tune: str | None = None,
+    loss: str | None = None,
     batchnorm: str | None = None,
+    embeddings: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     optimizer: str | None = None,
@@ -102,10 +104,13 @@ def train(
         ``efficientnet-lite0``, of rows of numbers ``identity``. Several, with commas, or
         ``"auto"`` for all that are usable here without a network: the best of them is chosen by
         measurement.
-    method : {"auto", "probe", "layers", "finetune", "full", "scratch", "small-cnn"}
-        What is trained: a head on frozen features, or on those of all layers; also the last blocks
-        of the network; all of it; nothing pretrained. ``"auto"``: the probe, and with ``budget``
-        the best of them.
+    method : str
+        ``"auto"``, ``"probe"``, ``"layers"``, ``"mix"``, ``"finetune"``, ``"full"``,
+        ``"contrastive"``, ``"scratch"`` or ``"small-cnn"``.
+        What is trained: a head on frozen features, or on those of all layers, or beside counts of
+        words (texts); also the last blocks of the network; all of it, by labels or by pairs of
+        examples; nothing pretrained. ``"auto"``: the probe, of texts beside counts of words where
+        that is clearly better; with ``budget`` the best of them.
     budget : float, seconds, > 0, optional
         What ``"auto"`` may take in all.
     size : int, pixels, optional
@@ -132,7 +137,7 @@ def train(
     modality : str, optional
         What the examples are, ``"image"``, ``"array"`` or that of a plug-in, where names and
         first bytes do not tell.
-    unfreeze, tune, batchnorm : optional
+    unfreeze, tune, loss, batchnorm, embeddings : optional
         Which blocks of the network are trained, and what in them.
     epochs, batch_size, optimizer, schedule, lr, head_lr, layer_decay, gradual : optional
         In how many steps, and at which rates.
@@ -163,8 +168,9 @@ def train(
     folder = destination(config.data, out, overwrite)
     machine = Machine.here(config.device, on_event)
     config, picked = choose_backbone(config, machine)
-    way = method_of(config)
+    way = method_of(config, backbone_was_picked=picked is not None)
     prepared = prepare(config, baseline=True, machine=machine)
+    config = suited(config, prepared.dataset.modality.recipe)
     refuse_unfit(way, prepared.engine.card)
     clock.parts |= {"embed_s": prepared.features.seconds, "prepare_s": prepared.backbone_seconds}
     clock.rest("read_s")

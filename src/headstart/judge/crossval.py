@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,12 @@ from threadpoolctl import threadpool_limits
 from headstart.tasks.labels import Labels
 from headstart.transfer.choosing import choose
 from headstart.transfer.logistic import softmax
-from headstart.transfer.probe import fit_temperature
+from headstart.transfer.mix import MixChoice
+from headstart.transfer.pair import Pair
+from headstart.transfer.probe import Choice, fit_temperature
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -36,15 +41,18 @@ class Outcome:
         Row by row what ``inner`` is the mean of: 1 where the chosen head was right about an inner
         held-out row, times the row's weight. The rows (``Labels.inner_rows``) depend on the fold
         alone, so outcomes of one ``judge_folds`` are paired. Empty where no head was chosen.
+    choices : list of Choice or MixChoice
+        What was chosen in each fold. Empty where nothing was.
     """
 
     proba: Sequence[Floats]
     inner: Sequence[float]
     right: Sequence[Floats] = ()
+    choices: Sequence[Choice | MixChoice] = ()
 
 
 def judge_folds(
-    spaces: dict[str, Floats],
+    spaces: Mapping[str, Floats | csr_array | Pair],
     labels: Labels,
     folds: list[tuple[Ints, Ints]],
     *,
@@ -55,7 +63,7 @@ def judge_folds(
 
     Parameters
     ----------
-    spaces : dict of str to ndarray of shape (n, dim)
+    spaces : dict of str to ndarray of shape (n, dim), csr_array of counts, or Pair of both
     labels : Labels
     folds : list of (train rows, held-out rows)
         May cover the rows several times (repeats) or only once (a fixed test set).
@@ -96,17 +104,17 @@ def in_threads(
     return results
 
 
-_Fold = tuple[Floats, float, Floats]
-"""Of one fold: held-out probabilities, inner accuracy, which inner rows were right."""
+_Fold = tuple[Floats, Choice | MixChoice]
+"""Of one fold: held-out probabilities, what was chosen inside."""
 
 
-def _one_fold(X: Floats, labels: Labels, train: Ints, held: Ints, fold: int) -> _Fold:
+def _one_fold(X: Any, labels: Labels, train: Ints, held: Ints, fold: int) -> _Fold:
     rows, inner = labels.inside(train, fold)
     choice = choose(X, labels, rows, inner)
-    head = choice.head
+    head: Any = choice.head
     if head is None or len(rows) < len(train):
         head = choice.fit(X[train], labels.y[train], labels.n_classes)
-    return choice.answers(head, X[held]), choice.accuracy, choice.right
+    return choice.answers(head, X[held]), choice
 
 
 def _floor(labels: Labels, folds: list[tuple[Ints, Ints]]) -> Outcome:
@@ -119,8 +127,10 @@ def _floor(labels: Labels, folds: list[tuple[Ints, Ints]]) -> Outcome:
 
 
 def _outcome(results: list[_Fold]) -> Outcome:
-    proba, inner, right = ([r[k] for r in results] for k in range(3))
-    return Outcome(proba, inner, right)  # type: ignore[arg-type]
+    choices = [choice for _, choice in results]
+    light = [replace(c, head=None) for c in choices]  # of counts a head is large
+    inner, right = [c.accuracy for c in choices], [c.right for c in choices]
+    return Outcome([proba for proba, _ in results], inner, right, light)
 
 
 def calibrated(logits: Sequence[Floats], held: Sequence[Ints], y: Ints) -> list[Floats]:

@@ -21,8 +21,7 @@ from headstart.judge.power_law import LEAST_POINTS, PowerLaw, draws, fit_power_l
 from headstart.notation import in_points
 from headstart.said import N_, _, _n, sentences
 from headstart.tasks.labels import Labels, Stream
-from headstart.transfer.choosing import choose
-from headstart.transfer.probe import Choice
+from headstart.transfer.probe import Choice, choose_head
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 MAX_ROWS = 2000
@@ -243,7 +242,9 @@ def _chosen_inside(
     inner, few = alone, rows
     if np.bincount(y).max() >= ENOUGH_LABELS:
         few, folds = labels.choosing(rows, Stream.CURVE_HEAD, *part)
-        inner = choose(X, labels, few, folds, rivals=False)
+        inner = choose_head(
+            X[few], labels.y[few], labels.n_classes, folds, balanced=labels.balanced, rivals=False
+        )
     head = inner.head
     if head is None or len(few) < len(rows):
         head = inner.fit(X[rows], y, labels.n_classes)

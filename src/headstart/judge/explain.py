@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 from headstart.data.items import Examples
 from headstart.judge.maps import Embedder, Mapper, Slope
 from headstart.judge.signed_rank import signed_rank
-from headstart.modalities import Modality, Parts
+from headstart.modalities import Leaving, Modality, Parts
 from headstart.notation import decimal
 from headstart.said import _
-from headstart.transfer import FittedModel
+from headstart.transfer import FittedModel, Pair
 from headstart.transfer.logistic import softmax
 
 Floats = NDArray[np.float32]
@@ -109,7 +109,8 @@ def explain(
     list of Explanation
         In the order of ``rows``. Left out are examples in which nothing speaks for the class: where
         all nearest neighbours are of one class, for example, no small change moves the score. None
-        for a network without maps where there are more than ``MOST_PARTS`` parts.
+        for a network without maps where there are more than ``MOST_PARTS`` parts, and for a model
+        that counts beside vectors where the modality does not say what is left (``Leaving``).
 
     Raises
     ------
@@ -129,20 +130,25 @@ def explain(
     if parts is None or not len(rows):
         return []
     seen = [parts.of(examples.read(row, look.detail), look) for row in rows]
-    if not isinstance(network, Mapper) and max(_count(parts, s) for s in seen) > MOST_PARTS:
+    few = _few(parts, seen)
+    if not few and (model.beside or not isinstance(network, Mapper)):
         return []
-    fed = look.batch([parts.without(s, _nothing(parts, s)) for s in seen])
+    modality = examples.modality
+    if model.beside and not isinstance(parts, Leaving):
+        return []
+    whole = [(s, _nothing(parts, s)) for s in seen]
     if targets is None:
-        targets = model.predict_proba(network.embed(fed)).argmax(axis=1).tolist()
-    if isinstance(network, Mapper):
+        targets = _beliefs(modality, model, network, whole).argmax(axis=1).tolist()
+    if isinstance(network, Mapper) and not few:
+        fed = look.batch([parts.without(s, gone) for s, gone in whole])
         slopes = [_log_odds_slope(model, int(c)) for c in targets]
         embeddings, raw = network.look(fed, slopes)
         beliefs = model.predict_proba(embeddings)
         exact = network.exact
     else:
-        beliefs = model.predict_proba(network.embed(fed))
+        beliefs = _beliefs(modality, model, network, whole)
         raw = [
-            _by_leaving_out(parts, s, model, network, int(c))
+            _by_leaving_out(modality, s, model, network, int(c))
             for s, c in zip(seen, targets, strict=True)
         ]
         exact = False
@@ -156,16 +162,46 @@ def explain(
 
 
 def _by_leaving_out(
-    parts: Parts[Any, Any], seen: Any, model: FittedModel, network: Embedder, target: int
+    modality: Modality[Any, Any], seen: Any, model: FittedModel, network: Embedder, target: int
 ) -> Floats:
     """Measure by how much the log-odds of a class fall without each part: in their shape."""
-    shape = parts.shape(seen)
+    assert modality.parts is not None
+    shape = modality.parts.shape(seen)
     each = np.eye(int(np.prod(shape)), dtype=bool).reshape(-1, *shape)
-    gone = [_nothing(parts, seen), *each]
-    fed = network.card.look.batch([parts.without(seen, g) for g in gone])
-    p = model.predict_proba(network.embed(fed))[:, target].clip(1e-9, 1 - 1e-9)
+    gone = [_nothing(modality.parts, seen), *each]
+    beliefs = _beliefs(modality, model, network, [(seen, g) for g in gone])
+    p = beliefs[:, target].clip(1e-9, 1 - 1e-9)
     odds = np.log(p / (1 - p))
     return np.asarray((odds[0] - odds[1:]).reshape(shape), np.float32)
+
+
+def _beliefs(
+    modality: Modality[Any, Any],
+    model: FittedModel,
+    network: Embedder,
+    left: Sequence[tuple[Any, NDArray[np.bool_]]],
+) -> NDArray[np.float64]:
+    """Answer for examples without parts: (taken apart, which are gone) each; (n, K)."""
+    parts = modality.parts
+    assert parts is not None
+    vectors = network.embed(network.card.look.batch([parts.without(s, gone) for s, gone in left]))
+    if not model.beside:
+        return model.predict_proba(vectors)
+    assert isinstance(parts, Leaving)
+    digests = [modality.digest(parts.left(s, gone)) for s, gone in left]
+    return model.predict_proba(Pair.of(modality, model.beside, vectors, digests))
+
+
+def few_parts(examples: Examples, rows: Sequence[int], look: Any) -> bool:
+    """Whether these examples have so few parts that each is left out by itself: no maps needed."""
+    parts = examples.modality.parts
+    return parts is not None and _few(
+        parts, [parts.of(examples.read(row, look.detail), look) for row in rows]
+    )
+
+
+def _few(parts: Parts[Any, Any], seen: Sequence[Any]) -> bool:
+    return max((_count(parts, s) for s in seen), default=0) <= MOST_PARTS
 
 
 def _nothing(parts: Parts[Any, Any], seen: Any) -> NDArray[np.bool_]:
@@ -225,9 +261,9 @@ def integrity(
     if not explanations or parts is None:
         return None
     rng = np.random.default_rng([seed, 17])
-    covered = [parts.without(e.seen, mask) for e in explanations for mask in _masks(e.weight, rng)]
+    covered = [(e.seen, mask) for e in explanations for mask in _masks(e.weight, rng)]
     n, owner = len(explanations), np.repeat(np.arange(len(explanations)), DRAWS + 1)
-    beliefs = model.predict_proba(network.embed(network.card.look.batch(covered)))
+    beliefs = _beliefs(modality, model, network, covered)
     targets = np.array([e.target for e in explanations])
     before = np.array([e.confidence for e in explanations])
     after = beliefs[np.arange(len(owner)), targets[owner]].reshape(n, DRAWS + 1)

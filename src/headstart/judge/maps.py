@@ -56,6 +56,11 @@ def embedder(engine: Engine, workers: int) -> Embedder:
     return _Embedder(engine.card, _Runner(engine, workers))
 
 
+def embedder_of(backbone: Backbone) -> Embedder:
+    """Prepare a network in memory, such as one just fine-tuned, as ``embedder`` does an engine."""
+    return _Gradients(backbone.eval(), None, "")
+
+
 def mapper(source: NetworkSource, engine: Engine, kitchen: Kitchen) -> Mapper | None:
     """Prepare a network to be asked where it looked, or return None if it has no maps.
 

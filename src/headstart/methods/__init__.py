@@ -16,7 +16,7 @@ from headstart.errors import BackboneError
 from headstart.judge.estimate import Plan
 from headstart.machine import Machine
 from headstart.methods.kept import Kept
-from headstart.prepare.config import LAYERS, PROBE, Config
+from headstart.prepare.config import LAYERS, MIX, PROBE, Config
 from headstart.prepare.source import Prepared
 from headstart.registry import Record, Registry
 from headstart.said import N_, _
@@ -87,6 +87,12 @@ def _layers() -> Method:
     return Layers()
 
 
+def _mix() -> Method:
+    from headstart.methods.mix import Mix
+
+    return Mix()
+
+
 def _networks(method: str) -> Callable[[], Method]:
     def make() -> Method:
         from headstart.methods.networks import Networks  # imports torch
@@ -99,14 +105,24 @@ def _networks(method: str) -> Callable[[], Method]:
 METHODS: Registry[Method] = Registry(N_("method"))
 METHODS.add(Record(PROBE, _probe, "a head on the frozen network"))
 METHODS.add(Record(LAYERS, _layers, "a head on all layers of the frozen network"))
+METHODS.add(Record(MIX, _mix, "the probe beside a rival that counts"))
 for _name in ("auto", *RECIPES):
     METHODS.add(Record(_name, _networks(_name), "networks, trained on the examples"))
 
 
-def method_of(config: Config) -> Method:
-    """Make the method of a run; ``auto`` that may train nothing is the probe."""
-    idle = config.method == "auto" and not config.trains_networks
-    return METHODS.get(PROBE if idle else config.method).factory()
+def method_of(config: Config, *, backbone_was_picked: bool = False) -> Method:
+    """Make the method of a run.
+
+    ``auto`` that may train nothing is the probe, alone or mixed with what counts beside it; where
+    the backbone was picked by the probe it is the probe, since the estimate is of that choice.
+    """
+    if config.method != "auto" or config.trains_networks:
+        return METHODS.get(config.method).factory()
+    if backbone_was_picked:
+        return METHODS.get(PROBE).factory()
+    from headstart.methods.mix import Mix
+
+    return Mix(auto=True)
 
 
 def refuse_unfit(method: Method, card: Card) -> None:

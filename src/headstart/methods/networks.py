@@ -39,6 +39,7 @@ from headstart.judge.estimate import SMALL, Plan, plan
 from headstart.methods import Work
 from headstart.methods.compared import Compared
 from headstart.methods.kept import HeldOut, Kept, TrainedNetwork
+from headstart.methods.mix import fit_mix, mix_on, tried_on
 from headstart.modalities.plain import Plain
 from headstart.prepare.config import Config
 from headstart.prepare.refusals import refuse_augmentation, refuse_fresh_views
@@ -49,7 +50,7 @@ from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import ALPHAS, FINAL, Tuned, finish, fit, probabilities
 from headstart.transfer.parts import Point
-from headstart.transfer.recipe import FROM_SCRATCH, NAMES, Recipe, defaults
+from headstart.transfer.recipe import FROM_SCRATCH, NAMES, OF_ANSWERS, Recipe, defaults
 
 Rows = NDArray[np.int64]
 Folds = list[tuple[Rows, Rows]]
@@ -120,6 +121,8 @@ class Tuning:
     workshop : Workshop
     probe : Entry
         The floor, on the same folds.
+    mix : tuple of Entry
+        The probe beside what counts, where the method is to be chosen and the modality offers it.
     deadline : float
         By ``time.monotonic``: when the search, and training on everything, should be over.
     reserve : float
@@ -139,6 +142,7 @@ class Tuning:
     folds: Folds
     workshop: Workshop
     probe: Entry
+    mix: tuple[Entry, ...]
     deadline: float
     reserve: float = 0.0
     short: bool = False
@@ -174,6 +178,7 @@ class Tuning:
                 seconds,
                 [np.asarray(p) for p in tried.proba],
             ),
+            tried_on(work, folds) if work.config.method == "auto" else (),
             work.began + budget - reserve if budget else np.inf,
             reserve,
         )
@@ -214,7 +219,7 @@ class Tuning:
         The probe, where it is kept after all, is judged as thoroughly as ever.
         """
         trials, entries = self._auto() if self.auto else self._asked()
-        tried = [self.probe, *(e for e in entries if e.status == "tried")]
+        tried = [self.probe, *self.mix, *(e for e in entries if e.status == "tried")]
         if self.auto:
             place, sentence = self._choose(tried)
         else:  # what was asked for is kept
@@ -228,11 +233,13 @@ class Tuning:
             work.choice.C,
             work.plan,
             sentence,
-            compared=Compared((self.probe, *entries), self.held, self.labels, winner),
+            compared=Compared((self.probe, *self.mix, *entries), self.held, self.labels, winner),
             findings=tuple(self._findings(entries)),
         )
         if trial is not None:
             kept = self._train_on_everything(kept, trial, winner)
+        elif any(winner is mixed for mixed in self.mix):
+            kept = self._mixed(kept, winner)
         if not self.one_test:
             kept = replace(kept, outcome=self._outcome(tried, place))
         if not _stopped(entries):
@@ -270,12 +277,23 @@ class Tuning:
         self.work.machine.on_event(Event(_("planning")))
         try:
             candidates = offered(
-                self.workshop.backbone_of(self.config.method), self.config.recipe, per_class
+                self.workshop.backbone_of(self.config.method),
+                self.config.recipe,
+                per_class,
+                self._for_few_labels(),
             )
         except BackboneError as cause:
             self.hindrance = cause.message
             return [], []
         return explore(self.workshop, candidates, self.folds, self.deadline, self._final_sizes)
+
+    def _for_few_labels(self) -> Candidate | None:
+        """Return what the modality offers for few labels, where no option speaks against it."""
+        modality = self.work.prepared.dataset.modality
+        if not modality.few_labels or set(self.config.given) & {"loss", "keep", *OF_ANSWERS}:
+            return None
+        recipe = self.config.recipe_of(modality.few_labels, modality.recipe)
+        return Candidate(modality.few_labels, modality.few_labels, recipe, 0)
 
     def _asked(self) -> tuple[list[CrossFit], list[Entry]]:
         """Carry out the one method that was asked for."""
@@ -335,6 +353,15 @@ class Tuning:
             others=others,
             **told,
         )
+
+    def _mixed(self, kept: Kept, entry: Entry) -> Kept:
+        """Keep the probe beside what counts."""
+        model = fit_mix(self.work.prepared, self.work.probe)[1]
+        kept = replace(kept, model=model, C=None)
+        if not self.one_test:
+            return kept
+        outcome = mix_on(self.work, self.plan.folds)
+        return replace(kept, outcome=outcome, held_out=HeldOut.of(entry.proba or [], self.held))
 
     def _train_on_everything(self, kept: Kept, trial: CrossFit, entry: Entry) -> Kept:
         """Fit the kept method on all training rows, and make its model."""
@@ -432,6 +459,8 @@ class Tuning:
             "weight_decay": recipe.decay,
             "batchnorm": recipe.batchnorm,
             "tune": recipe.tune,
+            "loss": recipe.loss,
+            "embeddings": recipe.embeddings,
             "keep": ",".join(recipe.keep),
             "trainable_parameters": tuned.trainable,
             "parameters": setting.backbone.card.parameters,

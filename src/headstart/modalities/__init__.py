@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from headstart.modalities.copies import Copies, exact_copies
 from headstart.modalities.plain import Plain
 from headstart.registry import Registry
 from headstart.said import N_, NN_, _, _n, commas, listed
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 X = TypeVar("X")  # an example, as its modality reads it
 D = TypeVar("D")  # its digest
@@ -149,6 +152,22 @@ class Look(Protocol[X]):
         """Say in a sentence or two what happens to an example."""
 
 
+@runtime_checkable
+class Padded(Protocol):
+    """A look under which examples differ in extent: a batch is padded to that of its largest.
+
+    What a network gives for one keeps the extent in its last axes, up to where it pools, and is
+    zero where the example is padded.
+    """
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """What every example is padded to, as ``asked(extent=...)`` sets; () for no more."""
+
+    def asked(self, **options: Any) -> Look[Any]:
+        """Return the look with an extent."""
+
+
 class Baseline(Protocol[TakesDigest]):
     """A rival without transfer: what is known of examples without anything learned."""
 
@@ -156,15 +175,21 @@ class Baseline(Protocol[TakesDigest]):
     def says(self) -> str:
         """What it is, for the reader of a report."""
 
-    def describe(self, digests: Sequence[TakesDigest]) -> NDArray[np.float32]:
-        """Describe examples one by one: (n, d). Heads standardise it inside the folds."""
+    def describe(self, digests: Sequence[TakesDigest]) -> NDArray[np.float32] | csr_array:
+        """Describe examples one by one: (n, d).
+
+        An array is standardised by the heads, inside the folds. A sparse matrix (``csr_array``)
+        holds plain counts: heads learn their TF-IDF, inside the folds.
+        """
 
 
 class Show(Protocol[Takes, TakesDigest]):
     """How an example is shown on a page: records of plain values, never HTML.
 
-    A page shows what it finds in a record: ``image``, a ``data:`` address (also in the map of all
-    examples), and ``text``; of an explained example also ``map``, the same with its parts marked.
+    A page shows what it finds in a record: ``image``, a ``data:`` address, or ``text``, with its
+    language ``lang`` (ISO 639-1) where that is known; both also in the map of all examples. Of an
+    explained example also ``map``, the picture with its parts marked, or ``spans``, the text in
+    pieces, each ``text`` with its ``weight`` of 0 to 1.
     """
 
     @property
@@ -198,6 +223,14 @@ class Parts(Protocol[Takes, S]):
 
     def spread(self, coarse: NDArray[np.float32], seen: S) -> NDArray[np.float32]:
         """Lay a coarse map of a network over the parts."""
+
+
+@runtime_checkable
+class Leaving(Protocol):
+    """Parts that also give the example itself without some of them, for what is counted in it."""
+
+    def left(self, seen: Any, gone: NDArray[np.bool_]) -> Any:
+        """Return the example without the parts marked in ``gone``, as ``Modality.read`` would."""
 
 
 class FixedViews(Protocol[Takes]):
@@ -263,10 +296,13 @@ class Modality(Protocol[X, D]):
     """Usual names of a column whose cells are examples."""
     rivals: Mapping[str, Baseline[D]] = {}
     """Baselines by name."""
+    beside: str = ""
+    """The rival, of those that count, worth putting beside the vectors of a network; "": none."""
     original: Unit | None = None
     """What copies are copies of, such as a picture, where that is another word."""
     turned: str = ""
-    """What may have happened to near copies that are not upright: "mirrored or upside down"."""
+    """What may have happened to near copies that are not upright, so that they may have another
+    label: "mirrored or upside down"."""
     show: Show[X, D] | None = None
     """None: pages name examples and show nothing."""
     parts: Parts[X, Any] | None = None
@@ -277,6 +313,10 @@ class Modality(Protocol[X, D]):
     """By default networks are trained without augmentation."""
     of_content: tuple[str, ...] = ()
     """Circumstances that depend on what an example shows, too, such as its colours."""
+    recipe: Mapping[str, Any] = {}
+    """What is usual of the options that say how a network is trained, rates as for AdamW."""
+    few_labels: str = ""
+    """A method that ``auto`` also tries where labels are few."""
     small_network: tuple[str, Mapping[str, Any]] | None = None
     """Name of a small network to train from scratch, and what is asked of its look."""
     digest_detail: int = 0
@@ -429,6 +469,12 @@ def columns() -> tuple[str, ...]:
     return tuple(column for name in names() for column in modality(name).columns)
 
 
+def columns_of_files() -> tuple[str, ...]:
+    """Names of columns that lead to examples of a modality that lies in files alone."""
+    alone = (m for m in map(modality, names()) if m.kinds == ("file",))
+    return tuple(column for m in alone for column in m.columns)
+
+
 def takes_cells() -> bool:
     """Whether any modality reads examples out of cells."""
     return any("cell" in modality(name).kinds for name in names())
@@ -437,6 +483,15 @@ def takes_cells() -> bool:
 def recognised(name: str) -> bool:
     """Whether a file's name looks like an example of any modality."""
     return any(modality(m).recognise("file", name, b"") > 0 for m in names())
+
+
+def recognised_as_file(name: str) -> bool:
+    """Whether a file's name looks like an example of a modality that lies in files alone.
+
+    A text file may as well be about the image that is called the same.
+    """
+    alone = (m for m in map(modality, names()) if "cell" not in m.kinds)
+    return any(m.recognise("file", name, b"") > 0 for m in alone)
 
 
 def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
@@ -455,11 +510,7 @@ def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
     DataError
         Nothing reads cells, or rows, of this kind.
     """
-    looked = list(seen)[:LOOKED_AT]
-    sure = {
-        name: float(np.mean([modality(name).recognise(kind, *one) for one in looked] or [0.0]))
-        for name in names()
-    }
+    sure = _sureness(kind, list(seen)[:LOOKED_AT])
     best = max(sure.values(), default=0.0)
     surest = [name for name, share in sure.items() if share == best]
     if best == 0:
@@ -479,3 +530,17 @@ def recognise(kind: Kind, seen: Iterable[tuple[str, bytes]]) -> str:
             _("Say which: {option}.", option=f"--modality {surest[0]}"),
         )
     return surest[0]
+
+
+def reads_cells(cells: Iterable[str]) -> float:
+    """How surely cells are examples of some modality, 0 to 1, by the surest."""
+    sure = _sureness("cell", [("", cell.encode("utf-8", "replace")[:HEAD]) for cell in cells])
+    return max(sure.values(), default=0.0)
+
+
+def _sureness(kind: Kind, seen: Sequence[tuple[str, bytes]]) -> dict[str, float]:
+    """Ask every modality about examples: its mean answer, by its name."""
+    return {
+        name: float(np.mean([modality(name).recognise(kind, *one) for one in seen] or [0.0]))
+        for name in names()
+    }

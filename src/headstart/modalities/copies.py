@@ -20,7 +20,8 @@ class Copies:
     exact : ndarray of int, shape (n,)
         Equal numbers for identical bytes.
     upright : ndarray of int, shape (n,), or None
-        As ``component``, without those that are turned; None where there are none.
+        As ``component``, without those that are turned, whose labels may differ; None where there
+        are none.
     """
 
     component: NDArray[np.int64]

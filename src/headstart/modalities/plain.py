@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ class PlainExamples:
 
     read: Callable[[int], Any]
     look: Any
+    known: dict[int, int] = field(default_factory=dict)  # sizes, by row
 
     def plain(self, rows: Rows) -> Fed:
         """Prepare rows."""
@@ -47,6 +48,15 @@ class PlainExamples:
     def varied(self, rows: Rows, rng: np.random.Generator) -> Fed:
         """Prepare rows: there is nothing to vary."""
         return self.plain(rows)
+
+    def sizes(self, rows: Rows) -> Rows | None:
+        """Return how large each is; None where all are alike."""
+        if not hasattr(self.look, "extent"):
+            return None
+        for row in map(int, rows):
+            if row not in self.known:
+                self.known[row] = int(self.look(self.read(row)).size)
+        return np.array([self.known[int(row)] for row in rows])
 
 
 class Plain:

@@ -19,15 +19,16 @@ from headstart.transfer.recipe import RECIPES, TRAINING, Recipe, from_options
 
 PROBE = "probe"
 LAYERS = "layers"
-METHOD_NAMES = ("auto", PROBE, LAYERS, *RECIPES)
+MIX = "mix"
+METHOD_NAMES = ("auto", PROBE, LAYERS, MIX, *RECIPES)
 
 
 @dataclass(frozen=True)
 class Config:
     """Everything that decides a run; it is written beside the result.
 
-    Every field but ``data`` (a folder, table, archive or ``builtin:NAME``) and ``recipe`` is an
-    option: of ``headstart train`` and :func:`headstart.train`, and of every other job that
+    Every field but ``data`` (a folder, table, archive or ``builtin:NAME``), ``recipe`` and
+    ``given`` is an option: of ``headstart train`` and :func:`headstart.train`, and of every other job that
     :mod:`headstart.prepare.refusals` names no reason against.
     """
 
@@ -42,9 +43,10 @@ class Config:
     method: str = option(
         "auto",
         N_(
-            "probe: frozen features, new head. finetune: also the last blocks. full: all of it. "
-            "scratch, small-cnn: nothing pretrained. auto: the probe, and with --budget the best "
-            "of them."
+            "probe: frozen features, new head. mix: beside it TF-IDF, that is, counts of words. "
+            "finetune: also the last blocks. full: all of it. contrastive: all of it, by pairs of "
+            "examples, for few labels. scratch, small-cnn: nothing pretrained. auto: the probe, of "
+            "texts also mix, and with --budget the best of them."
         ),
     )
     budget: float | None = option(
@@ -58,6 +60,7 @@ class Config:
         None, N_("Side of the images the network sees; default: its own."), metavar="PIXELS"
     )
     recipe: Recipe = field(default_factory=Recipe)
+    given: tuple[str, ...] = ()  # names of what the user set of the recipe
     seed: int = option(0, N_("Of folds and of the re-initialised network; 0 or more."))
     device: str = option("auto", N_("auto, cpu or cuda."))
     balanced: bool = option(False, N_("Weigh all classes equally."))
@@ -136,6 +139,11 @@ class Config:
             return self.budget is not None
         return self.method in RECIPES
 
+    def recipe_of(self, method: str, usual: Mapping[str, Any]) -> Recipe:
+        """Return the recipe of a method on such examples, changed by what the user set."""
+        given = {name: getattr(self.recipe, name) for name in self.given}
+        return from_options(method, given, usual)
+
 
 OPTIONS = {**options_in(Config), **options_in(Recipe)}
 """Every option of the configuration, by the name that it has in Python."""
@@ -166,7 +174,13 @@ def configure(data: str | Path, options: Mapping[str, Any]) -> Config:
             raise stranger("train", name, OPTIONS)
     config = Config(str(data), **{k: v for k, v in given.items() if k not in RECIPE_NAMES})
     refuse_by_method(config.method, config.trains_networks, given)
-    return replace(config, recipe=from_options(config.method, given))
+    knobs = tuple(name for name in RECIPE_NAMES if name in given)
+    return replace(config, recipe=from_options(config.method, given), given=knobs)
+
+
+def suited(config: Config, usual: Mapping[str, Any]) -> Config:
+    """Return a configuration with what is usual for the examples, where nothing else was given."""
+    return replace(config, recipe=config.recipe_of(config.method, usual))
 
 
 def backbones_of(config: Config, modality: str) -> dict[str, Ref]:

@@ -33,7 +33,7 @@ from headstart.findings import Finding
 from headstart.folder.model import refuse_unsavable
 from headstart.judge.baselines import RANDOM_NETWORK
 from headstart.machine import Machine
-from headstart.prepare.config import Config, backbones_of, refuse_several, refuse_unknown
+from headstart.prepare.config import MIX, Config, backbones_of, refuse_several, refuse_unknown
 from headstart.prepare.refusals import refuse_with_several_labels
 from headstart.said import N_, Said, _, sentences
 from headstart.tasks.labels import Labels
@@ -144,6 +144,7 @@ def prepare(
         refuse_several(config)
     refuse_unknown(config)
     dataset = dataset or read_source(config, machine)
+    refuse_nothing_beside(config, dataset)
     refs = list(backbones_for(config, dataset, machine).values())
     kitchen = Kitchen(machine.cache, machine.workers, machine.on_event)
     machine.on_event(Event(_("preparing the backbone")))
@@ -164,6 +165,21 @@ def prepare(
     return _checked(
         config, dataset, features, refs[0], engines, backbone_seconds, baseline and learned
     )
+
+
+def refuse_nothing_beside(config: Config, dataset: Dataset) -> None:
+    """Raise ``ConfigError`` where vectors are to be mixed with what such examples do not have."""
+    modality = dataset.modality
+    if config.method == MIX and not modality.beside:
+        raise ConfigError(
+            _(
+                "--method {method} puts counts beside the vectors of a network; of {many} nothing "
+                "is counted.",
+                method=MIX,
+                many=modality.unit.many,
+            ),
+            _("Use --method probe."),
+        )
 
 
 def embed(examples: Examples, engines: list[Engine], machine: Machine) -> Features:

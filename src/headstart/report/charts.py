@@ -210,7 +210,7 @@ def candidates(head: dict[str, Any], unit: Unit) -> Markup:
 def embedding(points: Sequence[dict[str, Any]], classes: Sequence[str], unit: Unit) -> Markup:
     """Draw the map: a dot per example, a cross where the held-out answer was wrong.
 
-    Every point is an element with its words, and its picture where it has one, inside, so
+    Every point is an element with its words, and its picture or text where it has one, inside, so
     it works without scripts; only the first is in the tab order, the page's script moves from there
     with the arrow keys.
     """
@@ -254,7 +254,7 @@ def _point(point: dict[str, Any], c: int, *, first: bool) -> Markup:
     shape = tag("path", d="M-4-4 4 4M-4 4 4-4") if kind == "wrong" else tag("circle", r=4)
     return tag(
         "g",
-        tag("title", point_words(point)),
+        tag("title", "\n".join(filter(None, (point_words(point), point.get("text"))))),
         *_picture(point),
         shape,
         class_=f"point {kind} c{c % len(PALETTE)}",

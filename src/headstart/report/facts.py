@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.backbones import Card
+from headstart.data.formats import is_table
 from headstart.errors import ArtifactError, UnknownNameError
 from headstart.folder.layout import (
     HISTORY,
@@ -125,8 +126,10 @@ class Facts:
 
     @property
     def in_files(self) -> bool:
-        """Whether an example may lie in a file of its own."""
-        return self.modality is None or "file" in self.modality.kinds
+        """Whether an example may lie in a file of its own, as those of the run may have."""
+        kinds = self.modality.kinds if self.modality else ("file",)
+        in_cells = "cell" in kinds and is_table(Path(self.run["config"]["data"]))
+        return "file" in kinds and not in_cells
 
     @property
     def hints(self) -> tuple[str, ...]:

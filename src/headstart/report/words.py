@@ -6,6 +6,7 @@ Every technical term gets half a sentence of explanation where it first stands.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ BASELINES = {
 FINDINGS = {
     "budget": N_("Budget"),
     "columns": N_("Columns"),
+    "cut": N_("Long {many}"),
     "conflicts": N_("Contradicting labels"),
     "copies": N_("Copies"),
     "duplicate_rows": N_("Rows said twice"),
@@ -46,8 +48,10 @@ FINDINGS = {
     "imbalance": N_("Unequal classes"),
     "interrupted": N_("Interrupted"),
     "labels": N_("Labels"),
+    "languages": N_("Languages"),
     "label_spellings": N_("Spellings of labels"),
     "levels": N_("Brightness"),
+    "markup": N_("Markup"),
     "memory": N_("Memory"),
     "note": N_("Note"),
     "order": N_("Order of {many}"),
@@ -56,8 +60,11 @@ FINDINGS = {
     "small_test": N_("Small test set"),
     "target": N_("Target"),
     "training": N_("Training"),
+    "unknown": N_("Unknown words"),
     "unreadable": N_("Unreadable {many}"),
 }
+LONG = 240
+"""Breadth in Latin letters from which on a page folds a text."""
 WEIGHTY = ("few", "interrupted", "small_test")
 """Kinds of findings that say how far the score can be trusted, though they are no warnings."""
 HEADS = {
@@ -66,6 +73,7 @@ HEADS = {
     "kNN": N_("vote of the most similar training {many}"),
     "cosine": N_("nearest direction, one per class"),
     "bottleneck": N_("a small network with one hidden layer"),
+    "vectors and TF-IDF": N_("two weighted sums per class: of the vector, and of what is counted"),
 }
 METRICS = {
     "accuracy": N_("accuracy"),
@@ -128,6 +136,12 @@ def finding(kind: str, unit: Unit) -> str:
     ('Unreadable rows', 'Drift')
     """
     return unit.into(FINDINGS[kind]) if kind in FINDINGS else kind.capitalize()
+
+
+def long(text: str) -> bool:
+    """Whether a text is so long that a page shows only its beginning, until it is asked."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide > LONG or text.count("\n") > 4
 
 
 def weighed(

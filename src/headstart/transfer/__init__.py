@@ -18,6 +18,7 @@ from headstart.transfer.familiar import Familiarity
 from headstart.transfer.heads import Head
 from headstart.transfer.logistic import sigmoid, softmax
 from headstart.transfer.moments import Moments
+from headstart.transfer.pair import Pair
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,12 @@ class FittedModel:
         What embeddings of the training examples look like.
     abstain : float or None, 0 to 1
         Below this confidence the model gives no answer; None: it always answers.
-    thresholds : tuple of float or None
-        With several labels an example: the probability from which each is given. None: one class.
     moments : Moments or None
         Of the training embeddings, for adaptation to other examples; None where they are not kept.
+    beside : str
+        The rival whose counts the head takes beside the vectors, by name; "" for vectors alone.
+    thresholds : tuple of float or None
+        With several labels an example: the probability from which each is given. None: one class.
     """
 
     method: str
@@ -50,6 +53,7 @@ class FittedModel:
     familiar: Familiarity | None = None
     abstain: float | None = None
     moments: Moments | None = None
+    beside: str = ""
     thresholds: tuple[float, ...] | None = None
 
     @property
@@ -58,16 +62,21 @@ class FittedModel:
         kind = Classification if self.thresholds is None else MultiLabel
         return kind(self.classes)
 
-    def predict_proba(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
+    def predict_proba(self, X: NDArray[np.floating] | Pair) -> NDArray[np.float64]:
         """Return calibrated probabilities: ``(n, dim)`` -> ``(n, K)``.
 
         Rows sum to one; with several labels an example, every label has a probability of its own.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, dim); or, with ``beside``, Pair
         """
-        logits = self.head.logits(np.asarray(X, np.float64)) / self.temperature
+        logits = self.head.logits(X if isinstance(X, Pair) else np.asarray(X, np.float64))
+        logits = logits / self.temperature
         return np.asarray(softmax(logits) if self.thresholds is None else sigmoid(logits))
 
-    def answers(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Answer for rows (n, dim), as ``task`` scores it."""
+    def answers(self, X: NDArray[np.floating] | Pair) -> NDArray[np.float64]:
+        """Answer for rows, as ``task`` scores it; X as ``predict_proba`` takes it."""
         p = self.predict_proba(X)
         if self.thresholds is None:
             return p
@@ -83,4 +92,4 @@ class FittedModel:
         return self.familiar.is_unfamiliar(X[:, -self.familiar.centroids.shape[1] :])
 
 
-__all__ = ["Familiarity", "FittedModel", "Head", "Moments"]
+__all__ = ["Familiarity", "FittedModel", "Head", "Moments", "Pair"]

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from headstart.tasks.labels import Labels
 from headstart.transfer import FittedModel
 from headstart.transfer.logistic import Floats, Ints
+from headstart.transfer.mix import MixChoice, choose_mix
 from headstart.transfer.multilabel import choose_labels, fit_labels
+from headstart.transfer.pair import Pair
 from headstart.transfer.probe import Choice, Folds, choose_head, fit_probe
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
-def choose(X: Floats, labels: Labels, rows: Ints, folds: Folds, *, rivals: bool = True) -> Choice:
+
+def choose(
+    X: Floats | csr_array | Pair,
+    labels: Labels,
+    rows: NDArray[np.int64],
+    folds: Folds,
+    *,
+    rivals: bool = True,
+) -> Choice | MixChoice:
     """Choose a head for some rows, on folds that count in them.
 
     Parameters
     ----------
-    X : ndarray of shape (n, dim)
+    X : ndarray of shape (n, dim), csr_array of counts, or Pair of both
+        A pair only where examples have one label.
     labels : Labels
         Of the same rows.
     rows : ndarray of int
@@ -25,6 +41,8 @@ def choose(X: Floats, labels: Labels, rows: Ints, folds: Folds, *, rivals: bool 
         Of classification, also try kNN and nearest class mean.
     """
     y = labels.y[rows]
+    if isinstance(X, Pair):
+        return choose_mix(X[rows], y, labels.n_classes, folds, balanced=labels.balanced)
     if labels.several:
         return choose_labels(X[rows], y, folds)
     return choose_head(X[rows], y, labels.n_classes, folds, balanced=labels.balanced, rivals=rivals)

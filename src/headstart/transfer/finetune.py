@@ -63,6 +63,9 @@ class Setting:
     n_classes : int
     start : callable
         Rows to the head that training them starts from.
+    refit : callable or None
+        Embeddings (n_rows, dim) and rows to the head that is fitted on them, where training does
+        not train one.
     balanced : bool
     seed : int
     device : str
@@ -89,6 +92,7 @@ class Setting:
     device: str = "cpu"
     workers: int = 1
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    refit: Callable[[NDArray[np.float32], Rows], LinearHead] | None = None
     on_point: Callable[[str, Point], None] = lambda fit, point: None
     on_trouble: Callable[[str], None] = lambda message: None
 
@@ -183,9 +187,12 @@ def _train(setting: Setting, rows: Rows, held: Rows, name: str) -> Fit:
         workers=setting.workers if setting.device == "cpu" else 1,
     )
     trained = loop.run()
-    after = network.learned()
     logits = []
     with crew(loop.workers) as threads:
+        if not recipe.trains_head and setting.refit is not None:
+            found = network.logits(setting.inputs, rows, threads)[0].numpy()
+            network.take_head(setting.refit(found, rows))
+        after = network.learned()
         for alpha in ALPHAS if recipe.wise else (1.0,):
             network.learn(interpolate(before, after, alpha) if alpha < 1 else after)
             logits.append(_answers(network, setting.inputs, held, threads))
@@ -211,11 +218,11 @@ def finish(setting: Setting, rows: Rows, fitted: Fit, alpha: float = 1.0) -> Tun
         features = network.logits(setting.inputs, rows, threads)[0].numpy()
     backbone = copy.deepcopy(setting.backbone).cpu()
     own = "net." if setting.cut is None else ""  # a suffix names its blocks as the network does
-    body = {k.removeprefix(own): v.cpu() for k, v in network.body.state_dict().items()}
+    trainable = sum(p.numel() for p in network.tuned())
+    body = {k.removeprefix(own): v for k, v in network.weights().items()}
     whole = backbone.net.state_dict()
     backbone.net.load_state_dict({k: body.get(k, v) for k, v in whole.items()})
     backbone.use(replace(backbone.card, weights_hash=hash_weights(backbone.net)))
-    trainable = sum(p.numel() for p in network.tuned())
     return Tuned(backbone, network.fitted_head(), features, trainable)
 
 

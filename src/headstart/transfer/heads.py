@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.said import N_
+from headstart.transfer.counts import TfIdf
 from headstart.transfer.logistic import Floats, Ints
 
 
@@ -17,7 +18,7 @@ class Head(Protocol):
 
     kind: ClassVar[str]
 
-    def logits(self, X: Floats) -> Floats:
+    def logits(self, X: Any) -> Floats:
         """Score rows: ``(n, dim)`` -> ``(n, K)``; softmax of it is the head's belief."""
 
     def slope(self, x: Floats, c: int) -> Floats:
@@ -173,9 +174,57 @@ class BottleneckHead:
         return np.asarray(self.A @ (self.W[:, c] * on) / self.scale, np.float64)
 
 
+@dataclass(frozen=True)
+class CountsHead:
+    """Logistic regression on counts, weighed by TF-IDF: ``tfidf(x) W + b``."""
+
+    kind: ClassVar[str] = N_("TF-IDF")
+    columns: NDArray[np.int64]  # (m,), those of the counts that are known, ascending
+    idf: Floats  # (m,), >= 1
+    W: Floats  # (m, K), float64
+    b: Floats  # (K,), float64
+
+    def logits(self, X: Any) -> Floats:
+        """Weigh counts (csr, (n, width)), then ``x W + b``."""
+        return np.asarray(TfIdf(self.columns, self.idf)(X) @ self.W + self.b)
+
+    def slope(self, x: Floats, c: int) -> Floats:
+        """Refuse: counts are whole numbers, so there is no slope."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class MixedHead:
+    """Two linear heads at once: ``v V + tfidf(x) W + b`` of a vector and counts."""
+
+    kind: ClassVar[str] = N_("vectors and TF-IDF")
+    V: Floats  # (dim, K), float64
+    columns: NDArray[np.int64]  # (m,), those of the counts that are known, ascending
+    idf: Floats  # (m,), >= 1
+    W: Floats  # (m, K), float64
+    b: Floats  # (K,), float64
+
+    def logits(self, X: Any) -> Floats:
+        """Add what both say of rows that are known in two ways (``Pair``)."""
+        of_counts = TfIdf(self.columns, self.idf)(X.counts) @ self.W
+        return np.asarray(X.vectors.astype(np.float64) @ self.V + of_counts + self.b)
+
+    def slope(self, x: Floats, c: int) -> Floats:
+        """Column ``c`` of ``V``: by the vector, at the same counts."""
+        return self.V[:, c].astype(np.float64)
+
+
 HEADS: dict[str, type[Any]] = {
     head.kind: head
-    for head in (LinearHead, CentroidHead, NeighbourHead, CosineHead, BottleneckHead)
+    for head in (
+        LinearHead,
+        CentroidHead,
+        NeighbourHead,
+        CosineHead,
+        BottleneckHead,
+        CountsHead,
+        MixedHead,
+    )
 }
 
 

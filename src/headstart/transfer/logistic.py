@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,14 +109,14 @@ class Rotation:
         basis: Floats
         if len(X) < X.shape[1]:
             Z = _standardised(X, mean, scale) * root
-            power, U = _eigen(Z @ Z.T)
+            power, U = eigen(Z @ Z.T)
             basis = Z.T @ (U / np.sqrt(power))
         else:
             gram = np.zeros_like(weight, shape=(X.shape[1], X.shape[1]))
             for part in parts_of(len(X)):
                 scaled = _standardised(X[part], mean, scale) * root[part]
                 gram += scaled.T @ scaled
-            power, basis = _eigen(gram)
+            power, basis = eigen(gram)
         return cls(mean, scale, basis.astype(weight.dtype), power.astype(weight.dtype))
 
     def __call__(self, X: Floats, out: Floats | None = None) -> Floats:
@@ -132,7 +133,7 @@ class Rotation:
         return W, b - self.mean @ W
 
 
-def _eigen(gram: Floats) -> tuple[Floats, Floats]:
+def eigen(gram: Floats) -> tuple[Floats, Floats]:
     """Eigenvalues (r,) of a Gram matrix and their vectors in columns, without those near zero."""
     power, vectors = np.linalg.eigh(gram)
     keep = power > power[-1] * 1e-6
@@ -234,6 +235,8 @@ class LogisticPath:
         Where the path stands: weights of rotated rows, and of a column of ones.
     """
 
+    strengths = STRENGTHS
+
     def __init__(
         self,
         X: Floats,
@@ -245,24 +248,25 @@ class LogisticPath:
         dtype: type[np.floating] = np.float32,
         weight: Floats | None = None,
     ) -> None:
-        if X.dtype != np.float32:  # which is worked on part by part, in any precision
-            X = np.asarray(X, dtype)
-        every = np.arange(len(X))
+        X = self._taken(X, dtype)
+        n = X.shape[0]
+        every = np.arange(n)
 
         def share(rows: Ints) -> Floats:
             own = row_weights(y[rows], n_classes, balanced)
             return own if weight is None else own * weight[rows] / (own @ weight[rows])
 
         self.sizes = np.array([len(rows) for rows in folds])
-        self.weight = np.zeros((len(folds), len(X)), dtype)
+        self.weight = np.zeros((len(folds), n), dtype)
         for f, rows in enumerate(folds):
             self.weight[f, rows] = share(rows)
+        shared = self._shared(n)
         self.rotations = [
-            Rotation.fit(X[rows], share(rows).astype(dtype))
-            for rows in ([every] if len(X) >= SHARED else folds)
+            self._rotation(X, rows, share(rows).astype(dtype))
+            for rows in ([every] if shared else folds)
         ]
         width = max(len(rotation.power) for rotation in self.rotations)
-        self.Z = np.zeros((len(self.rotations), len(X), width + 1), dtype)  # zeros pad the narrower
+        self.Z = np.zeros((len(self.rotations), n, width + 1), dtype)  # zeros pad the narrower
         self.Z[:, :, -1] = 1
         power = np.zeros((len(self.rotations), width + 1), dtype)
         power[:, -1] = 1
@@ -270,13 +274,28 @@ class LogisticPath:
             rotation(X, out=self.Z[g, :, : len(rotation.power)])
             power[g, : len(rotation.power)] = rotation.power
         excess = np.ones(len(folds), dtype)
-        if len(X) >= SHARED:
+        if shared:
             base = share(every)
             excess = (self.weight[:, base > 0] / base[base > 0]).max(axis=1)
         self.bound = excess[:, None].astype(dtype) * power
         self.several = y.ndim == 2
         self.Y = y.astype(dtype) if self.several else np.eye(n_classes, dtype=dtype)[y]
         self.A = np.zeros((len(folds), n_classes, width + 1), dtype)
+
+    @staticmethod
+    def _taken(X: Any, dtype: type[np.floating]) -> Any:
+        """Return rows in float32, which are worked on part by part, in any precision."""
+        return X if X.dtype == np.float32 else np.asarray(X, dtype)
+
+    @staticmethod
+    def _shared(n: int) -> bool:
+        """Whether so many rows share scale and axes."""
+        return n >= SHARED
+
+    @staticmethod
+    def _rotation(X: Any, rows: Ints, weight: Floats) -> Any:
+        """Find scale and axes of rows under weights that sum to one."""
+        return Rotation.fit(X[rows], weight)
 
     def advance(self, C: float, *, tolerance: float = 1e-3) -> Floats:
         """Solve for this C from where the path stands; return logits ``(F, n, K)`` of all rows."""
@@ -285,11 +304,11 @@ class LogisticPath:
 
     def walk_to(self, C: float, tolerance: float) -> None:
         """Solve for C, by way of all stronger penalties."""
-        for strength in STRENGTHS[STRENGTHS < C]:
+        for strength in self.strengths[self.strengths < C]:
             self.advance(strength, tolerance=1e-2)
         self.advance(C, tolerance=tolerance)
 
-    def settle(self, fold: int, C: float, start: Floats) -> tuple[Floats, Floats]:
+    def settle(self, fold: int, C: float, start: Floats) -> Any:
         """Solve one problem for C to the precision of a fit; weights and intercepts of raw rows.
 
         Parameters
@@ -299,7 +318,7 @@ class LogisticPath:
         """
         return self._raw(fold, self._solve(slice(fold, fold + 1), C, start[None], FITTED)[0])
 
-    def coefficients(self, fold: int) -> tuple[Floats, Floats]:
+    def coefficients(self, fold: int) -> Any:
         """Weights ``(D, K)`` and intercepts ``(K,)`` on raw features, float64."""
         return self._raw(fold, self.A[fold])
 
@@ -312,7 +331,7 @@ class LogisticPath:
             Z, self.Y, weight, bound, penalty, start, tolerance=tolerance, several=self.several
         )
 
-    def _raw(self, fold: int, A: Floats) -> tuple[Floats, Floats]:
+    def _raw(self, fold: int, A: Floats) -> Any:
         rotation = self.rotations[min(fold, len(self.rotations) - 1)]
         A = A.T.astype(np.float64)
         return rotation.undo(A[: len(rotation.power)], A[-1])

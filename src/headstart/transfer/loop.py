@@ -21,11 +21,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from headstart.said import _
+from headstart.transfer.batches import balanced, equal
 from headstart.transfer.checkpoint import Keeper, State
 from headstart.transfer.crew import Crew, crew, out_of_memory, seeded
 from headstart.transfer.network import Network
 from headstart.transfer.objective import Objective
-from headstart.transfer.parts import DivergedError, Inputs, OnPoint, Point, Rows, Trained
+from headstart.transfer.parts import DivergedError, Inputs, OnPoint, Point, Rows, Sized, Trained
 from headstart.transfer.recipe import Recipe, pace
 
 Part = tuple[Tensor, Tensor]  # inputs and targets
@@ -103,9 +104,10 @@ class Loop:
         rng = np.random.default_rng([self.seed, epoch])
         torch.manual_seed(int(rng.integers(2**62)))
         self.network.train_mode(epoch)
-        count = math.ceil(len(self.rows) / self.recipe.batch_size)
+        batches = self._batches(rng)
+        count, n = len(batches), sum(map(len, batches))
         losses, right = 0.0, 0.0
-        for i, batch in enumerate(np.array_split(rng.permutation(self.rows), count)):
+        for i, batch in enumerate(batches):
             faded = pace(epoch * count + i, self.recipe.epochs * count, self.recipe.schedule)
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * faded
@@ -125,18 +127,25 @@ class Loop:
                 )
             self.network.follow(state.average, self.recipe.ema)
             losses, right = losses + loss * len(batch), right + hits
-        rate, n = max(g["lr"] for g in optimizer.param_groups), len(self.rows)
+        rate = max(g["lr"] for g in optimizer.param_groups)
         took = state.seconds + time.perf_counter() - start
-        mixed = bool(self.recipe.mixup or self.recipe.cutmix)
-        points = [
-            Point(epoch + 1, "training", losses / n, None if mixed else right / n, rate, took)
-        ]
-        if len(self.watched):
+        answered = self.recipe.trains_head and not (self.recipe.mixup or self.recipe.cutmix)
+        accuracy = right / n if answered else None
+        points = [Point(epoch + 1, "training", losses / n, accuracy, rate, took)]
+        if len(self.watched) and self.recipe.trains_head:
             logits = self._watch(state)
             y = torch.from_numpy(self.y[self.watched])
             loss, share = float(F.cross_entropy(logits, y)), float((logits.argmax(1) == y).sum())
             points.append(Point(epoch + 1, "validation", loss, share / len(y), rate, took))
         return points
+
+    def _batches(self, rng: np.random.Generator) -> list[Rows]:
+        """Deal the rows of an epoch."""
+        size, rows = self.recipe.batch_size, self.rows
+        if self.recipe.loss == "pairs":
+            return balanced(rows, self.y[rows], size, self.recipe.seen(len(rows)), rng)
+        sizes = self.inputs.sizes(rows) if isinstance(self.inputs, Sized) else None
+        return equal(rows, size, rng, sizes)
 
     def step(
         self, x: Tensor, target: Tensor, optimizer: torch.optim.Optimizer

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,17 @@ from numpy.typing import NDArray
 from headstart.tasks import Encoded
 from headstart.tasks.multilabel import jaccard, log_losses
 from headstart.transfer import Familiarity, FittedModel
-from headstart.transfer.heads import Head, LinearHead
-from headstart.transfer.logistic import Floats, Ints, LogisticPath, fit_folds, fit_logistic, sigmoid
+from headstart.transfer.counts import COUNT_STRENGTHS, counts_path, fit_counts, is_counts
+from headstart.transfer.heads import CountsHead, Head, LinearHead
+from headstart.transfer.logistic import (
+    STRENGTHS,
+    Floats,
+    Ints,
+    LogisticPath,
+    fit_folds,
+    fit_logistic,
+    sigmoid,
+)
 from headstart.transfer.probe import (
     Choice,
     Folds,
@@ -30,7 +40,11 @@ from headstart.transfer.probe import (
     walk,
 )
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 Bools = NDArray[np.bool_]
+Linear = TypeVar("Linear", LinearHead, CountsHead)
 OWN = 20
 """Held-out examples that have a label, and that lack it, from which on it may have a threshold of
 its own (plain choice)."""
@@ -65,37 +79,46 @@ class LabelChoice(Choice):
 
     def fit(self, X: Floats, y: Encoded, n_classes: int, *, exact: bool = False) -> Head:
         """Refit on all given rows; ``exact`` for the head that is kept."""
-        return self._calibrated(*fit_logistic(X, y, n_classes, self.C, exact=exact))
+        if is_counts(X):
+            return self._calibrated(CountsHead(*fit_counts(X, y, n_classes, self.C, exact=exact)))
+        return self._calibrated(LinearHead(*fit_logistic(X, y, n_classes, self.C, exact=exact)))
 
     def fit_folds(self, X: Floats, y: Encoded, n_classes: int, folds: Sequence[Ints]) -> list[Head]:
         """Refit on several parts of the rows: faster together than one by one."""
-        return [self._calibrated(W, b) for W, b in fit_folds(X, y, n_classes, self.C, folds)]
+        fitted = fit_folds(X, y, n_classes, self.C, folds)
+        return [self._calibrated(LinearHead(W, b)) for W, b in fitted]
 
-    def _calibrated(self, W: Floats, b: Floats) -> LinearHead:
-        return LinearHead(W / self.temperatures, b / self.temperatures)
+    def _calibrated(self, head: Linear) -> Linear:
+        return replace(head, W=head.W / self.temperatures, b=head.b / self.temperatures)
 
 
-def choose_labels(X: Floats, y: Encoded, folds: Folds) -> LabelChoice:
+def choose_labels(X: Floats | csr_array, y: Encoded, folds: Folds) -> LabelChoice:
     """Choose strength, temperatures and thresholds on folds.
 
     One strength serves all labels, by the one-standard-error rule on the mean log loss.
 
     Parameters
     ----------
-    X : ndarray of shape (n, dim)
+    X : ndarray of shape (n, dim), or csr_array of counts
     y : ndarray of bool, shape (n, K)
     folds : list of (train rows, held-out rows)
     """
     held, n_labels = np.concatenate([out for _, out in folds]), y.shape[1]
-    path = LogisticPath(X, y, n_labels, [*(a for a, _ in folds), np.arange(len(X))])
+    regression: Any = LogisticPath
+    linear: Any = LinearHead
+    strengths = STRENGTHS
+    if is_counts(X):
+        regression, linear, strengths = counts_path, CountsHead, COUNT_STRENGTHS
+    path = regression(X, y, n_labels, [*(a for a, _ in folds), np.arange(len(y))])
     starts: dict[float, Floats] = {}
 
-    def advance(C: float) -> Floats:
-        logits = path.advance(C)
+    def advance(C: float) -> Sequence[Floats]:
+        logits: Sequence[Floats] = path.advance(C)
         starts[C] = path.A[-1]
         return logits[:-1]
 
-    scored = walk(advance, y, folds, np.ones(len(held)), score_labels)
+    ones = np.ones(len(held))
+    scored = walk(advance, y, folds, ones, score_labels, kind=linear.kind, strengths=strengths)
     best = one_standard_error(scored)
     temperatures = np.array(
         [_temperature(z, t) for z, t in zip(best.logits.T, y[held].T, strict=True)]
@@ -104,7 +127,7 @@ def choose_labels(X: Floats, y: Encoded, folds: Folds) -> LabelChoice:
     thresholds = choose_thresholds(p, y[held])
     right = jaccard(y[held], p >= thresholds)
     choice = LabelChoice(
-        LinearHead.kind,
+        linear.kind,
         best.C,
         float(right.mean()),
         1.0,
@@ -113,8 +136,8 @@ def choose_labels(X: Floats, y: Encoded, folds: Folds) -> LabelChoice:
         temperatures=temperatures,
         thresholds=thresholds,
     )
-    head = choice._calibrated(*path.settle(len(folds), best.C, starts[best.C]))
-    return LabelChoice(**{**vars(choice), "head": head})
+    head = linear(*path.settle(len(folds), best.C, starts[best.C]))
+    return replace(choice, head=choice._calibrated(head))
 
 
 def fit_labels(

@@ -15,7 +15,8 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from headstart.transfer.crew import Crew
 from headstart.transfer.heads import LinearHead
-from headstart.transfer.parts import Inputs, Rows
+from headstart.transfer.lora import add_low_rank, merge
+from headstart.transfer.parts import Inputs, Rows, Sized
 from headstart.transfer.recipe import Recipe
 
 EVALUATION_BATCH = 64
@@ -73,9 +74,7 @@ class Network(nn.Module):
             scale = np.maximum(spread, max(LEAST_SPREAD * float(spread.mean()), 1e-6))
         self.register_buffer("mean", torch.from_numpy(np.asarray(mean, np.float32)))
         self.register_buffer("scale", torch.from_numpy(np.asarray(scale, np.float32)))
-        with torch.no_grad():
-            self.head.weight.copy_(torch.from_numpy((head.W * scale[:, None]).T.copy()))
-            self.head.bias.copy_(torch.from_numpy(head.b + mean @ head.W))
+        self.take_head(head)
         self.source_head = source_head
         self._blocks = blocks
         self._batchnorm = recipe.batchnorm
@@ -85,9 +84,12 @@ class Network(nn.Module):
             self._reduced = device != "cpu"
         if self._reduced and device == "cpu":
             _keep_depthwise_exact(self.body)
-        self._divisible = "bss" not in recipe.keep
+        self._divisible = "bss" not in recipe.keep and recipe.loss != "pairs"
         self.body.requires_grad_(False)
-        self._tuned = [(name, _trainable(module, recipe)) for name, module in blocks]
+        if recipe.tune == "lora":
+            self._tuned = list(add_low_rank(blocks).items())
+        else:
+            self._tuned = [(name, _trainable(module, recipe)) for name, module in blocks]
         for _, parameters in self._tuned:
             for parameter in parameters:
                 parameter.requires_grad_(True)
@@ -204,7 +206,7 @@ class Network(nn.Module):
         """Whether parts of a batch can be worked on at once, with the result of the whole.
 
         Dropout draws from one stream of random numbers, and batch norms in training look at the
-        whole batch; so does BSS.
+        whole batch; so do BSS and pairs.
         """
         busy = (m for m in self.body.modules() if m.training)
         return self._divisible and not any(isinstance(m, UNDIVIDED) for m in busy)
@@ -218,9 +220,19 @@ class Network(nn.Module):
                 features, logits = self(self.place(inputs.plain(part)))
                 return features.float().cpu(), logits.float().cpu()
 
-        parts = [rows[i : i + EVALUATION_BATCH] for i in range(0, len(rows), EVALUATION_BATCH)]
-        done = (crew or Crew()).map(work, parts)
-        return torch.cat([f for f, _ in done]), torch.cat([z for _, z in done])
+        sizes = inputs.sizes(rows) if isinstance(inputs, Sized) else None
+        order = np.arange(len(rows)) if sizes is None else np.argsort(sizes, kind="stable")
+        starts = range(0, len(rows), EVALUATION_BATCH)
+        done = (crew or Crew()).map(work, [rows[order[i : i + EVALUATION_BATCH]] for i in starts])
+        place = torch.from_numpy(np.argsort(order))
+        return torch.cat([f for f, _ in done])[place], torch.cat([z for _, z in done])[place]
+
+    def take_head(self, head: LinearHead) -> None:
+        """Put a head on embeddings in the place of the network's own."""
+        mean, scale = (t.cpu().double().numpy() for t in (self.mean, self.scale))
+        with torch.no_grad():
+            self.head.weight.copy_(torch.from_numpy((head.W * scale[:, None]).T.copy()))
+            self.head.bias.copy_(torch.from_numpy(head.b + mean @ head.W))
 
     def fitted_head(self) -> LinearHead:
         """Return the head as arrays, float64."""
@@ -228,6 +240,11 @@ class Network(nn.Module):
         weight, bias, mean, scale = (t.detach().cpu().double().numpy() for t in tensors)
         W = (weight / scale).T.copy()
         return LinearHead(W, bias - mean @ W)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the body's weights on the CPU, in the form it came in; ends the training."""
+        merge(self.body)
+        return {name: tensor.cpu() for name, tensor in self.body.state_dict().items()}
 
     def _changing(self) -> Iterable[tuple[str, Tensor]]:
         tuned = {id(p) for p in self.tuned()}
@@ -254,6 +271,8 @@ def _trainable(block: nn.Module, recipe: Recipe) -> list[nn.Parameter]:
     """Choose the parameters of a block that are trained."""
     chosen = []
     for module in block.modules():
+        if isinstance(module, nn.Embedding) and recipe.embeddings == "frozen":
+            continue
         norm = isinstance(module, NORMS)
         for name, parameter in module.named_parameters(recurse=False):
             if recipe.tune == "all":

@@ -1,4 +1,4 @@
-"""The objective of fine-tuning: cross entropy, and penalties that keep what was learned."""
+"""What fine-tuning makes small: cross entropy or pairs, and what holds on to what was learned."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ class Objective(Protocol):
 
     def __call__(self, network: Network, features: Tensor, logits: Tensor, y: Tensor, /) -> Tensor:
         """Return the mean loss of a batch, penalties included."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The mean of ``losses.pairs`` over all pairs in a batch, plus the penalties asked for."""
+
+    anchors: list[Tensor]
+    bss: bool
+
+    def __call__(self, network: Network, features: Tensor, logits: Tensor, y: Tensor) -> Tensor:
+        """Return the loss of a batch; what the head says does not count."""
+        return losses.pairs(features, y) + _penalties(network, features, self.anchors, self.bss)
 
 
 @dataclass(frozen=True)
@@ -54,20 +66,25 @@ class CrossEntropy:
             weight = self.weight.to(logits.device)
             each = each * (weight[y] if y.dim() == 1 else y @ weight)
         loss = each.mean()
-        if self.anchors:
-            pulled = [p for p in network.tuned() if p.requires_grad]
-            anchors = [
-                a for p, a in zip(network.tuned(), self.anchors, strict=True) if p.requires_grad
-            ]
-            loss = loss + losses.L2_SP_ALPHA * losses.l2_sp(pulled, anchors)
-            loss = loss + losses.BETA * losses.l2(network.head.parameters())
-        if self.bss:
-            loss = loss + losses.BSS_ETA * losses.bss(features)
+        loss = loss + _penalties(network, features, self.anchors, self.bss)
         if self.relation is not None and network.source_head is not None and y.dim() == 1:
             said = network.source_head(features)
             relation = self.relation.to(logits.device)
             loss = loss + losses.CO_TUNING_LAMBDA * losses.co_tuning(said, relation, y)
         return loss
+
+
+def _penalties(network: Network, features: Tensor, anchors: list[Tensor], bss: bool) -> Tensor:
+    """Sum what holds on to what was learned; 0 where nothing does."""
+    held = features.new_zeros(())
+    if anchors:
+        pairs = zip(network.tuned(), anchors, strict=True)
+        pulled, starts = zip(*((p, a) for p, a in pairs if p.requires_grad), strict=True)
+        held = held + losses.L2_SP_ALPHA * losses.l2_sp(pulled, starts)
+        held = held + losses.BETA * losses.l2(network.head.parameters())
+    if bss:
+        held = held + losses.BSS_ETA * losses.bss(features)
+    return held
 
 
 def objective(
@@ -77,7 +94,7 @@ def objective(
     y: NDArray[np.int64],
     *,
     balanced: bool,
-) -> CrossEntropy:
+) -> CrossEntropy | Pairs:
     """Build the objective of a fit from its training rows.
 
     Parameters
@@ -109,10 +126,9 @@ def objective(
         with torch.no_grad():
             said = network.source_head(network.place(np.asarray(X, np.float32)))
         relation = losses.relationship(said.softmax(1).cpu(), target, n_classes)
-    return CrossEntropy(
-        recipe.label_smoothing,
-        losses.class_weights(target, n_classes) if balanced else None,
-        [p.detach().clone() for p in network.tuned()] if "l2-sp" in recipe.keep else [],
-        "bss" in recipe.keep,
-        relation,
-    )
+    anchors = [p.detach().clone() for p in network.tuned()] if "l2-sp" in recipe.keep else []
+    bss = "bss" in recipe.keep
+    if recipe.loss == "pairs":
+        return Pairs(anchors, bss)
+    weight = losses.class_weights(target, n_classes) if balanced else None
+    return CrossEntropy(recipe.label_smoothing, weight, anchors, bss, relation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,20 @@ class Inputs(Protocol):
         """Return the rows as augmentation shows them this once."""
 
 
+@runtime_checkable
+class Sized(Protocol):
+    """Inputs that may be of unlike sizes, which are faster in batches of like ones."""
+
+    def sizes(self, rows: Rows) -> NDArray[np.int64] | None:
+        """Return how large each is; None where all are alike."""
+
+
 @dataclass(frozen=True)
 class Point:
     """One point of the learning curves: an epoch (from 1) and a split.
 
     ``loss`` is the objective in training and the cross entropy in validation, in nats; ``accuracy``
-    is None where labels were mixed.
+    is None where labels were mixed, or no answers trained.
     """
 
     epoch: int

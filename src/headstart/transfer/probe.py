@@ -16,7 +16,8 @@ import numpy as np
 
 from headstart.tasks.labels import ENOUGH
 from headstart.transfer import Familiarity, FittedModel, Moments
-from headstart.transfer.heads import CentroidHead, Head, LinearHead, NeighbourHead
+from headstart.transfer.counts import COUNT_STRENGTHS, counts_path, fit_counts, is_counts
+from headstart.transfer.heads import CentroidHead, CountsHead, Head, LinearHead, NeighbourHead
 from headstart.transfer.logistic import (
     STRENGTHS,
     Floats,
@@ -55,6 +56,8 @@ class Choice:
         1 where the chosen head is right about a held-out row, 0 where wrong, times the row's weight
         (mean one); rows in the order of the folds. Its mean is ``accuracy``. Choices made on the
         same folds can be compared row by row.
+    logits : ndarray of shape (n_held, K)
+        Of the chosen head, for the same rows.
     head : Head or None
         Fitted on all rows that it was chosen on; None where it was not chosen on rows.
     """
@@ -66,6 +69,7 @@ class Choice:
     candidates: list[dict[str, Any]]
     balanced: bool = False
     right: Floats = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
+    logits: Floats = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
     head: Head | None = field(default=None, compare=False, repr=False)
 
     def answers(self, head: Head, X: Floats) -> Floats:
@@ -74,6 +78,9 @@ class Choice:
 
     def fit(self, X: Floats, y: Ints, n_classes: int, *, exact: bool = False) -> Head:
         """Refit the chosen head on all given rows; ``exact`` for the head that is kept."""
+        if is_counts(X):
+            C = self.C if self.kind == CountsHead.kind else float(COUNT_STRENGTHS[0])
+            return CountsHead(*fit_counts(X, y, n_classes, C, balanced=self.balanced, exact=exact))
         if self.kind == LinearHead.kind:
             fitted = fit_logistic(X, y, n_classes, self.C, balanced=self.balanced, exact=exact)
             return LinearHead(*fitted)
@@ -100,7 +107,8 @@ def choose_head(
 
     Parameters
     ----------
-    X : ndarray of shape (n, dim)
+    X : ndarray of shape (n, dim), or csr_array of counts
+        Of counts the head is logistic regression on their TF-IDF.
     y : ndarray of int, shape (n,)
     n_classes : int
     folds : list of (train rows, held-out rows)
@@ -112,18 +120,24 @@ def choose_head(
     """
     held = np.concatenate([out for _, out in folds])
     weight = score_weights(y[held], n_classes, balanced)
-    every = np.arange(len(X))  # walked beside the folds: the head that is chosen is then there
-    path = LogisticPath(X, y, n_classes, [*(a for a, _ in folds), every], balanced=balanced)
+    every = np.arange(len(y))  # walked beside the folds: the head that is chosen is then there
+    training = [*(a for a, _ in folds), every]
+    regression: Any = LogisticPath
+    linear: type[LinearHead] | type[CountsHead] = LinearHead
+    strengths = STRENGTHS
+    if is_counts(X):
+        regression, linear, strengths = counts_path, CountsHead, COUNT_STRENGTHS
+    path = regression(X, y, n_classes, training, balanced=balanced)
     starts: dict[float, Floats] = {}
 
-    def advance(C: float) -> Floats:
-        logits = path.advance(C)
+    def advance(C: float) -> Sequence[Floats]:
+        logits: Sequence[Floats] = path.advance(C)
         starts[C] = path.A[-1]
         return logits[:-1]
 
-    scored = walk(advance, y, folds, weight)
+    scored = walk(advance, y, folds, weight, kind=linear.kind, strengths=strengths)
     best = one_standard_error(scored)
-    if rivals:
+    if rivals and not is_counts(X):
         offered = [r for r in RIVALS if r is CentroidHead or len(X) < ENOUGH]
         for rival in offered:
             logits = np.concatenate(
@@ -133,8 +147,8 @@ def choose_head(
             if _clearly_better(scored[-1], best):
                 best = scored[-1]
     head: Head
-    if best.kind == LinearHead.kind:
-        head = LinearHead(*path.settle(len(folds), best.C, starts[best.C]))
+    if best.kind == linear.kind:
+        head = linear(*path.settle(len(folds), best.C, starts[best.C]))
     else:
         head = _rival(best.kind).fit(X, y, n_classes)
     return Choice(
@@ -145,6 +159,7 @@ def choose_head(
         [s.row() for s in scored],
         balanced,
         best.right,
+        best.logits,
         head,
     )
 
@@ -236,6 +251,9 @@ def walk(
     folds: Folds,
     weight: Floats,
     score: Callable[..., Scored] | None = None,
+    *,
+    kind: str = LinearHead.kind,
+    strengths: Floats = STRENGTHS,
 ) -> list[Scored]:
     """Score each strength, weak models first, until the loss has clearly turned up.
 
@@ -247,14 +265,18 @@ def walk(
     advance : callable
         Strength -> logits (n, K) of all rows, fold by fold.
     weight : ndarray of shape (n_held,)
+    kind : str
+        Of the head.
+    strengths : ndarray
+        Values of C, ascending.
     score : callable, default=score_head
     """
     score = score or score_head
     held = np.concatenate([out for _, out in folds])
     scored: list[Scored] = []
-    for C in map(float, STRENGTHS):
+    for C in map(float, strengths):
         logits = np.concatenate([z[out] for z, (_, out) in zip(advance(C), folds, strict=True)])
-        scored.append(score(LinearHead.kind, C, logits, y[held], folds, weight))
+        scored.append(score(kind, C, logits, y[held], folds, weight))
         best = min(scored, key=lambda s: s.log_loss)
         if all(s.log_loss > best.log_loss + best.se for s in scored[-2:]):
             break

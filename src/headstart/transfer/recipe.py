@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
@@ -11,17 +12,20 @@ from headstart.errors import ConfigError
 from headstart.options import flag, option
 from headstart.said import N_, _, commas, sentences
 
-TUNES = ("all", "bias", "norm")
+TUNES = ("all", "bias", "norm", "lora")
+LOSSES = ("labels", "pairs")
 OPTIMIZERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("cosine", "one-cycle", "constant")
 BATCHNORMS = ("frozen", "train")
+EMBEDDINGS = BATCHNORMS
 PRECISIONS = ("auto", "float32", "bfloat16")
 KEEPS = ("l2-sp", "bss", "co-tuning")
 AUGMENTS = ("none", "mirror", "flips", "crops", "pad", "colour", "randaugment")
 FIXED = AUGMENTS[:4]
 """Kinds of augmentation that also come as fixed views, so that activations can be cached."""
 TRAINING = N_(
-    "Training networks (--method finetune, full, scratch, small-cnn, or auto with --budget)"
+    "Training networks (--method finetune, full, contrastive, scratch, small-cnn, or auto with "
+    "--budget)"
 )
 _knob = partial(option, panel=TRAINING)
 
@@ -40,20 +44,31 @@ class Recipe:
     unfreeze : str
         How much is trained: a number of blocks from the end, ``"last-blocks"``, ``"last-stage"``,
         ``"all"``, or the first block to train. Little by default, as every guide advises.
-    tune : {"all", "bias", "norm"}
+    tune : {"all", "bias", "norm", "lora"}
         What is trained in those blocks: all weights; only biases and the norms' scales and shifts
-        (BitFit, Ben Zaken et al. 2022, arXiv:2106.10199); only the norms'.
+        (BitFit, Ben Zaken et al. 2022, arXiv:2106.10199); only the norms'; only a matrix of rank 8
+        that is added to the weights of every linear layer (LoRA: ``transfer/lora.py``).
+    loss : {"labels", "pairs"}
+        What training makes small: the cross entropy of the answers; or the error of the cosines
+        between embeddings, 1 within a class and 0 between classes, after which the head is fitted
+        as that of the probe is (SetFit, Tunstall et al. 2022, arXiv:2209.11055). Pairs are many
+        where labels are few.
     batchnorm : {"frozen", "train"}
         Frozen: batch norms keep their statistics, scales and shifts, in trained blocks too. Below
         some 5,000 images batches are too small to estimate them. (``tune`` "bias" and "norm" train
         scales and shifts all the same; the statistics stay.)
+    embeddings : {"frozen", "train"}
+        Frozen: tables that look vectors up by number (of words, of places) stay as they are, in
+        trained blocks too: words that are not in the training texts would be left behind by those
+        that are, and the table is half of a small network's weights.
     epochs : int, >= 1
     batch_size : int, >= 1
         Rows are dealt into equal batches of at most this many: there is no short last one.
     optimizer : {"adamw", "adam", "sgd"}
         SGD with Nesterov's momentum of 0.9.
     lr : float or None, per step, > 0
-        Of the pretrained layers; the head's is ``head_lr``. None: ``LR[optimizer]``.
+        Of the pretrained layers; the head's is ``head_lr``. None: ``LR[optimizer]``, and with
+        LoRA ``LORA_PACE`` times that.
     head_lr : float or None, per step, > 0
         None: the same as ``lr`` for a head that starts from the converged probe (LP-FT, Kumar et
         al. 2022, arXiv:2202.10054), which needs no haste.
@@ -107,8 +122,13 @@ class Recipe:
         ),
         metavar="DEPTH",
     )
-    tune: str = _knob("all", N_("What to train in them: all, bias (BitFit) or norm."))
+    tune: str = _knob("all", N_("What to train in them: all, bias (BitFit), norm or lora."))
+    loss: str = _knob(
+        "labels",
+        N_("labels: that answers are right. pairs: that examples of one class come to lie close."),
+    )
     batchnorm: str = _knob("frozen", N_("frozen: batch norms stay as they are; train."))
+    embeddings: str = _knob("frozen", N_("frozen: vectors of words stay as they are; train."))
     epochs: int = _knob(12, N_("How often every example is seen."))
     batch_size: int = _knob(32, N_("Examples per step."))
     optimizer: str = _knob("adamw", N_("adamw, adam or sgd."))
@@ -142,7 +162,7 @@ class Recipe:
     )
 
     def __post_init__(self) -> None:
-        wrong = [*_wrong_words(self), *_wrong_numbers(self)]
+        wrong = [*_wrong_words(self), *_wrong_numbers(self), *_at_odds(self)]
         if self.views is not None and not self.cached:
             wrong.append(_("--views are fixed, and without a cache every epoch draws new ones."))
         if wrong:
@@ -151,7 +171,8 @@ class Recipe:
     @property
     def rate(self) -> float:
         """Learning rate of the pretrained layers."""
-        return LR[self.optimizer] if self.lr is None else self.lr
+        usual = LR[self.optimizer] * (LORA_PACE if self.tune == "lora" else 1)
+        return usual if self.lr is None else self.lr
 
     @property
     def head_rate(self) -> float:
@@ -164,6 +185,15 @@ class Recipe:
         return DECAY[self.optimizer] if self.weight_decay is None else self.weight_decay
 
     @property
+    def trains_head(self) -> bool:
+        """Whether the head is trained along; else it is fitted afterwards."""
+        return self.loss == "labels"
+
+    def seen(self, n: int) -> int:
+        """Return how many of ``n`` rows an epoch sees."""
+        return n if self.loss == "labels" else min(n, PAIRED)
+
+    @property
     def cached(self) -> bool:
         """Whether activations of fixed views are kept."""
         return self.cache and self.augment in FIXED
@@ -172,6 +202,12 @@ class Recipe:
 LR = {"adamw": 1e-4, "adam": 1e-4, "sgd": 1e-3}
 """Default rates: of AdamW measured on solar cells (docs/measurements.md); of SGD that of the
 backbone in TLlib's fine-tuning baseline."""
+LORA_PACE = 10
+"""Of LoRA, times the usual rate: Hu et al. (2021), table 9, train it at 4e-4 to 5e-4 where the
+whole of networks like BERT is trained at 2e-5 to 5e-5."""
+PAIRED = 512
+"""Rows that an epoch of pairs sees at most: of B rows there are B (B - 1) / 2 pairs in a batch, so
+more of them cost time and teach little. A plain choice."""
 DECAY = {"adamw": 0.01, "adam": 0.0, "sgd": 5e-4}
 """torch's own default for AdamW and Adam; of SGD as in TLlib."""
 NAMES = tuple(f.name for f in fields(Recipe))
@@ -200,7 +236,9 @@ def pace(step: int, steps: int, schedule: str) -> float:
 def _wrong_words(recipe: Recipe) -> list[str]:
     allowed: dict[str, tuple[str, ...]] = {
         "tune": TUNES,
+        "loss": LOSSES,
         "batchnorm": BATCHNORMS,
+        "embeddings": EMBEDDINGS,
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,
         "augment": AUGMENTS,
@@ -251,19 +289,51 @@ def _wrong_numbers(recipe: Recipe) -> list[str]:
     ]
 
 
+def _at_odds(recipe: Recipe) -> list[str]:
+    """Name options that mean nothing beside others."""
+    wrong: list[str] = []
+    usual = {name: getattr(Recipe, name) for name in OF_ANSWERS}
+    set_too = [name for name, value in usual.items() if getattr(recipe, name) != value]
+    if "co-tuning" in recipe.keep:
+        set_too.append("keep")
+    if recipe.loss == "pairs" and set_too:
+        wrong.append(
+            _(
+                "{options}: with --loss pairs the head is fitted after training, and nothing "
+                "watches its answers.",
+                options=commas(map(flag, set_too)),
+            )
+        )
+    if recipe.tune == "lora" and recipe.wise:
+        wrong.append(_("--wise mixes weights, and --tune lora leaves them as they are."))
+    return wrong
+
+
+OF_ANSWERS = ("head_lr", "label_smoothing", "mixup", "cutmix", "patience", "wise")
+"""Options that mean something only where the head's answers are trained."""
+
 RECIPES: dict[str, dict[str, Any]] = {
     "finetune": {},
     "full": {"unfreeze": "all", "cache": False},
+    "contrastive": {
+        "unfreeze": "all",
+        "cache": False,
+        "loss": "pairs",
+        "epochs": 10,
+        "lr": 1e-4,
+    },
     "scratch": {
         "unfreeze": "all",
         "cache": False,
         "batchnorm": "train",
+        "embeddings": "train",
         "lr": 1e-3,
         "epochs": 30,
     },
 }
 """What each method that trains a network changes of the defaults. From scratch there are no
-statistics to freeze, and nothing to be careful of; 30 epochs are a plain choice."""
+statistics to freeze, and nothing to be careful of; 30 epochs are a plain choice. Rate and epochs of
+pairs were measured on sentences (docs/measurements.md)."""
 RECIPES["small-cnn"] = RECIPES["scratch"]
 
 
@@ -279,8 +349,16 @@ def defaults(method: str) -> Recipe:
     return Recipe(**RECIPES[method])
 
 
-def from_options(method: str, options: dict[str, Any]) -> Recipe:
+def from_options(
+    method: str, options: Mapping[str, Any], usual: Mapping[str, Any] | None = None
+) -> Recipe:
     """Build a method's recipe, changed by those of the options that were given (not None).
+
+    Parameters
+    ----------
+    usual : mapping, optional
+        What is usual for such examples, as ``Modality.recipe`` has it; the method's own settings
+        go before it.
 
     Raises
     ------
@@ -288,9 +366,10 @@ def from_options(method: str, options: dict[str, Any]) -> Recipe:
         Values that make no sense, all of them named.
     """
     given = {k: v for k, v in options.items() if k in NAMES and v is not None}
-    own = dict(RECIPES.get(method, {}))
+    own = {**(usual or {}), **RECIPES.get(method, {})}
     if "lr" in own:  # is stated for AdamW
         own["lr"] *= LR.get(given.get("optimizer", "adamw"), 1e-4) / LR["adamw"]
+        own["lr"] *= LORA_PACE if given.get("tune") == "lora" else 1
     if "keep" in given:
         keep = given["keep"]
         given["keep"] = words(keep if isinstance(keep, str) else ",".join(keep))

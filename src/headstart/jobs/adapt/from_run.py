@@ -103,8 +103,8 @@ class FromRun:
                     folder=str(config.data),
                 ),
                 _(
-                    "Train it again with this version (method layers keeps nothing), or give the "
-                    "labelled examples as SOURCE."
+                    "Train it again with this version and --method probe (layers and mix keep "
+                    "nothing), or give the labelled examples as SOURCE."
                 ),
             )
         return cls(config, asked, machine, clock, before, moments)

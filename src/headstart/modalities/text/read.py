@@ -9,6 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import PurePath
 
+from headstart.encodings import EncodingError, decoded
 from headstart.errors import MissingExtraError
 from headstart.modalities import Kind, UnreadableError
 from headstart.said import _
@@ -26,7 +27,9 @@ _BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read(data: bytes) -> str:
-    """Decode a text; control characters become spaces, markup stays as it is written.
+    """Decode a text in UTF-8, UTF-16 or GB18030, as its bytes tell.
+
+    Control characters become spaces; markup stays as it is written.
 
     Raises
     ------
@@ -37,9 +40,9 @@ def read(data: bytes) -> str:
     """
     refuse_without_extra()
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UnreadableError(_("not a text in UTF-8")) from None
+        text, _encoding = decoded(data)
+    except EncodingError as cause:
+        raise UnreadableError(cause.reason) from None
     text = _CONTROL.sub(" ", text)
     if not text.strip():
         raise UnreadableError(_("an empty text"))
