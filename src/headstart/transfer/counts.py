@@ -29,6 +29,7 @@ from headstart.transfer.logistic import (
     LogisticPath,
     eigen,
     row_weights,
+    sigmoid,
     softmax,
 )
 
@@ -250,8 +251,7 @@ def solve_counts(
 ) -> Floats:
     """Minimise ``sum_i w_i CE(W' z_i + b, y_i) + penalty |W|² / 2``.
 
-    With ``several`` every column of Y is a problem of two classes by itself: CE is then the sum of
-    their losses.
+    With ``several`` every column of Y is a problem of two classes by itself, as of ``solve``.
 
     Parameters
     ----------
@@ -273,18 +273,18 @@ def solve_counts(
     Liu & Nocedal (1989), "On the limited memory BFGS method for large scale optimization".
     """
     from scipy.optimize import minimize
-    from scipy.special import expit, logsumexp
+    from scipy.special import logsumexp
 
     back = Z.T.tocsr()
     scale = np.ones((len(start), 1))
-    scale[:-1, 0] = np.sqrt(back.power(2) @ weight[:, 0] / 2 + penalty)
+    scale[:-1, 0] = np.sqrt(back.power(2) @ weight[:, 0] / (4 if several else 2) + penalty)
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         A = flat.reshape(start.shape) / scale
         logits = Z @ A[:-1] + A[-1]
-        most = np.logaddexp(0, logits).sum(axis=1) if several else logsumexp(logits, axis=1)
-        value = weight[:, 0] @ (most - (logits * Y).sum(axis=1))
-        residual = weight * ((expit(logits) if several else softmax(logits)) - Y)
+        whole = np.logaddexp(0, logits).sum(axis=1) if several else logsumexp(logits, axis=1)
+        value = weight[:, 0] @ (whole - (logits * Y).sum(axis=1))
+        residual = weight * ((sigmoid if several else softmax)(logits) - Y)
         slope = np.concatenate([back @ residual + penalty * A[:-1], residual.sum(axis=0)[None]])
         return float(value + penalty / 2 * np.square(A[:-1]).sum()), (slope / scale).ravel()
 
