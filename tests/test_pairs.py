@@ -77,7 +77,7 @@ def setting() -> Setting:
     with torch.no_grad():
         X = net(torch.from_numpy(x)).numpy()
     recipe = Recipe(
-        unfreeze="all", cache=False, loss="pairs", epochs=150, lr=1e-2, batch_size=32, clip=0.0
+        unfreeze="all", cache=False, loss="pairs", epochs=300, lr=1e-2, batch_size=32, clip=0.0
     )
     return Setting(
         "contrastive", recipe, backbone, ["0", "2"], None, Points(x), X, y, 2,
