@@ -54,7 +54,7 @@ def command_of(job: str) -> Any:
 
 
 def test_every_field_is_an_option_and_says_what_it_is() -> None:
-    apart = {"data", "recipe"}
+    apart = {"data", "recipe", "given"}
     assert set(OPTIONS) == (set(TYPES) - apart)
     for name, field in OPTIONS.items():
         assert field.default is not MISSING, name

@@ -58,7 +58,7 @@ EXCEPTIONS = {
     "data/builtin.py": "the sets that come by name are sets of images",
     "prepare/config.py": "--size is an option of images: others refuse it by name",
     "jobs/train.py": "--size is an option of images; the docstring names modalities",
-    "backbones/stages.py": "maps are told from tokens by images being square",
+    "backbones/network.py": "maps are told from tokens by images being square",
     "adaptation/batchnorm.py": "batch norms are statistics of maps",
     "adaptation/loop.py": "an array of bytes with four axes is an image: its layout in memory",
     "transfer/network.py": "an array of bytes with four axes is an image: how it is mixed",

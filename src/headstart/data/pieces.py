@@ -26,8 +26,8 @@ class Pieces:
 
     Parameters
     ----------
-    size : int
-        The most examples of a piece.
+    size : int, optional
+        The most examples of a piece; default ``SIZE``.
 
     Raises
     ------
@@ -47,11 +47,11 @@ class Pieces:
         strings: bool = False,
         cache_dir: Path | None = None,
         on_event: OnEvent = ignore,
-        size: int = SIZE,
+        size: int | None = None,
     ) -> None:
-        self._modality, self._size = modality, size
+        self._modality, self._size = modality, size or SIZE
         reading = Reading(
-            modality, columns, column, x, encoding, strings, cache_dir, on_event, size
+            modality, columns, column, x, encoding, strings, cache_dir, on_event, self._size
         )
         kinds: set[Kind] = set()
         self._sources: list[tuple[Source, int]] = []

@@ -52,6 +52,8 @@ class Counted:
         from scipy.sparse import csr_array
         from sklearn.feature_extraction.text import HashingVectorizer
 
+        if not digests:  # of which HashingVectorizer makes nothing
+            return csr_array((0, WIDTH), dtype=np.float32)
         counter = HashingVectorizer(
             analyzer=self.cut, n_features=WIDTH, alternate_sign=False, norm=None, dtype=np.float32
         )
