@@ -116,7 +116,7 @@ def test_points_without_a_picture_are_dots(run_of_rows, tmp_path):
     text = render(copy).read_text("utf-8")
     assert text.count('class="point ') == 72
     assert "as-pictures" not in text.partition("<script>")[0].partition("</style>")[2]
-    assert text.count('<p class="text">&lt;b&gt;data</p>') == 12
+    assert text.count('<p class="text"><span dir="auto">&lt;b&gt;data</span></p>') == 12
 
 
 def test_the_terminal_speaks_of_rows(headstart, table):
