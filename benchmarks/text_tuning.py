@@ -1,11 +1,11 @@
-"""Training text networks: pairs with few labels, beside the probe and SetFit; all labels, all layers.
+"""Training text networks: pairs of few labels, beside the probe and SetFit; all layers on all.
 
     python benchmarks/text_tuning.py FOLDER [--per-class 64] [--draws 10] [--method contrastive]
     python benchmarks/text_tuning.py FOLDER --whole
     python benchmarks/text_tuning.py FOLDER --setfit OTHER_PYTHON
 
-FOLDER holds ``train.tsv`` and ``test.tsv``, each line ``text TAB number of the class`` (SST-2 with two
-classes is laid out so). A draw takes as many training rows of every class, by its number; the test
+FOLDER holds ``train.tsv`` and ``test.tsv``, each line ``text TAB number of the class``, as SST-2 is
+laid out. A draw takes as many training rows of every class, by its number; the test
 rows are all scored. Seconds are those of the processor, in one thread, of training alone, with the
 passes it needs. OTHER_PYTHON is one with the library setfit, which runs in a process of its own, on
 the same draws and the same network.
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything reads it
 
@@ -28,6 +29,7 @@ import numpy as np
 
 from headstart.backbones import resolve
 from headstart.backbones.cutting import unfrozen
+from headstart.backbones.network import Backbone
 from headstart.modalities import modality
 from headstart.modalities.plain import PlainExamples
 from headstart.tasks.classification import Classification
@@ -73,7 +75,7 @@ def draw(y: np.ndarray, per_class: int, seed: int) -> np.ndarray:
     return np.concatenate([rng.choice(rows, per_class, replace=False) for rows in of_class])
 
 
-def embed(backbone, texts: list[str]) -> np.ndarray:
+def embed(backbone: Backbone, texts: list[str]) -> np.ndarray:
     """Embed texts, packed by length."""
     import torch
 
@@ -94,7 +96,14 @@ def head_of(X: np.ndarray, y: np.ndarray) -> LinearHead:
     return LinearHead(*fit_logistic(X, y, int(y.max()) + 1, C, exact=True))
 
 
-def trained(backbone, texts, y, method: str, seed: int, options: dict):
+def trained(
+    backbone: Backbone,
+    texts: list[str],
+    y: np.ndarray,
+    method: str,
+    seed: int,
+    options: dict[str, Any],
+) -> tuple[Backbone, LinearHead]:
     """Train a network as ``headstart train --method`` does; return backbone and head."""
     from headstart.transfer.finetune import FINAL, Setting, finish, fit
 
@@ -110,7 +119,7 @@ def trained(backbone, texts, y, method: str, seed: int, options: dict):
     return done.backbone, done.head
 
 
-def scored(backbone, head: LinearHead, texts: list[str], y: np.ndarray) -> float:
+def scored(backbone: Backbone, head: LinearHead, texts: list[str], y: np.ndarray) -> float:
     """Return the share of texts that are answered rightly."""
     return float((head.logits(embed(backbone, texts).astype(np.float64)).argmax(1) == y).mean())
 

@@ -5,6 +5,7 @@ import pytest
 
 from headstart.judge.calibration import _gaps, ece_interval, false_alarms
 from headstart.judge.intervals import wilson
+from headstart.tasks.classification import Classification
 from headstart.tasks.metrics import expected_calibration_error
 
 
@@ -18,7 +19,8 @@ def drawn(n, overconfident, seed):
 def test_the_gaps_sum_to_the_error():
     """Reduced to columns they give what the naive loop over bins gives."""
     y, proba = drawn(300, 0.1, 0)
-    error = np.abs(_gaps(y, proba, 10).sum(axis=0)).sum() / 300
+    stated, right = Classification.numbered(2).stated(y, proba)
+    error = np.abs(_gaps(stated, right, 10).sum(axis=0)).sum() / 300
     assert error == pytest.approx(expected_calibration_error(y, proba))
 
 

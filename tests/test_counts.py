@@ -66,6 +66,19 @@ def test_weighed_classes_equal_scikit_learn():
     assert np.allclose(ours[:, 1] - ours[:, 0], theirs.decision_function(Z), atol=1e-4)
 
 
+def test_several_labels_are_a_regression_each():
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = drawn(700, 3)
+    Y = np.stack([y == 0, (y == 1) | (y == 2), y == 2], axis=1)
+    head = CountsHead(*fit_counts(X, Y, 3, 2.0))
+    Z = TfIdf(head.columns, head.idf)(X)
+    logits = head.logits(X)
+    for k, own in enumerate(Y.T):
+        theirs = LogisticRegression(C=2.0, tol=1e-10, max_iter=5000).fit(Z, own)
+        assert np.allclose(logits[:, k], theirs.decision_function(Z), atol=1e-4)
+
+
 @pytest.mark.parametrize("few", [0, 10**6], ids=["L-BFGS", "in their span"])
 def test_a_fold_learns_nothing_of_the_rows_it_holds_out(few, monkeypatch):
     monkeypatch.setattr(counts, "FEW", few)

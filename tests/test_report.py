@@ -292,7 +292,7 @@ def test_a_hundred_classes_are_drawn_in_a_small_page(run):
     proba = rng.dirichlet(np.ones(100), 1000)
     proba[np.arange(900), y[:900]] += 1
     proba /= proba.sum(axis=1, keepdims=True)
-    facts = replace(read(run, "run"), y=y, proba=proba, pictures={})
+    facts = replace(read(run, "run"), y=y, out=proba, pictures={})
     facts.metrics["classes"], facts.metrics["n"]["classes"] = names, 100
     text = compose(facts)
     assert len(text) < 600_000

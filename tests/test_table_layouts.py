@@ -249,29 +249,37 @@ def test_a_model_of_rows_does_not_learn_from_folds_and_marks(read):
 
 
 @pytest.mark.parametrize("bits", ["01", ("0.0", "1.0"), ("False", "True"), ("", "1")])
-def test_one_hot_columns_are_refused_with_the_mend(read, tmp_path, bits):
-    draw(tmp_path, "0.png", "1.png", "2.png")
+def test_one_hot_columns_say_the_class(read, tmp_path, bits):
+    draw(tmp_path, "0.png", "1.png", "2.png", "3.png")
     no, yes = bits
-    rows = [f"0.png,{yes},{no},{no},7", f"1.png,{no},{yes},{no},8", f"2.png,{no},{yes},{no},9"]
-    with pytest.raises(DataError, match="has no column of labels; a 1 in one of 2 columns") as e:
-        read("\n".join(["image,dog,cat,none_ticked,age", *rows]))
-    assert """df["label"] = df[['dog', 'cat']].idxmax(axis=1)""" in e.value.hint
+    rows = [f"{i}.png,{yes},{no},{no},7" for i in (0, 1)]
+    rows += [f"{i}.png,{no},{yes},{no},8" for i in (2, 3)]
+    dataset = read("\n".join(["image,dog,cat,none_ticked,age", *rows]))
+    assert dataset.written == ["dog", "dog", "cat", "cat"]
+    assert dataset.classes == ("cat", "dog")
+    assert "a 1 in one of 2 columns says the class: 'dog', 'cat'" in notes(dataset)
+    assert "--task multilabel" in notes(dataset)
 
 
-def test_one_hot_columns_with_rows_of_no_class(read, tmp_path):
+def test_one_hot_columns_with_rows_of_no_class_are_several_labels(read, tmp_path):
     draw(tmp_path, "0.png", "1.png", "2.png")
-    with pytest.raises(DataError, match=r"\(in 1 of 3 none does\): 'dog', 'cat'") as caught:
-        read("path,dog,cat,is_valid\n0.png,1,0,0\n1.png,0,1,0\n2.png,0,0,1\n")
-    assert "any(axis=1)" in caught.value.hint
+    content = "path,dog,cat,is_valid\n0.png,1,0,0\n1.png,0,1,0\n2.png,0,0,1\n"
+    dataset = read(content)
+    assert dataset.written == ["dog", "cat", ""]
+    assert dataset.is_test.tolist() == [False, False, True]
+    assert "1 of 3 has none" in notes(dataset)
+    with pytest.raises(DataError, match="not one label but none or several in 1 of 3 rows") as e:
+        read(content, task="classification")
+    assert "Drop --task classification" in e.value.hint
 
 
-def test_several_labels_are_refused(read, tmp_path):
+def test_columns_of_several_labels(read, tmp_path):
     draw(tmp_path, "0.png", "1.png")
     content = "path,sunny,beach\n0.png,1,1\n1.png,0,1\n"
-    with pytest.raises(DataError, match="1 of 2 rows have several labels") as caught:
-        read(content)
-    assert "Several labels for one example are not supported" in caught.value.message
-    assert caught.value.hint == "Train one model for each: --y sunny."
+    dataset = read(content)
+    assert dataset.written == ["beach;sunny", "beach"]
+    assert dataset.labels.tolist() == [[True, True], [True, False]]
+    assert "For one of them alone: --y sunny." in notes(dataset)
     assert read(content, y="sunny").classes == ("0", "1")
 
 

@@ -105,6 +105,26 @@ def test_vectors_alone_are_not_adapted(run):
     assert "--method probe" in refused.value.hint
 
 
+@pytest.mark.parametrize("budget", [None, 1.0], ids=["no budget", "a short one"])
+def test_a_test_set_is_answered_by_the_mixture(table, budget, tiny_bert, tmp_path):
+    rows = [("review", "label", "split")]
+    rows += [(*row, "train" if i < 56 else "test") for i, row in enumerate(reviews(80))]
+    path = tmp_path / "split.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    out = tmp_path / "run"
+    run = headstart.train(path, backbone=tiny_bert, modality="text", out=out, budget=budget)
+    found = metrics(run)
+    assert found["method"] == "mix"
+    assert found["n"]["test"] == 24
+    assert found["estimate"]["accuracy"] > 0.7
+    assert [line["name"] for line in found["candidates"] if line["chosen"]] == ["mix"]
+    with (run.folder / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        held = list(csv.DictReader(file))
+    said = [p.predicted for p in run.predict([reviews(80)[i][0].encode() for i in range(56, 80)])]
+    assert [row["predicted"] for row in held] == said  # one model, whoever asks
+
+
 def test_where_nothing_is_counted_it_is_refused(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("a,b,label\n" + "".join(f"{i},{-i},{'xy'[i % 2]}\n" for i in range(40)))

@@ -28,7 +28,8 @@ from headstart.machine import cache_folder, worker_count
 from headstart.modalities import Modality, modality
 from headstart.said import _
 from headstart.speaking import speaking
-from headstart.tasks.classification import Classification
+from headstart.tasks import Encoded
+from headstart.tasks.multilabel import MultiLabel, together
 from headstart.transfer import FittedModel, Pair
 
 
@@ -41,9 +42,11 @@ class Prediction:
     path : str
         As the input named it.
     predicted : str
-        "" where the input could not be read.
+        "" where the input could not be read. Of a model for several labels all that are given, with
+        ``;`` between them; there may be none.
     confidence : float or None
-        The calibrated probability of ``predicted``.
+        The calibrated probability of ``predicted``; of several labels, that of the least sure one,
+        given or not.
     probabilities : dict of str to float
     unfamiliar : bool or None
         Whether the input looks unlike everything trained on.
@@ -51,6 +54,8 @@ class Prediction:
         Why it could not be read, or "".
     abstained : bool or None
         Whether the model is too unsure to answer; None where it was trained without ``--abstain``.
+    labels : tuple of str or None
+        Of a model for several labels those that are given.
     """
 
     path: str
@@ -60,6 +65,7 @@ class Prediction:
     unfamiliar: bool | None = None
     error: str = ""
     abstained: bool | None = None
+    labels: tuple[str, ...] | None = None
 
     def row(self, classes: Sequence[str], *, abstains: bool = False) -> dict[str, Any]:
         """Return one flat row: ``path, predicted, confidence, p:CLASS..., unfamiliar, error``.
@@ -261,7 +267,8 @@ class Run:
         -------
         dict
             The scores of ``estimate`` in ``metrics.json``, ``n``, ``skipped``, how many of the
-            examples the model was trained on, and the confusion matrix (rows: truth).
+            examples the model was trained on, and the confusion matrix (rows: truth); of a model
+            for several labels, ``labels`` of ``metrics.json`` in its place.
 
         Raises
         ------
@@ -270,6 +277,7 @@ class Run:
         """
         from headstart.judge.intervals import wilson  # needs scipy; predictions do not wait for it
 
+        known = self.saved.model.task
         dataset = open_source(
             data,
             x=x,
@@ -277,13 +285,13 @@ class Run:
             encoding=encoding,
             modality=self.modality.name,
             row=self.saved.card.look.columns,
+            task=known.name,
             cache_dir=cache_folder(),
             on_event=on_event,
         )
         if dataset.is_test.any():
             dataset = dataset.take(dataset.is_test)
-        known = Classification(self.classes)
-        truth = known.encode(Classification(dataset.classes).decode(dataset.labels))
+        truth = known.encode(dataset.written)
         features = self.embed(dataset.examples, on_event)
         rows = np.array([i for i in range(len(dataset)) if i not in features.unreadable], int)
         if not len(rows):
@@ -292,7 +300,7 @@ class Run:
                 _("Check the files."),
             )
         X = self._taken(features.vectors[0], features)
-        truth, proba = truth[rows], self.saved.model.predict_proba(X[rows])
+        truth, proba = truth[rows], self.saved.model.answers(X[rows])
         found, right = known.scores(truth, proba), known.score(truth, proba).sum()
         return {
             "n": len(rows),
@@ -301,7 +309,7 @@ class Run:
             **found,
             "accuracy_ci95": list(wilson(right, len(rows))),
             "classes": list(self.classes),
-            "confusion": _confusion(truth, proba, len(self.classes)),
+            **_in_detail(self.saved.model, truth, proba),
         }
 
     def rows(self, predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
@@ -436,13 +444,13 @@ def answer(
     seen : ndarray of shape (n, dim), optional
         What tells unfamiliar inputs, where it is not ``vectors``.
     """
-    proba = model.predict_proba(vectors)
+    out = model.answers(vectors)
     own = vectors.vectors if isinstance(vectors, Pair) else vectors
     strange = model.is_unfamiliar(own if seen is None else seen)
     return [
         Prediction(name, error=unreadable[i])
         if i in unreadable
-        else _prediction(model, name, proba[i], None if strange is None else bool(strange[i]))
+        else _prediction(model, name, out[i], None if strange is None else bool(strange[i]))
         for i, name in enumerate(names)
     ]
 
@@ -450,6 +458,12 @@ def answer(
 def _prediction(
     model: FittedModel, name: str, p: NDArray[np.floating], unfamiliar: bool | None
 ) -> Prediction:
+    task = model.task
+    if isinstance(task, MultiLabel):
+        given = [name for name, on in zip(task.classes, task.given(p[None])[0], strict=True) if on]
+        each = zip(task.classes, map(float, task.probabilities(p[None])[0]), strict=True)
+        sure = float(task.sureness(p[None])[0])
+        return Prediction(name, together(given), sure, dict(each), unfamiliar, labels=tuple(given))
     best, least = int(p.argmax()), model.abstain
     return Prediction(
         name,
@@ -461,12 +475,17 @@ def _prediction(
     )
 
 
-def _confusion(
-    truth: NDArray[np.int64], proba: NDArray[np.floating], n_classes: int
-) -> list[list[int]]:
+def _in_detail(model: FittedModel, truth: Encoded, out: NDArray[np.floating]) -> dict[str, Any]:
+    """Return what becomes of every class, or of each of several labels."""
+    if model.thresholds is not None:
+        from headstart.judge.label_scores import label_scores
+        from headstart.tasks.labels import Labels
+
+        labels = Labels(truth, model.task, None, False, 0)
+        return {"labels": label_scores(labels, out, model.thresholds)}
     from headstart.tasks.metrics import confusion
 
-    return confusion(truth, proba.argmax(axis=1), n_classes).tolist()
+    return {"confusion": confusion(truth, out.argmax(axis=1), len(model.classes)).tolist()}
 
 
 def _cuda() -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
     from headstart.data.items import Items
     from headstart.methods import Method
-    from headstart.tasks import Floats, Task
+    from headstart.tasks import Encoded, Floats, Task
 
 
 def check_backbone(backbone: Backbone) -> None:
@@ -93,6 +93,24 @@ def check_task(task: Task, labels: Sequence[str], right: Floats) -> None:
     assert floor.shape == (3, task.n_outputs), f"the floor has the shape {floor.shape}"
     assert np.isfinite(floor).all(), "the floor holds values that are not finite"
     assert np.array_equal(task.floor(y[order], 3), floor), "the floor depends on the order of rows"
+    assert task.decode_answers(right)[0] == list(labels), "right answers say other labels"
+    sure = task.sureness(out)
+    assert sure.shape == (n,), f"sureness has the shape {sure.shape}: not one number per row"
+    stated, came_true = task.stated(y, out)
+    assert stated.shape == came_true.shape, "what is stated and what came true differ in shape"
+    assert len(stated) == n, "something is stated for every row"
+    _check_folds(task, np.concatenate([y, y, y]))
+
+
+def _check_folds(task: Task, y: Encoded) -> None:
+    """Check that folds cover all rows, keep groups whole and come out alike twice."""
+    groups = np.arange(len(y)) // 2
+    first, again = (task.folds(y, groups, 2, np.random.default_rng(0)) for _ in range(2))
+    assert first.shape == (len(y),), f"folds has the shape {first.shape}: not one per row"
+    assert set(first.tolist()) == {0, 1}, "two folds are 0 and 1, none of them empty"
+    assert np.array_equal(first, again), "folds of one seed differ"
+    whole = all(len(np.unique(first[groups == g])) == 1 for g in np.unique(groups))
+    assert whole, "folds tear a group apart"
 
 
 def check_modality(

@@ -23,8 +23,8 @@ is best and above 100 deeper methods pay; it decides the order of trial, never t
 
 
 FEW = {20: 0.5, 100: 4.0, 200: 2.0, 10**9: 0.0}
-"""The same of a method for few labels, 0: it is not tried. On SST-2, pairs gained some 6 points with
-64 sentences a class (docs/measurements.md)."""
+"""The same of a method for few labels; 0: it is not tried. Of SST-2, with 64 sentences a class,
+pairs gained some 6 points."""
 
 CACHING = ("cache", "views")
 """What of a recipe means nothing where no activations are kept."""

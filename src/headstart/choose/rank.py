@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from headstart.choose.scores import h_score, knn_accuracy, logme
 from headstart.errors import ConfigError
-from headstart.judge.baselines import MAJORITY
 from headstart.judge.crossval import Outcome, in_threads, judge_folds, picked
 from headstart.judge.estimate import Plan, assess, compare
 from headstart.judge.holm import holm_against_best
@@ -100,8 +99,8 @@ class Place:
     behind_ci95: Interval
     p_holm: float
     logme: float
-    h_score: float
-    knn: float
+    h_score: float | None
+    knn: float | None
 
     @property
     def tie(self) -> bool:
@@ -363,7 +362,8 @@ def _places(
     workers: int,
 ) -> tuple[Place, ...]:
     """Fill the table, best accuracy first; the cheaper first where accuracies are equal."""
-    alone = {MAJORITY: outcomes[MAJORITY]}
+    floor = labels.task.floor_name
+    alone = {floor: outcomes[floor]}
     judged = {e.name: assess(outcomes[e.name], alone, labels, chosen).estimate for e in entrants}
     order = sorted(entrants, key=lambda e: (-judged[e.name]["accuracy"], e.seconds_per_1000))
     best = outcomes[order[0].name]
@@ -373,8 +373,10 @@ def _places(
     rows = _scored_rows(labels, chosen)
     y, groups = labels.y[rows], None if labels.groups is None else labels.groups[rows]
 
-    def scores(e: Entrant) -> tuple[float, float, float]:
+    def scores(e: Entrant) -> tuple[float, float | None, float | None]:
         X = e.X[rows]
+        if labels.several:  # the others are about classes that lie apart
+            return logme(X, y), None, None
         return logme(X, y), h_score(X, y), knn_accuracy(X, y, groups)
 
     scored = in_threads(scores, order, workers)
@@ -385,9 +387,11 @@ def _places(
             tuple(judged[e.name]["accuracy_ci95"]),
             *lost,
             p,
-            *found,
+            evidence,
+            h,
+            knn,
         )
-        for e, lost, p, found in zip(order, behind, p_holm, scored, strict=True)
+        for e, lost, p, (evidence, h, knn) in zip(order, behind, p_holm, scored, strict=True)
     )
 
 

@@ -38,7 +38,8 @@ def logme(X: Floats, y: Ints) -> float:
     ----------
     X : ndarray of shape (n, dim)
         Not centred, as in the paper; its overall scale does not matter.
-    y : ndarray of int, shape (n,)
+    y : ndarray of int, shape (n,); or of bool, shape (n, K)
+        Where examples have several labels, every label is a target.
 
     Returns
     -------
@@ -53,7 +54,7 @@ def logme(X: Floats, y: Ints) -> float:
     F = np.asarray(X, np.float64)
     F = F / max(float(np.sqrt(np.square(F).mean())), 1e-150)
     power, U = _axes(F)  # (r,), (n, r)
-    Y = (y[:, None] == np.unique(y)).astype(np.float64)  # (n, C)
+    Y = (y if y.ndim == 2 else y[:, None] == np.unique(y)).astype(np.float64)  # (n, C)
     Z = np.square(U.T @ Y)  # (r, C), of each target along each axis
     outside = np.maximum(Y.sum(axis=0) - Z.sum(axis=0), 0)  # (C,), of |y|^2
     s, floor = power[:, None], LEAST_NOISE * n

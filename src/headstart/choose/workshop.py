@@ -200,12 +200,12 @@ class Workshop:
 
 
 def _largest(extents: NDArray[np.int64]) -> tuple[int, ...]:
-    """What holds every example."""
+    """Return the extent that holds every example."""
     return tuple(map(int, extents.max(axis=0)))
 
 
 def _usual(extents: NDArray[np.int64]) -> tuple[int, ...]:
-    """The extent of the example whose size is nearest to the mean: what a step takes on average."""
+    """Return the extent of the example whose size is nearest to the mean."""
     sizes = extents.prod(axis=1)
     return tuple(map(int, extents[np.abs(sizes - sizes.mean()).argmin()]))
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
 from headstart.cli.app import command
-from headstart.cli.console import Bars, print_data, print_json, say, warn
+from headstart.cli.console import Bars, err, print_data, print_json, say, warn
 from headstart.cli.options import Data, Json, RunFolder, options
 from headstart.cli.spool import as_document, pour, spool
 from headstart.data.cells import write_records
 from headstart.errors import ConfigError, DataError
-from headstart.said import _, _n
+from headstart.said import _, _n, number
 
 if TYPE_CHECKING:
     from headstart.run import Prediction, Run
@@ -192,16 +193,10 @@ def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) 
             high=high,
         )
     )
-    say(
-        _(
-            "Balanced accuracy {balanced:.1%}, macro F1 {f1:.3f}, log loss {loss:.3f}, "
-            "calibration error {ece:.3f}.",
-            balanced=found["balanced_accuracy"],
-            f1=found["macro_f1"],
-            loss=found["log_loss"],
-            ece=found["ece"],
-        )
-    )
+    if "labels" in found:
+        _say_of_labels(found)
+    else:
+        _say_of_classes(found)
     if found["seen_in_training"]:
         said = _n(
             "{n:,} of these {many} was trained on: this is not how the model does on new ones.",
@@ -212,6 +207,44 @@ def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) 
         warn(said)
     if found["skipped"]:
         warn(_("{examples} could not be read, left out.", examples=unit.count(found["skipped"])))
+
+
+def _say_of_classes(found: dict[str, Any]) -> None:
+    say(
+        _(
+            "Balanced accuracy {balanced:.1%}, macro F1 {f1:.3f}, log loss {loss:.3f}, "
+            "calibration error {ece:.3f}.",
+            balanced=found["balanced_accuracy"],
+            f1=found["macro_f1"],
+            loss=found["log_loss"],
+            ece=found["ece"],
+        )
+    )
+
+
+def _say_of_labels(found: dict[str, Any]) -> None:
+    """Say how good several labels are, over all and each by itself, the weakest first."""
+    say(
+        _(
+            "Macro F1 {macro:.3f}, micro F1 {micro:.3f}, average precision {ap:.3f}, log loss "
+            "{loss:.3f}, calibration error {ece:.3f}.",
+            macro=found["macro_f1"],
+            micro=found["micro_f1"],
+            ap=found["average_precision"],
+            loss=found["log_loss"],
+            ece=found["ece"],
+        )
+    )
+    table = Table(box=None, header_style="bold")
+    table.add_column(_("label"))
+    for title in ("F1", _("precision"), _("recall"), "AP", _("examples")):
+        table.add_column(title, justify="right")
+    rows = found["labels"]["rows"]
+    for row in sorted(rows, key=lambda row: (row["f1"] is None, row["f1"])):
+        shares = (row[key] for key in ("f1", "precision", "recall", "average_precision"))
+        shown = ["–" if share is None else number(share, ".3f") for share in shares]
+        table.add_row(escape(row["name"]), *shown, number(row["n"], ","))
+    err.print(table)
 
 
 @command(help=_("Render a run's report.html and figures afresh."))

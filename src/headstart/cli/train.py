@@ -178,8 +178,8 @@ def _say_what_to_look_at(found: dict[str, Any], table: Path) -> None:
     warn(said)
 
 
-def _say_when_it_abstains(found: dict[str, Any], many: str) -> None:
-    if found["wanted_error"] is None:
+def _say_when_it_abstains(found: dict[str, Any] | None, many: str) -> None:
+    if found is None or found["wanted_error"] is None:
         return
     wanted, threshold, error = found["wanted_error"], found["threshold"], found["error"]
     if threshold is None:

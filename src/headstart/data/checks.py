@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.data.dataset import Dataset
+from headstart.data.label_checks import few_labelled
 from headstart.data.spellings import plain
 from headstart.errors import DataError
 from headstart.findings import Finding
@@ -26,6 +27,8 @@ def check_classes(dataset: Dataset) -> list[Finding]:
         Fewer than two classes in training, a class with one training example or none at all, or
         test classes that training lacks.
     """
+    if dataset.several:
+        return few_labelled(dataset)
     names, unit = dataset.classes, dataset.modality.unit
     train = np.bincount(dataset.labels[~dataset.is_test], minlength=len(names))
     test = np.bincount(dataset.labels[dataset.is_test], minlength=len(names))
@@ -135,6 +138,8 @@ def check_originals(dataset: Dataset, component: NDArray[np.int64]) -> list[Find
     DataError
         Copies stay together, so such a class cannot be both learned from and held out.
     """
+    if dataset.several:  # see label_checks.learnable
+        return []
     names, unit = dataset.classes, dataset.modality.unit
     original = dataset.modality.original or unit
 
@@ -219,7 +224,7 @@ def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], l
             keep[leaks] = False
             across.append([dataset.refs[i] for i in rows])
         for same in _groups(rows, copies.unturned[rows]):
-            if len(np.unique(dataset.labels[same])) > 1:
+            if len(np.unique(dataset.alike[same])) > 1:
                 conflicts.append([f"{dataset.refs[i]} ({_name(dataset, i)})" for i in same])
     findings = []
     if clusters:
@@ -268,7 +273,7 @@ def check_copies(dataset: Dataset, copies: Copies) -> tuple[NDArray[np.bool_], l
 def _leaks(dataset: Dataset, copies: Copies, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Training examples, among copies of one thing, from which the test set would be known."""
     test = dataset.is_test[rows]
-    upright, labels = copies.unturned[rows], dataset.labels[rows]
+    upright, labels = copies.unturned[rows], dataset.alike[rows]
     told = np.isin(upright, upright[test]) | np.isin(labels, labels[test])
     return rows[told & ~test]
 
@@ -413,11 +418,12 @@ def _shared_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]
 
 
 def _lone_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]:
-    train = ~dataset.is_test
+    train, y = ~dataset.is_test, dataset.labels
+    is_of = y if y.ndim == 2 else y[:, None] == np.arange(len(dataset.classes))
     lone = [
         name
         for c, name in enumerate(dataset.classes)
-        if len(np.unique(groups[train & (dataset.labels == c)])) == 1
+        if len(np.unique(groups[train & is_of[:, c]])) == 1
     ]
     if not lone or dataset.is_test.any():
         return []
@@ -438,4 +444,4 @@ def _first(names: Sequence[str]) -> str:
 
 
 def _name(dataset: Dataset, row: int) -> str:
-    return dataset.classes[int(dataset.labels[row])]
+    return dataset.written[row]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from headstart.errors import ConfigError
 from headstart.findings import Finding
 from headstart.modalities import Modality
 from headstart.said import _, commas
+from headstart.tasks import Encoded, Task
+from headstart.tasks.classification import Classification
+from headstart.tasks.multilabel import MultiLabel
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Dataset:
         What the user would call it; names the default run folder.
     examples : Examples
         What they are, where they lie and how they are shown.
-    labels : ndarray of int64, shape (n,)
+    labels : ndarray
+        Of int64 and shape (n,); where an example may have several, of bool and shape (n, K).
     classes : tuple of str
     is_test : ndarray of bool, shape (n,)
         True for examples the user set apart for testing.
@@ -41,7 +46,7 @@ class Dataset:
 
     name: str
     examples: Examples
-    labels: NDArray[np.int64]
+    labels: Encoded
     classes: tuple[str, ...]
     is_test: NDArray[np.bool_]
     position: NDArray[np.float64]
@@ -61,6 +66,28 @@ class Dataset:
         """What the examples are."""
         return self.examples.modality
 
+    @property
+    def task(self) -> Task:
+        """What a label is: one class, or a set of labels."""
+        return (MultiLabel if self.several else Classification)(self.classes)
+
+    @property
+    def several(self) -> bool:
+        """Whether an example may have several labels, or none."""
+        return self.labels.ndim == 2
+
+    @cached_property
+    def written(self) -> list[str]:
+        """Labels as they are written, by row; several joined with ``;``."""
+        return self.task.decode(self.labels)
+
+    @property
+    def alike(self) -> NDArray[np.int64]:
+        """Numbers (n,) that are equal where the labels are: of a class, or a set of labels."""
+        if not self.several:
+            return self.labels
+        return np.unique(self.labels, axis=0, return_inverse=True)[1].ravel()
+
     def take(self, keep: NDArray[np.bool_] | NDArray[np.integer]) -> Dataset:
         """Return the chosen rows, in order."""
         rows: NDArray[np.integer] = np.flatnonzero(keep) if keep.dtype == bool else keep  # type: ignore[assignment]
@@ -78,13 +105,15 @@ class Dataset:
         return replace(self, findings=(*self.findings, *findings))
 
 
-def places(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+def places(labels: Encoded) -> NDArray[np.float64]:
     """Place of each row in file order, 0 to 1 (see ``Dataset.position``).
 
     Where every class is one run of rows, as class folders give, "order" can only mean the order
     within a class; where classes are mixed it is the order of the list.
     """
     n = len(labels)
+    if labels.ndim == 2:  # no class has a folder
+        return np.arange(n) / max(n, 1)
     runs = 1 + np.count_nonzero(np.diff(labels))
     if runs > len(np.unique(labels)):
         return np.arange(n) / n

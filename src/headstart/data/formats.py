@@ -333,7 +333,7 @@ def _keys(path: Path, file: IO[str]) -> tuple[list[str], tuple[str, ...]]:
             broken.append((number, record))
             continue
         for name, value in record.items():
-            names[name] = names.get(name, False) or isinstance(value, dict | list)
+            names[name] = names.get(name, False) or _is_nested(value)
     if broken:
         raise DataError(
             _(
@@ -378,7 +378,11 @@ def _read_parquet(path: Path, encoding: str, size: int | None) -> Iterator[Table
     try:
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
-            embedded = tuple(c.name for c in schema if any(is_kind(c.type) for is_kind in apart))
+            embedded = tuple(
+                c.name
+                for c in schema
+                if any(is_kind(c.type) for is_kind in apart) and not _holds_texts(c.type)
+            )
             flat = [name for name in schema.names if name not in embedded]
             count = file.metadata.num_rows
             for batch in file.iter_batches(batch_size=size or max(count, 1), columns=flat):
@@ -403,7 +407,26 @@ def _read_parquet(path: Path, encoding: str, size: int | None) -> Iterator[Table
         raise _no_rows(path)
 
 
+def _holds_texts(kind: Any) -> bool:
+    """Whether a type of Arrow is a list of texts."""
+    import pyarrow as pa
+
+    listed = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return listed and (
+        pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
+    )
+
+
+def _is_nested(value: object) -> bool:
+    """Whether a value is a record, or a list of anything but texts."""
+    if isinstance(value, list):
+        return not all(isinstance(part, str) for part in value)
+    return isinstance(value, dict)
+
+
 def _text(value: object) -> str:
+    if isinstance(value, list):  # of texts, such as labels
+        return json.dumps(value, ensure_ascii=False)
     if value is None or value != value:  # NaN is how pandas writes "nothing"
         return ""
     if isinstance(value, float) and value.is_integer():

@@ -24,7 +24,9 @@ from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
 from headstart.modalities import KINDS, modality, recognise
 from headstart.said import _, _n, commas, listed, sentences
+from headstart.tasks import Task
 from headstart.tasks.classification import Classification
+from headstart.tasks.multilabel import MultiLabel, apart
 from headstart.text import in_utf8
 
 
@@ -39,6 +41,7 @@ def open_source(
     modality: str | None = None,
     row: Sequence[str] = (),
     elsewhere: bool = False,
+    task: str | None = None,
     cache_dir: Path,
     on_event: OnEvent = ignore,
 ) -> Dataset:
@@ -65,6 +68,8 @@ def open_source(
         The columns whose numbers make an example, where a model knows them already.
     elsewhere : bool
         Whether ``x`` and ``encoding`` may be meant for another table.
+    task : {"classification", "multilabel"}, optional
+        Whether an example has one label or several; default: as the labels in a table look.
     cache_dir : Path
         Where archives are unpacked and built-in sets are kept.
     on_event : callable, optional
@@ -94,7 +99,7 @@ def open_source(
             ),
             _("Drop --groups or --groups-from."),
         )
-    columns = Columns(x, y, groups, encoding, tuple(row), elsewhere)
+    columns = Columns(x, y, groups, encoding, tuple(row), elsewhere, task)
     if str(data).startswith("builtin:"):
         name = str(data).removeprefix("builtin:")
         columns.refuse(str(data))
@@ -145,7 +150,8 @@ def _assemble(name: str, rows: Rows, groups_from: str | None, asked: str | None)
     names, said = (list(map(in_utf8, texts)) for texts in (rows.refs, rows.labels))
     rows = replace(rows, refs=names, labels=said)
     _refuse_undecodable(rows)
-    task = Classification.of(rows.labels)
+    kind_of_task = MultiLabel if rows.several else Classification
+    task: Task = kind_of_task.of(rows.labels)
     labels, is_test = task.encode(rows.labels), np.array(rows.is_test, dtype=np.bool_)
     position = np.empty(len(labels))
     for part in (is_test, ~is_test):  # each has an order of its own
@@ -176,8 +182,13 @@ def _assemble(name: str, rows: Rows, groups_from: str | None, asked: str | None)
         is_test=is_test,
         position=position,
         groups=groups,
-        findings=(*rows.findings, *check_spellings(rows.labels)),
+        findings=(*rows.findings, *check_spellings(_each(rows))),
     )
+
+
+def _each(rows: Rows) -> list[str]:
+    """Return all labels, each by itself."""
+    return [part for text in rows.labels for part in apart(text)] if rows.several else rows.labels
 
 
 def _numbers(rows: NumberRows, asked: str) -> ConfigError:

@@ -16,7 +16,7 @@ from pathlib import Path
 from headstart import modalities
 from headstart.data.formats import Table, is_text_table, read_cells, row_and
 from headstart.data.items import Files, Items
-from headstart.data.labels_in_columns import refuse_columns_of_labels
+from headstart.data.labels_in_columns import columns_of_labels
 from headstart.data.located import Locator, is_file
 from headstart.data.numbers import (
     columns_of_numbers,
@@ -26,6 +26,7 @@ from headstart.data.numbers import (
     label_column,
     number_rows,
 )
+from headstart.data.several_labels import TASKS, read_labels
 from headstart.data.split_columns import columns_apart, read_split
 from headstart.data.texts import (
     columns_of_texts,
@@ -47,7 +48,7 @@ PATH_COLUMNS = (
 ID_COLUMNS = ("image_id", "img_id", "image_name", "img_name", "file_id", "id_code", "id")
 """Names of columns of paths that may as well hold something else: the last to be guessed."""
 LABEL_COLUMNS = (
-    *("label", "labels", "class", "classname", "category", "target", "y"),
+    *("label", "labels", "tags", "class", "classname", "category", "target", "y"),
     *("标签", "类别"),
 )
 HEADING, WORDS = 40, 4
@@ -65,7 +66,7 @@ class Columns:
     Attributes
     ----------
     x, y : str or None
-        Columns of paths and of labels.
+        Columns of paths and of labels; several with commas between them.
     groups : str or None
         Column of groups; never guessed.
     encoding : str
@@ -74,6 +75,8 @@ class Columns:
         The columns whose numbers make an example, where a model knows them already.
     elsewhere : bool
         Whether ``x`` and ``encoding`` may be meant for another table.
+    task : str or None
+        Whether an example has one label or several; None: as the labels look.
     """
 
     x: str | None = None
@@ -82,6 +85,7 @@ class Columns:
     encoding: str = UTF_8
     row: tuple[str, ...] = ()
     elsewhere: bool = False
+    task: str | None = None
 
     def refuse(self, shown: str) -> None:
         """Raise ``ConfigError`` if any is named although the source is not a table."""
@@ -89,6 +93,15 @@ class Columns:
         if self.elsewhere:
             del asked["--x"]
         self.refuse_encoding(shown)
+        if self.task == TASKS[1]:
+            raise ConfigError(
+                _(
+                    "--task {task}: in {name} every example has one label.",
+                    task=self.task,
+                    name=shown,
+                ),
+                _("Pass a table that lists the labels of each."),
+            )
         for flag, name in asked.items():
             if name:
                 raise ConfigError(
@@ -130,9 +143,12 @@ class Rows:
     items : Items
         Where the examples lie.
     labels : list of str
+        Several of one example joined with ``;``.
     is_test : list of bool
     groups : list of str, or None
     findings : tuple of Finding
+    several : bool
+        Whether an example may have several labels, or none.
     """
 
     refs: list[str]
@@ -141,6 +157,7 @@ class Rows:
     is_test: list[bool]
     groups: list[str] | None = None
     findings: tuple[Finding, ...] = ()
+    several: bool = False
 
 
 def read(path: Path, columns: Columns | None = None, *, within: Path | None = None) -> Rows:
@@ -162,8 +179,8 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
     ------
     DataError
         A table that cannot be parsed, columns that are not there, blank cells, files that do not
-        exist, lie outside ``within`` or may be one of several, one file with two labels, labels in
-        columns of 0 and 1, an unknown split, columns of numbers with gaps or text in them.
+        exist, lie outside ``within`` or may be one of several, one file with two labels, an unknown
+        split, columns of numbers with gaps or text in them; what ``read_labels`` refuses.
     ConfigError
         ``x`` and ``y`` are one column, or there is no such encoding.
     """
@@ -173,8 +190,11 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
     table = read_cells(path, columns.encoding)
     refuse_headless(table, named=bool(columns.x or columns.y or columns.row))
     kind, x, y, guesses = _choose(table, columns)
-    wanted = [name for name in (x[0] if kind == "file" else None, y, columns.groups) if name]
+    said = read_labels(table, y, columns.task)
+    wanted = [name for name in (x[0] if kind == "file" else None, *y, columns.groups) if name]
     for name in wanted:
+        if name in y and (said.several or len(y) > 1):
+            continue  # an example may have none
         blank = [(n, "") for n, v in zip(table.numbers, table.cells[name], strict=True) if not v]
         table.refuse(BLANK, blank, _("Fill the cells, or delete those rows."), column=name)
     is_test, splits = read_split(table, [*x, *wanted])
@@ -183,7 +203,7 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
     items: Items
     if kind == "file":
         files = _locate(table, x[0], within)
-        _refuse_two_labels(table, files, table.cells[y])
+        _refuse_two_labels(table, files, said.texts)
         keep, repeats = _first_of_each(table, list(zip(files, is_test, strict=True)))
         refs, items = _refs(table.folder, files), Files(tuple(files))
     elif kind == "cell":
@@ -194,10 +214,11 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
     return Rows(
         [refs[i] for i in keep],
         items.take(keep),
-        [table.cells[y][i] for i in keep],
+        [said.texts[i] for i in keep],
         [is_test[i] for i in keep],
         [table.cells[columns.groups][i] for i in keep] if columns.groups else None,
-        (*table.findings, *guesses, *splits, *repeats),
+        (*table.findings, *guesses, *said.findings, *splits, *repeats),
+        said.several,
     )
 
 
@@ -206,33 +227,34 @@ def row_names(table: Table) -> list[str]:
     return [f"{table.row} {number}" for number in table.numbers]
 
 
-def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], str, list[Finding]]:
+def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], list[str], list[Finding]]:
     """Choose what examples are, their columns and that of the labels; say what was guessed."""
     named = [] if columns.x is None else columns_named(table, columns.x)
     if columns.row:
         refuse_x(columns.x)
         refuse_lacking(table, columns.row)
         named = list(columns.row)
-    _refuse_missing_columns(table, columns, named)
-    x = named or path_column(table, (columns.y, columns.groups))
-    y = columns.y or table.guess(LABEL_COLUMNS, (*x, columns.groups))
+    y = [] if columns.y is None else columns_named(table, columns.y)
+    _refuse_missing_columns(table, columns, named, y)
+    x = named or path_column(table, (*y, columns.groups))
+    y = y or _listed_alone(table.guess(LABEL_COLUMNS, (*x, columns.groups)))
     if not named:
-        x = _or_texts(table, x, (y, columns.groups))
+        x = _or_texts(table, x, (*y, columns.groups))
     kind: Kind = "file"
     left_out: list[Finding] = []
     if not x:
-        y = y or label_column(table, (columns.groups, *columns_apart(table, ())))
+        y = y or _listed_alone(label_column(table, (columns.groups, *columns_apart(table, ()))))
         if y:
-            taken = (y, columns.groups, *columns_apart(table, (y, columns.groups)))
+            taken = (*y, columns.groups, *columns_apart(table, (*y, columns.groups)))
             (x, left_out), kind = columns_of_numbers(table, taken), "row"
     elif columns.row or len(x) > 1 or (holds_numbers(table, x[0]) and not _leads(table, x[0])):
         kind = "row"
     elif not _leads_to_files(table, x[0]):
         kind = "cell"
-        y = y or _label_beside(table, x[0], columns.groups)
+        y = y or _listed_alone(_label_beside(table, x[0], columns.groups))
     if x and not y:
         taken = (*x, columns.groups, *columns_apart(table, x))
-        refuse_columns_of_labels(table, taken)
+        y = columns_of_labels(table, taken)
     if not x or not y:
         lacking = [what for what, name in ((_("paths"), x), (_("labels"), y)) if not name]
         raise DataError(
@@ -246,19 +268,26 @@ def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], str, list[
             ),
             _("Name them with --x (paths) and --y (labels)."),
         )
-    if y in x:
+    if both := [name for name in y if name in x]:
         raise ConfigError(
-            _("--x and --y both name {column!r}.", column=y),
+            _("--x and --y both name {column!r}.", column=both[0]),
             _("Paths and labels are two columns."),
         )
     guesses = [] if named else [_guess_of(kind, x)]
-    if not columns.y:
-        guesses.append(_("labels from column {column!r} (--y chooses another)", column=y))
+    if not columns.y and len(y) == 1:
+        guesses.append(_("labels from column {column!r} (--y chooses another)", column=y[0]))
     if not guesses:
         return kind, x, y, left_out
     message = _("{table}: guessed {what}.", table=table.name, what=listed(guesses))
-    figures: dict[str, object] = {"x": x[0] if len(x) == 1 else x, "y": y}
+    figures: dict[str, object] = {
+        "x": x[0] if len(x) == 1 else x,
+        "y": y[0] if len(y) == 1 else y,
+    }
     return kind, x, y, [Finding("note", "info", message, figures), *left_out]
+
+
+def _listed_alone(column: str | None) -> list[str]:
+    return [] if column is None else [column]
 
 
 def _or_texts(table: Table, x: list[str], taken: Sequence[str | None]) -> list[str]:
@@ -315,10 +344,10 @@ def _guess_of(kind: Kind, x: Sequence[str]) -> str:
 
 
 def columns_named(table: Table, x: str) -> list[str]:
-    """Read ``--x``: the name of one column, or of several with commas between them."""
+    """Read ``--x`` or ``--y``: the name of one column, or of several with commas between them."""
     if x in table.cells or "," not in x:
         return [x]
-    return [name.strip() for name in x.split(",") if name.strip()]
+    return [*dict.fromkeys(name.strip() for name in x.split(",") if name.strip())]
 
 
 def refuse_x(x: str | None) -> None:
@@ -443,8 +472,10 @@ def _leads_to_files(table: Table, column: str) -> bool:
     return column.casefold() in known and not holds_texts(table, column)
 
 
-def _refuse_missing_columns(table: Table, columns: Columns, x: Sequence[str]) -> None:
-    asked = [*(("--x", name) for name in x), ("--y", columns.y), ("--groups", columns.groups)]
+def _refuse_missing_columns(
+    table: Table, columns: Columns, x: Sequence[str], y: Sequence[str]
+) -> None:
+    asked = [*(("--x", n) for n in x), *(("--y", n) for n in y), ("--groups", columns.groups)]
     missing = [(flag, name) for flag, name in asked if name and name not in table.cells]
     if not missing:
         return

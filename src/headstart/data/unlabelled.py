@@ -164,8 +164,8 @@ def read_labels(
     if path.is_file() and is_table(path):
         found = _filled_rows(path, target, x, y, encoding, option)
     else:
-        dataset = open_source(data, cache_dir=cache_dir)
-        said = [dataset.classes[c] for c in dataset.labels]
+        dataset = open_source(data, task="classification", cache_dir=cache_dir)
+        said = dataset.written
         found = dict(zip(dataset.examples.places(), said, strict=True))
     labels = {i: found[place] for i, place in enumerate(target.places()) if place in found}
     if not labels:

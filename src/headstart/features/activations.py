@@ -78,7 +78,8 @@ class Activations:
         if self.extents is None:
             return self.maps[rows, view].astype(np.float32)
         ends = tuple(slice(int(end)) for end in self.extents[rows].max(axis=0))
-        return self.maps[(rows, view, Ellipsis, *ends)].astype(np.float32)
+        where: tuple[Any, ...] = (rows, view, Ellipsis, *ends)
+        return self.maps[where].astype(np.float32)
 
 
 def room(folder: Path) -> int:

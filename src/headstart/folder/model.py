@@ -28,6 +28,7 @@ from headstart.folder.layout import BACKBONE_FILE, HEAD_FILE, MODEL_JSON
 from headstart.folder.reading import MEND, UNREADABLE, read_document
 from headstart.said import _, listed
 from headstart.tasks.classification import Classification
+from headstart.tasks.multilabel import MultiLabel
 from headstart.transfer import Familiarity, FittedModel, Moments, Pair
 from headstart.transfer.heads import HEADS, arrays_of
 
@@ -93,7 +94,6 @@ def save_model(
         "schema": SCHEMA,
         "headstart": __version__,
         **_said_of(model),
-        "task": Classification.name,
         "modality": card.modality,
         "engine": engine,
         "backbone": card.to_json(),
@@ -136,6 +136,7 @@ def _tensors(model: FittedModel) -> dict[str, NDArray[Any]]:
 def _said_of(model: FittedModel) -> dict[str, Any]:
     return {
         "method": model.method,
+        "task": model.task.name,
         "classes": list(model.classes),
         "head": model.head.kind,
         "temperature": model.temperature,
@@ -143,6 +144,7 @@ def _said_of(model: FittedModel) -> dict[str, Any]:
         "thresholds": {
             "familiar": model.familiar.threshold if model.familiar else None,
             "abstain": model.abstain,
+            **({} if model.thresholds is None else {"labels": list(model.thresholds)}),
         },
     }
 
@@ -289,6 +291,7 @@ def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Fitt
         described["thresholds"].get("abstain"),
         moments,
         described.get("beside", ""),
+        _label_thresholds(described),
     )
     width = model.head.logits(_nothing(described["backbone"]["dim"], model.beside)).shape[1]
     if width != len(model.classes):
@@ -300,6 +303,24 @@ def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Fitt
             )
         )
     return model
+
+
+def _label_thresholds(described: dict[str, Any]) -> tuple[float, ...] | None:
+    """Return from which probability each of several labels is given; None for one class."""
+    if described.get("task", Classification.name) == Classification.name:
+        return None
+    if described["task"] != MultiLabel.name:
+        raise ValueError(_("no task is called {name!r}", name=described["task"]))
+    found = tuple(map(float, described["thresholds"]["labels"]))
+    if len(found) != len(described["classes"]):
+        raise ValueError(
+            _(
+                "it has {width} thresholds for {n} labels",
+                width=len(found),
+                n=len(described["classes"]),
+            )
+        )
+    return found
 
 
 def _nothing(dim: int, beside: str) -> NDArray[np.float64] | Pair:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.cells import guarded
+from headstart.data.cells import guarded, unguarded
 from headstart.errors import ArtifactError
 from headstart.folder.sentences import say_again
 from headstart.said import N_, _, _n
+from headstart.tasks import Encoded, Task
+from headstart.tasks.multilabel import MultiLabel, apart
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -176,30 +178,33 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise _unreadable(path, str(cause)) from cause
 
 
-def read_predictions(
-    path: Path, classes: list[str]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def read_predictions(path: Path, task: Task) -> tuple[Encoded, NDArray[np.float64]]:
     """Read ``path, label, predicted, p:CLASS..., fold`` by position: names may be anything.
 
     Returns
     -------
-    y : ndarray of int64, shape (n,)
-        True classes.
-    proba : ndarray of float64, shape (n, K)
+    y : ndarray
+        The truth, as the task encodes it.
+    out : ndarray of float64, shape (n, n_outputs)
+        Answers, as the task scores them.
 
     Raises
     ------
     ArtifactError
         As ``read_rows``; no rows, or one that does not fit the classes.
     """
-    number = {name: c for c, name in enumerate(classes)}
-    number |= {guarded(name): c for c, name in enumerate(classes)}
-    y: list[int] = []
-    proba: list[list[float]] = []
+    classes, several = task.classes, isinstance(task, MultiLabel)
+    as_written = {guarded(name): name for name in classes} | {name: name for name in classes}
+    y: list[str] = []
+    out: list[list[float]] = []
     for line, row in list(read_rows(path))[1:]:
         try:
-            if len(row) > 1 and row[1] not in number:
-                raise ValueError(_("{label!r} is no class of the run", label=row[1][:LONGEST]))
+            truth = [row[1]] if len(row) > 1 else []
+            if several:
+                truth = [part for text in row[1:3] for part in apart(unguarded(text))]
+            for label in truth:
+                if label not in as_written:
+                    raise ValueError(_("{label!r} is no class of the run", label=label[:LONGEST]))
             wanted = len(classes) + 4
             if len(row) != wanted:
                 raise ValueError(_("it has {n} cells, not {wanted}", n=len(row), wanted=wanted))
@@ -212,11 +217,16 @@ def read_predictions(
                 cause=str(cause),
             )
             raise ArtifactError(message, _(MEND)) from cause
-        y.append(number[row[1]])
-        proba.append(shares)
+        if several:
+            given = task.encode([unguarded(row[2])])[0]
+            y.append(unguarded(row[1]))
+            out.append([*shares, *given.astype(float)])
+        else:
+            y.append(as_written[row[1]])
+            out.append(shares)
     if not y:
         raise _unreadable(path, _("it holds no predictions"))
-    return np.array(y, np.int64), np.array(proba, np.float64)
+    return task.encode(y), np.array(out, np.float64)
 
 
 def _share(cell: str) -> float:

@@ -88,6 +88,36 @@ class Estimate(Scored):
     log_loss: Number
     ece: Share
     ece_ci95: NotRequired[Ci95 | None]
+    micro_f1: NotRequired[Share]
+    average_precision: NotRequired[Share]
+    subset_accuracy: NotRequired[Share]
+    hamming_loss: NotRequired[Share]
+
+
+class LabelRow(TypedDict):
+    """One of several labels by itself."""
+
+    name: str
+    n: Count
+    given: Count
+    precision: Share | None
+    precision_ci95: Ci95 | None
+    recall: Share | None
+    recall_ci95: Ci95 | None
+    f1: Share | None
+    f1_ci95: Ci95 | None
+    average_precision: Share | None
+    average_precision_ci95: Ci95 | None
+    threshold: Share
+
+
+class LabelScores(TypedDict):
+    """Each of several labels, where examples may have any number of them."""
+
+    macro_f1_ci95: Ci95 | None
+    micro_f1_ci95: Ci95 | None
+    average_precision_ci95: Ci95 | None
+    rows: list[LabelRow]
 
 
 class Baseline(Scored):
@@ -207,6 +237,8 @@ class Training(TypedDict):
     head_lr: NotRequired[Number | None]
     batchnorm: NotRequired[str | None]
     tune: NotRequired[str]
+    loss: NotRequired[str]
+    embeddings: NotRequired[str]
     keep: NotRequired[str | None]
     images_per_s: NotRequired[Number | None]
     seconds: Seconds
@@ -554,6 +586,7 @@ class Metrics(TypedDict):
     classes: Names
     backbone: str
     method: str
+    task: NotRequired[str]
     modality: NotRequired[str]
     n: Counts
     estimate: Estimate
@@ -572,6 +605,7 @@ class Metrics(TypedDict):
     ranking: NotRequired[Ranking | None]
     timing: Timing
     adaptation: NotRequired[Adaptation | None]
+    labels: NotRequired[LabelScores]
 
 
 # ---- the other files of a run ------------------------------------------------------------------
@@ -593,10 +627,11 @@ class CardRecord(TypedDict):
 
 
 class Thresholds(TypedDict, total=False):
-    """Below which a model marks, or keeps silent."""
+    """Below which a model marks, keeps silent, or does not give a label."""
 
     familiar: Number | None
     abstain: Share | None
+    labels: list[Share]
 
 
 def _source_of_weights(weights: Any) -> Any:
@@ -615,6 +650,7 @@ class Model(TypedDict):
 
     schema: int
     method: str
+    task: NotRequired[str]
     classes: Names
     head: str
     temperature: Strength

@@ -40,6 +40,7 @@ class Answer:
         """Say it, as it should be read at once."""
         found, verdict = self.judgement.estimate, self.judgement.verdict
         low, high = found["accuracy_ci95"]
+        several = "micro_f1" in found
         accuracy = _(
             "Accuracy {accuracy:.1%} (95 % interval {low:.1%} to {high:.1%}; {protocol}).",
             accuracy=found["accuracy"],
@@ -61,8 +62,21 @@ class Answer:
             tone = "unsure" if verdict.caution else TONES.get(verdict.decision, "unsure")
         return [
             Event(_("answering"), message=accuracy, level="answer"),
+            *([Event(_("answering"), message=_beside(found), level="answer")] if several else []),
             Event(_("answering"), message=said, level="answer", tone=tone),
         ]
+
+
+def _beside(found: dict[str, Any]) -> str:
+    """Say what accuracy is where examples have several labels, and how good single labels are."""
+    return _(
+        "That is the share of labels that are right, among those an example has or was given. F1 "
+        "is {macro:.3f} on average over labels and {micro:.3f} over all of them together; every "
+        "label of an example is right for {exact:.1%}.",
+        macro=found["macro_f1"],
+        micro=found["micro_f1"],
+        exact=found["subset_accuracy"],
+    )
 
 
 def answer(
@@ -108,6 +122,8 @@ def estimate(
 def shortcuts_in(prepared: Prepared, judgement: Judgement | None = None) -> list[Shortcut]:
     """Find circumstances of the training examples that tell their classes without a look."""
     train, dataset = prepared.train, prepared.dataset
+    if dataset.several:  # a circumstance may well go with one of many labels
+        return []
     modality, examples = dataset.modality, dataset.examples.take(train)
     told: list[dict[str, Any]] = [
         dict(modality.circumstances(prepared.features.digests[i])) for i in train

@@ -29,6 +29,7 @@ def check(
     strict: bool = False,
     x: str | None = None,
     y: str | None = None,
+    task: str | None = None,
     groups: str | None = None,
     groups_from: str | None = None,
     encoding: str = "utf-8",
@@ -41,7 +42,7 @@ def check(
     ----------
     data, backbone, size, seed, device, balanced, strict, on_event
         As in :func:`headstart.train`; of ``backbone`` one.
-    x, y, groups, groups_from, encoding, modality
+    x, y, task, groups, groups_from, encoding, modality
         As there.
 
     Returns

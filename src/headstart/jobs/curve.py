@@ -10,8 +10,8 @@ from headstart.jobs.study import SCHEMA, PathLike, data_name, write_study
 from headstart.judge.curve import label_curve
 from headstart.machine import Machine
 from headstart.prepare.config import PROBE, configure, taken
-from headstart.prepare.refusals import job
-from headstart.prepare.source import baseline_spaces, prepare
+from headstart.prepare.refusals import job, refuse_study_of_several_labels
+from headstart.prepare.source import baseline_spaces, prepare, read_source
 from headstart.said import N_, _
 
 NOTHING_TRANSFERRED = N_("Nothing was pretrained here, so there is no transfer to weigh in labels.")
@@ -31,6 +31,7 @@ def curve(
     strict: bool = False,
     x: str | None = None,
     y: str | None = None,
+    task: str | None = None,
     groups: str | None = None,
     groups_from: str | None = None,
     encoding: str = "utf-8",
@@ -45,7 +46,7 @@ def curve(
         As in :func:`headstart.train`; of ``backbone`` one.
     out : path, optional
         The folder to write; default ``runs/NAME-curve``, numbered if taken.
-    x, y, groups, groups_from, encoding, modality
+    x, y, task, groups, groups_from, encoding, modality
         As in :func:`headstart.train`.
 
     Returns
@@ -61,7 +62,9 @@ def curve(
     config = configure(data, {**taken("curve", locals()), "method": PROBE})
     folder = destination(config.data, out, overwrite, study="curve")
     machine = Machine.here(config.device, on_event)
-    prepared = prepare(config, baseline=True, machine=machine)
+    dataset = read_source(config, machine)
+    refuse_study_of_several_labels("curve", dataset.several)
+    prepared = prepare(config, dataset, baseline=True, machine=machine)
     X, labels = prepared.training()
     found = label_curve(
         X,

@@ -16,7 +16,12 @@ from headstart.judge.abstention import Abstention, cross_fitted, transferred
 from headstart.judge.calibration import FalseAlarms, false_alarms
 from headstart.judge.crossval import judge_folds
 from headstart.judge.estimate import TRANSFER, Judgement
-from headstart.judge.label_issues import Mending, find_label_issues, gain_of_mending
+from headstart.judge.label_issues import (
+    Mending,
+    find_label_issues,
+    find_set_issues,
+    gain_of_mending,
+)
 from headstart.machine import Machine
 from headstart.methods.kept import HeldOut, Kept
 from headstart.modalities import Unit
@@ -24,11 +29,16 @@ from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.said import N_, _, _n
 from headstart.tasks.labels import Stream
+from headstart.tasks.multilabel import MultiLabel
 from headstart.transfer.familiar import KIND
 from headstart.transfer.probe import Choice
 
 NO_JUDGE = N_(
     "The model is not clearly better than naming the largest class, so it cannot judge labels."
+)
+NO_JUDGE_OF_SETS = N_(
+    "The model is not clearly better than giving always the most frequent labels, so it cannot "
+    "judge labels."
 )
 
 
@@ -111,9 +121,14 @@ class SuspectLabels:
 class Doubts:
     """The sections of ``metrics.json`` of these names."""
 
-    abstention: Abstention
+    abstention: Abstention | None
     unfamiliar: Unfamiliar | None
     label_issues: SuspectLabels
+
+    @property
+    def abstains_below(self) -> float | None:
+        """Confidence from which the model answers; None: always."""
+        return None if self.abstention is None else self.abstention.threshold
 
 
 def doubt(
@@ -126,6 +141,9 @@ def doubt(
 ) -> Doubts:
     """Work out what a finished model should be doubted for."""
     held_out = _held_out(prepared, judgement, kept, machine)
+    if prepared.dataset.several:  # each label is given or not: there is no answer to keep
+        suspects = suspect_sets(prepared, judgement, held_out)
+        return Doubts(None, _unfamiliar(prepared, kept, machine), suspects)
     return Doubts(
         _abstention(config, prepared, judgement, held_out),
         _unfamiliar(prepared, kept, machine),
@@ -177,10 +195,37 @@ def _unfamiliar(prepared: Prepared, kept: Kept, machine: Machine) -> Unfamiliar 
         X = np.zeros((len(labels.y), kept.network.features.shape[1]), np.float32)
         X[rows] = kept.network.features
     folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, Stream.FALSE_ALARMS)]
-    alarms = false_alarms(
-        X, labels.y, labels.n_classes, folds, groups=labels.groups, workers=machine.workers
-    )
+    kinds, n_kinds = labels.kinds
+    alarms = false_alarms(X, kinds, n_kinds, folds, groups=labels.groups, workers=machine.workers)
     return Unfamiliar(kept.model.familiar.threshold, alarms)
+
+
+def suspect_sets(prepared: Prepared, judgement: Judgement, known: HeldOut) -> SuspectLabels:
+    """List sets of labels of which held-out answers contradict one; nothing is tried."""
+    dataset, rows, out = prepared.dataset, known.rows, known.proba
+    if known.rows is not judgement.rows:
+        rows, out = np.concatenate([rows, judgement.rows]), np.concatenate([out, judgement.proba])
+    task, y = dataset.task, prepared.labels.y[rows]
+    assert isinstance(task, MultiLabel)
+    floor = task.score(y, task.floor(y, len(y))).mean()
+    if judgement.estimate["accuracy_ci95"][0] <= floor:
+        return SuspectLabels(y.size, (), None, _(NO_JUDGE_OF_SETS))
+    found = find_set_issues(y, task.probabilities(out))
+    suspects = []
+    for i, k, given in zip(found.rows, found.suggested, found.given, strict=True):
+        mended = y[i].copy()
+        mended[k] = ~mended[k]
+        suspects.append(
+            Suspect(
+                path=dataset.refs[rows[i]],
+                label=dataset.written[rows[i]],
+                suggested=task.decode(mended[None])[0],
+                confidence=float(1 - given),
+                given=float(given),
+            )
+        )
+    unit = dataset.modality.unit
+    return SuspectLabels(y.size, suspects, None, _sentence(len(found), y.size, unit))
 
 
 def _label_issues(

@@ -81,7 +81,7 @@ def judge_model(
         config=config,
         prepared=prepared,
         choice=choice,
-        kept=replace(kept, model=replace(kept.model, abstain=doubts.abstention.threshold)),
+        kept=replace(kept, model=replace(kept.model, abstain=doubts.abstains_below)),
         picked=picked,
         judgement=judgement,
         findings=[*findings, *kept.findings],

@@ -13,8 +13,8 @@ from headstart.judge.estimate import plan
 from headstart.machine import Machine
 from headstart.methods.layers import embed_stages
 from headstart.prepare.config import PROBE, configure, taken
-from headstart.prepare.refusals import job
-from headstart.prepare.source import baseline_spaces, prepare
+from headstart.prepare.refusals import job, refuse_study_of_several_labels
+from headstart.prepare.source import baseline_spaces, prepare, read_source
 from headstart.said import _
 
 
@@ -32,6 +32,7 @@ def layers(
     strict: bool = False,
     x: str | None = None,
     y: str | None = None,
+    task: str | None = None,
     groups: str | None = None,
     groups_from: str | None = None,
     encoding: str = "utf-8",
@@ -46,7 +47,7 @@ def layers(
         As in :func:`headstart.train`; of ``backbone`` one.
     out : path, optional
         The folder to write; default ``runs/NAME-layers``, numbered if taken.
-    x, y, groups, groups_from, encoding, modality
+    x, y, task, groups, groups_from, encoding, modality
         As in :func:`headstart.train`.
 
     Returns
@@ -65,7 +66,9 @@ def layers(
     config = configure(data, {**taken("layers", locals()), "method": PROBE})
     folder = destination(config.data, out, overwrite, study="layers")
     machine = Machine.here(config.device, on_event)
-    prepared = prepare(config, baseline=True, machine=machine)
+    dataset = read_source(config, machine)
+    refuse_study_of_several_labels("layers", dataset.several)
+    prepared = prepare(config, dataset, baseline=True, machine=machine)
     stages, shares = Stages(prepared.ref.load()), macs(prepared.ref.load())
     features = embed_stages(prepared, machine)[1]
     rows, labels = prepared.train, prepared.training()[1]

@@ -23,14 +23,14 @@ def explanations(
     Returns
     -------
     list of dict
-        As ``report.shown.collect`` takes them; none for networks without maps, and for models
-        of several layers.
+        As ``report.shown.collect`` takes them; none for networks without maps, for models of
+        several layers, and where examples have several labels.
     dict or None
         The test of whether the maps mark what counts, as ``metrics.json`` has it.
     """
     if kept.layers is not None:
         return [], None
-    if prepared.dataset.modality.show is None:
+    if prepared.dataset.modality.show is None or prepared.dataset.several:
         return [], None
     dataset, y = prepared.dataset, prepared.labels.y[judgement.rows]
     picks = choose(judgement.proba, y)

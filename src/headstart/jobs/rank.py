@@ -38,6 +38,7 @@ def rank(
     strict: bool = False,
     x: str | None = None,
     y: str | None = None,
+    task: str | None = None,
     groups: str | None = None,
     groups_from: str | None = None,
     encoding: str = "utf-8",
@@ -56,7 +57,7 @@ def rank(
         The folder to write; default ``runs/NAME-rank``, numbered if taken.
     overwrite, size, seed, device, balanced, strict, on_event
         As in :func:`headstart.train`.
-    x, y, groups, groups_from, encoding, modality
+    x, y, task, groups, groups_from, encoding, modality
         As there.
 
     Returns

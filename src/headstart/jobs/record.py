@@ -36,6 +36,7 @@ from headstart.jobs.clock import Clock
 from headstart.jobs.doubts import Suspect
 from headstart.jobs.judged import Judged
 from headstart.judge.estimate import Judgement
+from headstart.judge.label_scores import label_scores
 from headstart.machine import Machine
 from headstart.methods.kept import Kept
 from headstart.prepare.config import Config
@@ -73,12 +74,29 @@ def metrics(judged: Judged) -> dict[str, Any]:
         "choice": {"sentence": kept.sentence, "budget_s": judged.config.budget},
         "learning_curve": judged.curve,
         "findings": [asdict(f) for f in judged.findings],
-        "abstention": doubts.abstention.to_json(),
+        "abstention": doubts.abstention and doubts.abstention.to_json(),
         "unfamiliar": doubts.unfamiliar and doubts.unfamiliar.to_json(),
         "label_issues": doubts.label_issues.to_json(),
         "explanations": judged.tested,
         "ranking": judged.picked and judged.picked.document(),
+        **_of_labels(judged),
     }
+
+
+def _of_labels(judged: Judged) -> dict[str, Any]:
+    """Describe each label by itself, where examples have several; else nothing."""
+    thresholds, judgement = judged.kept.model.thresholds, judged.judgement
+    if thresholds is None:
+        return {}
+    labels = judged.prepared.labels
+    groups = labels.groups if labels.grouped else None
+    found = label_scores(
+        labels.of(judgement.rows),
+        judgement.proba,
+        thresholds,
+        groups=None if groups is None else groups[judgement.rows],
+    )
+    return {"labels": found}
 
 
 def describe_head(model: FittedModel, C: float | None, tried: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +133,11 @@ def _tried(choice: Choice) -> dict[str, Any]:
 def counts(prepared: Prepared) -> dict[str, Any]:
     """Count examples: to train on, to test on, skipped, and per class."""
     dataset = prepared.dataset
-    per_class = np.bincount(dataset.labels, minlength=len(dataset.classes)).tolist()
+    per_class = (
+        dataset.labels.sum(axis=0)
+        if dataset.several
+        else np.bincount(dataset.labels, minlength=len(dataset.classes))
+    ).tolist()
     return {
         "train": int((~dataset.is_test).sum()),
         "test": int(dataset.is_test.sum()),
@@ -141,16 +163,11 @@ def write_predictions(path: Path, prepared: Prepared, judgement: Judgement) -> N
     """Write the held-out answers, one row per example."""
     dataset = prepared.dataset
     columns = ["path", "label", "predicted", *(f"p:{name}" for name in dataset.classes), "fold"]
-    held = zip(judgement.rows, judgement.proba, judgement.fold, strict=True)
+    said, proba = dataset.task.decode_answers(judgement.proba)
+    held = zip(judgement.rows, said, proba, judgement.fold, strict=True)
     rows = (
-        [
-            dataset.refs[row],
-            dataset.classes[dataset.labels[row]],
-            dataset.classes[p.argmax()],
-            *(f"{x:.6f}" for x in p),
-            fold,
-        ]
-        for row, p, fold in held
+        [dataset.refs[row], dataset.written[row], answer, *(f"{x:.6f}" for x in p), fold]
+        for row, answer, p, fold in held
     )
     with path.open("w", encoding="utf-8", newline="") as out:
         write_table(out, columns, rows)
@@ -196,7 +213,7 @@ def split(prepared: Prepared, judgement: Judgement) -> dict[str, Any]:
             {
                 "path": dataset.refs[i],
                 "sha256": hashes[i],
-                "label": dataset.classes[dataset.labels[i]],
+                "label": dataset.written[i],
                 "role": "test" if dataset.is_test[i] else "train",
                 "fold": fold.get(i),
                 "group": None if groups is None else int(groups[i]),

@@ -51,6 +51,7 @@ def train(
     abstain: float | None = None,
     x: str | None = None,
     y: str | None = None,
+    task: str | None = None,
     groups: str | None = None,
     groups_from: str | None = None,
     encoding: str = "utf-8",
@@ -125,7 +126,10 @@ def train(
         Share of wrong answers that is wanted: the model learns when to give none.
     x, y, groups : str, optional
         Columns of a table: paths, labels, and what must not be split. Paths and labels are guessed
-        from the names of the columns.
+        from the names of the columns. Several columns of 0 and 1, with commas between their names,
+        are labels too.
+    task : {"classification", "multilabel"}, optional
+        Whether an example has one label or any number of them; default: as the labels look.
     groups_from : str, optional
         Regular expression that reads the group out of each path (its first parenthesis).
     encoding : str, default="utf-8"

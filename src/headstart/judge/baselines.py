@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headstart.said import N_
+from headstart.tasks.classification import Classification
 
 RANDOM_NETWORK = N_("same network, random weights")
-MAJORITY = N_("majority class")
+MAJORITY = Classification.floor_name

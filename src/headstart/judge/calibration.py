@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from headstart.judge.crossval import in_threads
 from headstart.judge.intervals import Interval, wilson
-from headstart.tasks.metrics import expected_calibration_error
+from headstart.tasks.metrics import calibration_error
 from headstart.transfer.familiar import Familiarity
 
 Floats = NDArray[np.floating]
@@ -56,29 +56,58 @@ def ece_interval(
     Davison & Hinkley (1997), "Bootstrap methods and their application", eq. 5.6; on the bias Kumar,
     Liang & Ma (2019), "Verified uncertainty calibration", arXiv:1909.10155, section 4.2.
     """
-    gaps = _gaps(y, proba, bins)  # (n, bins)
-    unit = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    confidence = proba.max(axis=1)[:, None]
+    right = (proba.argmax(axis=1) == y)[:, None]
+    return calibration_interval(
+        confidence, right, groups=groups, bins=bins, resamples=resamples, seed=seed
+    )
+
+
+def calibration_interval(
+    stated: Floats,
+    right: NDArray[np.bool_],
+    *,
+    groups: Ints | None = None,
+    bins: int = 10,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Find the interval of ``ece_interval`` for whatever probabilities answers state.
+
+    Parameters
+    ----------
+    stated : ndarray of shape (n, m)
+        Probabilities in answers for n rows.
+    right : ndarray of bool, shape (n, m)
+        What came true.
+    groups, bins, resamples, seed
+        As there.
+    """
+    gaps = _gaps(stated, right, bins)  # (n, bins)
+    n, each = stated.shape
+    unit = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
     n_units = int(unit.max()) + 1
     sums = np.zeros((n_units, bins))
     np.add.at(sums, unit, gaps)
-    sizes = np.bincount(unit)
+    sizes = each * np.bincount(unit)
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), resamples).astype(float)
     errors = np.abs(drawn @ sums).sum(axis=1) / (drawn @ sizes)
-    found = expected_calibration_error(y, proba, bins)
+    found = calibration_error(stated, right, bins)
     low, high = np.quantile(errors, (0.025, 0.975))
     low, high = max(0.0, min(2 * found - high, found)), min(1.0, max(2 * found - low, found))
     signs = rng.choice((-1.0, 1.0), (resamples, n_units))
-    chance = np.abs(signs @ sums).sum(axis=1) / len(y)
+    chance = np.abs(signs @ sums).sum(axis=1) / stated.size
     return (0.0 if found <= np.quantile(chance, 0.975) else float(low)), float(high)
 
 
-def _gaps(y: Ints, proba: Floats, bins: int) -> Floats:
-    """Confidence less rightness of every row, in the column of its bin: ``(n, bins)``."""
-    confidence = proba.max(axis=1).astype(np.float64)
-    gap = confidence - (proba.argmax(axis=1) == y)
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
-    return gap[:, None] * (which[:, None] == np.arange(bins))
+def _gaps(stated: Floats, right: NDArray[np.bool_], bins: int) -> Floats:
+    """Sum what is stated less what is right, by row and bin: ``(n, bins)``."""
+    stated = stated.astype(np.float64)
+    which = np.minimum((stated * bins).astype(int), bins - 1)
+    gaps = np.zeros((len(stated), bins))
+    np.add.at(gaps, (np.arange(len(stated))[:, None], which), stated - right)
+    return gaps
 
 
 @dataclass(frozen=True)

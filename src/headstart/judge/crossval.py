@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from headstart.judge.baselines import MAJORITY
 from headstart.tasks.labels import Labels
+from headstart.transfer.choosing import choose
 from headstart.transfer.logistic import softmax
-from headstart.transfer.mix import MixChoice, choose
+from headstart.transfer.mix import MixChoice
 from headstart.transfer.pair import Pair
 from headstart.transfer.probe import Choice, fit_temperature
 
@@ -33,8 +33,8 @@ class Outcome:
 
     Attributes
     ----------
-    proba : list of ndarray of shape (n_held, K)
-        Calibrated probabilities of each fold's held-out rows.
+    proba : list of ndarray of shape (n_held, n_outputs)
+        Answers for each fold's held-out rows, as the task scores them: calibrated probabilities.
     inner : list of float
         The accuracy inside the training part that the choice was made by.
     right : list of ndarray of shape (n_inner,)
@@ -81,7 +81,7 @@ def judge_folds(
         name: _outcome([r for (n, _), r in zip(jobs, results, strict=True) if n == name])
         for name in spaces
     }
-    outcomes[MAJORITY] = _floor(labels, folds)
+    outcomes[labels.task.floor_name] = _floor(labels, folds)
     return outcomes
 
 
@@ -110,12 +110,11 @@ _Fold = tuple[Floats, Choice | MixChoice]
 
 def _one_fold(X: Any, labels: Labels, train: Ints, held: Ints, fold: int) -> _Fold:
     rows, inner = labels.inside(train, fold)
-    choice = choose(X[rows], labels.y[rows], labels.n_classes, inner, balanced=labels.balanced)
-    head = choice.head
+    choice = choose(X, labels, rows, inner)
+    head: Any = choice.head
     if head is None or len(rows) < len(train):
         head = choice.fit(X[train], labels.y[train], labels.n_classes)
-    proba = softmax(head.logits(X[held]) / choice.temperature)
-    return proba, choice
+    return choice.answers(head, X[held]), choice
 
 
 def _floor(labels: Labels, folds: list[tuple[Ints, Ints]]) -> Outcome:

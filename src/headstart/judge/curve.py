@@ -58,7 +58,7 @@ def learning_curve(
     points = []
     for share in SHARES:
         parts = [_part(labels.y, train, share, rng) for train, _ in folds]
-        if min(np.bincount(labels.y[p], minlength=labels.n_classes).min() for p in parts) < 2:
+        if min(map(partial(_fewest, labels), parts)) < 2:
             continue
         jobs = [(part, held) for part, (_, held) in zip(parts, folds, strict=True)]
         scores = in_threads(partial(_score, X, labels, choice), jobs, workers)
@@ -81,13 +81,22 @@ def _score(
 ) -> float:
     part, held = job
     head = choice.fit(X[part], labels.y[part], labels.n_classes)
-    return float(labels.task.score(labels.y[held], head.logits(X[held])).mean())
+    return float(labels.task.score(labels.y[held], choice.answers(head, X[held])).mean())
+
+
+def _fewest(labels: Labels, rows: Ints) -> int:
+    """Count the examples of the rarest class; rare labels among several are no reason to stop."""
+    if labels.several:
+        return len(rows) // 5
+    return int(np.bincount(labels.y[rows], minlength=labels.n_classes).min())
 
 
 def _part(
     y: NDArray[np.int64], rows: NDArray[np.int64], share: float, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw the same share of every class."""
+    """Draw the same share of every class; of examples with several labels, of all together."""
+    if y.ndim == 2:
+        return rng.permutation(rows)[: round(share * len(rows))]
     drawn = []
     for c in np.unique(y[rows]):
         own = rng.permutation(rows[y[rows] == c])

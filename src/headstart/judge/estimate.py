@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.judge.baselines import MAJORITY
-from headstart.judge.calibration import ece_interval
+from headstart.judge.calibration import calibration_interval
 from headstart.judge.crossval import Outcome, best_of
 from headstart.judge.holm import holm
 from headstart.judge.intervals import Interval, corrected_interval, wider, wilson
@@ -27,6 +26,7 @@ from headstart.judge.verdict import (
 )
 from headstart.said import _, _n
 from headstart.tasks.labels import Labels, Stream
+from headstart.tasks.multilabel import MultiLabel
 
 SMALL, LARGE = 200, 20_000
 IMBALANCED = 1.5
@@ -140,7 +140,7 @@ def assess(
     transfer : Outcome
         Of the same folds as ``chosen``.
     baselines : dict of str to Outcome
-        With the majority class alone: no verdict.
+        With the floor of the task alone: no verdict.
     classes : sequence of str, optional
         Their names, for the verdict; numbers where none are given.
     """
@@ -152,7 +152,7 @@ def assess(
         for a, ci in [_accuracy(baselines[n], labels, chosen)]
     ]
     verdict = None
-    if names != [MAJORITY]:
+    if names != [labels.task.floor_name]:
         verdict = _verdict(transfer, baselines, labels, chosen, classes)
     return Judgement(
         chosen.protocol,
@@ -180,7 +180,8 @@ def _estimate(outcome: Outcome, labels: Labels, chosen: Plan) -> dict[str, Any]:
     for r in repeats:
         rows = np.concatenate([held for _, held in chosen.folds[r]])
         together = labels.groups[rows] if labels.grouped and labels.groups is not None else None
-        ends.append(ece_interval(*_pooled(outcome, labels, chosen, r), groups=together))
+        stated = labels.task.stated(*_pooled(outcome, labels, chosen, r))
+        ends.append(calibration_interval(*stated, groups=together))
     return {
         "protocol": chosen.protocol,
         **{name: float(np.mean([s[name] for s in found])) for name in found[0]},
@@ -241,15 +242,20 @@ def compare(
     Parameters
     ----------
     balanced : bool, optional
-        Whether to compare balanced accuracy; by default, where classes are unequal.
+        Whether to compare balanced accuracy; by default, where classes are unequal. Of several
+        labels an example has, the score of whole rows is compared.
     """
-    y = labels.y[_rows(chosen)]
+    weight = None if labels.several else _class_weights(labels.y[_rows(chosen)], balanced)
+    own, other = (_scores(o, labels, chosen) for o in (transfer, baseline))
+    return _paired(own, other, labels, chosen, weight)
+
+
+def _class_weights(y: Ints, balanced: bool | None) -> Floats | None:
+    """Let every class count the same, where they are unequal; None: every row does."""
     counts = np.bincount(y)
     if balanced is None:
         balanced = bool(counts.max() > IMBALANCED * counts[counts > 0].min())
-    weight = 1 / (np.count_nonzero(counts) * counts[y]) if balanced else None
-    own, other = (_scores(o, labels, chosen) for o in (transfer, baseline))
-    return _paired(own, other, labels, chosen, weight)
+    return 1 / (np.count_nonzero(counts) * counts[y]) if balanced else None
 
 
 def _paired(
@@ -276,9 +282,12 @@ def _scores(outcome: Outcome, labels: Labels, chosen: Plan) -> Floats:
     return _in_order(_scores_by_fold(outcome, labels, chosen), chosen)
 
 
-def _answers(outcome: Outcome, chosen: Plan) -> Ints:
-    """Return the class that each held-out row was given, in row order: (repeats, n_held)."""
-    return _in_order([p.argmax(axis=1) for p in outcome.proba], chosen)
+def _given(outcome: Outcome, labels: Labels, chosen: Plan) -> NDArray[np.bool_]:
+    """Return whether each held-out row was given each class: (repeats, n_held, K), row order."""
+    task, each = labels.task, np.arange(labels.n_classes)
+    if isinstance(task, MultiLabel):
+        return _in_order([task.given(out) for out in outcome.proba], chosen)
+    return _in_order([p.argmax(axis=1)[:, None] == each for p in outcome.proba], chosen)
 
 
 def _in_order(per_fold: Sequence[NDArray[Any]], chosen: Plan) -> NDArray[Any]:
@@ -315,13 +324,14 @@ def _per_class(
     cannot be told at all, a fifth seemed harmed by the share found (docs/measurements.md).
     """
     y = labels.y[_rows(chosen)]
-    own, other = _answers(transfer, chosen), _answers(baseline, chosen)
-    counts = np.bincount(y, minlength=labels.n_classes)
+    is_of = y if labels.several else y[:, None] == np.arange(labels.n_classes)
+    own, other = (_given(o, labels, chosen) for o in (transfer, baseline))
+    counts = is_of.sum(axis=0)
     found: dict[int, Comparison] = {}
-    for c in np.unique(y):
-        of = y == c
+    for c in np.flatnonzero(counts):
+        of = is_of[:, c]
         weight = np.where(of, 0.5 / of.sum(), 0.5 / max((~of).sum(), 1))
-        told, told_by_other = (((a == c) == of).astype(np.float64) for a in (own, other))
+        told, told_by_other = ((a[..., c] == of).astype(np.float64) for a in (own, other))
         found[int(c)] = _paired(told, told_by_other, labels, chosen, weight)
     tested = [c for c in found if counts[c] >= MAY_TELL]
     adjusted = dict(zip(tested, holm([found[c].p for c in tested]), strict=True))

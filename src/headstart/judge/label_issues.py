@@ -96,6 +96,40 @@ def find_label_issues(y: Ints, proba: Floats) -> LabelIssues:
     return LabelIssues(len(y), rows, suggested, belief[rows, suggested], given[rows])
 
 
+def find_set_issues(y: NDArray[np.bool_], proba: Floats) -> LabelIssues:
+    """List where held-out predictions contradict that an example has a label, or lacks it.
+
+    Each label by itself as a class beside its absence; of each example the one that is contradicted
+    most. That labels may be missing is the rule where there are many: look before adding one.
+
+    Parameters
+    ----------
+    y : ndarray of bool, shape (n, K)
+    proba : ndarray of shape (n, K)
+        How probable each label is, by models that did not train on the row.
+
+    Returns
+    -------
+    LabelIssues
+        ``suggested`` is the label that is added or taken away.
+
+    References
+    ----------
+    Thyagarajan et al. (2022), "Identifying incorrect annotations in multi-label classification
+    data", arXiv:2211.13895, section 3: one label against the rest, rows scored by their worst.
+    """
+    n, n_labels = y.shape
+    worst, which = np.full(n, np.inf), np.zeros(n, np.int64)
+    for k in range(n_labels):
+        p = np.asarray(proba[:, k], np.float64)
+        found = find_label_issues(y[:, k].astype(np.int64), np.stack([1 - p, p], axis=1))
+        new = found.rows[found.given < worst[found.rows]]
+        given = np.where(y[:, k], p, 1 - p)
+        worst[new], which[new] = given[new], k
+    rows = np.argsort(worst, kind="stable")[: np.isfinite(worst).sum()]
+    return LabelIssues(y.size, rows, which[rows], 1 - worst[rows], worst[rows])
+
+
 def _confidently_other(y: Ints, proba: NDArray[np.float64]) -> int:
     """Count the rows off the diagonal of the confident joint."""
     n_classes = proba.shape[1]

@@ -139,7 +139,7 @@ def check_order(
     """
     shuffled = labels.folds(np.arange(len(labels.y)), BLOCKS, Stream.ORDER)
     blocks = pairs(block_folds(position, BLOCKS))
-    if any(len(np.unique(labels.y[rows])) < labels.n_classes for rows, _ in shuffled + blocks):
+    if not all(_has_all(labels, rows) for rows, _ in shuffled + blocks):
         return None
     score = np.zeros((2, len(labels.y)))
 
@@ -147,7 +147,7 @@ def check_order(
         which, (train, held) = job
         # Each by itself: a scale shared with the rows held out would flatter blocks of other kinds.
         head = choice.fit(X[train], labels.y[train], labels.n_classes)
-        score[which, held] = labels.task.score(labels.y[held], head.logits(X[held]))
+        score[which, held] = labels.task.score(labels.y[held], choice.answers(head, X[held]))
 
     in_threads(run, [(0, f) for f in shuffled] + [(1, f) for f in blocks], workers)
     shuffled_wins, blocks_win = int((score[0] > score[1]).sum()), int((score[0] < score[1]).sum())
@@ -163,8 +163,17 @@ def check_order(
     )
 
 
+def _has_all(labels: Labels, rows: Ints) -> bool:
+    """Whether all that is to be learned occurs in some rows."""
+    if labels.several:
+        return bool((labels.y[rows].any(axis=0) | ~labels.y.any(axis=0)).all())
+    return len(np.unique(labels.y[rows])) == labels.n_classes
+
+
 def _parts(labels: Labels) -> tuple[list[Ints], str]:
     """Return rows that count alike in the metric: all of them, or each class; and its name."""
+    if labels.several:
+        return [np.arange(len(labels.y))], labels.task.metric
     counts = np.bincount(labels.y, minlength=labels.n_classes)
     if not labels.balanced and counts.max() <= UNEQUAL * counts.min():
         return [np.arange(len(labels.y))], labels.task.metric

@@ -48,7 +48,7 @@ class Mix:
     def __call__(self, work: Work) -> Kept:
         """Judge the mixture on the folds, fit it on all rows."""
         prepared, plan = work.prepared, work.plan
-        if not prepared.dataset.modality.beside:
+        if prepared.dataset.several or not prepared.dataset.modality.beside:
             return Kept(work.probe, work.choice.C, plan)
         spaces = spaces_of(prepared)
         mark = time.monotonic()

@@ -165,6 +165,10 @@ class Tuning:
         seconds = time.monotonic() - mark
         spaces_judged = 1 + len(prepared.dataset.modality.rivals) + prepared.reinitialised
         reserve = judging_seconds(seconds / len(folds), len(work.plan.folds), spaces_judged)
+        mix = tried_on(work, folds) if work.config.method == "auto" else ()
+        for entry in mix:  # rivals that count are slower than the vectors' head: as slow as this
+            rivals = len(prepared.dataset.modality.rivals)
+            reserve += rivals * (entry.seconds or 0.0) / len(folds) * len(work.plan.folds)
         return cls(
             work,
             costly,
@@ -178,7 +182,7 @@ class Tuning:
                 seconds,
                 [np.asarray(p) for p in tried.proba],
             ),
-            tried_on(work, folds) if work.config.method == "auto" else (),
+            mix,
             work.began + budget - reserve if budget else np.inf,
             reserve,
         )

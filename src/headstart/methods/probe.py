@@ -11,8 +11,8 @@ from headstart.methods.kept import Kept
 from headstart.prepare.source import Prepared
 from headstart.said import _
 from headstart.tasks.labels import Stream
-from headstart.transfer import FittedModel
-from headstart.transfer.probe import Choice, fit_probe
+from headstart.transfer import FittedModel, choosing
+from headstart.transfer.probe import Choice
 
 
 class Probe:
@@ -34,9 +34,5 @@ def fit(
     on_event(Event(_("fitting the head")))
     X, labels = prepared.training()
     rows, folds = labels.choosing(np.arange(len(X)), Stream.MODEL_HEAD)
-    classes = prepared.dataset.classes
     with threadpool_limits(1):  # as all fitting: see judge.crossval.in_threads
-        return fit_probe(
-            X, labels.y, classes, folds,
-            rows=rows, balanced=labels.balanced, groups=labels.groups, rivals=rivals,
-        )  # fmt: skip
+        return choosing.fit(X, labels, rows, folds, rivals=rivals)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.backbones import Ref, available, resolve
+from headstart.data.several_labels import TASKS
 from headstart.errors import ConfigError
 from headstart.options import option, options_in, seconds
 from headstart.prepare.refusals import WHY_NOT, refuse_by_method, stranger
@@ -72,7 +73,16 @@ class Config:
     x: str | None = option(
         None, N_("Column of paths; or columns of numbers, with commas."), metavar="COLUMN"
     )
-    y: str | None = option(None, N_("Column of labels."), metavar="COLUMN")
+    y: str | None = option(
+        None, N_("Column of labels; or columns of 0 and 1, with commas."), metavar="COLUMN"
+    )
+    task: str | None = option(
+        None,
+        N_(
+            "classification (one label an example) or multilabel (any number). Default: as the "
+            "labels in the table look."
+        ),
+    )
     groups: str | None = option(
         None, N_("Column that names a patient, product, speaker...: never split."), metavar="COLUMN"
     )
@@ -106,6 +116,11 @@ class Config:
                     rate=self.abstain,
                 ),
                 _("For example --abstain 0.02: two in a hundred."),
+            )
+        if self.task is not None and self.task not in TASKS:
+            raise ConfigError(
+                _("No task {name!r}.", name=self.task),
+                _("One of: {names}.", names=commas(TASKS)),
             )
         if self.seed < 0:
             raise ConfigError(

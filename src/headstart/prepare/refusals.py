@@ -47,6 +47,9 @@ WHY_NOT: dict[str, dict[str, str]] = {
                 "`headstart train` takes it."
             ),
         ),
+        "task": N_(
+            "adapt works with one class an example. `headstart train` takes several labels."
+        ),
         "method": N_("adapt chooses among methods of adaptation: name them with --methods."),
         "abstain": N_(
             "How many answers are wrong on the target is not known, so no share of them can be "
@@ -181,6 +184,50 @@ def refuse_resume(method: str, trains_networks: bool) -> None:
             _(
                 "Leave it out: what was computed is cached, and the same command goes on from "
                 "there."
+            ),
+        )
+
+
+def refuse_with_several_labels(
+    method: str, trains_networks: bool, abstain: float | None, *, balanced: bool
+) -> None:
+    """Raise ``ConfigError`` for what means nothing, or is not there, for several labels."""
+    mend = _("Pass {option} if every example has one.", option="--task classification")
+    if trains_networks or method not in ("auto", "probe"):
+        raise ConfigError(
+            _(
+                "--method {method} learns one class an example; these have several labels.",
+                method=method,
+            ),
+            sentences(_("Use --method probe."), mend),
+        )
+    if abstain is not None:
+        raise ConfigError(
+            _(
+                "--abstain: of several labels each is given or not, so there is no answer to "
+                "withhold."
+            ),
+            sentences(_("Leave it out: every label has a probability and a threshold."), mend),
+        )
+    if balanced:
+        raise ConfigError(
+            _("--balanced weighs classes; of several labels each has a threshold of its own."),
+            sentences(_("Leave it out."), mend),
+        )
+
+
+def refuse_study_of_several_labels(study: str, several: bool) -> None:
+    """Raise ``ConfigError`` for a study that is about classes."""
+    if several:
+        raise ConfigError(
+            _(
+                "{command} works with one class an example; these have several labels.",
+                command=study,
+            ),
+            _(
+                "Name a column with one label a row, such as one of 0 and 1: {option}. `headstart "
+                "train` and `headstart rank` take several.",
+                option="--y COLUMN",
             ),
         )
 

@@ -22,6 +22,7 @@ from headstart.data.checks import (
 )
 from headstart.data.dataset import Dataset
 from headstart.data.items import Examples, head
+from headstart.data.label_checks import learnable
 from headstart.data.sources import open_source
 from headstart.errors import ConfigError, DataError
 from headstart.events import Event, ignore
@@ -33,8 +34,8 @@ from headstart.folder.model import refuse_unsavable
 from headstart.judge.baselines import RANDOM_NETWORK
 from headstart.machine import Machine
 from headstart.prepare.config import MIX, Config, backbones_of, refuse_several, refuse_unknown
+from headstart.prepare.refusals import refuse_with_several_labels
 from headstart.said import N_, Said, _, sentences
-from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
 
 
@@ -103,11 +104,17 @@ def read_source(config: Config, machine: Machine, *, elsewhere: bool = False) ->
         groups_from=config.groups_from,
         encoding=config.encoding,
         modality=config.modality,
+        task=config.task,
         elsewhere=elsewhere,
         cache_dir=machine.cache,
         on_event=machine.on_event,
     )
+    dataset = learnable(dataset)
     check_classes(dataset)
+    if dataset.several:
+        refuse_with_several_labels(
+            config.method, config.trains_networks, config.abstain, balanced=config.balanced
+        )
     return dataset
 
 
@@ -260,6 +267,7 @@ def _checked(
     left_out = unreadable + [(dataset.refs[i], copy) for i in np.flatnonzero(~keep)]
     groups = merge_groups(copies.component[keep], _kept(dataset.groups, keep))
     dataset, features = dataset.take(keep), features.take(np.flatnonzero(keep))
+    dataset = learnable(dataset, copies.component[keep])
     imbalance = [
         *check_classes(dataset),
         *check_originals(dataset, copies.component[keep]),
@@ -269,7 +277,7 @@ def _checked(
     dataset = dataset.noting(*check_groups(dataset, groups))
     labels = Labels(
         dataset.labels,
-        Classification(dataset.classes),
+        dataset.task,
         groups,
         config.balanced,
         config.seed,

@@ -29,7 +29,10 @@ from headstart.modalities import DEFAULT, EXAMPLE, Modality, Unit, modality
 from headstart.report.adaptation_facts import Adaptation, read_adaptation
 from headstart.report.curves import Curves, read_curves
 from headstart.said import _
+from headstart.tasks import Encoded, Task
 from headstart.tasks import metrics as scores
+from headstart.tasks.classification import Classification
+from headstart.tasks.multilabel import MultiLabel
 
 FEW = 20
 """Below so many held-out examples a class is never flagged: its recall is mostly luck."""
@@ -87,9 +90,11 @@ class Facts:
         Of the backbone.
     head_size : int
         Numbers in the fitted head.
-    y : ndarray of int64, shape (n_held,)
-        True classes of the held-out examples.
-    proba : ndarray of shape (n_held, K)
+    task : Task
+    y : ndarray
+        True classes of the held-out examples, as the task encodes them.
+    out : ndarray of shape (n_held, n_outputs)
+        The answers.
     curves : Curves or None
         How the network was trained, epoch by epoch; None where nothing is on record.
     """
@@ -101,8 +106,9 @@ class Facts:
     pictures: dict[str, Any]
     card: Card
     head_size: int
-    y: NDArray[np.int64]
-    proba: NDArray[np.float64]
+    task: Task
+    y: Encoded
+    out: NDArray[np.float64]
     curves: Curves | None
 
     @cached_property
@@ -138,8 +144,19 @@ class Facts:
 
     @property
     def classes(self) -> list[str]:
-        """Class names, in the order of the columns of ``proba``."""
+        """Class names, in the order of the columns of ``out``."""
         return list(self.metrics["classes"])
+
+    @property
+    def several(self) -> dict[str, Any] | None:
+        """Scores of each label, where examples may have several; else None."""
+        return self.metrics.get("labels")
+
+    @property
+    def label_rows(self) -> list[dict[str, Any]]:
+        """One row per label of several, the weakest (by F1) first, labels without any last."""
+        rows = (self.several or {}).get("rows", [])
+        return sorted(rows, key=lambda row: (row["f1"] is None, row["f1"]))
 
     @property
     def points(self) -> list[dict[str, Any]]:
@@ -149,7 +166,7 @@ class Facts:
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
         """Most probable class of every held-out example."""
-        return self.proba.argmax(axis=1).astype(np.int64)
+        return self.out.argmax(axis=1).astype(np.int64)
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
@@ -170,7 +187,7 @@ class Facts:
     @cached_property
     def reliability(self) -> list[dict[str, float]]:
         """Confidence, accuracy and count per bin of confidence."""
-        return scores.reliability(self.y, self.proba)
+        return scores.reliability_of(*self.task.stated(self.y, self.out))
 
     @property
     def rivals(self) -> list[dict[str, Any]]:
@@ -267,7 +284,8 @@ def read(folder: Path, name: str) -> Facts:
     """
     metrics = read_document(folder / METRICS)
     pictures = read_document(folder / PICTURES) if (folder / PICTURES).exists() else {}
-    y, proba = read_predictions(folder / PREDICTIONS, metrics["classes"])
+    task = task_of(metrics)
+    y, out = read_predictions(folder / PREDICTIONS, task)
     facts = Facts(
         name=name,
         metrics=metrics,
@@ -276,12 +294,19 @@ def read(folder: Path, name: str) -> Facts:
         pictures=pictures,
         card=read_card(folder / MODEL),
         head_size=size_of_head(folder / MODEL),
+        task=task,
         y=y,
-        proba=proba,
+        out=out,
         curves=_curves(folder / HISTORY, metrics),
     )
     _refuse_strangers(folder, facts)
     return facts
+
+
+def task_of(metrics: dict[str, Any]) -> Task:
+    """Return the task of a run by its name; before there were several, runs said none."""
+    kind = MultiLabel if "labels" in metrics else Classification
+    return kind(tuple(metrics["classes"]))
 
 
 def _refuse_strangers(folder: Path, facts: Facts) -> None:

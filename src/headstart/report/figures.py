@@ -41,9 +41,12 @@ def draw(facts: Facts) -> Iterator[tuple[str, bytes]]:
     side = min(2.4 + 0.5 * len(facts.classes), 9)
     plans: list[tuple[str, list[Callable[..., None]], tuple[float, float]]] = [
         ("baselines", [_baselines], (7.2, 2.9)),
-        ("confusion", [_confusion], (side + 0.6, side)),
         ("reliability", [_reliability], (4.8, 4.4)),
     ]
+    if facts.several:
+        plans.insert(1, ("labels", [_labels], (6.4, min(1.4 + 0.3 * len(facts.classes), 12))))
+    else:
+        plans.insert(1, ("confusion", [_confusion], (side + 0.6, side)))
     if len(facts.metrics["learning_curve"]) > 1:
         plans.append(("learning_curve", [_learning_curve], (5.6, 3.8)))
     if facts.points:
@@ -96,6 +99,18 @@ def _confusion(axes: Axes, facts: Facts) -> None:
     else:  # a hundred upright names more would be nothing but slow
         axes.set_xticks([])
         axes.set_xlabel(_("answer, in the same order"))
+
+
+def _labels(axes: Axes, facts: Facts) -> None:
+    """Draw F1 of every label with its interval, the weakest at the top; at most forty."""
+    rows = [row for row in facts.label_rows if row["f1"] is not None][:40][::-1]
+    values = [float(row["f1"]) for row in rows]
+    doubt = errors(values, [row["f1_ci95"] or (v, v) for row, v in zip(rows, values, strict=True)])
+    places = range(len(rows))
+    axes.barh(places, values, xerr=doubt, color=OWN, ecolor=INK, capsize=2, height=0.62)
+    axes.set_yticks(places, [plain(row["name"], 32) for row in rows])
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(_("F1 on held-out {many}, 95 % intervals", many=facts.unit.many))
 
 
 def _reliability(axes: Axes, facts: Facts) -> None:

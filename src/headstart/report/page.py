@@ -17,6 +17,7 @@ from headstart.report import (
     adaptation_charts,
     adaptation_words,
     charts,
+    label_words,
     study_charts,
     study_words,
     training_charts,
@@ -45,6 +46,7 @@ def compose(facts: Facts) -> str:
         charts=charts,
         drawn=training_charts,
         told=training_words,
+        of_labels=label_words,
         doubt=trust_charts,
         doubted=trust_words,
         between=adaptation_charts,
@@ -143,6 +145,8 @@ def contents(facts: Facts) -> dict[str, str]:
     """Return the sections that a run has numbers for, in their order."""
     there = {
         "labels": facts.label_issues,
+        "confusion": not facts.several,
+        "map": not facts.several,
         "trust": facts.abstention or facts.unfamiliar,
         "ranking": facts.ranking,
         "tried": facts.candidates,
@@ -150,7 +154,8 @@ def contents(facts: Facts) -> dict[str, str]:
         "looks": facts.looks,
     }
     first = ADAPTATION if facts.adaptation else {}
-    own = {key: label for key, label in SECTIONS.items() if there.get(key, True)}
+    sections = SECTIONS | ({"classes": N_("Each label")} if facts.several else {})
+    own = {key: label for key, label in sections.items() if there.get(key, True)}
     return {key: facts.unit.into(label) for key, label in (first | own).items()}
 
 

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from headstart.errors import DataError
 from headstart.judge.tsne import tsne
+from headstart.tasks.multilabel import MultiLabel, log_losses
 
 if TYPE_CHECKING:
     from headstart.data.dataset import Dataset
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 GALLERY = 12
+NONE = "–"
+"""Where an example has no label of several, or is given none."""
 SUSPECTS = 24
 EXPLAINED = 12
 POINTS = 400
@@ -64,14 +67,15 @@ def collect(
         confidence}`` with what ``Show.large`` makes (of an image: ``image``, a JPEG ``data:``
         address); ``map: {method, points}``, each point ``{x, y, path, label, predicted, right}``
         with x and y in 0..1 (y downwards), what ``Show.point`` makes, and ``predicted`` and
-        ``right`` null for examples that were only trained on. Where they were given,
-        ``label_issues`` and ``explanations``.
+        ``right`` null for examples that were only trained on; no map where examples have several
+        labels. Where they were given, ``label_issues`` and ``explanations``.
     """
-    found = {
+    found: dict[str, Any] = {
         "schema": SCHEMA,
-        "gallery": _gallery(dataset, features, judgement),
-        "map": _map(dataset, features, judgement, labels.seed),
+        "gallery": _gallery(dataset, features, judgement, labels),
     }
+    if not dataset.several:  # a point of the map has the colour of its class
+        found["map"] = _map(dataset, features, judgement, labels.seed)
     if label_issues is not None:
         found["label_issues"] = _suspects(dataset, features, label_issues)
     if explanations is not None:
@@ -125,24 +129,30 @@ def lay_out(X: NDArray[np.floating]) -> tuple[NDArray[np.float64], str]:
 
 
 def _gallery(
-    dataset: Dataset, features: Features, judgement: Judgement
+    dataset: Dataset, features: Features, judgement: Judgement, labels: Labels
 ) -> dict[str, list[dict[str, Any]]]:
-    predicted, confidence = judgement.proba.argmax(axis=1), judgement.proba.max(axis=1)
-    wrong = predicted != dataset.labels[judgement.rows]
+    task, y, out = labels.task, labels.y[judgement.rows], judgement.proba
+    predicted = task.decode_answers(out)[0]
+    confidence = task.sureness(out)
+    wrong = task.score(y, out) < 1
     unsure = np.argsort(confidence, kind="stable")
+    worst = unsure[wrong[unsure]][::-1]
+    if isinstance(task, MultiLabel):  # one answer, many mistakes: by how surprising the truth is
+        lost = np.argsort(-log_losses(y, task.probabilities(out)), kind="stable")
+        worst = lost[wrong[lost]]
 
     def shot(i: int) -> dict[str, Any]:
         row = int(judgement.rows[i])
         return {
             "path": dataset.refs[row],
-            "label": dataset.classes[dataset.labels[row]],
-            "predicted": dataset.classes[predicted[i]],
+            "label": dataset.written[row] or NONE,
+            "predicted": predicted[i] or NONE,
             "confidence": round(float(confidence[i]), 4),
             **_original(dataset, features, row),
         }
 
     return {
-        "most_wrong": [shot(i) for i in unsure[wrong[unsure]][::-1][:GALLERY]],
+        "most_wrong": [shot(i) for i in worst[:GALLERY]],
         "least_sure": [shot(i) for i in unsure[:GALLERY]],
     }
 

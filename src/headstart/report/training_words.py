@@ -27,7 +27,15 @@ TUNED = {
     "norm": N_(
         "Of these layers only the normalisation (a scale and a shift per channel) was trained."
     ),
+    "lora": N_(
+        "LoRA: the weights of these layers stayed; to those of every linear layer a product of two "
+        "thin matrices was added, and only these were trained."
+    ),
 }
+PAIRED = N_(
+    "Training drew embeddings of one class together and those of different classes apart, in pairs "
+    "of your {many}; the head was fitted afterwards, on the embeddings it found."
+)
 KEPT = {
     "l2-sp": N_("L2-SP: a penalty pulls the weights back to where they started."),
     "bss": N_(
@@ -43,6 +51,7 @@ CHANGED = {
     "all": N_("yes"),
     "bias": N_("yes, biases"),
     "norm": N_("yes, normalisation"),
+    "lora": N_("yes, LoRA"),
 }
 OUTCOMES = {
     "tried": N_("tried"),
@@ -126,6 +135,7 @@ def trained(training: dict[str, Any], layers: int, unit: Unit) -> str:
     tuned = training.get("tune", "all")
     return sentences(
         _part(training, layers, unit),
+        _(PAIRED, many=unit.many) if training.get("loss") == "pairs" else "",
         _(TUNED[tuned]) if tuned in TUNED else "",
         _(
             "{free} of the network's {all} parameters could change ({share}).",

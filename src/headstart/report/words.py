@@ -21,6 +21,7 @@ from headstart.modalities import Unit
 from headstart.said import N_, Said, _, _n, commas, number, sentences
 from headstart.said import day as written
 from headstart.speaking import speaking
+from headstart.tasks.multilabel import MultiLabel
 from headstart.transfer.recipe import FROM_SCRATCH
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ NAMED = 3
 BASELINES = {
     RANDOM_NETWORK: N_("the same network as it was before it learned anything"),
     MAJORITY: N_("always answers the most frequent class"),
+    MultiLabel.floor_name: N_("always gives the same labels, those that fit best as a whole"),
     **dict.fromkeys(FROM_SCRATCH.values(), N_("it has seen nothing but your {many}")),
 }
 FINDINGS = {
@@ -45,6 +47,7 @@ FINDINGS = {
     "groups": N_("Groups"),
     "imbalance": N_("Unequal classes"),
     "interrupted": N_("Interrupted"),
+    "labels": N_("Labels"),
     "languages": N_("Languages"),
     "label_spellings": N_("Spellings of labels"),
     "levels": N_("Brightness"),
@@ -413,11 +416,12 @@ def trust(
             right=right,
         ),
         _(lean),
-        _calibration(ece, ece_ci95),
+        calibration(ece, ece_ci95),
     )
 
 
-def _calibration(ece: float, ci95: Sequence[float] | None) -> str:
+def calibration(ece: float, ci95: Sequence[float] | None) -> str:
+    """Say the calibration error, with its interval where that was measured."""
     if not ci95:
         return _(
             "Over all levels of confidence the two differ by {points:z.1f} points (the "

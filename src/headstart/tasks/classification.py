@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import DataError
-from headstart.said import _, _n, commas
+from headstart.said import N_, _, _n, commas
 from headstart.tasks import Floats, Ints, metrics
+from headstart.tasks.splits import stratified_folds
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Classification:
     classes: tuple[str, ...]
     name = "classification"
     metric = "accuracy"
+    floor_name = N_("majority class")
 
     @classmethod
     def of(cls, labels: Sequence[str]) -> Classification:
@@ -62,6 +64,18 @@ class Classification:
         """Turn indices into names."""
         return [self.classes[int(i)] for i in y]
 
+    def decode_answers(self, out: Floats) -> tuple[list[str], Floats]:
+        """Return the likeliest class of each answer, and its probabilities ``(n, K)``."""
+        return self.decode(out.argmax(axis=1)), out
+
+    def sureness(self, out: Floats) -> Floats:
+        """Return the probability of the likeliest class: (n,)."""
+        return out.max(axis=1)
+
+    def folds(self, y: Ints, groups: Ints | None, k: int, rng: np.random.Generator) -> Ints:
+        """Deal rows into folds: see :func:`headstart.tasks.splits.stratified_folds`."""
+        return stratified_folds(y, groups, k, rng)
+
     def floor(self, y: Ints, n: int) -> Floats:
         """Answer with the shares of the classes: always the largest class, ``(n, K)``."""
         shares = np.bincount(y, minlength=self.n_outputs) / len(y)
@@ -70,6 +84,10 @@ class Classification:
     def score(self, y: Ints, out: Floats) -> NDArray[np.float64]:
         """Return 1 where the likeliest class is the label, else 0: (n,)."""
         return (out.argmax(axis=1) == y).astype(np.float64)
+
+    def stated(self, y: Ints, out: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return the confidence of every answer, and whether it is right: ``(n, 1)`` each."""
+        return out.max(axis=1)[:, None], (out.argmax(axis=1) == y)[:, None]
 
     def scores(self, y: Ints, proba: Floats) -> dict[str, float]:
         """Score probabilities by all that ``estimate`` reports."""

@@ -8,8 +8,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.tasks import Task
-from headstart.tasks.splits import pairs, stratified_folds
+from headstart.tasks import Encoded, Task
+from headstart.tasks.splits import pairs
 
 Ints = NDArray[np.int64]
 INNER_FOLDS, INNER_FOLDS_LARGE, LARGE = 5, 3, 1000
@@ -41,7 +41,8 @@ class Labels:
 
     Attributes
     ----------
-    y : ndarray of int64, shape (n,)
+    y : ndarray
+        Of int64 and shape (n,); with several labels an example, of bool and shape (n, K).
     task : Task
         What the numbers mean, and how right an answer is.
     groups : ndarray of int64, shape (n,), or None
@@ -52,7 +53,7 @@ class Labels:
         Whether the user gave groups; otherwise ``groups`` only links copies of one example.
     """
 
-    y: Ints
+    y: Encoded
     task: Task
     groups: Ints | None
     balanced: bool
@@ -61,8 +62,20 @@ class Labels:
 
     @property
     def n_classes(self) -> int:
-        """Columns of an answer."""
-        return self.task.n_outputs
+        """What a head scores."""
+        return len(self.task.classes)
+
+    @property
+    def several(self) -> bool:
+        """Whether an example may have several labels, or none."""
+        return self.y.ndim == 2
+
+    @property
+    def kinds(self) -> tuple[Ints, int]:
+        """Kinds of examples that look alike (n,), and how many there are: the classes, if any."""
+        if self.several:
+            return np.zeros(len(self.y), np.int64), 1
+        return self.y, self.n_classes
 
     def of(self, rows: Ints) -> Labels:
         """Return those of the chosen rows, in order."""
@@ -73,7 +86,7 @@ class Labels:
         """Deal rows into k folds; ``stream`` tells who asks, ``part`` for which part of it."""
         rng = np.random.default_rng([self.seed, stream, *part])
         groups = None if self.groups is None else self.groups[rows]
-        return pairs(stratified_folds(self.y[rows], groups, k, rng))
+        return pairs(self.task.folds(self.y[rows], groups, k, rng))
 
     def choosing(
         self, rows: Ints, stream: Stream, *part: int

@@ -40,7 +40,14 @@ def log_loss(y: Ints, proba: Floats) -> float:
 
 def reliability(y: Ints, proba: Floats, bins: int = 10) -> list[dict[str, float]]:
     """Group rows by confidence: for every bin that occurs its mean confidence, accuracy, count."""
-    confidence, right = proba.max(axis=1), proba.argmax(axis=1) == y
+    return reliability_of(proba.max(axis=1), proba.argmax(axis=1) == y, bins)
+
+
+def reliability_of(
+    stated: Floats, came_true: NDArray[np.bool_], bins: int = 10
+) -> list[dict[str, float]]:
+    """Group probabilities of any shape as ``reliability`` groups confidences."""
+    confidence, right = stated.ravel(), came_true.ravel()
     which = np.minimum((confidence * bins).astype(int), bins - 1)
     rows = [np.flatnonzero(which == b) for b in range(bins)]
     return [
@@ -52,6 +59,33 @@ def reliability(y: Ints, proba: Floats, bins: int = 10) -> list[dict[str, float]
         for r in rows
         if len(r)
     ]
+
+
+def average_precision(y: NDArray[np.bool_], p: Floats) -> float:
+    """Mean precision at every threshold that finds one more, ties of ``p`` found together.
+
+    Parameters
+    ----------
+    y : ndarray of bool, shape (n,)
+        With one True or more.
+    p : ndarray of shape (n,)
+
+    References
+    ----------
+    As ``sklearn.metrics.average_precision_score``, without interpolation.
+    """
+    order = np.argsort(-p, kind="stable")
+    hits, p = np.cumsum(y[order]), p[order]
+    last = np.flatnonzero(np.append(p[1:] != p[:-1], True))  # of equal ones, the last
+    found = np.diff(hits[last], prepend=0)
+    return float((found * hits[last] / (last + 1)).sum() / hits[-1])
+
+
+def calibration_error(stated: Floats, right: NDArray[np.bool_], bins: int = 10) -> float:
+    """Mean gap between what is stated and how often it is right, over all of any shape."""
+    which = np.minimum((stated.ravel() * bins).astype(int), bins - 1)
+    gaps = np.bincount(which, (stated - right).ravel(), minlength=bins)
+    return float(np.abs(gaps).sum() / stated.size)
 
 
 def expected_calibration_error(y: Ints, proba: Floats, bins: int = 10) -> float:

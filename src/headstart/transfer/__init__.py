@@ -11,9 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.tasks import Task
+from headstart.tasks.classification import Classification
+from headstart.tasks.multilabel import MultiLabel
 from headstart.transfer.familiar import Familiarity
 from headstart.transfer.heads import Head
-from headstart.transfer.logistic import softmax
+from headstart.transfer.logistic import sigmoid, softmax
 from headstart.transfer.moments import Moments
 from headstart.transfer.pair import Pair
 
@@ -39,6 +42,8 @@ class FittedModel:
         Of the training embeddings, for adaptation to other examples; None where they are not kept.
     beside : str
         The rival whose counts the head takes beside the vectors, by name; "" for vectors alone.
+    thresholds : tuple of float or None
+        With several labels an example: the probability from which each is given. None: one class.
     """
 
     method: str
@@ -49,16 +54,33 @@ class FittedModel:
     abstain: float | None = None
     moments: Moments | None = None
     beside: str = ""
+    thresholds: tuple[float, ...] | None = None
+
+    @property
+    def task(self) -> Task:
+        """What the model answers."""
+        kind = Classification if self.thresholds is None else MultiLabel
+        return kind(self.classes)
 
     def predict_proba(self, X: NDArray[np.floating] | Pair) -> NDArray[np.float64]:
-        """Return calibrated probabilities: ``(n, dim)`` -> ``(n, K)``, rows sum to one.
+        """Return calibrated probabilities: ``(n, dim)`` -> ``(n, K)``.
+
+        Rows sum to one; with several labels an example, every label has a probability of its own.
 
         Parameters
         ----------
         X : ndarray of shape (n, dim); or, with ``beside``, Pair
         """
         logits = self.head.logits(X if isinstance(X, Pair) else np.asarray(X, np.float64))
-        return np.asarray(softmax(logits / self.temperature))
+        logits = logits / self.temperature
+        return np.asarray(softmax(logits) if self.thresholds is None else sigmoid(logits))
+
+    def answers(self, X: NDArray[np.floating] | Pair) -> NDArray[np.float64]:
+        """Answer for rows, as ``task`` scores it; X as ``predict_proba`` takes it."""
+        p = self.predict_proba(X)
+        if self.thresholds is None:
+            return p
+        return np.concatenate([p, p >= np.array(self.thresholds)], axis=1)
 
     def is_unfamiliar(self, X: NDArray[np.floating]) -> NDArray[np.bool_] | None:
         """Flag rows (n, dim) unlike everything trained on; None where the model cannot tell.

@@ -29,6 +29,7 @@ from headstart.transfer.logistic import (
     LogisticPath,
     eigen,
     row_weights,
+    sigmoid,
     softmax,
 )
 
@@ -37,14 +38,14 @@ if TYPE_CHECKING:
 
 COUNT_STRENGTHS = np.logspace(-1.5, 2.5, 9)
 """Values of C tried, weak models first. Rows have length 1, so it takes more than for embeddings;
-the optimum lay in 0.3..30 on all sets of docs/measurements.md."""
+the optimum lay in 1..30 on the three sets of benchmarks/text.py."""
 FEWEST_ROWS = 2
 """Training rows that a column must occur in: what is there once tells nothing of others, and is
 most of what there is (of the characters of 7,800 Chinese reviews two thirds)."""
 MOST_STEPS = 300
 FEW = 600
 """Rows up to which the products of all rows with each other are the shorter way: 190 rows are
-judged in a tenth of the time, 1,000 would take as long as by L-BFGS."""
+judged in a quarter of the time, 1,000 would take as long as by L-BFGS."""
 
 
 def is_counts(X: Any) -> TypeGuard[csr_array]:
@@ -179,7 +180,8 @@ class CountsPath:
     ----------
     X : csr_array of shape (n, width)
         Counts, >= 0.
-    y : ndarray of shape (n,), int in 0..K-1
+    y : ndarray of shape (n,), int in 0..K-1; or of shape (n, K), bool
+        Of shape (n, K): one regression per column, against all rows without it.
     n_classes : int
     folds : list of ndarray of int
         Training rows of each problem, from which alone its TF-IDF is learned.
@@ -204,7 +206,9 @@ class CountsPath:
         self.weighing = [TfIdf.fit(X[rows]) for rows in folds]
         self.Z = [weigh(X) for weigh in self.weighing]  # TF-IDF of all rows, as each fold sees them
         self.training = [Z[rows] for Z, rows in zip(self.Z, folds, strict=True)]
-        self.Y = [np.eye(n_classes)[y[rows]] for rows in folds]
+        self.several = y.ndim == 2
+        Y = y.astype(np.float64) if self.several else np.eye(n_classes)[y]
+        self.Y = [Y[rows] for rows in folds]
         self.weight = [row_weights(y[rows], n_classes, balanced) for rows in folds]
         self.A = [np.zeros((Z.shape[1] + 1, n_classes)) for Z in self.Z]
 
@@ -231,19 +235,29 @@ class CountsPath:
 
     def _solve(self, f: int, C: float, start: Floats, tolerance: float) -> Floats:
         Z, weight, Y = self.training[f], self.weight[f][:, None], self.Y[f]
-        return solve_counts(Z, Y, weight, 1 / (C * len(Y)), start, tolerance=tolerance)
+        penalty = 1 / (C * len(Y))
+        return solve_counts(Z, Y, weight, penalty, start, tolerance=tolerance, several=self.several)
 
 
 def solve_counts(
-    Z: csr_array, Y: Floats, weight: Floats, penalty: float, start: Floats, *, tolerance: float
+    Z: csr_array,
+    Y: Floats,
+    weight: Floats,
+    penalty: float,
+    start: Floats,
+    *,
+    tolerance: float,
+    several: bool = False,
 ) -> Floats:
     """Minimise ``sum_i w_i CE(W' z_i + b, y_i) + penalty |W|² / 2``.
+
+    With ``several`` every column of Y is a problem of two classes by itself, as of ``solve``.
 
     Parameters
     ----------
     Z : csr_array of shape (n, m)
     Y : ndarray of shape (n, K)
-        One-hot labels.
+        One-hot labels; with ``several`` any number of ones in a row.
     weight : ndarray of shape (n, 1)
         Row weights, which sum to one.
     penalty : float
@@ -263,13 +277,14 @@ def solve_counts(
 
     back = Z.T.tocsr()
     scale = np.ones((len(start), 1))
-    scale[:-1, 0] = np.sqrt(back.power(2) @ weight[:, 0] / 2 + penalty)
+    scale[:-1, 0] = np.sqrt(back.power(2) @ weight[:, 0] / (4 if several else 2) + penalty)
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         A = flat.reshape(start.shape) / scale
         logits = Z @ A[:-1] + A[-1]
-        value = weight[:, 0] @ (logsumexp(logits, axis=1) - (logits * Y).sum(axis=1))
-        residual = weight * (softmax(logits) - Y)
+        whole = np.logaddexp(0, logits).sum(axis=1) if several else logsumexp(logits, axis=1)
+        value = weight[:, 0] @ (whole - (logits * Y).sum(axis=1))
+        residual = weight * ((sigmoid if several else softmax)(logits) - Y)
         slope = np.concatenate([back @ residual + penalty * A[:-1], residual.sum(axis=0)[None]])
         return float(value + penalty / 2 * np.square(A[:-1]).sum()), (slope / scale).ravel()
 

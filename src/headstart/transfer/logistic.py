@@ -47,6 +47,12 @@ def softmax(logits: Floats) -> Floats:
     return e / e.sum(axis=-1, keepdims=True)
 
 
+def sigmoid(logits: Floats) -> Floats:
+    """Turn logits of any shape into probabilities, each by itself, without overflow."""
+    e = np.exp(-np.abs(logits))
+    return np.where(logits >= 0, 1, e) / (1 + e)
+
+
 def standardisation(X: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """Mean and scale ``(D,)`` of rows (n, D) under weights (n,) that sum to one.
 
@@ -144,17 +150,20 @@ def solve(
     *,
     tolerance: float,
     max_steps: int = 400,
+    several: bool = False,
 ) -> Floats:
     """Minimise ``sum_i w_i CE(A z_i, y_i) + sum_j penalty_j |A_j|² / 2`` for F problems at once.
 
-    An intercept is the weight of a column of ones, without a penalty.
+    An intercept is the weight of a column of ones, without a penalty. With ``several`` every column
+    of Y is a problem of two classes by itself (one-vs-rest): CE is then the sum of their losses.
+
 
     Parameters
     ----------
     Z : ndarray of shape (G, n, r)
         Rows: of each problem (G = F), or shared by all of them (G = 1).
     Y : ndarray of shape (n, K)
-        One-hot labels.
+        One-hot labels; with ``several`` any number of ones in a row.
     weight : ndarray of shape (F, n)
         Row weights, each row summing to one; zero leaves a row out.
     bound : ndarray of shape (F, r)
@@ -173,13 +182,15 @@ def solve(
     (F, K, r), (G, n, _) = start.shape, Z.shape
     weight = weight.reshape(G, -1, n).transpose(0, 2, 1)[..., None]  # (G, n, F / G, 1)
     penalty = penalty[:, None]
-    step = 1 / (bound[:, None] / 2 + penalty)  # the inverse bound on the Hessian, (F, 1, r)
+    # The inverse bound on the Hessian, (F, 1, r); that of a logistic loss is at most Z'Z / 4.
+    step = 1 / (bound[:, None] / (4 if several else 2) + penalty)
+    believe = sigmoid if several else softmax
     root = np.sqrt(step)
     A = ahead = start
     pace = np.ones(F)
     for _ in range(max_steps):
         logits = (Z @ ahead.reshape(G, -1, r).transpose(0, 2, 1)).reshape(G, n, -1, K)
-        residual = weight * (softmax(logits) - Y[:, None])
+        residual = weight * (believe(logits) - Y[:, None])
         slope = (residual.reshape(G, n, -1).transpose(0, 2, 1) @ Z).reshape(F, K, r)
         slope += penalty * ahead
         A_next = ahead - step * slope
@@ -206,7 +217,8 @@ class LogisticPath:
     ----------
     X : ndarray of shape (n, D)
         The rows to learn from, and no others: from ``SHARED`` on, all folds see the scale of all.
-    y : ndarray of shape (n,), int in 0..K-1
+    y : ndarray of shape (n,), int in 0..K-1; or of shape (n, K), bool
+        Of shape (n, K): one regression per column, against all rows without it.
     n_classes : int
     folds : list of ndarray of int
         Training rows of each problem.
@@ -266,7 +278,8 @@ class LogisticPath:
             base = share(every)
             excess = (self.weight[:, base > 0] / base[base > 0]).max(axis=1)
         self.bound = excess[:, None].astype(dtype) * power
-        self.Y = np.eye(n_classes, dtype=dtype)[y]
+        self.several = y.ndim == 2
+        self.Y = y.astype(dtype) if self.several else np.eye(n_classes, dtype=dtype)[y]
         self.A = np.zeros((len(folds), n_classes, width + 1), dtype)
 
     @staticmethod
@@ -314,7 +327,9 @@ class LogisticPath:
         bound, weight = self.bound[folds], self.weight[folds]
         penalty = np.zeros_like(bound)
         penalty[:, :-1] = 1 / (C * self.sizes[folds, None])
-        return solve(Z, self.Y, weight, bound, penalty, start, tolerance=tolerance)
+        return solve(
+            Z, self.Y, weight, bound, penalty, start, tolerance=tolerance, several=self.several
+        )
 
     def _raw(self, fold: int, A: Floats) -> Any:
         rotation = self.rotations[min(fold, len(self.rotations) - 1)]

@@ -13,7 +13,7 @@ probability distributions", Statistical Science 1, section 3.2: the logarithmic 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -28,9 +28,6 @@ from headstart.transfer.probe import (
     score_head,
     score_weights,
 )
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 SHARES = tuple(round(1 - step / 10, 1) for step in range(11))
 """How much the vectors count, from alone to not at all; the rest is for the counts."""
@@ -65,6 +62,10 @@ class MixChoice:
     candidates: list[dict[str, Any]]
     right: Floats = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
     head: MixedHead | None = field(default=None, compare=False, repr=False)
+
+    def answers(self, head: MixedHead, X: Pair) -> Floats:
+        """Answer for rows, as ``Choice.answers`` does."""
+        return softmax(head.logits(X) / self.temperature)
 
     def fit(self, X: Pair, y: Ints, n_classes: int, *, exact: bool = False) -> MixedHead:
         """Refit both heads on all given rows; ``exact`` for a head that is kept."""
@@ -129,15 +130,6 @@ def choose_mix(
 
 
 _NOTHING = np.empty(0)
-
-
-def choose(
-    X: Floats | csr_array | Pair, y: Ints, n_classes: int, folds: Folds, *, balanced: bool = False
-) -> Choice | MixChoice:
-    """Choose on folds what answers for rows of any kind: vectors, counts, or both."""
-    if isinstance(X, Pair):
-        return choose_mix(X, y, n_classes, folds, balanced=balanced)
-    return choose_head(X, y, n_classes, folds, balanced=balanced)
 
 
 def _within_one_error(lead: Floats) -> bool:

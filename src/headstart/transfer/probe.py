@@ -72,6 +72,10 @@ class Choice:
     logits: Floats = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
     head: Head | None = field(default=None, compare=False, repr=False)
 
+    def answers(self, head: Head, X: Floats) -> Floats:
+        """Answer for rows, as the task scores it: calibrated probabilities ``(n, K)``."""
+        return softmax(head.logits(X) / self.temperature)
+
     def fit(self, X: Floats, y: Ints, n_classes: int, *, exact: bool = False) -> Head:
         """Refit the chosen head on all given rows; ``exact`` for the head that is kept."""
         if is_counts(X):
@@ -246,6 +250,7 @@ def walk(
     y: Ints,
     folds: Folds,
     weight: Floats,
+    score: Callable[..., Scored] | None = None,
     *,
     kind: str = LinearHead.kind,
     strengths: Floats = STRENGTHS,
@@ -264,12 +269,14 @@ def walk(
         Of the head.
     strengths : ndarray
         Values of C, ascending.
+    score : callable, default=score_head
     """
+    score = score or score_head
     held = np.concatenate([out for _, out in folds])
     scored: list[Scored] = []
     for C in map(float, strengths):
         logits = np.concatenate([z[out] for z, (_, out) in zip(advance(C), folds, strict=True)])
-        scored.append(score_head(kind, C, logits, y[held], folds, weight))
+        scored.append(score(kind, C, logits, y[held], folds, weight))
         best = min(scored, key=lambda s: s.log_loss)
         if all(s.log_loss > best.log_loss + best.se for s in scored[-2:]):
             break
@@ -300,6 +307,13 @@ def score_head(
     p = softmax(logits)[np.arange(len(y)), y]
     loss = -np.log(np.maximum(p, 1e-12)) * weight
     right = (logits.argmax(axis=1) == y) * weight
+    return scored_by(kind, C, logits, right, loss, folds)
+
+
+def scored_by(
+    kind: str, C: float, logits: Floats, right: Floats, loss: Floats, folds: Folds
+) -> Scored:
+    """Sum up how right held-out rows were answered and their losses: (n_held,) each."""
     ends = np.cumsum([len(out) for _, out in folds])[:-1]
     per_fold = np.array([part.mean() for part in np.split(loss, ends)])
     se = float(per_fold.std(ddof=1) / np.sqrt(len(per_fold))) if len(per_fold) > 1 else 0.0

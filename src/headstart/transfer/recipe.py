@@ -333,7 +333,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 """What each method that trains a network changes of the defaults. From scratch there are no
 statistics to freeze, and nothing to be careful of; 30 epochs are a plain choice. Rate and epochs of
-pairs were measured on sentences (docs/measurements.md)."""
+pairs were measured on sentences (``benchmarks/text_tuning.py``)."""
 RECIPES["small-cnn"] = RECIPES["scratch"]
 
 

@@ -36,6 +36,7 @@ from headstart.machine import Machine
 from headstart.methods.kept import Kept
 from headstart.methods.probe import fit
 from headstart.prepare.config import Config
+from headstart.prepare.refusals import refuse_study_of_several_labels
 from headstart.prepare.source import Prepared, prepare, read_source
 from headstart.prepare.target import Target, embed_target
 from headstart.said import _, commas
@@ -137,6 +138,7 @@ class FromImages:
         """Prepare the source as for any run; embed the target beside it."""
         elsewhere = self.asked.in_tables
         dataset = read_source(self.config, self.machine, elsewhere=elsewhere)
+        refuse_study_of_several_labels("adapt", dataset.several)
         columns = dataset.examples.items.columns
         column = column_of(dataset.examples.items)
         given = open_target(

@@ -41,6 +41,7 @@ from headstart.jobs.clock import Clock
 from headstart.jobs.record import describe_head
 from headstart.machine import Machine
 from headstart.prepare.config import Config
+from headstart.prepare.refusals import refuse_study_of_several_labels
 from headstart.prepare.target import Target, read_target
 from headstart.run import Run
 from headstart.said import _
@@ -93,6 +94,7 @@ class FromRun:
             The run cannot be read, or keeps too little of its training.
         """
         before = Run(config.data)
+        refuse_study_of_several_labels("adapt", before.saved.model.thresholds is not None)
         moments = before.saved.model.moments
         if moments is None:
             raise ArtifactError(

@@ -15,11 +15,11 @@ from headstart.modalities.text.look import Ids, Tokens
 if TYPE_CHECKING:
     import regex
 
-MOST, FEWEST = 60, 12
+MOST, FEWEST = 60, 8
 """Parts of a short text, and of one that fills all that is read."""
-TOKENS = 4_000
-"""Tokens that pass through the network to explain a text: as many parts as that allows. A review of
-200 characters then costs about what 20 reviews cost (plain choice)."""
+TOKENS = 3_000
+"""Tokens that pass through the network to explain a text: as many parts as that allows. Explaining
+twelve reviews of 100 tokens then costs about what embedding 360 of them does (plain choice)."""
 ALONE = r"[\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 """Writing without spaces between words: each character is a piece."""
 SIGN = r"\p{So}"
