@@ -31,7 +31,7 @@ WIDE = 15
 names of people and places are shorter)."""
 _CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
 _HALF = re.compile("[\ud800-\udfff]")
-CLEANED = N_("{table}: control characters or halves of characters in {rows}; they were left out.")
+CLEANED = N_("{table}: control characters or halves of characters in {rows}; they were replaced.")
 
 
 def columns_of_texts(table: Table, taken: Collection[str | None] = ()) -> list[str]:

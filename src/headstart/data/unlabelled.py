@@ -11,7 +11,7 @@ from typing import Any
 from headstart.data import archives, builtin
 from headstart.data.formats import is_table, is_text_table, read_cells
 from headstart.data.inputs import expand
-from headstart.data.items import Examples
+from headstart.data.items import Examples, column_of
 from headstart.data.sources import open_source
 from headstart.data.tables import LABEL_COLUMNS, UTF_8
 from headstart.data.walk import first
@@ -62,6 +62,7 @@ def open_unlabelled(
     modality: Modality[Any, Any],
     *,
     columns: Sequence[str] = (),
+    column: str = "",
     x: str | None = None,
     encoding: str = "utf-8",
     cache_dir: Path,
@@ -76,8 +77,9 @@ def open_unlabelled(
     data : str or Path
         A folder, however deep its examples lie; a table that lists or holds them; a zip or tar;
         or ``builtin:NAME``.
-    modality, columns
-        What they are, and the columns that make one, as ``inputs.expand`` takes them.
+    modality, columns, column
+        What they are, the columns that make one, and that of the cells that a model was trained on,
+        as ``inputs.expand`` takes them.
     x, encoding : str, optional
         The column of paths of a table, and its encoding.
 
@@ -109,7 +111,9 @@ def open_unlabelled(
         x = None
     if not is_text_table(path):
         encoding = UTF_8
-    examples = expand([path], modality, columns=columns, x=x, encoding=encoding)
+    examples = expand(
+        [path], modality, columns=columns, column=column, x=x, encoding=encoding, on_event=on_event
+    )
     if not len(examples):
         raise DataError(
             _("{name} lists no {many}.", name=str(path), many=modality.unit.many),
@@ -293,4 +297,11 @@ def _examples_of(path: Path, target: Examples, x: str | None, encoding: str) -> 
     columns = target.items.columns
     x = None if columns else x
     encoding = encoding if is_text_table(path) else UTF_8
-    return expand([path], target.modality, columns=columns, x=x, encoding=encoding)
+    return expand(
+        [path],
+        target.modality,
+        columns=columns,
+        column=column_of(target.items),
+        x=x,
+        encoding=encoding,
+    )

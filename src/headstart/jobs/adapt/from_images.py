@@ -18,6 +18,7 @@ from headstart.adaptation.families import AUTO, adapters_of
 from headstart.adaptation.labelling import Labelled, learn
 from headstart.adaptation.select import PLAIN, Selection, select
 from headstart.adaptation.shift import Shift, find_shift
+from headstart.data.items import column_of
 from headstart.data.unlabelled import read_weights
 from headstart.errors import ConfigError, DataError
 from headstart.events import Event
@@ -139,7 +140,10 @@ class FromImages:
         dataset = read_source(self.config, self.machine, elsewhere=elsewhere)
         refuse_study_of_several_labels("adapt", dataset.several)
         columns = dataset.examples.items.columns
-        given = open_target(self.asked, self.config, self.machine, dataset.modality, columns)
+        column = column_of(dataset.examples.items)
+        given = open_target(
+            self.asked, self.config, self.machine, dataset.modality, columns, column
+        )
         prepared = prepare(self.config, dataset, baseline=True, machine=self.machine)
         _refuse_strangers(given.to_learn, prepared.dataset.classes)
         target = embed_target(self.config, prepared.engine, given.listed, self.machine)

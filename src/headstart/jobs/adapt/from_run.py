@@ -117,7 +117,9 @@ class FromRun:
     def look(self) -> Look:
         """Embed the target as ``predict`` would."""
         before, columns = self.before, self.before.saved.card.look.columns
-        given = open_target(self.asked, self.config, self.machine, before.modality, columns)
+        given = open_target(
+            self.asked, self.config, self.machine, before.modality, columns, before.column
+        )
         features = before.embed(given.listed.examples, self.machine.on_event)
         return Look(given, read_target(self.config, given.listed, features))
 

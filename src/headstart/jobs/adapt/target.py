@@ -58,13 +58,15 @@ def open_target(
     machine: Machine,
     modality: Modality[Any, Any],
     columns: Sequence[str],
+    column: str = "",
 ) -> Given:
     """List the target; read the labels that were given for it, before anything takes time.
 
     Parameters
     ----------
-    modality, columns
-        Of the source: what its examples are, and the columns of numbers that they are made of.
+    modality, columns, column
+        Of the source: what its examples are, and the columns of numbers that they are made of or
+        the one whose cells they are.
 
     Raises
     ------
@@ -75,6 +77,7 @@ def open_target(
         asked.target,
         modality,
         columns=columns,
+        column=column,
         x=config.x,
         encoding=config.encoding,
         cache_dir=machine.cache,
