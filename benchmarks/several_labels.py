@@ -58,11 +58,24 @@ def verdicts(n: int, signal: float, seeds: int = 40) -> Counter[str]:
 
 
 def by_f1(p: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """One threshold for each label by its F1, on held-out probabilities."""
-    found = np.full(LABELS, shared_threshold(p, y))
+    """One threshold for each label by its F1, where this is better on the other half of the rows.
+
+    As ``choose_thresholds`` does, without a look at whole rows.
+    """
+    shared = shared_threshold(p, y)
+    found = np.full(LABELS, shared)
+    half = np.arange(len(y)) % 2 == 0
     for k in range(LABELS):
-        if OWN <= y[:, k].sum() <= len(y) - OWN:
-            found[k] = best_f1(p[:, k], y[:, k])
+        own, there = p[:, k], y[:, k]
+        if not OWN <= there.sum() <= len(y) - OWN:
+            continue
+        given = np.empty(len(y), bool)
+        for part in (half, ~half):
+            given[part] = own[part] >= best_f1(own[~part], there[~part])
+        always = 2 * there.mean() / (1 + there.mean())
+        doubt = np.sqrt(always * (1 - always) / there.sum())
+        if f1(there, given) > max(f1(there, own >= shared), always + doubt):
+            found[k] = best_f1(own, there)
     return found
 
 
@@ -93,7 +106,7 @@ def thresholds(n: int, signal: float, seeds: int = 10) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    for n in (60, 200, 400):
+    for n in (60, 200):
         for signal in (0.0, 2.0):
             print(f"{n} rows, signal {signal:g}: {dict(verdicts(n, signal))}", flush=True)
     for n in (300, 3000):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, f1_score, jaccard_score
@@ -20,6 +21,7 @@ from headstart.tasks.labels import Labels, Stream
 from headstart.tasks.metrics import average_precision
 from headstart.tasks.multilabel import MultiLabel
 from headstart.testing import check_task
+from headstart.transfer.counts import FEW, TfIdf, fit_counts
 from headstart.transfer.logistic import fit_logistic, sigmoid
 from headstart.transfer.multilabel import best_f1, choose_labels, choose_thresholds
 
@@ -142,6 +144,27 @@ def test_each_label_has_the_regression_that_scikit_learn_fits():
         other = LogisticRegression(C=0.1, tol=1e-8, max_iter=1000).fit((X - mean) / scale, y[:, k])
         theirs = other.predict_proba((X - mean) / scale)[:, 1]
         assert sigmoid(X @ W + b)[:, k] == pytest.approx(theirs, abs=1e-4)
+
+
+@pytest.mark.parametrize("n", [80, FEW + 50])
+def test_counts_have_a_regression_for_each_label(n):
+    """In the span of few rows, and by L-BFGS for many."""
+    rng = np.random.default_rng(0)
+    y = rng.random((n, 3)) < [0.2, 0.4, 0.6]
+    rates = 0.2 + np.concatenate([2 * y, np.zeros((n, 20))], axis=1)
+    counts = csr_array(rng.poisson(rates))
+    columns, idf, W, b = fit_counts(counts, y, 3, 2.0)
+    Z = TfIdf(columns, idf)(counts).toarray()
+    for k in range(3):
+        other = LogisticRegression(C=2.0, tol=1e-8, max_iter=2000).fit(Z, y[:, k])
+        assert sigmoid(Z @ W + b)[:, k] == pytest.approx(other.predict_proba(Z)[:, 1], abs=1e-3)
+    choice = choose_labels(counts, y, labelled(y).folds(np.arange(n), 3, Stream.MODEL_HEAD))
+    assert choice.kind == "TF-IDF"
+    assert choice.accuracy > 0.6
+    assert choice.answers(choice.head, counts).shape == (n, 6)
+    assert choice.answers(choice.fit(counts, y, 3), counts) == pytest.approx(
+        choice.answers(choice.head, counts), abs=0.02
+    )
 
 
 def test_a_label_that_a_fold_lacks_is_learned_as_absent():

@@ -72,7 +72,7 @@ def collect(
     """
     found: dict[str, Any] = {
         "schema": SCHEMA,
-        "gallery": _gallery(dataset, features, judgement, labels),
+        "gallery": _gallery(dataset, features, judgement),
     }
     if not dataset.several:  # a point of the map has the colour of its class
         found["map"] = _map(dataset, features, judgement, labels.seed)
@@ -129,9 +129,9 @@ def lay_out(X: NDArray[np.floating]) -> tuple[NDArray[np.float64], str]:
 
 
 def _gallery(
-    dataset: Dataset, features: Features, judgement: Judgement, labels: Labels
+    dataset: Dataset, features: Features, judgement: Judgement
 ) -> dict[str, list[dict[str, Any]]]:
-    task, y, out = labels.task, labels.y[judgement.rows], judgement.proba
+    task, y, out = dataset.task, dataset.labels[judgement.rows], judgement.proba
     predicted = task.decode_answers(out)[0]
     confidence = task.sureness(out)
     wrong = task.score(y, out) < 1
