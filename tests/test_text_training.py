@@ -145,6 +145,8 @@ def test_texts_have_no_views_and_no_small_network(reviews, tiny_bert, tmp_path) 
     given = {"backbone": tiny_bert, "out": tmp_path / "run"}
     with pytest.raises(ConfigError, match="texts have no views"):
         hs.train(reviews, method="finetune", augment="flips", **given)
+    with pytest.raises(ConfigError, match="--mixup: texts cannot be mixed"):
+        hs.train(reviews, method="finetune", mixup=0.2, **given)
     with pytest.raises(ConfigError, match="no small network for text"):
         hs.train(reviews, method="small-cnn", **given)
 

@@ -42,7 +42,7 @@ from headstart.methods.kept import HeldOut, Kept, TrainedNetwork
 from headstart.methods.mix import fit_mix, mix_on, tried_on
 from headstart.modalities.plain import Plain
 from headstart.prepare.config import Config
-from headstart.prepare.refusals import refuse_augmentation, refuse_fresh_views
+from headstart.prepare.refusals import refuse_augmentation, refuse_fresh_views, refuse_mixing
 from headstart.prepare.source import Prepared
 from headstart.said import N_, _, commas, sentences
 from headstart.tasks.labels import Labels, Stream
@@ -102,6 +102,7 @@ class Networks:
         if isinstance(modality.views, Plain):
             many = modality.unit.many
             refuse_augmentation(recipe.augment, Recipe().augment, recipe.views, many)
+            refuse_mixing(recipe, many)
         return Tuning.of(work).run()
 
 

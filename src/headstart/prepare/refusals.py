@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 from headstart.errors import ConfigError
 from headstart.options import flag, flags
 from headstart.said import N_, _, listed, sentences
-from headstart.transfer.recipe import FROM_SCRATCH
+from headstart.transfer.recipe import FROM_SCRATCH, Recipe
 from headstart.transfer.recipe import NAMES as RECIPE_NAMES
 
 P = ParamSpec("P")
@@ -253,6 +253,16 @@ def refuse_augmentation(augment: str, usual: str, views: int | None, many: str) 
     if asked:
         raise ConfigError(
             _("{options}: {many} have no views.", options=listed(asked), many=many),
+            _("Leave it out."),
+        )
+
+
+def refuse_mixing(recipe: Recipe, many: str) -> None:
+    """Raise ``ConfigError`` for mixing examples that are no pictures."""
+    asked = [name for name in ("mixup", "cutmix") if getattr(recipe, name)]
+    if asked:
+        raise ConfigError(
+            _("{options}: {many} cannot be mixed.", options=flags(asked), many=many),
             _("Leave it out."),
         )
 
