@@ -24,7 +24,7 @@ NAMES = """
     efficientnet lite resnet sequential embedded embedding array identity image logme adam adamw
     coral tent mixup cutmix mcnemar holm wilson brier beta bitfit centroid knn shot dann wise alpha
     sgd nadeau bengio hamming lanczos hugging face hub imagenet sentinel postscript pandas mib gib
-    ctrl
+    ctrl tf idf bert lora minilm multilingual snownlp transformers gb sst iso unicode html
 """
 """Names, which are the same in every language."""
 TYPED = """
@@ -35,6 +35,7 @@ TYPED = """
     dtd elpv eurosat gtsrb mnist pets svhn usps
     file state dict tsv jsonl npz npy rows columns path len val test latin pip install true false
     weights mean std levels cpu study selection provider name
+    mix contrastive lora labels pairs multilabel classification images text sentence review
 """
 """What can be typed, or stands in a file: commands, values, keys, columns, sets of images."""
 
