@@ -189,7 +189,7 @@ def test_a_terminal_without_chinese_is_written_to_all_the_same(
     [
         (["trian"], ("没有名为 'trian' 的命令。", "您是不是想写 'train'", "`headstart --help`")),
         (["train"], ("headstart train 还缺少 DATA。", "headstart train --help")),
-        (["predict", "run"], ("headstart predict 还缺少 INPUT。",)),
+        (["predict", "run"], ("没有要预测的东西。", "请指定文件、文件夹或表格。")),
         (["train", "x", "y", "z w"], ("headstart train 不需要 'y'和'z w'。", "引号")),
         (["train", "x", "--epochs", "many"], ("--epochs 'many' 不是整数。",)),
         (["train", "x", "--seed", "1.5"], ("--seed '1.5' 不是整数。",)),

@@ -88,7 +88,7 @@ DEMOS = {
     )
 )
 def demo(
-    what: Annotated[Demo, typer.Argument(help=_("images or text."))] = Demo.IMAGES,
+    what: Annotated[Demo, typer.Argument(metavar="WHAT", help=_("images or text."))] = Demo.IMAGES,
     out: Annotated[
         Path | None, typer.Option(help=_("Run folder to write. Default: runs/NAME, numbered."))
     ] = None,
