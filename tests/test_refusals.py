@@ -71,7 +71,9 @@ def test_classes_of_copies_are_refused_by_check_and_train(small: str, tmp_path: 
 
 
 def test_rows_are_no_images(tmp_path: Path) -> None:
-    with pytest.raises(hs.ConfigError, match="--modality image: images do not lie in rows"):
+    with pytest.raises(
+        hs.ConfigError, match=r"--modality image: column .* holds numbers .*, not images"
+    ):
         hs.check(numbers(tmp_path / "rows.csv"), modality="image")
 
 

@@ -258,7 +258,7 @@ def refuse_augmentation(augment: str, usual: str, views: int | None, many: str) 
 
 
 def refuse_mixing(recipe: Recipe, many: str) -> None:
-    """Raise ``ConfigError`` for mixing examples that are no pictures."""
+    """Raise ``ConfigError`` for mixing examples of which there are no halves."""
     asked = [name for name in ("mixup", "cutmix") if getattr(recipe, name)]
     if asked:
         raise ConfigError(
