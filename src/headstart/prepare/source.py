@@ -21,7 +21,7 @@ from headstart.data.checks import (
     merge_groups,
 )
 from headstart.data.dataset import Dataset
-from headstart.data.items import Examples, head
+from headstart.data.items import Examples, distinct, head
 from headstart.data.label_checks import learnable
 from headstart.data.sources import open_source
 from headstart.errors import ConfigError, DataError
@@ -183,11 +183,11 @@ def refuse_nothing_beside(config: Config, dataset: Dataset) -> None:
 
 
 def embed(examples: Examples, engines: list[Engine], machine: Machine) -> Features:
-    """Embed examples, from the cache of the machine where possible."""
+    """Embed examples, from the cache of the machine where possible; each text but once."""
+    once, rows = distinct(examples)
     with FeatureStore(machine.cache) as store:
-        found = extract(
-            examples, engines, store, workers=machine.workers, on_event=machine.on_event
-        )
+        found = extract(once, engines, store, workers=machine.workers, on_event=machine.on_event)
+    found = found.take(rows)
     if not engines:
         return found
     digests = examples.modality.settled(found.digests, engines[0].card.look)
