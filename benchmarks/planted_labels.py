@@ -102,7 +102,7 @@ def true_gain(X, labels: Labels, clean: Labels, choice, remedy: str) -> float:  
     gains = []
     folds = labels.folds(np.arange(len(labels.y)), FOLDS, Stream.MENDING, 0)
     for f, (train, held) in enumerate(folds):
-        issues = _suspects(X, labels, train, choice, f)
+        issues, _whole = _suspects(X[train], labels.of(train), choice, f)
         y, keep = labels.y.copy(), np.ones(len(train), bool)
         if remedy == "relabel":
             y[train[issues.rows]] = issues.suggested
