@@ -158,6 +158,20 @@ def test_auto_offers_pairs_of_texts_where_labels_are_few(reviews, tiny_bert, tmp
     assert names >= {"probe", "finetune last-blocks", "full", "contrastive"} or names == {"probe"}
 
 
+def test_auto_goes_on_to_what_is_trained_from_scratch(reviews, tiny_bert, tmp_path) -> None:
+    """There is no small network for texts; the same one from scratch is a rival."""
+    head, *lines = reviews.read_text("utf-8").splitlines()
+    wrong = [line.replace(",good", ",bad") if i % 5 == 2 else line for i, line in enumerate(lines)]
+    parts = [f"{line},{'test' if i % 3 == 0 else 'train'}" for i, line in enumerate(wrong)]
+    table = tmp_path / "noisy.csv"
+    table.write_text("\n".join([f"{head},split", *parts]), "utf-8")
+    run = hs.train(table, backbone=tiny_bert, budget=90.0, epochs=1, out=tmp_path / "run")
+    told = json.loads((run.folder / "metrics.json").read_text("utf-8"))
+    names = {line["name"] for line in told["baselines"]}
+    assert "same network, trained from scratch" in names
+    assert "small network, trained from scratch" not in names
+
+
 def test_layers_of_a_text_network_are_compared(reviews, tiny_bert, tmp_path) -> None:
     told = hs.layers(reviews, backbone=tiny_bert, out=tmp_path / "layers")
     assert told["layers"][0]["name"] == "embed"

@@ -50,7 +50,14 @@ from headstart.transfer import Familiarity, FittedModel, Moments
 from headstart.transfer.checkpoint import Checkpoints
 from headstart.transfer.finetune import ALPHAS, FINAL, Tuned, finish, fit, probabilities
 from headstart.transfer.parts import Point
-from headstart.transfer.recipe import FROM_SCRATCH, NAMES, OF_ANSWERS, Recipe, defaults
+from headstart.transfer.recipe import (
+    FROM_SCRATCH,
+    NAMES,
+    OF_ANSWERS,
+    SMALL_CNN,
+    Recipe,
+    from_options,
+)
 
 Rows = NDArray[np.int64]
 Folds = list[tuple[Rows, Rows]]
@@ -486,6 +493,8 @@ class Tuning:
             left = self.deadline - time.monotonic()
             if not self.auto or left < LEAST_SECONDS or not self._comparable(kept):
                 continue
+            if method == SMALL_CNN and self.work.prepared.dataset.modality.small_network is None:
+                continue
             try:
                 outcome = self._scratch(method)
             except KeyboardInterrupt:
@@ -499,7 +508,8 @@ class Tuning:
 
     def _scratch(self, method: str) -> Outcome | None:
         """Train from scratch on the folds of the estimate; None where time is too short."""
-        candidate = Candidate(method, method, defaults(method), depth=1)
+        recipe = from_options(method, {}, self.work.prepared.dataset.modality.recipe)
+        candidate = Candidate(method, method, recipe, depth=1)
         folds = self.folds[:1] if self.one_test else self.folds
         fits = [(len(a), len(b)) for a, b in folds]
         again = self._final_sizes(candidate) if self.one_test else []

@@ -337,8 +337,9 @@ pairs were measured on sentences (``benchmarks/text_tuning.py``)."""
 RECIPES["small-cnn"] = RECIPES["scratch"]
 
 
+SMALL_CNN = "small-cnn"
 FROM_SCRATCH = {
-    "small-cnn": N_("small network, trained from scratch"),
+    SMALL_CNN: N_("small network, trained from scratch"),
     "scratch": N_("same network, trained from scratch"),
 }
 """Methods that transfer nothing, and what they are called as rivals."""
