@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from headstart.backbones import available, resolve
 from headstart.backbones.cutting import Prefix, legal_cuts, suffix
+from headstart.backbones.dropout import Dropout
 from headstart.backbones.e5 import BLOCK, HEADER, Packed, dequantised
 from headstart.backbones.network import hash_weights
 from headstart.backbones.saved import SavedBackbone
@@ -28,6 +29,8 @@ from headstart.modalities import modality
 from headstart.modalities.text.look import Tokens
 from headstart.modalities.text.tokenizer import keep, kept
 from headstart.testing import check_backbone
+from headstart.transfer.finetune import FINAL, Setting, fit, zero_head
+from headstart.transfer.recipe import Recipe
 from tiny_bert import PIECES, save_tiny
 
 LONG = "good food, very fast room. " * 30
@@ -306,3 +309,36 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.bin").write_bytes(b"GGUF" + bytes(100))
     with pytest.raises(BackboneError, match="does not hold the weights"):
         Packed.read(tmp_path / "other.bin")
+
+
+class Same:
+    """Texts that are the same every time."""
+
+    def __init__(self, fed: np.ndarray) -> None:
+        self.fed = fed
+
+    def plain(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self.fed[rows])
+
+    def varied(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self.plain(rows)
+
+
+def test_dropout_gives_the_same_network_however_many_threads(tiny: TextBackbone) -> None:
+    assert any(isinstance(m, Dropout) and m.p for m in tiny.modules())
+    rng = np.random.default_rng(0)
+    rows, y = np.arange(16), rng.integers(0, 2, 16)
+    inputs = Same(rng.integers(1, 20, (16, 1, 8)))
+    recipe = Recipe(unfreeze="all", cache=False, augment="none", epochs=2, batch_size=16)
+    blocks, nothing = [name for name, _ in tiny.blocks()], np.zeros((0, 1), np.float32)
+
+    def trained(workers: int) -> torch.Tensor:
+        setting = Setting(
+            "full", recipe, tiny, blocks, None, inputs, nothing, y, 2,
+            start=lambda rows: zero_head(tiny.card.dim, 2), workers=workers,
+        )  # fmt: skip
+        learned = fit(setting, rows, rows[:0], FINAL).learned
+        return torch.cat([t.flatten() for t in learned.values()])
+
+    alone = trained(1)
+    assert torch.allclose(alone, trained(3), atol=1e-6)

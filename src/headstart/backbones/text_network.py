@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from headstart.backbones import Card
+from headstart.backbones.dropout import draw_apart
 from headstart.backbones.network import Backbone, count_parameters, hash_weights
 from headstart.modalities.text.look import Tokens
 from headstart.modalities.text.tokenizer import keep, kept
@@ -94,6 +95,7 @@ class Encoder(nn.Module):
         self.embed = Embed(model.embeddings, pad)
         self.blocks = nn.ModuleList(Block(layer) for layer in model.encoder.layer)
         self.pool = POOLS[pool]()
+        draw_apart(self)
 
     def forward(self, fed: Tensor) -> Tensor:
         """Embed texts: ids (B, W, t) -> (B, D)."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from headstart.backbones.dropout import stream
 from headstart.said import _
 from headstart.transfer.batches import balanced, equal
 from headstart.transfer.checkpoint import Keeper, State
@@ -29,7 +30,10 @@ from headstart.transfer.objective import Objective
 from headstart.transfer.parts import DivergedError, Inputs, OnPoint, Point, Rows, Sized, Trained
 from headstart.transfer.recipe import Recipe, pace
 
-Part = tuple[Tensor, Tensor]  # inputs and targets
+DRAWN = 4
+"""Parts of a batch where each draws dropout of its own: as many however many threads there are, so
+that a seed gives the same network on any machine; eight texts are still worth a pass."""
+Part = tuple[Tensor, Tensor, int]  # inputs, targets, and where its random numbers begin
 Done = tuple[float, float, tuple[Tensor | None, ...]]  # loss, hits, a gradient per weight
 
 
@@ -159,7 +163,8 @@ class Loop:
         weights = self.network.trained()
 
         def work(part: Part) -> Done:
-            features, logits = self.network(part[0])
+            with stream(part[2], self.network.device):
+                features, logits = self.network(part[0])
             loss = self.objective(self.network, features, logits, part[1])
             loss = loss * len(part[0]) / len(x)
             slopes = torch.autograd.grad(loss, weights, allow_unused=True)
@@ -184,7 +189,11 @@ class Loop:
         while True:
             shared = self.pieces == 1 and self.network.divisible()
             count = self._crew.size if shared else self.pieces
-            parts = list(zip(x.chunk(count), target.chunk(count), strict=True))
+            drawn = self.network.draws()
+            if shared and drawn and self.network.device.type == "cpu":
+                count = DRAWN
+            seeds = torch.randint(2**62, (count,)).tolist() if drawn else [0] * count
+            parts = list(zip(x.chunk(count), target.chunk(count), seeds, strict=False))
             try:
                 return self._crew.map(work, parts) if shared else [work(part) for part in parts]
             except (MemoryError, RuntimeError) as cause:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
+from headstart.backbones.dropout import Dropout
 from headstart.transfer.crew import Crew
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.lora import add_low_rank, merge
@@ -205,11 +206,15 @@ class Network(nn.Module):
     def divisible(self) -> bool:
         """Whether parts of a batch can be worked on at once, with the result of the whole.
 
-        Dropout draws from one stream of random numbers, and batch norms in training look at the
-        whole batch; so do BSS and pairs.
+        torch's dropout draws from one stream of random numbers, and batch norms in training look at
+        the whole batch; so do BSS and pairs.
         """
         busy = (m for m in self.body.modules() if m.training)
         return self._divisible and not any(isinstance(m, UNDIVIDED) for m in busy)
+
+    def draws(self) -> bool:
+        """Whether training draws, for every part of a batch by itself (``backbones.dropout``)."""
+        return any(isinstance(m, Dropout) and m.p and m.training for m in self.body.modules())
 
     def logits(self, inputs: Inputs, rows: Rows, crew: Crew | None = None) -> tuple[Tensor, Tensor]:
         """Answer for rows as prediction sees them: embeddings (n, dim), logits (n, K), on CPU."""
