@@ -1,0 +1,1 @@
+"""Recordings: words, voices, noises, in files."""
