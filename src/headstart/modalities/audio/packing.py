@@ -9,7 +9,8 @@ from headstart.modalities import Fed
 TAKEN = 64
 """Recordings that a worker takes at a time, to find some of one shape among them."""
 PACK, PACKED = 8, 2**17
-"""Recordings, and numbers of theirs, that go through a network together."""
+"""Recordings, and numbers of theirs, that go through a network together: of 1, 4, 8 and 16, eight
+took a sixth less than one, and sixteen little less than eight."""
 
 
 def packs(fed: Sequence[Fed]) -> list[list[int]]:
