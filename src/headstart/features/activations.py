@@ -115,7 +115,7 @@ def activate(
     folder : Path
         The cache folder.
     extents : ndarray of int64, shape (n, k), optional
-        Of the examples as the network takes them, where they differ.
+        Of the maps of each example, where they differ.
 
     Raises
     ------
@@ -259,8 +259,9 @@ class _Passes:
         if self.maps.dtype == np.float16 and not np.abs(out).max() < LARGEST:
             raise _TooLargeError
         where: tuple[Any, ...] = (row, slice(start, start + len(out)))
-        if isinstance(self.engine.card.look, Padded):  # the file is zero elsewhere
-            where = (*where, Ellipsis, *map(slice, fed.shape[1:]))
+        look = self.engine.card.look
+        if isinstance(look, Padded):  # the file is zero elsewhere
+            where = (*where, Ellipsis, *map(slice, look.places(fed.shape[1:])))
         self.maps[where] = out.reshape(self.maps[where].shape)
 
 

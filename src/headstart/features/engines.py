@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from headstart.backbones import Card
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
-from headstart.modalities import Fed, modality
+from headstart.modalities import Fed, Padded, modality
 from headstart.said import _, commas
 from headstart.scratch import scratch
 
@@ -386,8 +386,9 @@ class Bench:
         packed = any(
             len(pack) > 1 for pack in modality(self.backbone.card.modality).packs(list(drawn))
         )
+        padded = isinstance(self.backbone.card.look, Padded)
         fed.set_partial_shape(
-            openvino.PartialShape([-1] * example.dim() if packed else drawn[:1].shape)
+            openvino.PartialShape([-1] * example.dim() if packed or padded else drawn[:1].shape)
         )
         converted.validate_nodes_and_infer_types()
         return converted

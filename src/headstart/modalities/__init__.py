@@ -156,13 +156,16 @@ class Look(Protocol[X]):
 class Padded(Protocol):
     """A look under which examples differ in extent: a batch is padded to that of its largest.
 
-    What a network gives for one keeps the extent in its last axes, up to where it pools, and is
-    zero where the example is padded.
+    What a network gives for one has ``places(extent)`` for its last axes, up to where it pools, and
+    is zero where the example is padded.
     """
 
     @property
     def extent(self) -> tuple[int, ...]:
         """What every example is padded to, as ``asked(extent=...)`` sets; () for no more."""
+
+    def places(self, extent: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the extent of the maps that a network makes of an example so large."""
 
     def asked(self, **options: Any) -> Look[Any]:
         """Return the look with an extent."""

@@ -93,6 +93,10 @@ class Tokens:
             row[:, t - k % STEP :] = self.pad if k % STEP else row[:, t:]
         return out
 
+    def places(self, extent: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the same: every token is a place in the maps of the network."""
+        return extent
+
     def asked(self, **options: Any) -> Tokens:
         """Take another extent, window or number of windows."""
         own = ("extent", "window", "most")

@@ -1,0 +1,23 @@
+"""What recordings need that is not always installed."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+
+from headstart.errors import MissingExtraError
+from headstart.said import _
+
+NEEDS = ("soundfile", "soxr", "transformers")
+"""Modules of the extra ``audio``."""
+
+
+@cache
+def refuse_without_extra() -> None:
+    """Raise ``MissingExtraError`` where a package of the extra is not installed."""
+    lacking = [name for name in NEEDS if find_spec(name) is None]
+    if lacking:
+        raise MissingExtraError(
+            _("Recordings need the package {name}, which is not installed.", name=lacking[0]),
+            _("Install it: {command}", command="pip install 'headstart[audio]'"),
+        )
