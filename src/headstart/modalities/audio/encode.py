@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.modalities.audio.clip import Clip
-from headstart.modalities.audio.read import RATES, refuse_without_extra
+from headstart.modalities.audio.extra import refuse_without_extra
+from headstart.modalities.audio.read import RATES
 
 CHANNELS = 32
 """Channels of an array at most: one that lies the other way round has thousands."""
@@ -45,10 +45,10 @@ def _samples_and_rate(held: object) -> tuple[NDArray[np.generic], int] | None:
     if not isinstance(held, tuple) or len(held) != 2:
         return None
     samples, rate = held if isinstance(held[0], np.ndarray) else held[::-1]
-    if not isinstance(samples, np.ndarray) or not isinstance(rate, Integral):
+    if not isinstance(samples, np.ndarray) or not isinstance(rate, int | np.integer):
         return None
     known = samples.dtype.str[1:] in _SUBTYPES
     shaped = samples.ndim == 1 or (samples.ndim == 2 and 0 < samples.shape[1] <= CHANNELS)
-    if not known or not shaped or not RATES[0] <= rate <= RATES[1]:
+    if not known or not shaped or not RATES[0] <= int(rate) <= RATES[1]:
         return None
     return samples.astype(np.float32) if samples.dtype.kind == "f" else samples, int(rate)

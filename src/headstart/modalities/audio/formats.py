@@ -44,7 +44,7 @@ _ISO = {
     b"3gp5": "3GP",
     b"3gp6": "3GP",
 }
-"""Brands of MPEG-4 files that hold sound or a video; HEIC and AVIF, which hold images, have others."""
+"""Brands of MPEG-4 files that hold sound or a video; those of images, HEIC and AVIF, are others."""
 
 
 def may_be_recording(name: str, head: bytes) -> float:
@@ -52,7 +52,7 @@ def may_be_recording(name: str, head: bytes) -> float:
 
     Examples
     --------
-    >>> may_be_recording("a.mp3", b""), may_be_recording("a", b"fLaC..."), may_be_recording("a", b"")
+    >>> may_be_recording("a.mp3", b""), may_be_recording("a", b"fLaC..."), may_be_recording("", b"")
     (1.0, 1.0, 0.0)
     """
     suffix = PurePath(name).suffix.lower()

@@ -13,16 +13,14 @@ import io
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.errors import MissingExtraError
 from headstart.modalities import UnreadableError
 from headstart.modalities.audio.clip import Clip, Origin
+from headstart.modalities.audio.extra import refuse_without_extra
 from headstart.modalities.audio.formats import FORMATS, other_format
 from headstart.modalities.audio.headers import is_unfinished, promised
 from headstart.modalities.libraries import Libraries
@@ -31,8 +29,6 @@ from headstart.said import N_, _
 if TYPE_CHECKING:
     from soundfile import SoundFile
 
-NEEDS = ("soundfile", "soxr")
-"""Modules of the extra ``audio``."""
 LEAST_SECONDS = 0.05
 """Two windows of 25 ms: of less there is no sound to speak of."""
 MOST_SECONDS = 1800
@@ -53,17 +49,6 @@ other where a recording is clipped: a loud tone only touches its peak."""
 LOSSY = frozenset({"MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "VORBIS", "OPUS"})
 DAMAGED = N_("damaged ({cause})")
 _LIBRARIES = Libraries()
-
-
-@cache
-def refuse_without_extra() -> None:
-    """Raise ``MissingExtraError`` where a package of the extra is not installed."""
-    lacking = [name for name in NEEDS if find_spec(name) is None]
-    if lacking:
-        raise MissingExtraError(
-            _("Recordings need the package {name}, which is not installed.", name=lacking[0]),
-            _("Install it: {command}", command="pip install 'headstart[audio]'"),
-        )
 
 
 def decode(data: bytes) -> Clip:
