@@ -163,8 +163,7 @@ def _over_time(db: Floats) -> Floats:
     """Average (T, 40) over 32 stretches of time; of fewer rows some stand twice."""
     edges = np.arange(CELLS) * len(db) // CELLS
     counts = np.maximum(np.diff(np.append(edges, len(db))), 1)
-    mean: Floats = np.add.reduceat(db, edges, axis=0) / counts[:, None].astype(np.float32)
-    return mean
+    return (np.add.reduceat(db, edges, axis=0) / counts[:, None]).astype(np.float32)
 
 
 def _to_bytes(db: Floats, below: float) -> Bytes:

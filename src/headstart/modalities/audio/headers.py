@@ -26,11 +26,19 @@ def promised(data: bytes) -> float:
 
 
 def is_unfinished(data: bytes) -> bool:
-    """Whether an Ogg file lacks its last page (RFC 3533, section 6: bit 4 of its flags)."""
-    if not data.startswith(b"OggS"):
-        return False
+    """Whether an Ogg file lacks its last page, or part of it.
+
+    References
+    ----------
+    RFC 3533, section 6: a header of 27 bytes, of which the sixth has flags, 4 for the last page,
+    and the last counts the sizes that follow; then as many bytes as they say.
+    """
     last = data.rfind(b"OggS")
-    return len(data) < last + 27 or not data[last + 5] & 4
+    if not data.startswith(b"OggS") or len(data) < last + 27:
+        return data.startswith(b"OggS")
+    sizes = data[last + 27 : last + 27 + data[last + 26]]
+    whole = len(data) >= last + 27 + data[last + 26] + sum(sizes)
+    return not (whole and data[last + 5] & 4)
 
 
 def _sound(data: bytes) -> tuple[int, int]:
