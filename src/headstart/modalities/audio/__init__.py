@@ -73,7 +73,7 @@ class AudioModality(Modality[Clip, AudioDigest]):
         return read.quiet()
 
     def digest(self, x: Clip) -> AudioDigest:
-        """Keep a small picture, a print, and figures."""
+        """Keep a small spectrogram, a print, and figures."""
         return digest(x)
 
     def pack(self, d: AudioDigest) -> bytes:

@@ -26,7 +26,7 @@ OTHER_SUFFIXES = frozenset(
 )
 """Sound and videos that have to be converted first."""
 MAYBE = 0.5
-"""How surely a file that has to be converted is a recording: a video beside photos is none."""
+"""How surely a file that has to be converted is a recording: a video among other files may be none."""
 _ISO = {
     b"M4A ": "M4A (AAC)",
     b"M4B ": "M4A (AAC)",
@@ -44,7 +44,7 @@ _ISO = {
     b"3gp5": "3GP",
     b"3gp6": "3GP",
 }
-"""Brands of MPEG-4 files that hold sound or a video; those of images, HEIC and AVIF, are others."""
+"""Brands of MPEG-4 files that hold sound or a video: HEIC and AVIF have others."""
 
 
 def may_be_recording(name: str, head: bytes) -> float:
