@@ -16,7 +16,7 @@ from headstart.modalities.audio.digest import AudioDigest
 from headstart.said import N_
 
 MFCC = N_("MFCC statistics")
-MELS = N_("mel pixels")
+MELS = N_("small spectrogram")
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ OTHER_SUFFIXES = frozenset(
 )
 """Sound and videos that have to be converted first."""
 MAYBE = 0.5
-"""How surely a file that has to be converted is a recording: a video among other files may be none."""
+"""How surely a file that has to be converted is a recording: a video may be none."""
 _ISO = {
     b"M4A ": "M4A (AAC)",
     b"M4B ": "M4A (AAC)",
