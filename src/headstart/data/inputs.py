@@ -90,6 +90,8 @@ def each(inputs: Input | Iterable[Input]) -> list[Input]:
         return list(inputs)
     if isinstance(inputs, str | Path | bytes | bytearray | np.ndarray):
         return [inputs]
+    if isinstance(inputs, tuple) and any(isinstance(one, int | np.integer) for one in inputs):
+        return [inputs]  # samples and their rate: a number alone is no input
     return list(inputs) if isinstance(inputs, Iterable) else [inputs]
 
 

@@ -1,58 +1,87 @@
-"""Recordings: words, voices, noises, in files."""
+"""Recordings: words, voices, noises, in files.
+
+Read ``clip.py`` (what a recording is), ``read.py`` (bytes to a recording), ``formats.py`` and
+``headers.py`` (what its file is), ``encode.py`` (out of memory), ``look.py`` and ``mels.py`` (what
+networks take), ``spectrum.py`` and ``digest.py`` (what is kept of it), ``circumstances.py``,
+``check.py``, ``copies.py`` and ``baselines.py``.
+"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
-from headstart.modalities import Fed, Kind, Modality, Unit, UnreadableError
+from headstart.findings import Finding
+from headstart.modalities import Circumstance, Fed, Kind, Modality, Unit
+from headstart.modalities.audio import read
+from headstart.modalities.audio.baselines import RIVALS
+from headstart.modalities.audio.check import check
+from headstart.modalities.audio.circumstances import OF_CONTENT, circumstances
 from headstart.modalities.audio.clip import Clip
-from headstart.modalities.audio.extra import refuse_without_extra
+from headstart.modalities.audio.copies import find_copies
+from headstart.modalities.audio.digest import DIGEST_KEY, AudioDigest, digest
+from headstart.modalities.audio.encode import encode
+from headstart.modalities.audio.formats import may_be_recording
 from headstart.modalities.audio.look import Mels, Waves, look
 from headstart.modalities.audio.packing import TAKEN, packs
-from headstart.said import N_, NN_, _
+from headstart.modalities.copies import Copies
+from headstart.said import N_, NN_
 
 NN_("{n:,} recording", "{n:,} recordings"), N_("a recording")
 
 RECIPE = {"lr": 1e-4, "augment": "none"}
+"""A plain choice: what fine-tunes encoders of text, too, is between 2e-5 and 1e-4."""
 
 
-class AudioModality(Modality[Clip, bytes]):
+class AudioModality(Modality[Clip, AudioDigest]):
     """Recordings in files."""
 
     name = "audio"
     unit = Unit(N_("recording"), N_("recordings"))
-    digest_key = "audio-0"
+    held = N_(
+        "Give the bytes of a file, or a pair of an array and its samples a second: real numbers "
+        "from -1 to 1, or whole ones of 16 or 32 bits, of shape (n,) or (n, channels); several of "
+        "them as a list."
+    )
+    columns = ("audio", "audio_path", "recording", "wav", "clip", "录音", "音频")
+    rivals = RIVALS
+    of_content = OF_CONTENT
+    digest_key = DIGEST_KEY
     taken = TAKEN
     recipe = RECIPE
 
     def recognise(self, kind: Kind, name: str, head: bytes) -> float:
-        """Judge a file by its suffix."""
-        return float(kind == "file" and name.lower().endswith(".wav"))
+        """Judge a file by its suffix or its first bytes."""
+        return may_be_recording(name, head) if kind == "file" else 0.0
 
     def read(self, data: bytes, detail: int = 0) -> Clip:
-        """Read the first channel."""
-        refuse_without_extra()
-        import soundfile
+        """Decode a file at its own rate, whatever the detail."""
+        return read.decode(data)
 
-        try:
-            samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError:
-            raise UnreadableError(_("no recording")) from None
-        return Clip(samples[:, 0], rate)
+    def encode(self, held: object) -> bytes | None:
+        """Write samples with their rate as WAV, without loss."""
+        return encode(held)
 
-    def digest(self, x: Clip) -> bytes:
-        """Keep its length."""
-        return str(len(x.samples)).encode()
+    def level(self, data: bytes, detail: int) -> int:
+        """Return 0: a recording is always read alike."""
+        return 0
 
-    def pack(self, d: bytes) -> bytes:
+    def quiet(self) -> AbstractContextManager[None]:
+        """Silence what reads MP3."""
+        return read.quiet()
+
+    def digest(self, x: Clip) -> AudioDigest:
+        """Keep a small spectrogram, a print, and figures."""
+        return digest(x)
+
+    def pack(self, d: AudioDigest) -> bytes:
         """Write a digest."""
-        return d
+        return d.pack()
 
-    def unpack(self, data: bytes) -> bytes:
+    def unpack(self, data: bytes) -> AudioDigest:
         """Read a digest."""
-        return data
+        return AudioDigest.unpack(data)
 
     def look(self, values: dict[str, Any]) -> Mels | Waves:
         """Rebuild a look."""
@@ -62,6 +91,20 @@ class AudioModality(Modality[Clip, bytes]):
         """Pack recordings of one shape."""
         return packs(fed)
 
-    def backbone(self, digests: Callable[[], Sequence[bytes]]) -> str:
-        """Name Whisper's smallest encoder."""
+    def backbone(self, digests: Callable[[], Sequence[AudioDigest]]) -> str:
+        """Name Whisper's smallest encoder, whatever the recordings are."""
         return "whisper-tiny"
+
+    def check(
+        self, digests: Sequence[AudioDigest], refs: Sequence[str], look: Mels | Waves
+    ) -> list[Finding]:
+        """Report silence, missing ends, channels that cancel, clipping, and several rates."""
+        return check(digests, refs)
+
+    def circumstances(self, d: AudioDigest) -> Mapping[str, Circumstance]:
+        """Tell its rate, length, loudness, noise, and what its file tells."""
+        return circumstances(d)
+
+    def copies(self, hashes: Sequence[str], digests: Sequence[AudioDigest]) -> Copies:
+        """Find copies at another rate, gain, or codec, or that begin or end elsewhere."""
+        return find_copies(hashes, digests)

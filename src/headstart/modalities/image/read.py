@@ -11,16 +11,13 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import struct
 import sys
-import tempfile
-import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +27,7 @@ from headstart.modalities import UnreadableError
 from headstart.modalities.image.circumstances import circumstances
 from headstart.modalities.image.deep import Deep, Levels, levels_of, over_white
 from headstart.modalities.image.formats import formats_for, other_format
+from headstart.modalities.libraries import Libraries
 from headstart.said import N_, _
 
 DAMAGE = (  # what Pillow's parsers raise over bytes they did not expect
@@ -102,7 +100,7 @@ def decode(data: bytes, short_side: int = 0) -> Picture:
             raise Image.DecompressionBombError
         if opened.format == "JPEG" and 0 < 4 * short_side <= min(size):
             opened.draft(opened.mode, (2 * short_side, 2 * short_side))
-        with _LIBRARIES.heard(opened.format) as said:
+        with _LIBRARIES.heard(opened.format == "TIFF") as said:
             opened.load()
         if opened.format not in ("JPEG", "MPO"):
             size = opened.size  # Pillow turns TIFFs itself, and forgets their orientation
@@ -146,65 +144,7 @@ def _open(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=formats_for(data))
 
 
-class _Libraries:
-    """What C libraries print: straight to the terminal, past everything that Python could catch.
-
-    Only libtiff does, of what Pillow reads with, and it says nowhere else what is wrong.
-    """
-
-    def __init__(self) -> None:
-        self.file: BinaryIO | None = None
-        self._one_at_a_time = threading.Lock()
-
-    @contextmanager
-    def caught(self) -> Iterator[None]:
-        """Send what they print to a file; what Python prints still reaches the terminal.
-
-        File descriptors belong to the whole process: enter it in the main thread.
-        """
-        if self.file is not None:
-            yield
-            return
-        sys.stderr.flush()
-        terminal, before = os.dup(2), sys.stderr
-        try:
-            with tempfile.TemporaryFile() as self.file:
-                os.dup2(self.file.fileno(), 2)
-                if _writes_to(before, 2):
-                    sys.stderr = open(os.dup(terminal), "w", 1, before.encoding, before.errors)  # noqa: PTH123, SIM115
-                yield
-        finally:
-            if sys.stderr is not before:
-                sys.stderr.close()
-            sys.stderr, self.file = before, None
-            os.dup2(terminal, 2)
-            os.close(terminal)
-
-    @contextmanager
-    def heard(self, format: str | None) -> Iterator[list[str]]:
-        """Give the lines that are printed inside, once it is over."""
-        said: list[str] = []
-        if self.file is None or format != "TIFF":
-            yield said
-            return
-        with self._one_at_a_time:
-            start = self.file.seek(0, io.SEEK_END)
-            try:
-                yield said
-            finally:
-                self.file.seek(start)
-                lines = self.file.read().decode("utf-8", "replace").splitlines()
-                said += [line.removeprefix("tempfile.tif: ") for line in lines]  # not its name
-
-
-_LIBRARIES = _Libraries()
-
-
-def _writes_to(stream: object, descriptor: int) -> bool:
-    try:
-        return bool(stream.fileno() == descriptor)  # type: ignore[attr-defined]
-    except (AttributeError, OSError, ValueError):  # a stream in memory, or none
-        return False
+_LIBRARIES = Libraries()
 
 
 @contextmanager
