@@ -160,7 +160,7 @@ def contents(facts: Facts) -> dict[str, str]:
 
 
 def policy(script: str) -> str:
-    """Content security policy: what is in the page itself to see and hear, the one script."""
+    """Content security policy: pictures and sounds of the page itself, the one script."""
     digest = b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii")
     return (
         f"default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "

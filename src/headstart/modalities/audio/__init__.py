@@ -28,7 +28,7 @@ class AudioModality(Modality[Clip, AudioDigest]):
 
     name = "audio"
     unit = Unit(N_("recording"), N_("recordings"))
-    digest_key = "small picture"
+    digest_key = "stand-in"
     show = ShowRecordings()
     parts = TimeParts()
     hints = HINTS
@@ -52,7 +52,7 @@ class AudioModality(Modality[Clip, AudioDigest]):
         return Clip(np.ascontiguousarray(wave[:, 0]), rate)
 
     def digest(self, x: Clip) -> AudioDigest:
-        """Keep a small picture."""
+        """Keep what stands in for it."""
         return digest(x)
 
     def pack(self, d: AudioDigest) -> bytes:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from headstart.modalities.audio.clip import Clip
 from headstart.modalities.audio.digest import AudioDigest
@@ -52,8 +51,7 @@ class ShowRecordings:
 
     def point(self, d: AudioDigest) -> dict[str, Any]:
         """Draw the small picture."""
-        picture = coloured(_small(d)).resize(SMALL, Image.Resampling.BILINEAR)
-        return {"image": data_uri(picture, POINT_QUALITY)}
+        return {"image": data_uri(coloured(_small(d)).resize(SMALL), POINT_QUALITY)}
 
     def marked(self, seen: Heard, weight: NDArray[np.floating]) -> dict[str, Any]:
         """Draw a recording as the network hears it, and with weights laid over time."""

@@ -23,7 +23,7 @@ FRAMES = 4
 """Frames that are averaged in a column, at most: an hour costs no more than a minute."""
 TOP = 8000.0
 """Hz at the upper edge, for every recording: what one of 8 kHz cannot have stays black."""
-RANGE, QUIET = 70.0, -70.0
+RANGE, QUIET = 70.0, -50.0
 """dB from the loudest to black; and full scale in dB that a picture begins at, at least, so that
 silence is not blown up into a storm."""
 QUALITY = 75

@@ -20,8 +20,8 @@ from headstart.modalities.audio.tone import room_tone
 from headstart.said import N_, _, _n, commas
 
 COUNTS = {"none": 1, "noise": 4, "shift": 4, "gain": 4, "specaugment": 4, "sound": 4}
-"""How many views each kind makes by default, the plain one first: as many as of images (plain
-choice)."""
+"""How many views each kind makes by default, the plain one first: each passes through the frozen
+part of the network once (plain choice)."""
 WORDS = {
     "none": N_("plain"),
     "noise": N_("with noise 10 to 30 dB softer"),
