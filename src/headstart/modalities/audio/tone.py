@@ -2,8 +2,8 @@
 
 Silence of zeros is no pause: no room is that silent, and where it begins and ends there is a click
 of all frequencies. In Whisper's spectrograms of 150 spoken digits zeros raised the upper half of
-the bands, within 12 ms beside the cover, by 8.5 dB in the mean; this tone by 0.05 dB. Film editors cover a cut with the tone of the room, and so is covered here what
-is left out of a recording.
+the bands, within 12 ms beside the cover, by 8.5 dB in the mean; this tone by 0.05 dB. Film editors
+cover a cut with the tone of the room, and so is covered here what is left out of a recording.
 """
 
 from __future__ import annotations
