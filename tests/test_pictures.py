@@ -11,10 +11,10 @@ from conftest import draw_folder
 from given import images
 from headstart.errors import DataError
 from headstart.modalities.image import fresh as pictures
+from headstart.modalities.image.augmentation import Augmentation
 from headstart.modalities.image.fresh import Pictures
 from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.read import decode
-from headstart.transfer.recipe import AUGMENTS
 
 HALF = (0.5, 0.5, 0.5)
 LOOK = Preprocessing(48, 54, HALF, HALF)
@@ -58,7 +58,7 @@ def test_plain_is_what_prediction_sees(files, look):
     np.testing.assert_array_equal(got[ROWS], read(files, look=look).plain(ROWS))
 
 
-@pytest.mark.parametrize("kind", AUGMENTS)
+@pytest.mark.parametrize("kind", Augmentation.kinds)
 def test_augmentation_is_the_same_for_the_same_seed(files, kind):
     found = read(files, kind)
     first = varied(found, 1)

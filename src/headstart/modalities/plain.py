@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,8 @@ class PlainExamples:
 
 class Plain:
     """What stands where a modality has no augmentation."""
+
+    kinds: Mapping[str, int] = {"none": 1}
 
     def fixed(self, kind: str, count: int | None = None, seed: int = 0) -> PlainView:
         """Return the one view there is."""

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from headstart.errors import ConfigError
 from headstart.options import flag, flags
-from headstart.said import N_, _, listed, sentences
+from headstart.said import N_, _, commas, listed, sentences
 from headstart.transfer.recipe import FROM_SCRATCH, Recipe
 from headstart.transfer.recipe import NAMES as RECIPE_NAMES
 
@@ -254,6 +254,19 @@ def refuse_augmentation(augment: str, usual: str, views: int | None, many: str) 
         raise ConfigError(
             _("{options}: {many} have no views.", options=listed(asked), many=many),
             _("Leave it out."),
+        )
+
+
+def refuse_strange_views(augment: str, kinds: Collection[str], many: str) -> None:
+    """Raise ``ConfigError`` for an augmentation that is one of other examples."""
+    if augment not in kinds:
+        raise ConfigError(
+            _(
+                "--augment {kind}: there is nothing of the kind for {many}.",
+                kind=augment,
+                many=many,
+            ),
+            _("One of: {names}.", names=commas(kinds)),
         )
 
 

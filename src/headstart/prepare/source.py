@@ -33,8 +33,9 @@ from headstart.findings import Finding
 from headstart.folder.model import refuse_unsavable
 from headstart.judge.baselines import RANDOM_NETWORK
 from headstart.machine import Machine
+from headstart.modalities.plain import Plain
 from headstart.prepare.config import MIX, Config, backbones_of, refuse_several, refuse_unknown
-from headstart.prepare.refusals import refuse_with_several_labels
+from headstart.prepare.refusals import refuse_strange_views, refuse_with_several_labels
 from headstart.said import N_, Said, _, sentences
 from headstart.tasks.labels import Labels
 
@@ -145,6 +146,9 @@ def prepare(
     refuse_unknown(config)
     dataset = dataset or read_source(config, machine)
     refuse_nothing_beside(config, dataset)
+    views = dataset.modality.views
+    if "augment" in config.given and not isinstance(views, Plain):
+        refuse_strange_views(config.recipe.augment, views.kinds, dataset.modality.unit.many)
     refs = list(backbones_for(config, dataset, machine).values())
     kitchen = Kitchen(machine.cache, machine.workers, machine.on_event)
     machine.on_event(Event(_("preparing the backbone")))

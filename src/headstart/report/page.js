@@ -50,6 +50,11 @@ each(".copy", (button) => {
   button.hidden = false;
 });
 
+// One recording at a time: whoever plays the next has heard enough of the last.
+addEventListener("play", (event) => {
+  each("audio", (other) => { if (other !== event.target) other.pause(); });
+}, true);
+
 // The map: the nearest point to the pointer, or the focused one, shows its picture and words.
 const map = document.querySelector(".map");
 if (map) {

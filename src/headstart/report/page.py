@@ -160,10 +160,10 @@ def contents(facts: Facts) -> dict[str, str]:
 
 
 def policy(script: str) -> str:
-    """Content security policy: pictures from the page itself, the one script, nothing else."""
+    """Content security policy: pictures and sounds of the page itself, the one script."""
     digest = b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii")
     return (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
         f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     )
 

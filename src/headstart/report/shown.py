@@ -32,6 +32,8 @@ NONE = "–"
 SUSPECTS = 24
 EXPLAINED = 12
 POINTS = 400
+PLAYED, PLAYED_BYTES = 60, 1_500_000
+"""Examples of a page that can be played, and what they may weigh: it is sent by mail."""
 AXES = 50
 """Principal axes that t-SNE sees, as its authors advise (van der Maaten & Hinton 2008, sec. 4)."""
 FEWEST = 30
@@ -80,7 +82,20 @@ def collect(
         found["label_issues"] = _suspects(dataset, features, label_issues)
     if explanations is not None:
         found["explanations"] = [dict(pair) for pair in explanations[:EXPLAINED]]
+    gallery = [shot for shots in found["gallery"].values() for shot in shots]
+    quieten([*found.get("explanations", []), *gallery, *found.get("label_issues", [])])
     return found
+
+
+def quieten(records: Iterable[dict[str, Any]]) -> None:
+    """Take out of records what can be played, from where it is too much for a page; in place."""
+    n = size = 0
+    for record in records:
+        if "audio" not in record:
+            continue
+        n, size = n + 1, size + len(record["audio"])
+        if n > PLAYED or size > PLAYED_BYTES:
+            del record["audio"]
 
 
 def sample(
@@ -256,7 +271,9 @@ def collect_adaptation(
         "proposals": adaptation.get("proposals"),
     }
     row_of = {ref: row for row, ref in enumerate(target.refs)}
-    return {part: _shots(target, row_of, rows or [], MOST[part]) for part, rows in wanted.items()}
+    found = {part: _shots(target, row_of, rows or [], MOST[part]) for part, rows in wanted.items()}
+    quieten(shot for shots in found.values() for shot in shots)
+    return found
 
 
 def _shots(

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from headstart.errors import ConfigError
+from headstart.modalities import augmentations
 from headstart.options import flag, option
 from headstart.said import N_, _, commas, sentences
 
@@ -20,9 +21,6 @@ BATCHNORMS = ("frozen", "train")
 EMBEDDINGS = BATCHNORMS
 PRECISIONS = ("auto", "float32", "bfloat16")
 KEEPS = ("l2-sp", "bss", "co-tuning")
-AUGMENTS = ("none", "mirror", "flips", "crops", "pad", "colour", "randaugment")
-FIXED = AUGMENTS[:4]
-"""Kinds of augmentation that also come as fixed views, so that activations can be cached."""
 TRAINING = N_(
     "Training networks (--method finetune, full, contrastive, scratch, small-cnn, or auto with "
     "--budget)"
@@ -106,7 +104,7 @@ class Recipe:
     find_lr : bool
         Choose ``lr`` by a range test first.
     augment : str
-        One of ``AUGMENTS``.
+        One of the kinds that the modality of the examples has (``Views.kinds``).
     views : int or None
         Fixed views per example; None: the kind's own number.
     cache : bool
@@ -154,7 +152,13 @@ class Recipe:
     )
     precision: str = _knob("auto", N_("float32, bfloat16, or auto: bfloat16 on CUDA."))
     find_lr: bool = _knob(False, N_("Choose --lr by a range test first."))
-    augment: str = _knob("crops", N_("none, mirror, flips, crops, pad, colour or randaugment."))
+    augment: str = _knob(
+        "crops",
+        N_(
+            "none, mirror, flips, crops, pad, colour or randaugment; of sound none, noise, shift, "
+            "gain, specaugment or sound."
+        ),
+    )
     views: int | None = _knob(None, N_("Fixed views of each example whose activations are cached."))
     cache: bool = _knob(
         True,
@@ -196,7 +200,7 @@ class Recipe:
     @property
     def cached(self) -> bool:
         """Whether activations of fixed views are kept."""
-        return self.cache and self.augment in FIXED
+        return self.cache and augmentations().get(self.augment, 0) > 0
 
 
 LR = {"adamw": 1e-4, "adam": 1e-4, "sgd": 1e-3}
@@ -241,7 +245,7 @@ def _wrong_words(recipe: Recipe) -> list[str]:
         "embeddings": EMBEDDINGS,
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,
-        "augment": AUGMENTS,
+        "augment": tuple(augmentations()),
         "precision": PRECISIONS,
     }
     said: list[tuple[str, str, tuple[str, ...]]] = [

@@ -3,7 +3,7 @@
 Read ``clip.py`` (what a recording is), ``read.py`` (bytes to a recording), ``formats.py`` and
 ``headers.py`` (what its file is), ``encode.py`` (out of memory), ``look.py`` and ``mels.py`` (what
 networks take), ``spectrum.py`` and ``digest.py`` (what is kept of it), ``circumstances.py``,
-``check.py``, ``copies.py`` and ``baselines.py``.
+``check.py``, ``copies.py``, ``baselines.py``, ``show.py``, ``parts.py`` and ``augmentation.py``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from headstart.findings import Finding
 from headstart.modalities import Circumstance, Fed, Kind, Modality, Unit
 from headstart.modalities.audio import read
+from headstart.modalities.audio.augmentation import SoundAugmentation
 from headstart.modalities.audio.baselines import RIVALS
 from headstart.modalities.audio.check import check
 from headstart.modalities.audio.circumstances import OF_CONTENT, circumstances
@@ -25,6 +26,8 @@ from headstart.modalities.audio.encode import encode
 from headstart.modalities.audio.formats import may_be_recording
 from headstart.modalities.audio.look import Mels, Waves, look
 from headstart.modalities.audio.packing import TAKEN, packs
+from headstart.modalities.audio.parts import TimeParts
+from headstart.modalities.audio.show import HINTS, ShowRecordings
 from headstart.modalities.copies import Copies
 from headstart.said import N_, NN_
 
@@ -45,6 +48,10 @@ class AudioModality(Modality[Clip, AudioDigest]):
         "them as a list."
     )
     columns = ("audio", "audio_path", "recording", "wav", "clip", "录音", "音频")
+    show = ShowRecordings()
+    parts = TimeParts()
+    hints = HINTS
+    views = SoundAugmentation()
     rivals = RIVALS
     of_content = OF_CONTENT
     digest_key = DIGEST_KEY

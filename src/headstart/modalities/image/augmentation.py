@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from headstart.events import OnEvent
 from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.read import Picture
-from headstart.modalities.image.views import Views, views
+from headstart.modalities.image.views import COUNTS, Views, views
 
 if TYPE_CHECKING:
     from headstart.modalities.image.fresh import Pictures
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 class Augmentation:
     """Augmentation of images: fixed views whose activations are kept, or fresh ones."""
+
+    kinds: Mapping[str, int] = {**COUNTS, "pad": 0, "colour": 0, "randaugment": 0}
 
     def fixed(self, kind: str, count: int | None = None, seed: int = 0) -> Views:
         """Choose fixed views."""
