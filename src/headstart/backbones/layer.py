@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from headstart.backbones import Ref
 from headstart.backbones.cutting import part_up_to
 from headstart.backbones.network import count_parameters, drawn
+from headstart.errors import BackboneError
+from headstart.said import _
 
 if TYPE_CHECKING:
     from headstart.backbones import Card
@@ -59,8 +61,18 @@ def end_at(backbone: Backbone, block: str) -> None:
         Freshly loaded: it is changed.
     block : str
         One of ``backbone.blocks()``.
+
+    Raises
+    ------
+    BackboneError
+        A block that there is not.
     """
     card, stages, pool = backbone.card, backbone.blocks(), Pool(backbone.pooled)
+    if block not in dict(stages):
+        raise BackboneError(
+            _("{backbone} has no layer {layer!r}.", backbone=card.name, layer=block),
+            _("Install the versions that run.json names, or train again."),
+        )
     try:
         net: nn.Module = part_up_to(backbone, block, pool)
         stages = [(name, module) for name, module in stages if _has(net, name)]
@@ -73,7 +85,7 @@ def end_at(backbone: Backbone, block: str) -> None:
     backbone.end_in(net, card, stages)
     with torch.no_grad():
         dim = int(backbone(drawn(backbone, 1)).shape[1])
-    backbone.use(_card_at(card, block, net, [name for name, _ in stages], dim))
+    backbone.use(_card_at(card, block, net, [name for name, _module in stages], dim))
 
 
 class Pool(nn.Module):
@@ -126,7 +138,7 @@ def _reached(backbone: Backbone, net: nn.Module) -> set[nn.Module]:
     def note(module: nn.Module, _given: object) -> None:
         reached.add(module)
 
-    hooks = [module.register_forward_pre_hook(note) for _, module in backbone.blocks()]
+    hooks = [module.register_forward_pre_hook(note) for _name, module in backbone.blocks()]
     with torch.no_grad():
         net(backbone.normalise(drawn(backbone, 1)))
     for hook in hooks:

@@ -9,6 +9,7 @@ import numpy as np
 
 from headstart.choose.rank import Entrant, Ranking, pick_by_fold
 from headstart.choose.rank import rank as rank_entrants
+from headstart.data.dataset import Dataset
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.speed import seconds_per_1000
 from headstart.findings import Finding
@@ -113,9 +114,9 @@ class Picked:
         return self.ranking.to_json(data=data_name(self.config), classes=())
 
 
-def pick_backbone(config: Config, machine: Machine) -> Picked:
+def pick_backbone(config: Config, dataset: Dataset, machine: Machine) -> Picked:
     """Rank the backbones of a configuration; return it with the recommended one alone."""
-    prepared = prepare(config, baseline=False, several=True, machine=machine)
+    prepared = prepare(config, dataset, baseline=False, several=True, machine=machine)
     known = entrants(prepared, machine)
     ranking = _ranked(known, prepared, machine)
     place = [entrant.name for entrant in known].index(ranking.recommended)
