@@ -294,3 +294,17 @@ def test_rows_of_numbers_have_no_layers(tmp_path):
     (tmp_path / "rows.csv").write_text("\n".join(lines), "utf-8")
     with pytest.raises(BackboneError, match="no blocks"):
         hs.train(tmp_path / "rows.csv", x="a,b", layer="auto", out=tmp_path / "no")
+
+
+def test_rank_lists_layers_where_it_is_asked_to(early, nothing, reviews, tmp_path):
+    found = hs.rank(reviews, backbones=f"{early},{nothing}", layer="auto", out=tmp_path / "rank")
+    rows = {row["name"]: row for row in found["backbones"]}
+    places = ("embed", "blocks.0", "embedding", "all")
+    assert {f"hf:early {layer}" for layer in places} <= set(rows)
+    assert any(name.startswith("hf:nothing ") for name in rows)
+    assert found["recommended"].startswith("hf:early ")
+    assert rows["hf:early embed"]["params"] < rows["hf:early embedding"]["params"]
+    seconds = [rows[f"hf:early {layer}"]["seconds_per_1000"] for layer in places]
+    assert seconds == sorted(seconds)
+    with pytest.raises(ConfigError, match="rank compares the last layers, or all"):
+        hs.rank(reviews, backbones=early, layer="blocks.0", out=tmp_path / "no")
