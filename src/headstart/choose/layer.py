@@ -4,10 +4,13 @@ The last layer of a network is special to what it was trained on. Opposite tasks
 layers: of a network that was trained to write down speech the last ones know the words, the first
 ones the speaker. So every layer is a candidate, and all of them beside each other.
 
-A candidate is scored by the log loss of the head that is chosen on it, calibrated, on the inner
-held-out rows: of few rows it says more than how many were right, which comes in steps and ties
-(docs/measurements.md). The least loss wins; of equals the one that stands first, that is, the
-shallowest. No preference for the last layer and no margin: whatever wins is judged as chosen.
+A candidate is scored by the least log loss of the heads tried on it, on inner held-out rows. With 5
+labels a class, accuracy comes in steps and ties; calibrated log loss has one more thing to fit.
+Over six draws of spoken digits from speakers held out (5, then 20 a class) the choice by it was
+right on .763 and .932, by calibrated loss on .737 and .931, by accuracy on .750 and .932; of
+speakers (the same) on .939 and .979, .928 and .978, .917 and .975: differences within chance, all
+in one direction, and the simplest of the three. The least loss wins; of equals the one that stands
+first, the shallowest. No margin, no preference for the last layer: what wins is judged as chosen.
 
 References
 ----------
@@ -26,9 +29,8 @@ from numpy.typing import NDArray
 
 from headstart.judge.crossval import Outcome, in_threads, judge_folds, picked
 from headstart.tasks.labels import Labels, Stream
-from headstart.tasks.metrics import log_loss
 from headstart.transfer.choosing import choose
-from headstart.transfer.logistic import softmax
+from headstart.transfer.mix import MixChoice
 from headstart.transfer.probe import Choice
 
 Floats = NDArray[np.floating]
@@ -56,17 +58,9 @@ class Tried:
     log_loss: float
 
 
-def inner_loss(choice: Choice, labels: Labels) -> float:
-    """Return the log loss of a chosen head on the inner held-out rows, calibrated.
-
-    Parameters
-    ----------
-    labels : Labels
-        Of those rows, in the order of the folds.
-    """
-    if labels.several:  # of several labels no logits are kept; their strength was chosen by this
-        return float(min(row["log_loss"] for row in choice.candidates))
-    return log_loss(labels.y, softmax(choice.logits / choice.temperature))
+def inner_loss(choice: Choice | MixChoice) -> float:
+    """Return the least log loss of the heads among which one was chosen, on inner rows."""
+    return float(min(row["log_loss"] for row in choice.candidates))
 
 
 def try_all(spaces: Spaces, labels: Labels, *, workers: int = 1) -> list[Tried]:
@@ -80,12 +74,10 @@ def try_all(spaces: Spaces, labels: Labels, *, workers: int = 1) -> list[Tried]:
         Of the same rows, all to be learned from.
     """
     rows, folds = labels.choosing(np.arange(len(labels.y)), Stream.MODEL_HEAD)
-    own = labels.of(rows[np.concatenate([held for _, held in folds])])
 
     def run(name: str) -> Tried:
         choice = choose(spaces[name], labels, rows, folds)
-        assert isinstance(choice, Choice)
-        return Tried(name, choice.accuracy, inner_loss(choice, own))
+        return Tried(name, choice.accuracy, inner_loss(choice))
 
     return in_threads(run, list(spaces), workers)
 
@@ -112,19 +104,12 @@ def choose_in_folds(
     """
     outcomes = judge_folds(spaces, labels, folds, workers=workers, tick=tick)
     picks = []
-    for f, (train, _) in enumerate(folds):
-        own = labels.of(labels.inner_rows(train, f))
-        loss = {name: _loss_in(outcomes[name], f, own) for name in spaces}
-        picks.append(min(spaces, key=loss.__getitem__))
+    for f in range(len(folds)):
+        loss = {name: inner_loss(outcomes[name].choices[f]) for name in spaces}
+        picks.append(min(loss, key=loss.__getitem__))
     return outcomes, picks
 
 
 def chosen_in_folds(spaces: Spaces, labels: Labels, folds: Folds, *, workers: int = 1) -> Outcome:
     """Answer for every fold by the candidate that its training part picks."""
     return picked(*choose_in_folds(spaces, labels, folds, workers=workers))
-
-
-def _loss_in(outcome: Outcome, fold: int, labels: Labels) -> float:
-    choice = outcome.choices[fold]
-    assert isinstance(choice, Choice)
-    return inner_loss(choice, labels)
