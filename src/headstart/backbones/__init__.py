@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 IDENTITY = "identity"
 LISTING = "headstart backbones"
+EMBEDDING = "embedding"
+"""Name of the last layer: what a backbone gives as it is."""
+ALL = "all"
+"""Name of all layers beside each other."""
 
 
 @dataclass(frozen=True)

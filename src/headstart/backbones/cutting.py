@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from headstart.backbones.saved import SavedBackbone
 
 LAST_BLOCKS, LAST_STAGE, ALL = "last-blocks", "last-stage", "all"
+POOL = "pooled_here"
+"""Name of the part that pools, which no network has."""
 LAST_SHARE = 4
 """Where the size of the maps never changes (transformers) the last quarter of the blocks counts
 as the last stage."""
@@ -160,6 +162,22 @@ def legal_cuts(backbone: Backbone) -> list[str]:
         return []
     names = {name for name, _ in backbone.blocks()}
     return [name for name in _crossings(graph) if name in names and _alone(graph, name)]
+
+
+def part_up_to(backbone: Backbone, block: str, pool: nn.Module) -> nn.Module:
+    """Return the network up to a block, whose output goes through ``pool``.
+
+    Its parts keep their names, so that weights saved of one fit the other. Any block will do, also
+    one that is passed by (see ``legal_cuts``).
+    """
+    part = _part(backbone, block, first=True)
+    assert isinstance(part, fx.GraphModule)
+    part.add_submodule(POOL, pool)
+    (out,) = (node for node in part.graph.nodes if node.op == "output")
+    with part.graph.inserting_before(out):
+        out.args = (part.graph.call_module(POOL, (out.args[0],)),)
+    part.recompile()
+    return part
 
 
 def _part(backbone: Backbone, after: str, *, first: bool) -> nn.Module:

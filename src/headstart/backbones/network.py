@@ -77,6 +77,12 @@ class Backbone(nn.Module):
             return out.float().mean(1)
         return channels_first(out).float().mean((2, 3))
 
+    def end_in(self, net: nn.Module, card: Card, stages: list[tuple[str, nn.Module]]) -> None:
+        """Become a shorter network that takes the same examples."""
+        self.net, self._stages, self.source_head = net, stages, None
+        self.use(card)
+        self.eval()
+
     def save_beside(self, folder: Path) -> None:
         """Write what rebuilding needs besides weights and card; by default, nothing."""
 

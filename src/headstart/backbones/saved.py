@@ -24,13 +24,16 @@ class SavedBackbone:
     path: Path
     card: Card
     seed: None = None
+    block: str = ""
+    """Where it ends; "": it is whole. The card is that of the whole network."""
 
     def __str__(self) -> str:
         return self.card.name
 
     def fingerprint(self) -> str:
         """Hash of the weights, as their card has it."""
-        return f"{self.card.weights_hash}|{self.card.look!r}"
+        mark = f"{self.card.weights_hash}|{self.card.look!r}"
+        return f"{mark}|{self.block}" if self.block else mark
 
     def load(self) -> Backbone:
         """Build the architecture and fill it; raises ``ArtifactError`` where they do not fit."""
@@ -38,6 +41,11 @@ class SavedBackbone:
 
         try:
             backbone = self._built()
+            backbone.use(self.card)
+            if self.block:
+                from headstart.backbones.layer import end_at
+
+                end_at(backbone, self.block)
             backbone.net.load_state_dict(load_file(self.path))
         except (RuntimeError, HeadstartError) as cause:
             raise ArtifactError(
@@ -49,7 +57,6 @@ class SavedBackbone:
                 ),
                 _("Install the versions that run.json names."),
             ) from cause
-        backbone.use(self.card)
         return backbone
 
     def _built(self) -> Backbone:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones import Ref
+from headstart.backbones import EMBEDDING, Ref
 from headstart.backbones.network import channels_first, drawn
 from headstart.errors import BackboneError
 from headstart.said import _
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
     from headstart.backbones.saved import SavedBackbone
 
-EMBEDDING = "embedding"
-"""Name of the last stage: what the backbone gives without :class:`Stages`."""
 HOW = "pooled at every stage"
 
 
@@ -45,6 +43,9 @@ class Stages(nn.Module):
         Columns of each stage.
     shapes : tuple of tuple of int
         One example's activations behind each: (C, H, W) for maps, (T, D) for tokens, (D,) else.
+    overwritten : frozenset of str
+        Blocks whose output the network changes in place afterwards: here it is what becomes of it,
+        not what a network gives that ends there.
     card : Card
         That of the backbone with a ``weights_hash`` of its own, so that caches tell them apart,
         and ``dim`` = sum of ``dims``.
@@ -63,7 +64,8 @@ class Stages(nn.Module):
             module.register_forward_hook(self._note(name))
         card = backbone.card
         with torch.no_grad():
-            maps, embedding = self._run(drawn(backbone, 2))
+            maps, embedding = self._run(drawn(backbone, 2), keep=True)
+        self.overwritten = self._overwritten(maps)
         maps = {name: out for name, out in maps.items() if self._usable(out, embedding)}
         if not maps:
             raise BackboneError(
@@ -89,13 +91,17 @@ class Stages(nn.Module):
         ends = torch.tensor((0, *self.dims)).cumsum(0).tolist()
         return {n: slice(ends[i], ends[i + 1]) for i, n in enumerate(self.names)}
 
-    def _run(self, fed: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        self._passing.maps = {}
+    def _run(self, fed: Tensor, *, keep: bool = False) -> tuple[dict[str, Tensor], Tensor]:
+        self._passing.maps, self._passing.first = {}, {} if keep else None
         try:
             embedding = self.backbone(fed)
             return self._passing.maps, embedding
         finally:
             del self._passing.maps
+
+    def _overwritten(self, maps: dict[str, Tensor]) -> frozenset[str]:
+        first: dict[str, Tensor] = self._passing.first
+        return frozenset(name for name, out in first.items() if not torch.equal(out, maps[name]))
 
     def _usable(self, out: object, embedding: Tensor) -> bool:
         if not isinstance(out, Tensor) or out.dim() not in (2, 3, 4) or len(out) != len(embedding):
@@ -112,6 +118,8 @@ class Stages(nn.Module):
             if maps is not None:  # else the network runs for somebody else
                 maps.pop(name, None)  # a block that runs twice counts where it ran last
                 maps[name] = out
+                if self._passing.first is not None and isinstance(out, Tensor):
+                    self._passing.first[name] = out.clone()
 
         return hook
 

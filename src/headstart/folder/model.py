@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from headstart._version import __version__
-from headstart.backbones import Card, Ref, is_packaged
+from headstart.backbones import ALL, EMBEDDING, Card, Ref, is_packaged
 from headstart.backbones.saved import REBUILT, SavedBackbone
 from headstart.errors import ArtifactError, BackboneError
 from headstart.folder.layout import BACKBONE_FILE, HEAD_FILE, MODEL_JSON
@@ -33,6 +33,7 @@ from headstart.transfer import Familiarity, FittedModel, Moments, Pair
 from headstart.transfer.heads import HEADS, arrays_of
 
 if TYPE_CHECKING:
+    from headstart.backbones.layer import LayerRef
     from headstart.backbones.network import Backbone
     from headstart.backbones.stages import StagesRef
 
@@ -53,7 +54,7 @@ class SavedModel:
         Of the backbone, with its preprocessing.
     engine : str
         The arithmetic the features were made with, which prediction repeats.
-    backbone : Ref, SavedBackbone or StagesRef
+    backbone : Ref, SavedBackbone, StagesRef or LayerRef
         How to get the network.
     licence : str
         Of the backbone's weights.
@@ -62,7 +63,7 @@ class SavedModel:
     model: FittedModel
     card: Card
     engine: str
-    backbone: Ref | SavedBackbone | StagesRef
+    backbone: Ref | SavedBackbone | StagesRef | LayerRef
 
 
 def save_model(
@@ -73,6 +74,7 @@ def save_model(
     engine: str,
     trained: Backbone | None = None,
     base: Card | None = None,
+    layer: str = EMBEDDING,
 ) -> None:
     """Write a model folder.
 
@@ -83,13 +85,16 @@ def save_model(
     trained : Backbone, optional
         A backbone whose weights are the model's own; without it they are those of ``ref``.
     base : Card, optional
-        Of the backbone itself, where the head works on all its layers and ``card`` is of those.
+        Of the backbone itself, where the head works on one of its layers, or on all, and ``card``
+        is of those.
+    layer : str
+        The layer that the head works on; with ``base``, ``"all"`` or the block to end at.
     """
     folder.mkdir(parents=True)
     save_file(_tensors(model), folder / HEAD_FILE)
     by_package = is_packaged(ref) and trained is None
     if not by_package:
-        SavedBackbone.save(trained or ref.load(), folder / BACKBONE_FILE)
+        SavedBackbone.save(trained or _to_keep(ref, layer), folder / BACKBONE_FILE)
     described: dict[str, Any] = {
         "schema": SCHEMA,
         "headstart": __version__,
@@ -101,9 +106,19 @@ def save_model(
         if by_package
         else BACKBONE_FILE,
         "layers": base.to_json() if base else None,
+        "layer": layer,
         "licence": card.licence,
     }
     _describe(folder, described)
+
+
+def _to_keep(ref: Ref, layer: str) -> Backbone:
+    """Load a backbone as far as a model needs it."""
+    if layer in (EMBEDDING, ALL):
+        return ref.load()
+    from headstart.backbones.layer import LayerRef  # imports torch
+
+    return LayerRef(ref, layer).load()
 
 
 def save_with_head(source: Path, folder: Path, model: FittedModel) -> None:
@@ -252,9 +267,12 @@ def _no_model(path: Path, cause: BaseException) -> ArtifactError:
 
 def _backbone(
     folder: Path, described: dict[str, Any], card: Card
-) -> Ref | SavedBackbone | StagesRef:
+) -> Ref | SavedBackbone | StagesRef | LayerRef:
     weights, layers = described["weights"], described.get("layers")
     base = Card.from_json(layers) if layers else card
+    # Before there was a choice, a head on layers was one on all of them.
+    layer = described.get("layer", ALL) if layers else EMBEDDING
+    block = "" if layer in (EMBEDDING, ALL) else layer
     backbone: Ref | SavedBackbone
     if isinstance(weights, dict):
         asked = {k: v for k, v in weights.items() if k not in ("provider", "name")}
@@ -264,9 +282,13 @@ def _backbone(
             )
         backbone = Ref(weights["provider"], weights["name"]).at(**asked)
     else:
-        backbone = SavedBackbone(folder / BACKBONE_FILE, base)
-    if not layers:
+        backbone = SavedBackbone(folder / BACKBONE_FILE, base, block=block)
+    if layer == EMBEDDING or (block and isinstance(backbone, SavedBackbone)):
         return backbone
+    if block and isinstance(backbone, Ref):
+        from headstart.backbones.layer import LayerRef  # imports torch
+
+        return LayerRef(backbone, block)
     from headstart.backbones.stages import StagesRef  # imports torch
 
     return StagesRef(backbone)

@@ -412,6 +412,38 @@ class Ranking(TypedDict):
     backbones: list[Ranked]
 
 
+class LayerTried(TypedDict):
+    """A layer that was compared."""
+
+    encoder: str
+    layer: str
+    dim: Width
+    accuracy: Share
+    log_loss: Number
+    picked: Count
+    chosen: bool
+
+
+class LastLayer(Scored):
+    """The last layer, and what the choice gained on it."""
+
+    encoder: str
+    gain: Share | None
+    gain_ci95: Ci95 | None
+    p: Share | None
+
+
+class LayerTaken(TypedDict):
+    """Which layer the head stands on, and why."""
+
+    encoder: str
+    layer: str
+    sentence: str
+    folds: Count
+    tried: list[LayerTried]
+    last: LastLayer | None
+
+
 # ---- metrics.json: the adaptation; gaps and nulls are filled by who reads it -------------------
 
 
@@ -603,6 +635,7 @@ class Metrics(TypedDict):
     label_issues: NotRequired[LabelIssues | None]
     explanations: NotRequired[Explained | None]
     ranking: NotRequired[Ranking | None]
+    layer: NotRequired[LayerTaken | None]
     timing: Timing
     adaptation: NotRequired[Adaptation | None]
     labels: NotRequired[LabelScores]
@@ -660,6 +693,7 @@ class Model(TypedDict):
     backbone: CardRecord
     weights: Annotated[Any, AfterValidator(_source_of_weights)]
     layers: NotRequired[CardRecord | None]
+    layer: NotRequired[str]
     files: dict[str, str]
     checksum: str
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from headstart.backbones import ALL
 from headstart.errors import HeadstartError
 from headstart.features.engines import Kitchen
 from headstart.judge.estimate import Judgement
@@ -69,9 +70,11 @@ def _network(
     engine, trained = prepared.engine, kept.network and kept.network.backbone
     if few_parts(prepared.dataset.examples, rows, engine.card.look):
         return embedder_of(trained) if trained else embedder(engine, machine.workers)
+    if prepared.layer == ALL:  # maps of several sizes: none shares the score out
+        return embedder(engine, machine.workers)
     network = (
         mapper_of(trained)
         if trained
-        else mapper(prepared.ref, engine, Kitchen(machine.cache, machine.workers))
+        else mapper(prepared.source, engine, Kitchen(machine.cache, machine.workers))
     )
     return network or embedder(engine, machine.workers)

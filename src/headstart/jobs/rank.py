@@ -9,6 +9,8 @@ import numpy as np
 
 from headstart.choose.rank import Entrant, Ranking, pick_by_fold
 from headstart.choose.rank import rank as rank_entrants
+from headstart.data.dataset import Dataset
+from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.speed import seconds_per_1000
 from headstart.findings import Finding
@@ -19,6 +21,7 @@ from headstart.judge.estimate import Plan, plan
 from headstart.machine import Machine
 from headstart.methods.kept import Kept
 from headstart.prepare.config import PROBE, Config, configure, taken
+from headstart.prepare.layer import AUTO, LAST, Encoder
 from headstart.prepare.refusals import job
 from headstart.prepare.source import Prepared, backbones_for, prepare
 from headstart.said import _
@@ -29,6 +32,7 @@ def rank(
     data: PathLike,
     *,
     backbones: str = "auto",
+    layer: str | None = None,
     out: PathLike | None = None,
     overwrite: bool = False,
     size: int | None = None,
@@ -53,6 +57,9 @@ def rank(
         As :func:`headstart.train` takes it.
     backbones : str
         Names with commas between them; ``"auto"``: all that are usable without a network.
+    layer : str, optional
+        ``"auto"``: compare all layers of each, and all of them beside each other, not only the
+        last.
     out : path, optional
         The folder to write; default ``runs/NAME-rank``, numbered if taken.
     overwrite, size, seed, device, balanced, strict, on_event
@@ -73,8 +80,15 @@ def rank(
     config = configure(data, {**taken("rank", locals()), "backbone": backbones, "method": PROBE})
     folder = destination(config.data, out, overwrite, study="rank")
     machine = Machine.here(config.device, on_event)
-    prepared = prepare(config, baseline=False, several=True, machine=machine)
-    ranking = _ranked(entrants(prepared, machine), prepared, machine)
+    _refuse_one_layer(config)
+    by_layers = config.layer == AUTO
+    prepared = prepare(config, baseline=False, several=True, by_layers=by_layers, machine=machine)
+    known = entrants(prepared, machine)
+    if by_layers:
+        known = [
+            own for place in zip(prepared.encoders, known, strict=True) for own in by_layer(*place)
+        ]
+    ranking = _ranked(known, prepared, machine)
     document = ranking.to_json(data=data_name(config), classes=prepared.dataset.classes)
     return write_study(folder, document, prepared.dataset.modality, on_event)
 
@@ -113,9 +127,9 @@ class Picked:
         return self.ranking.to_json(data=data_name(self.config), classes=())
 
 
-def pick_backbone(config: Config, machine: Machine) -> Picked:
+def pick_backbone(config: Config, dataset: Dataset, machine: Machine) -> Picked:
     """Rank the backbones of a configuration; return it with the recommended one alone."""
-    prepared = prepare(config, baseline=False, several=True, machine=machine)
+    prepared = prepare(config, dataset, baseline=False, several=True, machine=machine)
     known = entrants(prepared, machine)
     ranking = _ranked(known, prepared, machine)
     place = [entrant.name for entrant in known].index(ranking.recommended)
@@ -150,6 +164,43 @@ def entrants(prepared: Prepared, machine: Machine) -> list[Entrant]:
             )
         )
     return found
+
+
+def by_layer(encoder: Encoder, whole: Entrant) -> list[Entrant]:
+    """Make an entrant of every layer of a backbone that was embedded by all of them.
+
+    What a layer costs is what the network costs up to there, by its multiplications.
+    """
+    from headstart.backbones.stages import macs  # imports torch
+
+    depth, sizes = macs(encoder.ref.load()), {name: n for name, _, n in encoder.card.layers}
+    behind, found = np.cumsum(list(sizes.values())), []
+    for place in encoder.places(whole.X):
+        up_to = list(sizes).index(place.layer) if place.layer in sizes else -1
+        params = int(behind[up_to]) if len(behind) else whole.params
+        found.append(
+            replace(
+                whole,
+                name=place.name,
+                X=place.X,
+                params=params,
+                mb=4 * params / 1e6,
+                seconds_per_1000=whole.seconds_per_1000 * depth.get(place.layer, 1.0),
+            )
+        )
+    return found
+
+
+def _refuse_one_layer(config: Config) -> None:
+    """Raise ``ConfigError`` for a layer by name, which backbones do not share."""
+    if config.layer not in (None, AUTO, LAST):
+        raise ConfigError(
+            _(
+                "--layer {layer!r}: rank compares the last layers, or all of them.",
+                layer=config.layer,
+            ),
+            _("Use --layer auto."),
+        )
 
 
 def _ranked(known: list[Entrant], prepared: Prepared, machine: Machine) -> Ranking:

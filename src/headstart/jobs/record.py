@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart._version import __version__
+from headstart.backbones import ALL
 from headstart.data.cells import write_table
 from headstart.data.items import column_of
 from headstart.features.engines import describe
@@ -38,6 +39,7 @@ from headstart.jobs.judged import Judged
 from headstart.judge.estimate import Judgement
 from headstart.judge.label_scores import label_scores
 from headstart.machine import Machine
+from headstart.methods.chosen_layer import asked_for
 from headstart.methods.kept import Kept
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
@@ -79,6 +81,7 @@ def metrics(judged: Judged) -> dict[str, Any]:
         "label_issues": doubts.label_issues.to_json(),
         "explanations": judged.tested,
         "ranking": judged.picked and judged.picked.document(),
+        "layer": kept.layer or asked_for(prepared),
         **_of_labels(judged),
     }
 
@@ -228,8 +231,8 @@ def write_model(folder: Path, prepared: Prepared, kept: Kept) -> None:
     """Write the model, with the network that was trained for it, if any."""
     engine, trained = prepared.engine, kept.network.backbone if kept.network else None
     card = trained.card if trained else kept.layers.card if kept.layers else engine.card
-    base = engine.card if kept.layers else None
-    save_model(folder, kept.model, card, prepared.ref, engine.name, trained, base)
+    base, layer = (engine.card, ALL) if kept.layers else (prepared.whole, prepared.layer)
+    save_model(folder, kept.model, card, prepared.ref, engine.name, trained, base, layer)
 
 
 def identity(config: Config, prepared: Prepared) -> dict[str, Any]:

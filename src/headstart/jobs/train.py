@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from headstart.backbones import EMBEDDING
+from headstart.data.dataset import Dataset
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.folder.files import whole_folder
@@ -22,11 +24,21 @@ from headstart.jobs.record import identity, write_run
 from headstart.judge.estimate import plan
 from headstart.machine import Machine
 from headstart.methods import Method, Work, method_of, refuse_unfit
+from headstart.methods.chosen_layer import ChosenLayer, LayerChoice
 from headstart.methods.kept import Kept
 from headstart.methods.probe import fit
-from headstart.prepare.config import Config, configure, several, suited, taken
+from headstart.prepare.config import (
+    Config,
+    configure,
+    refuse_several,
+    refuse_unknown,
+    several,
+    suited,
+    taken,
+)
+from headstart.prepare.layer import AUTO, asked, compete, refuse_only_one, with_encoders
 from headstart.prepare.refusals import job, refuse_resume
-from headstart.prepare.source import prepare
+from headstart.prepare.source import Prepared, prepare, read_source
 from headstart.report import render
 from headstart.run import Run
 from headstart.said import _
@@ -42,6 +54,7 @@ def train(
     resume: bool = False,
     backbone: str | None = None,
     method: str = "auto",
+    layer: str | None = None,
     budget: float | None = None,
     size: int | None = None,
     seed: int = 0,
@@ -111,6 +124,11 @@ def train(
         words (texts); also the last blocks of the network; all of it, by labels or by pairs of
         examples; nothing pretrained. ``"auto"``: the probe, of texts beside counts of words where
         that is clearly better; with ``budget`` the best of them.
+    layer : str, optional
+        Which layer's pooled vectors the head stands on: ``"last"``; ``"auto"``, the best by
+        cross-validation inside the training part, of all backbones that are named; ``"all"``
+        beside each other; or one by the name that ``headstart layers`` gives it. Default:
+        ``"last"``, of recordings ``"auto"``.
     budget : float, seconds, > 0, optional
         What ``"auto"`` may take in all.
     size : int, pixels, optional
@@ -167,9 +185,10 @@ def train(
         refuse_resume(config.method, config.trains_networks)
     folder = destination(config.data, out, overwrite)
     machine = Machine.here(config.device, on_event)
-    config, picked = choose_backbone(config, machine)
-    way = method_of(config, backbone_was_picked=picked is not None)
-    prepared = prepare(config, baseline=True, machine=machine)
+    refuse_unknown(config)
+    dataset = read_source(config, machine)
+    config, picked = choose_backbone(config, dataset, machine)
+    prepared, way = take(config, dataset, machine, picked)
     config = suited(config, prepared.dataset.modality.recipe)
     refuse_unfit(way, prepared.engine.card)
     clock.parts |= {"embed_s": prepared.features.seconds, "prepare_s": prepared.backbone_seconds}
@@ -205,8 +224,33 @@ def train(
     return Run(folder)
 
 
-def choose_backbone(config: Config, machine: Machine) -> tuple[Config, Picked | None]:
-    """Settle which backbone a run uses: by measurement, where several are named."""
+def take(
+    config: Config, dataset: Dataset, machine: Machine, picked: Picked | None
+) -> tuple[Prepared, Method]:
+    """Embed a dataset, by layers where they compete; return it with the method of the run."""
+    if not compete(config, dataset.modality):
+        way = method_of(config, backbone_was_picked=picked is not None)
+        return prepare(config, dataset, baseline=True, machine=machine), way
+    prepared = prepare(
+        config, dataset, baseline=False, several=True, by_layers=True, machine=machine
+    )
+    if config.layer == AUTO:
+        refuse_only_one(prepared.encoders)
+    choice = LayerChoice.among(prepared, config.seed, machine)
+    return choice.prepared, ChosenLayer(choice)
+
+
+def choose_backbone(
+    config: Config, dataset: Dataset, machine: Machine
+) -> tuple[Config, Picked | None]:
+    """Settle which backbone a run uses: by measurement, where several are named.
+
+    Where layers compete, those of all backbones do, and nothing is settled before.
+    """
+    if compete(config, dataset.modality):
+        return with_encoders(config, dataset.modality), None
+    if asked(config) != EMBEDDING:
+        refuse_several(config)
     if not several(config):
         return config, None
     if config.method in FROM_SCRATCH:
@@ -217,7 +261,7 @@ def choose_backbone(config: Config, machine: Machine) -> tuple[Config, Picked | 
             ),
             _("Name one --backbone."),
         )
-    picked = pick_backbone(config, machine)
+    picked = pick_backbone(config, dataset, machine)
     text = picked.ranking.sentence
     machine.on_event(Event(_("comparing backbones"), message=text, level="note"))
     return picked.config, picked

@@ -94,6 +94,8 @@ class Kept:
         Where one was trained.
     layers : Engine or None
         What runs all layers, where the model works on those.
+    layer : dict or None
+        Which layer was chosen, and among which, as ``metrics.json`` has it.
     baselines : dict of str to Outcome
         Networks trained from scratch.
     curves : tuple of (str, Point)
@@ -110,6 +112,7 @@ class Kept:
     pretrained: Outcome | None = None
     network: TrainedNetwork | None = None
     layers: Engine | None = None
+    layer: dict[str, Any] | None = None
     baselines: dict[str, Outcome] = field(default_factory=dict)
     curves: tuple[tuple[str, Point], ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -327,6 +327,10 @@ class Modality(Protocol[X, D]):
     """Circumstances that depend on what an example shows, too, such as its colours."""
     recipe: Mapping[str, Any] = {}
     """What is usual of the options that say how a network is trained, rates as for AdamW."""
+    layered: bool = False
+    """Whether the layer a model stands on is chosen by default; else it is the last one."""
+    encoders: tuple[str, ...] = ()
+    """Backbones whose layers compete where they do and the user names none; (): the usual one."""
     few_labels: str = ""
     """A method that ``auto`` also tries where labels are few."""
     small_network: tuple[str, Mapping[str, Any]] | None = None

@@ -12,7 +12,7 @@ from headstart.backbones import Ref, available, resolve
 from headstart.data.several_labels import TASKS
 from headstart.errors import ConfigError
 from headstart.options import option, options_in, seconds
-from headstart.prepare.refusals import WHY_NOT, refuse_by_method, stranger
+from headstart.prepare.refusals import WHY_NOT, refuse_by_method, refuse_layer, stranger
 from headstart.said import N_, _, commas
 from headstart.transfer.recipe import NAMES as RECIPE_NAMES
 from headstart.transfer.recipe import RECIPES, TRAINING, Recipe, from_options
@@ -55,6 +55,14 @@ class Config:
         metavar="TIME",
         panel=TRAINING,
         read=seconds,
+    )
+    layer: str | None = option(
+        None,
+        N_(
+            "Which layer's vectors the head stands on: last, auto (the best by measurement), all "
+            "beside each other, or one by the name that `headstart layers` gives it. Default: the "
+            "last; of recordings auto."
+        ),
     )
     size: int | None = option(
         None, N_("Side of the images the network sees; default: its own."), metavar="PIXELS"
@@ -133,6 +141,11 @@ class Config:
             )
 
     @property
+    def on_layers(self) -> bool:
+        """Whether its method is a head on one layer, whichever that is."""
+        return self.method in ("auto", PROBE) and not self.trains_networks
+
+    @property
     def trains_networks(self) -> bool:
         """Whether anything but a head may be trained: not by the probe, nor auto without budget."""
         if self.method == "auto":
@@ -174,6 +187,8 @@ def configure(data: str | Path, options: Mapping[str, Any]) -> Config:
             raise stranger("train", name, OPTIONS)
     config = Config(str(data), **{k: v for k, v in given.items() if k not in RECIPE_NAMES})
     refuse_by_method(config.method, config.trains_networks, given)
+    if config.layer is not None and not config.on_layers:
+        refuse_layer(config.method)
     knobs = tuple(name for name in RECIPE_NAMES if name in given)
     return replace(config, recipe=from_options(config.method, given), given=knobs)
 

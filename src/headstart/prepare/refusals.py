@@ -21,14 +21,14 @@ from headstart.transfer.recipe import NAMES as RECIPE_NAMES
 P = ParamSpec("P")
 R = TypeVar("R")
 
-OF_TRAINING = ("method", "budget", "abstain", *RECIPE_NAMES)
+OF_TRAINING = ("method", "budget", "abstain", "layer", *RECIPE_NAMES)
 """What decides how a model is made: of no use where none is kept, or where it is not chosen so."""
 WHY_NOT: dict[str, dict[str, str]] = {
     "train": {},
     "check": dict.fromkeys(OF_TRAINING, N_("check keeps no model. `headstart train` takes it.")),
     "rank": {
         **dict.fromkeys(
-            OF_TRAINING,
+            (name for name in OF_TRAINING if name != "layer"),
             N_("rank compares networks as they are, by the probe. `headstart train` takes it."),
         ),
         "backbone": N_("rank compares several backbones: name them with --backbones."),
@@ -154,6 +154,19 @@ def refuse_by_method(method: str, trains_networks: bool, given: Mapping[str, Any
             ),
             _("Leave one of the two out."),
         )
+
+
+def refuse_layer(method: str) -> None:
+    """Raise ``ConfigError`` for ``--layer`` with a method that does not stand on one layer."""
+    if method == "auto":
+        raise ConfigError(
+            _("--layer: with --budget, networks are trained, which stand on their last layer."),
+            _("Leave one of the two out."),
+        )
+    raise ConfigError(
+        _("--layer: {method} does not stand on one layer of a frozen network.", method=method),
+        _("Use --method probe."),
+    )
 
 
 def _tried(method: str) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.backbones import Card, Ref, resolve
+from headstart.backbones import EMBEDDING, Card, Ref, resolve
 from headstart.data.checks import (
     check_classes,
     check_copies,
@@ -26,7 +26,7 @@ from headstart.data.label_checks import learnable
 from headstart.data.sources import open_source
 from headstart.errors import ConfigError, DataError
 from headstart.events import Event, ignore
-from headstart.features.engines import Engine, Kitchen
+from headstart.features.engines import Engine, Kitchen, NetworkSource
 from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore
 from headstart.findings import Finding
@@ -35,9 +35,12 @@ from headstart.judge.baselines import RANDOM_NETWORK
 from headstart.machine import Machine
 from headstart.modalities.plain import Plain
 from headstart.prepare.config import MIX, Config, backbones_of, refuse_several, refuse_unknown
+from headstart.prepare.layer import Encoder, Place, asked, at, refuse_unknown_layer
 from headstart.prepare.refusals import refuse_strange_views, refuse_with_several_labels
 from headstart.said import N_, Said, _, sentences
 from headstart.tasks.labels import Labels
+
+Loaded = TypeVar("Loaded")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,10 @@ class Prepared:
         What preparing the engines took.
     reinitialised : bool
         Whether the last of ``features.vectors`` is by the network re-initialised.
+    layer : str
+        Of ``ref``, what ``vectors[0]`` is the output of; ``"all"``: of all, beside each other.
+    encoders : tuple of Encoder
+        The backbones by their layers, that of ``ref`` first; () where only the last was looked at.
     """
 
     dataset: Dataset
@@ -73,6 +80,18 @@ class Prepared:
     labels: Labels
     backbone_seconds: float
     reinitialised: bool
+    layer: str = EMBEDDING
+    encoders: tuple[Encoder, ...] = ()
+
+    @property
+    def source(self) -> NetworkSource:
+        """What gives ``vectors[0]``."""
+        return at(self.ref, self.layer)
+
+    @property
+    def whole(self) -> Card | None:
+        """The card of the whole network, where the one that was run is not that."""
+        return None if self.layer == EMBEDDING else self.encoders[0].card
 
     @property
     def engine(self) -> Engine:
@@ -125,6 +144,7 @@ def prepare(
     *,
     baseline: bool,
     several: bool = False,
+    by_layers: bool = False,
     machine: Machine | None = None,
 ) -> Prepared:
     """Read, embed and check a dataset.
@@ -137,6 +157,9 @@ def prepare(
         Also embed with the network re-initialised, for the verdict.
     several : bool
         Embed with all backbones that are named; else there must be one.
+    by_layers : bool
+        Embed by all layers of each, side by side; the network re-initialised comes with the choice
+        among them (``at_place``). Else by the layer that the configuration names.
     machine : Machine, optional
         Default: the one this runs on, in silence.
     """
@@ -153,10 +176,23 @@ def prepare(
     kitchen = Kitchen(machine.cache, machine.workers, machine.on_event)
     machine.on_event(Event(_("preparing the backbone")))
     mark = time.perf_counter()
-    engines = [_engine(kitchen, ref, machine.device, dataset) for ref in refs]
+    layer, encoders = asked(config), tuple[Encoder, ...]()
+    if by_layers or layer != EMBEDDING:
+        encoders = tuple(_fitting(partial(Encoder.of, ref), ref, dataset) for ref in refs)
+    if by_layers:
+        sources: list[NetworkSource] = [encoder.source for encoder in encoders]
+    elif encoders:
+        refuse_unknown_layer(encoders[0], layer)
+        sources = [at(refs[0], layer)]
+    else:
+        sources = list(refs)
+    engines = [
+        _engine(kitchen, source, ref, machine.device, dataset)
+        for source, ref in zip(sources, refs, strict=True)
+    ]
     learned = engines[0].card.learned
     if baseline and learned:
-        random = replace(refs[0], seed=config.seed)  # only the weights differ, not the arithmetic
+        random = at(replace(refs[0], seed=config.seed), layer)  # only the weights differ
         engines.append(kitchen.engine(random, device=machine.device, name=engines[0].name))
     backbone_seconds = time.perf_counter() - mark
     features = embed(dataset.examples, engines, machine)
@@ -166,8 +202,45 @@ def prepare(
             trouble=features.trouble,
         )
         machine.on_event(Event(_("reading and embedding"), message=message, level="warning"))
-    return _checked(
+    found = _checked(
         config, dataset, features, refs[0], engines, backbone_seconds, baseline and learned
+    )
+    return replace(found, layer=layer, encoders=encoders)
+
+
+def at_place(prepared: Prepared, place: Place, seed: int, machine: Machine) -> Prepared:
+    """Return a source that was embedded by layers as one of them shows it.
+
+    Beside it comes that layer of the network re-initialised, which is run no further either.
+    """
+    encoder, mark = place.encoder, time.perf_counter()
+    used = prepared.engines[prepared.encoders.index(encoder)]
+    kitchen = Kitchen(machine.cache, machine.workers, machine.on_event)
+    source = at(encoder.ref, place.layer)
+    engines = [kitchen.engine(source, device=machine.device, name=used.name)]
+    seen, learned = prepared.features, engines[0].card.learned
+    vectors, seconds = [place.X], time.perf_counter() - mark
+    if learned:
+        random = at(replace(encoder.ref, seed=seed), place.layer)
+        engines.append(kitchen.engine(random, device=machine.device, name=used.name))
+        seconds = time.perf_counter() - mark
+        found = embed(prepared.dataset.examples, engines[1:], machine)
+        vectors.append(found.vectors[0])
+        seen = replace(
+            seen,
+            forward_examples=seen.forward_examples + found.forward_examples,
+            cache_hits=seen.cache_hits + found.cache_hits,
+            seconds=seen.seconds + found.seconds,
+        )
+    return replace(
+        prepared,
+        features=replace(seen, vectors=vectors),
+        ref=encoder.ref,
+        engines=engines,
+        backbone_seconds=prepared.backbone_seconds + seconds,
+        reinitialised=learned,
+        layer=place.layer,
+        encoders=(encoder, *(e for e in prepared.encoders if e is not encoder)),
     )
 
 
@@ -220,16 +293,23 @@ def backbones_for(config: Config, dataset: Dataset, machine: Machine) -> dict[st
     return {name: ref.at(**asked) for name, ref in named.items()}
 
 
-def _engine(kitchen: Kitchen, ref: Ref, device: str, dataset: Dataset) -> Engine:
+def _engine(
+    kitchen: Kitchen, source: NetworkSource, ref: Ref, device: str, dataset: Dataset
+) -> Engine:
     """Prepare an engine; raises ``ConfigError`` where it is of no use for the dataset."""
-    try:
-        engine = kitchen.engine(ref, device=device)
-    except ConfigError:  # what was asked of its look; because it is for something else?
-        _refuse_strange(replace(ref, asked=()).load().card, dataset)
-        raise
+    engine = _fitting(lambda: kitchen.engine(source, device=device), ref, dataset)
     refuse_unsavable(ref, engine.card)
     _refuse_strange(engine.card, dataset)
     return engine
+
+
+def _fitting(load: Callable[[], Loaded], ref: Ref, dataset: Dataset) -> Loaded:
+    """Load something of a network; raises ``ConfigError`` where that is for something else."""
+    try:
+        return load()
+    except ConfigError:  # what was asked of its look; because it is for something else?
+        _refuse_strange(replace(ref, asked=()).load().card, dataset)
+        raise
 
 
 def _refuse_strange(card: Card, dataset: Dataset) -> None:

@@ -254,6 +254,11 @@ class Facts:
         return self.metrics.get("ranking")
 
     @property
+    def layer(self) -> dict[str, Any] | None:
+        """Which layer the head stands on, and which were compared; None where it is the last."""
+        return self.metrics.get("layer")
+
+    @property
     def compared(self) -> list[dict[str, Any]]:
         """Tests against every baseline, the smallest gain first."""
         found = (self.metrics["verdict"] or {}).get("rivals") or []

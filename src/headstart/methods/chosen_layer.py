@@ -1,0 +1,227 @@
+"""The layer chosen within a run: the probe on whichever layer serves the task, judged as chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from headstart.backbones import ALL, EMBEDDING
+from headstart.choose.layer import Tried, best, choose_in_folds, chosen_in_folds, try_all
+from headstart.events import Event
+from headstart.judge.crossval import Outcome, picked
+from headstart.judge.estimate import assess, compare
+from headstart.judge.verdict import LEVEL, Comparison
+from headstart.machine import Machine
+from headstart.methods import Work
+from headstart.methods.kept import HeldOut, Kept
+from headstart.notation import decimal, in_points
+from headstart.prepare.layer import Place
+from headstart.prepare.source import Prepared, at_place
+from headstart.said import _, sentences
+from headstart.tasks.labels import Stream
+
+
+@dataclass(frozen=True)
+class LayerChoice:
+    """The layers that were compared on a source, and the one that was taken.
+
+    Attributes
+    ----------
+    places : tuple of Place
+        Of all rows; shallow to deep, encoder by encoder.
+    tried : list of Tried
+        The same, as the training rows saw them.
+    place : Place
+        The one that was taken.
+    prepared : Prepared
+        The source as that layer shows it.
+    """
+
+    places: tuple[Place, ...]
+    tried: list[Tried]
+    place: Place
+    prepared: Prepared
+
+    @classmethod
+    def among(cls, prepared: Prepared, seed: int, machine: Machine) -> LayerChoice:
+        """Choose a layer on the training rows of a source that was embedded by layers."""
+        machine.on_event(Event(_("comparing layers")))
+        vectors = prepared.features.vectors
+        pairs = zip(prepared.encoders, vectors, strict=True)
+        places = tuple(place for encoder, X in pairs for place in encoder.places(X))
+        rows = prepared.train
+        labels = prepared.labels.of(rows)
+        spaces = {place.name: place.X[rows] for place in places}
+        tried = try_all(spaces, labels, workers=machine.workers)
+        place = places[tried.index(best(tried))]
+        return cls(places, tried, place, at_place(prepared, place, seed, machine))
+
+    @cached_property
+    def spaces(self) -> dict[str, Any]:
+        """What each candidate makes of all rows, by its name."""
+        return {place.name: place.X for place in self.places}
+
+    @cached_property
+    def last(self) -> Place:
+        """The last layer of the first encoder: what a head stands on where nothing is chosen."""
+        first = self.places[0].encoder
+        own = [p for p in self.places if p.encoder is first and p.layer != ALL]
+        return own[-1]
+
+    @property
+    def sentence(self) -> str:
+        """Say which was taken, and by what."""
+        place, found = self.place, self.tried[self.places.index(self.place)]
+        told = {
+            "n": len(self.places),
+            "layer": place.layer,
+            "encoder": place.encoder.card.name,
+            "loss": decimal(found.log_loss),
+            "last": decimal(self.tried[self.places.index(self.last)].log_loss),
+        }
+        if place is self.last:
+            return _(
+                "Of {n} places to take the vectors from, the last layer of {encoder} serves these "
+                "labels best (log loss inside the training part {loss}).",
+                **told,
+            )
+        if place.layer == ALL:
+            return _(
+                "Of {n} places to take the vectors from, all layers of {encoder} beside each other "
+                "serve these labels best (log loss inside the training part {loss}, of the last "
+                "layer {last}).",
+                **told,
+            )
+        return _(
+            "Of {n} places to take the vectors from, layer {layer} of {encoder} serves these "
+            "labels best (log loss inside the training part {loss}, of the last layer {last}).",
+            **told,
+        )
+
+
+class ChosenLayer:
+    """The probe on a layer that was chosen among several; a method (``headstart.methods``)."""
+
+    name = "probe"
+    needs_blocks = False
+    takes: frozenset[str] = frozenset()
+
+    def __init__(self, choice: LayerChoice) -> None:
+        self.choice = choice
+
+    def __call__(self, work: Work) -> Kept:
+        """Judge "choose a layer, then fit the head" on the folds; keep the head that was fitted."""
+        choice, prepared, plan = self.choice, work.prepared, work.plan
+        labels, workers = prepared.labels, work.machine.workers
+        outcomes, picks = choose_in_folds(
+            choice.spaces,
+            labels,
+            plan.folds,
+            workers=workers,
+            tick=work.machine.ticker(_("comparing layers")),
+        )
+        if prepared.dataset.is_test.any():  # it judges the model itself: one layer, one choice
+            picks = [choice.place.name] * len(plan.folds)
+        outcome = picked(outcomes, picks)
+        held_out = None
+        if prepared.dataset.is_test.any():
+            rows = prepared.train
+            folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, Stream.TRAINING_PART)]
+            inside = chosen_in_folds(choice.spaces, labels, folds, workers=workers)
+            held_out = HeldOut.of(inside.proba, [held for _, held in folds])
+        return Kept(
+            work.probe,
+            work.choice.C,
+            plan,
+            outcome=outcome,
+            held_out=held_out,
+            layer=self._told(picks, outcome, outcomes, work),
+        )
+
+    def _told(
+        self, picks: Sequence[str], outcome: Outcome, outcomes: dict[str, Outcome], work: Work
+    ) -> dict[str, Any]:
+        """Return ``layer`` of ``metrics.json``, and say why it was chosen."""
+        choice, last = self.choice, self.choice.last
+        labels, plan = work.prepared.labels, work.plan
+        against = None
+        if any(name != last.name for name in picks):
+            against = compare(outcome, outcomes[last.name], labels, plan, balanced=False)
+        floor = {labels.task.floor_name: outcomes[labels.task.floor_name]}
+        found = assess(outcomes[last.name], floor, labels, plan).estimate
+        sentence = sentences(choice.sentence, _gained(against, last, work))
+        work.machine.on_event(Event(_("comparing layers"), message=sentence, level="note"))
+        return {
+            "encoder": choice.place.encoder.card.name,
+            "layer": choice.place.layer,
+            "sentence": sentence,
+            "folds": len(picks),
+            "tried": [
+                {
+                    "encoder": place.encoder.card.name,
+                    "layer": place.layer,
+                    "dim": int(place.X.shape[1]),
+                    "accuracy": tried.accuracy,
+                    "log_loss": tried.log_loss,
+                    "picked": list(picks).count(place.name),
+                    "chosen": place is choice.place,
+                }
+                for place, tried in zip(choice.places, choice.tried, strict=True)
+            ],
+            "last": {
+                "encoder": last.encoder.card.name,
+                "accuracy": found["accuracy"],
+                "accuracy_ci95": list(found["accuracy_ci95"]),
+                "gain": against and against.gain,
+                "gain_ci95": against and list(against.gain_ci95),
+                "p": against and against.p,
+            },
+        }
+
+
+def asked_for(prepared: Prepared) -> dict[str, Any] | None:
+    """Return ``layer`` of ``metrics.json`` where one was named; None where it is the last."""
+    if prepared.layer == EMBEDDING:
+        return None
+    card = prepared.encoders[0].card
+    return {
+        "encoder": card.name,
+        "layer": prepared.layer,
+        "sentence": _("{method} was asked for.", method=f"--layer {prepared.layer}"),
+        "folds": 0,
+        "tried": [],
+        "last": None,
+    }
+
+
+def _gained(against: Comparison | None, last: Place, work: Work) -> str:
+    """Say what the choice brings on held-out rows, and whether that can be told."""
+    if against is None:
+        return ""
+    low, high = map(in_points, against.gain_ci95)
+    told = {
+        "gain": in_points(against.gain),
+        "low": low,
+        "high": high,
+        "examples": work.prepared.dataset.modality.unit.many,
+        "encoder": last.encoder.card.name,
+    }
+    if against.p >= LEVEL:
+        return _(
+            "Whether choosing beats the last layer of {encoder} cannot be told on held-out "
+            "{examples}: {gain} points (95 % interval {low} to {high}).",
+            **told,
+        )
+    if against.gain > 0:
+        return _(
+            "On held-out {examples} choosing is clearly better than the last layer of {encoder}: "
+            "{gain} points (95 % interval {low} to {high}).",
+            **told,
+        )
+    return _(
+        "On held-out {examples} choosing is clearly worse than the last layer of {encoder}: {gain} "
+        "points (95 % interval {low} to {high}).",
+        **told,
+    )

@@ -1,0 +1,161 @@
+"""Layers of encoders as places for a head to stand on, and a source as one of them shows it.
+
+All layers of an encoder are embedded in one pass, so to compare them costs no more than the last
+one alone. Once one is taken, what is needed of the network ends there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.backbones import ALL, EMBEDDING, Card, Ref
+from headstart.errors import BackboneError, ConfigError
+from headstart.modalities import Modality
+from headstart.said import _, commas
+
+if TYPE_CHECKING:
+    from headstart.backbones.layer import LayerRef
+    from headstart.backbones.stages import StagesRef
+    from headstart.prepare.config import Config
+
+AUTO, LAST = "auto", "last"
+WORDS = (AUTO, LAST, ALL)
+"""What ``--layer`` takes besides names."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A backbone by its layers.
+
+    Attributes
+    ----------
+    ref : Ref
+    card : Card
+        Of the whole network.
+    names : tuple of str
+        Its layers, shallow to deep, ``"embedding"`` last.
+    dims : tuple of int
+        Length of the pooled vector of each.
+    hidden : frozenset of str
+        Layers that only a network that goes on has (``Stages.overwritten``).
+    """
+
+    ref: Ref
+    card: Card
+    names: tuple[str, ...]
+    dims: tuple[int, ...]
+    hidden: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, ref: Ref) -> Encoder:
+        """Look at the layers of a backbone; one without blocks has the last alone."""
+        from headstart.backbones.stages import Stages  # imports torch
+
+        backbone = ref.load()
+        try:
+            stages = Stages(backbone)
+        except BackboneError:
+            return cls(ref, backbone.card, (EMBEDDING,), (backbone.card.dim,))
+        return cls(ref, backbone.card, stages.names, stages.dims, stages.overwritten)
+
+    @property
+    def source(self) -> Ref | StagesRef:
+        """What embeds by all layers at once."""
+        return at(self.ref, ALL if len(self.names) > 1 else EMBEDDING)  # type: ignore[return-value]
+
+    def places(self, X: NDArray[np.float32]) -> Iterator[Place]:
+        """Cut what ``source`` gives, (n, sum(dims)), into places: each layer, all together."""
+        end = 0
+        for name, dim in zip(self.names, self.dims, strict=True):
+            end += dim
+            if name not in self.hidden:
+                yield Place(self, name, X[:, end - dim : end])
+        if len(self.names) > 1:
+            yield Place(self, ALL, X)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A layer of an encoder, or all of its layers beside each other.
+
+    Attributes
+    ----------
+    encoder : Encoder
+    layer : str
+        A name among the encoder's, or ``"all"``.
+    X : ndarray of float32, shape (n, dim)
+        What it makes of the examples.
+    """
+
+    encoder: Encoder
+    layer: str
+    X: NDArray[np.float32]
+
+    @property
+    def name(self) -> str:
+        """Tell it from all others."""
+        return f"{self.encoder.card.name} {self.layer}"
+
+
+def at(ref: Ref, layer: str) -> Ref | LayerRef | StagesRef:
+    """Return what gives the vectors of a layer, or of all of them, of a backbone."""
+    if layer == EMBEDDING:
+        return ref
+    if layer == ALL:
+        from headstart.backbones.stages import StagesRef  # imports torch
+
+        return StagesRef(ref)
+    from headstart.backbones.layer import LayerRef
+
+    return LayerRef(ref, layer)
+
+
+def compete(config: Config, modality: Modality[Any, Any]) -> bool:
+    """Whether layers compete in a run: where it is asked for, or usual for such examples."""
+    if not config.on_layers:
+        return False
+    return modality.layered if config.layer is None else config.layer == AUTO
+
+
+def asked(config: Config) -> str:
+    """Return the layer that is asked for by name; the last where none is."""
+    return EMBEDDING if config.layer in (None, LAST, AUTO) else str(config.layer)
+
+
+def with_encoders(config: Config, modality: Modality[Any, Any]) -> Config:
+    """Name the encoders that compete, where the user named none and the modality does."""
+    if config.backbone is None and modality.encoders:
+        return replace(config, backbone=",".join(modality.encoders))
+    return config
+
+
+def refuse_unknown_layer(encoder: Encoder, layer: str) -> None:
+    """Raise ``ConfigError`` for a layer that a backbone does not have, with those it has."""
+    if layer in (ALL, EMBEDDING, *encoder.names) and (layer != ALL or len(encoder.names) > 1):
+        return
+    raise ConfigError(
+        _(
+            "--layer {layer!r} is no layer of {backbone}, which has: {names}.",
+            layer=layer,
+            backbone=encoder.card.name,
+            names=commas(encoder.names),
+        ),
+        _("Name one of these, or {words}.", words=commas(WORDS)),
+    )
+
+
+def refuse_only_one(encoders: Sequence[Encoder]) -> None:
+    """Raise ``BackboneError`` where there is nothing to choose among, though it was asked for."""
+    if len(encoders) == 1 and len(encoders[0].names) == 1:
+        raise BackboneError(
+            _(
+                "{backbone} has no blocks whose outputs could be compared.",
+                backbone=encoders[0].card.name,
+            ),
+            _("Leave out --layer, or name another --backbone."),
+        )
