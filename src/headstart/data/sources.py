@@ -99,7 +99,7 @@ def open_source(
             ),
             _("Drop --groups or --groups-from."),
         )
-    columns = Columns(x, y, groups, encoding, tuple(row), elsewhere, task)
+    columns = Columns(x, y, groups, encoding, tuple(row), elsewhere, task, modality)
     if str(data).startswith("builtin:"):
         name = str(data).removeprefix("builtin:")
         columns.refuse(str(data))
