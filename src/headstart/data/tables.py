@@ -36,6 +36,7 @@ from headstart.data.texts import (
     names_files,
     read_texts,
 )
+from headstart.data.together import column_offer
 from headstart.data.walk import first
 from headstart.errors import ConfigError, DataError
 from headstart.findings import Finding
@@ -81,6 +82,8 @@ class Columns:
         Whether an example has one label or several; None: as the labels look.
     modality : str or None
         What the examples are; None: as their names and first bytes tell.
+    grouped : bool
+        Whether the user says by names or paths what belongs together.
     """
 
     x: str | None = None
@@ -91,6 +94,7 @@ class Columns:
     elsewhere: bool = False
     task: str | None = None
     modality: str | None = None
+    grouped: bool = False
 
     def refuse(self, shown: str) -> None:
         """Raise ``ConfigError`` if any is named although the source is not a table."""
@@ -204,6 +208,7 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
         blank = [(n, "") for n, v in zip(table.numbers, table.cells[name], strict=True) if not v]
         table.refuse(BLANK, blank, _("Fill the cells, or delete those rows."), column=name)
     is_test, splits = read_split(table, [*x, *wanted])
+    offers = [] if columns.groups or columns.grouped else column_offer(table, [*x, *wanted])
     keep, repeats = list(range(len(table.numbers))), list[Finding]()
     refs = row_names(table)
     items: Items
@@ -226,7 +231,7 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
         [said.texts[i] for i in keep],
         [is_test[i] for i in keep],
         [table.cells[columns.groups][i] for i in keep] if columns.groups else None,
-        (*table.findings, *guesses, *said.findings, *splits, *repeats),
+        (*table.findings, *guesses, *said.findings, *splits, *repeats, *offers),
         said.several,
     )
 
