@@ -69,7 +69,12 @@ class _Part:
 
 
 def offer(
-    refs: Sequence[str], kinds: NDArray[np.int64], classes: Sequence[str], *, over_time: bool
+    refs: Sequence[str],
+    kinds: NDArray[np.int64],
+    classes: Sequence[str],
+    *,
+    over_time: bool,
+    labelled: bool = False,
 ) -> Finding | None:
     """Say which part of the names of files may say what belongs together; None where none does.
 
@@ -84,6 +89,8 @@ def offer(
     over_time : bool
         Whether these are recordings, which have speakers: then bare numbers, and words that one
         class alone has, are offered too.
+    labelled : bool
+        Whether the names tell the classes, so that the pattern has to tell them, too.
     """
     found = _parts([ref.rpartition("/")[2] for ref in refs], classes)
     if found is None:
@@ -95,8 +102,9 @@ def offer(
     if not best or (len(fit) > 1 and best < 2):  # of several bare numbers none is told
         return None
     k = max(fit, key=lambda k: len(set(parts[k].values)))
-    pattern = _written(between, parts, k)
-    if not _reads(pattern, refs, parts[k].values):
+    told = (i for i, part in enumerate(parts) if labelled and _is_class(_member(part), kinds))
+    pattern = _written(between, parts, k, next(told, None))
+    if not _reads(pattern, refs, parts[k].values) or labelled != ("{label}" in pattern):
         return None
     return _worded(parts[k], pattern)
 
@@ -185,6 +193,10 @@ def _rank(
     return int(part.is_number and over_time)
 
 
+def _member(part: _Part) -> NDArray[np.int64]:
+    return np.unique(part.values, return_inverse=True)[1].astype(np.int64)
+
+
 def _is_class(member: NDArray[np.int64], kinds: NDArray[np.int64]) -> bool:
     """Whether a part says the class, in other words."""
     pairs = len(np.unique(np.stack([member, kinds]), axis=1).T)
@@ -197,12 +209,15 @@ def _counts(k: int, parts: Sequence[_Part]) -> bool:
     return bool(numbers) and k == numbers[-1] and parts[k].before.casefold() not in _WHO
 
 
-def _written(between: Sequence[str], parts: Sequence[_Part], group: int) -> str:
-    """Write the pattern that reads one of the parts as the group."""
+def _written(
+    between: Sequence[str], parts: Sequence[_Part], group: int, label: int | None
+) -> str:
+    """Write the pattern that reads one of the parts as the group, and one as the class."""
     text = ""
     for k, (place, part) in enumerate(zip(between, parts, strict=True)):
         plain = part.is_fixed and not {_CLASS, _DAY} & set(part.values[0])
-        field = "{group}" if k == group else part.values[0] if plain else ""
+        field = "{group}" if k == group else "{label}" if k == label else ""
+        field = field or (part.values[0] if plain else "")
         text += place + part.before + (field or ("{n}" if part.is_number else "*"))
     return text
 

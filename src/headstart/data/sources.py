@@ -127,7 +127,7 @@ def open_source(
     else:
         path = Path(data).expanduser()
         rows, name = _list(path, columns, groups_from, pattern, cache_dir, on_event), _name(path)
-    return _assemble(name, rows, groups_from, by_names, modality)
+    return _assemble(name, rows, groups_from, pattern, modality)
 
 
 def _list(
@@ -187,12 +187,12 @@ def _assemble(
     name: str,
     rows: Rows,
     groups_from: str | None,
-    by_names: NamePattern | None,
+    names: NamePattern | None,
     asked: str | None,
 ) -> Dataset:
     """Turn labels into numbers; every number that training needs is made here, once."""
-    names, said = (list(map(in_utf8, texts)) for texts in (rows.refs, rows.labels))
-    rows = replace(rows, refs=names, labels=said)
+    shown, said = (list(map(in_utf8, texts)) for texts in (rows.refs, rows.labels))
+    rows = replace(rows, refs=shown, labels=said)
     _refuse_undecodable(rows)
     kind_of_task = MultiLabel if rows.several else Classification
     task: Task = kind_of_task.of(rows.labels)
@@ -219,8 +219,8 @@ def _assemble(
     together: list[Finding] = []
     if groups_from:
         groups = groups_from_pattern(refs, groups_from)
-    elif by_names:
-        groups = np.array(by_names.read(_file_names(rows))[1])
+    elif names is not None and names.group:
+        groups = np.array(names.read(_file_names(rows))[1])
     elif groups is None:
         groups, together = of_recordings(rows.items, refs, is_test)
     dataset = Dataset(
@@ -233,10 +233,12 @@ def _assemble(
         groups=groups,
         findings=(*rows.findings, *check_spellings(_each(rows)), *together),
     )
-    return dataset if rows.items.kind != "file" else _offering(dataset, rows)
+    if rows.items.kind != "file":
+        return dataset
+    return _offering(dataset, rows, labelled=names is not None and names.labelled)
 
 
-def _offering(dataset: Dataset, rows: Rows) -> Dataset:
+def _offering(dataset: Dataset, rows: Rows, *, labelled: bool) -> Dataset:
     """Add what file names may say of what belongs together, where nothing else says it."""
     if any(finding.kind == "groups" for finding in dataset.findings) or dataset.groups is not None:
         return dataset
@@ -245,6 +247,7 @@ def _offering(dataset: Dataset, rows: Rows) -> Dataset:
         dataset.alike,
         dataset.classes,
         over_time=isinstance(dataset.modality, Timed),
+        labelled=labelled,
     )
     return dataset if found is None else dataset.noting(found)
 
