@@ -34,7 +34,6 @@ from headstart.tasks import Encoded
 from headstart.tasks.multilabel import MultiLabel, together
 from headstart.transfer import FittedModel, Pair
 
-
 SHORTEST = 0.05
 """Seconds of a stretch: of less there is hardly anything to see or hear (plain choice)."""
 

@@ -112,8 +112,8 @@ class Stretches:
 
     def take(self, rows: Sequence[int]) -> Stretches:
         """Return the chosen stretches."""
-        files, times = (tuple(all_[i] for i in rows) for all_ in (self.files, self.times))
-        return Stretches(files, times, self.timed)
+        files = tuple(self.files[i] for i in rows)
+        return Stretches(files, tuple(self.times[i] for i in rows), self.timed)
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def _parts(names: Sequence[str], classes: Sequence[str]) -> tuple[list[str], lis
     """Cut names of one shape: what stands before each part, and the parts; None of many shapes."""
     longest = sorted(classes, key=len, reverse=True)
     cut = [_BETWEEN.split(_bare(name, longest)) for name in names]
-    if not cut or len({tuple(pieces[1::2]) for pieces in cut}) > 1 or len(cut[0]) < 2:
+    if not cut or len({tuple(pieces[1::2]) for pieces in cut}) > 1:
         return None
     between = ["", *cut[0][1::2]]
     places: list[str] = []
@@ -142,7 +142,7 @@ def _parts(names: Sequence[str], classes: Sequence[str]) -> tuple[list[str], lis
         for k, part in enumerate(_split(list(values))):
             places.append("" if k else place)
             parts.append(part)
-    return places, parts
+    return (places, parts) if len(parts) > 1 else None
 
 
 def _bare(name: str, classes: Sequence[str]) -> str:
@@ -209,9 +209,7 @@ def _counts(k: int, parts: Sequence[_Part]) -> bool:
     return bool(numbers) and k == numbers[-1] and parts[k].before.casefold() not in _WHO
 
 
-def _written(
-    between: Sequence[str], parts: Sequence[_Part], group: int, label: int | None
-) -> str:
+def _written(between: Sequence[str], parts: Sequence[_Part], group: int, label: int | None) -> str:
     """Write the pattern that reads one of the parts as the group, and one as the class."""
     text = ""
     for k, (place, part) in enumerate(zip(between, parts, strict=True)):

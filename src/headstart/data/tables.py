@@ -200,8 +200,8 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
     refuse_headless(table, named=bool(columns.x or columns.y or columns.row))
     kind, x, y, guesses = _choose(table, columns)
     said = read_labels(table, y, columns.task)
-    path = x[:1] if kind == "file" else []
-    wanted = [name for name in (*path, *y, columns.groups) if name]
+    paths = x[:1] if kind == "file" else []
+    wanted = [name for name in (*paths, *y, columns.groups) if name]
     for name in wanted:
         if name in y and (said.several or len(y) > 1):
             continue  # an example may have none

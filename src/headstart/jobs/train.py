@@ -128,8 +128,8 @@ def train(
     x, y, groups : str, optional
         Columns of a table: paths, labels, and what must not be split. Paths and labels are guessed
         from the names of the columns. Where examples are stretches of files, ``x`` may name three:
-        paths, starts and ends in seconds. Several columns of 0 and 1, with commas between their names,
-        are labels too.
+        paths, starts and ends in seconds. Several columns of 0 and 1, with commas between their
+        names, are labels too.
     task : {"classification", "multilabel"}, optional
         Whether an example has one label or any number of them; default: as the labels look.
     groups_from : str, optional

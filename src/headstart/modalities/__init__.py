@@ -445,7 +445,9 @@ class Timed(Protocol):
     def cut(self, file: Path | BinaryIO, start: float, end: float) -> bytes:
         """Return the stretch from ``start`` to ``end``, of which a part must lie in the file."""
 
-    def stretches(self, file: Path | BinaryIO, every: float) -> Iterator[tuple[float, float, bytes]]:
+    def stretches(
+        self, file: Path | BinaryIO, every: float
+    ) -> Iterator[tuple[float, float, bytes]]:
         """Give start, end and bytes of stretches of ``every`` seconds, one after the other.
 
         They cover the file; what is left at its end and shorter than half of ``every`` belongs to

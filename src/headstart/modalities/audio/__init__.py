@@ -126,7 +126,9 @@ class AudioModality(Modality[Clip, NDArray[np.float32]]):
         """Return a stretch of a recording."""
         return cut(file, start, end)
 
-    def stretches(self, file: Path | BinaryIO, every: float) -> Iterator[tuple[float, float, bytes]]:
+    def stretches(
+        self, file: Path | BinaryIO, every: float
+    ) -> Iterator[tuple[float, float, bytes]]:
         """Give one stretch of a recording after the other."""
         return stretches(file, every)
 
