@@ -27,8 +27,8 @@ def write(root: Path, *names: str) -> Path:
 
 
 def offered(names: list[str], kinds: list[object], *, over_time: bool = True) -> str:
-    classes, of = np.unique(kinds, return_inverse=True)
-    found = offer(names, of, [str(c) for c in classes], over_time=over_time)
+    of = np.unique(kinds, return_inverse=True)[1]
+    found = offer(names, of, [str(kind) for kind in kinds], over_time=over_time)
     return "" if found is None else str(found.figures["names"])
 
 

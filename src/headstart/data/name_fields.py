@@ -71,7 +71,7 @@ class _Part:
 def offer(
     refs: Sequence[str],
     kinds: NDArray[np.int64],
-    classes: Sequence[str],
+    labels: Sequence[str],
     *,
     over_time: bool,
     labelled: bool = False,
@@ -84,15 +84,15 @@ def offer(
         Paths with forward slashes.
     kinds : ndarray of int64, shape (n,)
         Equal where labels are.
-    classes : sequence of str
-        Their names, which may stand in those of files.
+    labels : sequence of str
+        As they are written, since that may stand in the names of files.
     over_time : bool
         Whether these are recordings, which have speakers: then bare numbers, and words that one
         class alone has, are offered too.
     labelled : bool
         Whether the names tell the classes, so that the pattern has to tell them, too.
     """
-    found = _parts([ref.rpartition("/")[2] for ref in refs], classes)
+    found = _parts([ref.rpartition("/")[2] for ref in refs], labels)
     if found is None:
         return None
     between, parts = found
@@ -111,7 +111,7 @@ def offer(
 
 def shape(names: Sequence[str]) -> str:
     """Suggest a pattern for files without class folders, by the shape of their names; or ""."""
-    found = _parts(names, ())
+    found = _parts(names, [""] * len(names))
     if found is None:
         return ""
     between, parts = found
@@ -129,10 +129,10 @@ def shape(names: Sequence[str]) -> str:
     return text if "{label}" in text else ""
 
 
-def _parts(names: Sequence[str], classes: Sequence[str]) -> tuple[list[str], list[_Part]] | None:
+def _parts(names: Sequence[str], labels: Sequence[str]) -> tuple[list[str], list[_Part]] | None:
     """Cut names of one shape: what stands before each part, and the parts; None of many shapes."""
-    longest = sorted(classes, key=len, reverse=True)
-    cut = [_BETWEEN.split(_bare(name, longest)) for name in names]
+    pairs = zip(names, labels, strict=True)
+    cut = [_BETWEEN.split(_bare(name, label)) for name, label in pairs]
     if not cut or len({tuple(pieces[1::2]) for pieces in cut}) > 1:
         return None
     between = ["", *cut[0][1::2]]
@@ -145,14 +145,13 @@ def _parts(names: Sequence[str], classes: Sequence[str]) -> tuple[list[str], lis
     return (places, parts) if len(parts) > 1 else None
 
 
-def _bare(name: str, classes: Sequence[str]) -> str:
-    """Take off the suffix, and put one sign for a date and for the name of a class."""
+def _bare(name: str, label: str) -> str:
+    """Take off the suffix, and put one sign for a date and for the label."""
     stem = name.rpartition(".")[0] or name
     day = _DATE.search(stem)
     if day:
         stem = stem[: day.start()] + _DAY + stem[day.end() :]
-    own = next((c for c in classes if len(c) > 1 and c in stem), None)
-    return stem if own is None else stem.replace(own, _CLASS, 1)
+    return stem.replace(label, _CLASS, 1) if len(label) > 1 else stem
 
 
 def _split(values: list[str]) -> list[_Part]:

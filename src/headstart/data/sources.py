@@ -245,7 +245,7 @@ def _offering(dataset: Dataset, rows: Rows, *, labelled: bool) -> Dataset:
     found = offer(
         _file_names(rows),
         dataset.alike,
-        dataset.classes,
+        dataset.written,
         over_time=isinstance(dataset.modality, Timed),
         labelled=labelled,
     )
