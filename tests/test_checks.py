@@ -466,7 +466,7 @@ def test_a_group_on_both_sides_of_the_test_split_is_named():
 
 
 def test_a_class_of_one_group_is_named():
-    (finding,) = check_groups(*grouped([0, 0, 0, 1, 1, 1, 1, 1], list("xyzwwwww")))
+    finding, _few = check_groups(*grouped([0, 0, 0, 1, 1, 1, 1, 1], list("xyzwwwww")))
     assert finding.severity == "warning"
     assert "1 class with a single group: 'b'" in finding.message
     assert finding.figures["classes_of_one_group"] == ["b"]

@@ -345,7 +345,7 @@ def test_sentences_hold_the_figures(decision, gain, interval, words):
     assert record["gain_ci95"] == list(interval)
     assert set(record) == {
         *("decision", "gain", "gain_ci95", "baseline", "detectable", "test", "metric", "sentence"),
-        *("rivals", "per_class", "caution"),
+        *("rivals", "per_class", "caution", "withheld"),
     }
 
 

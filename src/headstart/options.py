@@ -76,11 +76,35 @@ def seconds(text: str) -> float:
     >>> seconds("90"), seconds("5m"), seconds("1.5h")
     (90.0, 300.0, 5400.0)
     """
-    units = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+    found = span(text)
+    if found is None:
+        raise ConfigError(
+            _("--budget {value!r} is no time.", value=text), _("For example 90s, 5m or 1h.")
+        )
+    return found
+
+
+def length(text: str) -> float:
+    """Read how long the stretches are that ``--every`` asks for, in seconds."""
+    found = span(text)
+    if found is None:
+        raise ConfigError(
+            _("--every {value!r} is no time.", value=text), _("For example 1s, 500ms or 1min.")
+        )
+    return found
+
+
+def span(text: str) -> float | None:
+    """Read a time span in seconds; None for what is none.
+
+    Examples
+    --------
+    >>> span("500ms"), span("1 min"), span("soon")
+    (0.5, 60.0, None)
+    """
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
     number = text.strip().rstrip("".join(units))
     try:
         return float(number) * units[text.strip()[len(number) :] or "s"]
     except (ValueError, KeyError):
-        raise ConfigError(
-            _("--budget {value!r} is no time.", value=text), _("For example 90s, 5m or 1h.")
-        ) from None
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.adaptation.testtime import adapt_to_inputs, check_kind
+from headstart.data import timeline
 from headstart.data.inputs import Input, each, expand
 from headstart.data.items import Examples, distinct
 from headstart.data.pieces import Pieces
@@ -25,12 +27,15 @@ from headstart.folder.layout import METRICS, MODEL, RUN, SPLIT
 from headstart.folder.model import SavedModel, load_model
 from headstart.folder.reading import read_document
 from headstart.machine import cache_folder, worker_count
-from headstart.modalities import Modality, modality
+from headstart.modalities import Modality, Timed, modality
 from headstart.said import _
 from headstart.speaking import speaking
 from headstart.tasks import Encoded
 from headstart.tasks.multilabel import MultiLabel, together
 from headstart.transfer import FittedModel, Pair
+
+SHORTEST = 0.05
+"""Seconds of a stretch: of less there is hardly anything to see or hear (plain choice)."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Prediction:
         Whether the model is too unsure to answer; None where it was trained without ``--abstain``.
     labels : tuple of str or None
         Of a model for several labels those that are given.
+    start, end : float or None
+        Of a stretch of an input, cut out by ``every``: where it lies, in seconds.
     """
 
     path: str
@@ -66,15 +73,21 @@ class Prediction:
     error: str = ""
     abstained: bool | None = None
     labels: tuple[str, ...] | None = None
+    start: float | None = None
+    end: float | None = None
 
-    def row(self, classes: Sequence[str], *, abstains: bool = False) -> dict[str, Any]:
+    def row(
+        self, classes: Sequence[str], *, abstains: bool = False, timed: bool = False
+    ) -> dict[str, Any]:
         """Return one flat row: ``path, predicted, confidence, p:CLASS..., unfamiliar, error``.
 
-        With ``abstains`` also ``abstained``, at the end.
+        With ``timed`` also ``start, end``, after the path; with ``abstains`` also ``abstained``, at
+        the end.
         """
         p = self.probabilities or {}
         row = {
             "path": self.path,
+            **({"start": self.start, "end": self.end} if timed else {}),
             "predicted": self.predicted,
             "confidence": self.confidence,
             **{f"p:{name}": p.get(name) for name in classes},
@@ -128,6 +141,7 @@ class Run:
         x: str | None = None,
         encoding: str = "utf-8",
         adapt: str | None = None,
+        every: float | None = None,
         strings: bool = True,
         on_event: OnEvent = ignore,
     ) -> list[Prediction]:
@@ -150,6 +164,9 @@ class Run:
             Adapt to all inputs together before answering for any, where that looks safe; what
             came of it is said by an event (see ``adaptation.testtime.adapt_to_inputs``). The stored
             model is not changed, and ``unfamiliar`` is as without it.
+        every : float, seconds, optional
+            Cut what runs over time into stretches of this length: one prediction each, with its
+            ``start`` and ``end``.
         strings : bool, default=True
             Whether strings are examples themselves to a model that takes strings. With False they
             name what is to be read, as they do to every other model.
@@ -159,11 +176,20 @@ class Run:
         DataError
             An input that names nothing.
         ConfigError
-            A model whose network cannot be adapted that way.
+            A model whose network cannot be adapted that way; stretches of what has no time.
         """
-        how = self._reading(x, encoding, strings, on_event)
+        if adapt is not None and every is not None:
+            raise ConfigError(
+                _("--adapt needs all inputs at once, --every takes them bit by bit."),
+                _("Leave one of them out."),
+            )
         if adapt is None:
-            return list(self._in_pieces(inputs, how, on_event))
+            return list(
+                self.stream(
+                    inputs, x=x, encoding=encoding, every=every, strings=strings, on_event=on_event
+                )
+            )
+        how = self._reading(x, encoding, strings, on_event)
         return self._together(adapt, inputs, how, on_event)
 
     def stream(
@@ -172,6 +198,7 @@ class Run:
         *,
         x: str | None = None,
         encoding: str = "utf-8",
+        every: float | None = None,
         strings: bool = True,
         on_event: OnEvent = ignore,
     ) -> Iterator[Prediction]:
@@ -182,16 +209,21 @@ class Run:
 
         Parameters
         ----------
-        inputs, x, encoding, strings
+        inputs, x, encoding, every, strings
             As of ``predict``.
 
         Raises
         ------
         DataError
             An input that names nothing.
+        ConfigError
+            Stretches of what has no time.
         """
         how = self._reading(x, encoding, strings, on_event)
-        return self._in_pieces(inputs, how, on_event)
+        if every is None:
+            return self._in_pieces(inputs, how, on_event)
+        self._refuse_timeless(every)
+        return self._over_time(inputs, every, how, on_event)
 
     def _in_pieces(
         self, inputs: Input | Iterable[Input], how: Mapping[str, Any], on_event: OnEvent
@@ -212,6 +244,47 @@ class Run:
                 for ref, row in zip(examples.refs, rows, strict=True):
                     yield replace(answers[row], path=ref)
                 done += len(examples)
+
+    def _over_time(
+        self,
+        inputs: Input | Iterable[Input],
+        every: float,
+        how: Mapping[str, Any],
+        on_event: OnEvent,
+    ) -> Iterator[Prediction]:
+        """Answer for one stretch of the inputs after the other."""
+        pieces = Pieces(each(inputs), self.modality, **how)
+        total, done, workers = timeline.count(pieces, self.modality, every), 0, worker_count()
+        with FeatureStore(cache_folder()) as store:
+            engine = self._engine(workers, on_event)
+            for piece in timeline.pieces_of(pieces, self.modality, every):
+                examples = timeline.examples_of(piece, self.modality)
+                heard = _as_part(on_event, done, len(examples), max(total, done + len(examples)))
+                found = extract(examples, [engine], store, workers=workers, on_event=heard)
+                vectors = found.vectors[0]
+                X = self._taken(vectors, found)
+                answers = iter(
+                    answer(self.saved.model, examples.refs, X, found.unreadable, seen=vectors)
+                )
+                for moment in piece:
+                    if moment.error:
+                        yield Prediction(moment.name, error=moment.error)
+                    else:
+                        yield replace(next(answers), start=moment.start, end=moment.end)
+                done += len(piece)
+
+    def _refuse_timeless(self, every: float) -> None:
+        """Raise ``ConfigError`` where inputs cannot be cut into stretches of time."""
+        if not isinstance(self.modality, Timed):
+            raise ConfigError(
+                _("--every: {many} do not run over time.", many=self.modality.unit.many),
+                _("Leave it out."),
+            )
+        if not SHORTEST <= every < math.inf:
+            raise ConfigError(
+                _("--every {every:g} s is no length of a stretch.", every=every),
+                _("Give {least:g} s or more, for example --every 1s.", least=SHORTEST),
+            )
 
     def _reading(
         self, x: str | None, encoding: str, strings: bool, on_event: OnEvent
@@ -314,11 +387,13 @@ class Run:
 
     def rows(self, predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
         """Return predictions as flat rows, alike in their columns."""
-        return [self.row(p) for p in predictions]
+        timed = any(p.start is not None for p in predictions)
+        return [self.row(p, timed=timed) for p in predictions]
 
-    def row(self, prediction: Prediction) -> dict[str, Any]:
-        """Return a prediction as a flat row, with the columns of all."""
-        return prediction.row(self.classes, abstains=self.saved.model.abstain is not None)
+    def row(self, prediction: Prediction, *, timed: bool = False) -> dict[str, Any]:
+        """Return a prediction as a flat row, with the columns of all; ``timed``: with its times."""
+        abstains = self.saved.model.abstain is not None
+        return prediction.row(self.classes, abstains=abstains, timed=timed)
 
     def report(self, *, lang: str | None = None) -> Path:
         """Render ``report.html`` and the figures afresh from the run's numbers.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from headstart.cli.options import Data, Json, RunFolder, options
 from headstart.cli.spool import as_document, pour, spool
 from headstart.data.cells import write_records
 from headstart.errors import ConfigError, DataError
+from headstart.options import length
 from headstart.said import _, _n, number
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     help=_(
         "Predict: one row per input, in order.\n\n"
         "For example: headstart predict runs/photos new/ --out answers.csv    or    "
-        "find new -name '*.jpg' | headstart predict runs/photos -"
+        "find new -name '*.jpg' | headstart predict runs/photos -    or    "
+        "headstart predict runs/words meeting.wav --every 1s"
     )
 )
 @options("x", "encoding")
@@ -61,6 +64,16 @@ def predict(
             ),
         ),
     ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help=_(
+                "Cut recordings into stretches of this length, e.g. 1s, 500ms, 1min: a table of "
+                "times, with an answer for each."
+            ),
+        ),
+    ] = None,
     as_json: Json = False,
     **options: Any,
 ) -> None:
@@ -78,7 +91,7 @@ def predict(
         )
     if out is not None and out.is_dir():
         raise ConfigError(_("--out {file!r} is a folder.", file=str(out)), _("Name a file."))
-    loaded = Run(run)
+    loaded, step = Run(run), None if every is None else length(every)
     given, strings = _given(inputs, text, loaded)
     if out is not None:
         make_room(out.parent)
@@ -86,11 +99,15 @@ def predict(
     with spool() as held:
         with Bars() as bars:
             answers: Iterable[Prediction] = (
-                loaded.stream(given, strings=strings, on_event=bars, **options)
+                loaded.stream(given, strings=strings, every=step, on_event=bars, **options)
                 if adapt is None
-                else loaded.predict(given, strings=strings, adapt=adapt, on_event=bars, **options)
+                else loaded.predict(
+                    given, strings=strings, adapt=adapt, every=step, on_event=bars, **options
+                )
             )
-            rows: Iterable[dict[str, Any]] = map(loaded.row, tally.over(answers))
+            rows: Iterable[dict[str, Any]] = map(
+                partial(loaded.row, timed=step is not None), tally.over(answers)
+            )
             if as_json:
                 rows = as_document("predictions", rows, held)
             if out is not None:

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from headstart.data.dataset import Dataset
 from headstart.data.label_checks import few_labelled
 from headstart.data.spellings import plain
+from headstart.data.walk import first
 from headstart.errors import DataError
 from headstart.findings import Finding
 from headstart.modalities import Modality, Unit
 from headstart.modalities.copies import Copies, linked
 from headstart.said import NN_, _, _n, commas, sentences
+from headstart.tasks.labels import Labels
 
 
 def check_classes(dataset: Dataset) -> list[Finding]:
@@ -396,7 +398,11 @@ def check_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]:
                 least=least,
             ),
         )
-    return [*_shared_groups(dataset, groups), *_lone_groups(dataset, groups)]
+    return [
+        *_shared_groups(dataset, groups),
+        *_lone_groups(dataset, groups),
+        *_few_groups(dataset, groups),
+    ]
 
 
 def _shared_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]:
@@ -437,6 +443,30 @@ def _lone_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]:
         many=dataset.modality.unit.many,
     )
     return [Finding("groups", "warning", text, {"classes_of_one_group": lone})]
+
+
+def _few_groups(dataset: Dataset, groups: NDArray[np.int64]) -> list[Finding]:
+    """Warn where a class is a few groups, so that it cannot be told from them."""
+    rows = np.flatnonzero(dataset.is_test if dataset.is_test.any() else ~dataset.is_test)
+    labels = Labels(dataset.labels, dataset.task, groups, False, 0, grouped=True)
+    few = labels.few_groups(rows)
+    if not few:
+        return []
+    named = [_("{name!r} ({n})", name=dataset.classes[c], n=n) for c, n in few.items()]
+    text = _n(
+        "{n} class has few groups, and none of them has another class: {names}. A model may know "
+        "those groups by what sets them apart, such as a voice, a camera or a place, and the score "
+        "cannot tell that from knowing the class. Give more than three groups of every class, "
+        "better ten or more.",
+        "{n} classes have few groups, and none of these has another class: {names}. A model may "
+        "know those groups by what sets them apart, such as a voice, a camera or a place, and the "
+        "score cannot tell that from knowing the classes. Give more than three groups of every "
+        "class, better ten or more.",
+        len(few),
+        names=first(named, NAMED),
+    )
+    figures: dict[str, object] = {"groups": {dataset.classes[c]: n for c, n in few.items()}}
+    return [Finding("groups", "warning", text, figures)]
 
 
 def _first(names: Sequence[str]) -> str:

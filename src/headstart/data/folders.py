@@ -12,12 +12,21 @@ from headstart.data import tables
 from headstart.data.class_lists import are_class_lists, read_class_lists
 from headstart.data.formats import is_table
 from headstart.data.items import FILE, Files
-from headstart.data.parts import Part, are_flat_parts, check_alike, is_plain, parts_of
+from headstart.data.name_fields import shape
+from headstart.data.name_patterns import NamePattern
+from headstart.data.parts import (
+    Part,
+    are_flat_parts,
+    check_alike,
+    held_out,
+    is_plain,
+    parts_of,
+)
 from headstart.data.tables import Columns, Rows
 from headstart.data.walk import FOLDER, Here, files_below, named, natural
 from headstart.errors import DataError
 from headstart.findings import Finding
-from headstart.modalities import Unit, modality, recognise, recognised
+from headstart.modalities import Unit, modality, recognise, recognised, recognised_as_file
 from headstart.said import N_, NN_, _, sentences
 
 LAYOUTS = N_(
@@ -35,6 +44,7 @@ def read(
     columns: Columns | None = None,
     *,
     groups_from: str | None = None,
+    names: NamePattern | None = None,
     shown: str = "",
     within: Path | None = None,
 ) -> Rows:
@@ -50,6 +60,8 @@ def read(
         For a folder that holds a table; naming columns of anything else is an error.
     groups_from : str, optional
         The pattern that groups are read with, as far as it tells groups from classes.
+    names : NamePattern, optional
+        What the names of files say. Where they tell the classes, folders do not.
     shown : str, optional
         What the user calls the folder, for messages; default its path.
     within : Path, optional
@@ -65,6 +77,12 @@ def read(
     found = [file for file in here.files if is_table(file)]
     parts, findings = parts_of(here.folders)
     flat = are_flat_parts(here.folders)
+    if names is not None and names.labelled:
+        columns.refuse(shown)
+        if flat:
+            test, findings = held_out(f.name for f in here.folders)
+            parts = [Part(f, f.name in test) for f in here.folders]
+        return _read_names(root, parts or [Part(root, False)], names, findings, shown)
     sole = len(here.folders) < 2 and not any(map(is_plain, here.folders))
     if len(found) == 1 and (flat or sole or (len(here.folders) < 2 and not parts)):
         # One folder beside a table, or train and test, hold its examples; two would be classes.
@@ -79,7 +97,8 @@ def read(
         raise _no_classes(shown, here.files, found)
     columns.refuse(shown)
     if not parts:
-        findings = check_alike(here.folders, shown, groups_from)
+        by_folder = names is not None and names.group and names.depth
+        findings = [] if by_folder else check_alike(here.folders, shown, groups_from)
         parts = [Part(root, False)]
     rows = _read_classes(root, parts, [*findings, *_loose(here.files)])
     if not rows.refs:
@@ -124,6 +143,38 @@ def _read_classes(root: Path, parts: Sequence[Part], findings: Sequence[Finding]
         Files(tuple(file for _, _, file in found)),
         [kind for _, kind, _ in found],
         [is_test for is_test, _, _ in found],
+        findings=tuple(findings),
+    )
+
+
+def _read_names(
+    root: Path,
+    parts: Sequence[Part],
+    names: NamePattern,
+    findings: Sequence[Finding],
+    shown: str,
+) -> Rows:
+    """List training before test, whatever the folders; the class of each stands in its name."""
+    found = [(part.is_test, file) for part in parts for file in files_below(part.root)]
+    found.sort(key=lambda row: row[0])
+    kept = [row for row in found if recognised_as_file(row[1].name)]
+    kept = kept or [row for row in found if recognised(row[1].name)]
+    if not kept:
+        raise DataError(
+            _("There are no files to learn from below {folder}.", folder=shown),
+            _("Check the path."),
+        )
+    refs = [file.relative_to(root).as_posix() for _test, file in kept]
+    labels, _groups = names.read(refs)
+    others = [file.name for _test, file in found if (_test, file) not in set(kept)]
+    if others:
+        message = _("Left out, since they are about the set: {files}.", files=named(others, FILE))
+        findings = [*findings, Finding("note", "info", message, {"files": others[:50]})]
+    return Rows(
+        refs,
+        Files(tuple(file for _test, file in kept)),
+        labels or [],
+        [is_test for is_test, _file in kept],
         findings=tuple(findings),
     )
 
@@ -179,7 +230,16 @@ def _no_classes(shown: str, files: list[Path], found: list[Path]) -> DataError:
     known = [name for name in names if recognised(name)]
     if known:
         what = named(known, modality(recognise("file", [(name, b"") for name in known])).unit)
+    pattern = shape(known)
     return DataError(
         _("{folder} holds {files}, but no class folder and no table.", folder=shown, files=what),
-        _(LAYOUTS),
+        sentences(
+            _(LAYOUTS),
+            _(
+                "Or, if the names of the files tell their classes, say how: {option}.",
+                option=f"--names '{pattern}'",
+            )
+            if pattern
+            else "",
+        ),
     )

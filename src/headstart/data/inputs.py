@@ -31,13 +31,16 @@ from headstart.data.items import (
     Mixed,
     NumberRows,
     first_bytes,
+    with_times,
 )
 from headstart.data.lists import STANDARD_INPUT, is_list, lists_files, located, read_list
 from headstart.data.located import Locator, is_file
 from headstart.data.numbers import number_rows
+from headstart.data.spans import Span, span_of, stretches_of
 from headstart.data.tables import (
     BLANK,
     UTF_8,
+    columns_named,
     locator,
     path_column,
     refuse_headless,
@@ -52,7 +55,7 @@ from headstart.data.walk import is_litter, walk
 from headstart.errors import ConfigError, DataError
 from headstart.events import Event, OnEvent, ignore
 from headstart.findings import Finding
-from headstart.modalities import KINDS, Kind, Modality, UnreadableError, recognised
+from headstart.modalities import KINDS, Kind, Modality, Timed, UnreadableError, recognised
 from headstart.said import N_, _, commas, listed
 
 Input = str | Path | bytes | NDArray[Any] | object
@@ -310,10 +313,13 @@ class Reading:
     def _reader(self, table: Table) -> Callable[[Table], Piece]:
         """Choose numbers, or the column asked for, of the model, named like one, or the first."""
         cells, x, kinds = table.cells, self.x, self.modality.kinds
-        if x is not None and x not in cells and not ("," in x and "row" in kinds):
+        of_file = columns_named(table, x) if x is not None else []
+        timed = len(of_file) == 3 and isinstance(self.modality, Timed)
+        lacking = [name for name in (of_file if timed else [x]) if name and name not in cells]
+        if lacking and not ("," in lacking[0] and "row" in kinds):
             refuse_headless(table)
             raise DataError(
-                _("{table} has no column {column!r}.", table=table.name, column=x),
+                _("{table} has no column {column!r}.", table=table.name, column=lacking[0]),
                 _("Its columns are {columns}.", columns=commas(cells)),
             )
         of_model = {self.column, *self.columns} & cells.keys()
@@ -322,11 +328,12 @@ class Reading:
             if self.columns:
                 refuse_x(x)
             return self._numbers
-        known = [x] if x else self._column_of_examples(table)
+        known = (of_file[:1] if timed else [x]) if x else self._column_of_examples(table)
         column = (known or list(cells))[0]
         find = locator(table)
         if self.in_files and ("cell" not in kinds or find.leads(cells[column])):
-            return partial(self._paths, column=column, find=find)
+            span = self._span(table, of_file, column)
+            return partial(self._paths, column=column, find=find, span=span)
         if not known:
             refuse_prose(table, column)
         if column != self.column:
@@ -360,14 +367,26 @@ class Reading:
         refuse_lacking(table, self.columns)
         return row_names(table), number_rows(table, self.columns or list(table.cells))
 
-    def _paths(self, table: Table, column: str, find: Locator) -> Piece:
+    def _span(self, table: Table, named: Sequence[str], column: str) -> Span | None:
+        """Choose the columns of stretches, as training does."""
+        if not isinstance(self.modality, Timed):
+            return None
+        if len(named) == 3:
+            return Span.named(named[1], named[2])
+        return None if named else span_of(table, [column])
+
+    def _paths(self, table: Table, column: str, find: Locator, span: Span | None) -> Piece:
         written = table.cells[column]
         blank = [(n, "") for n, cell in zip(table.numbers, written, strict=True) if not cell]
         table.refuse(BLANK, blank, _("Fill the cells, or delete those rows."), column=column)
         found = [find.find(text) for text in written]
         refuse_several(table, column, found)
         pairs = zip(written, found, strict=True)
-        return written, Files(tuple(at[0] if at else find.direct(text) for text, at in pairs))
+        files = [at[0] if at else find.direct(text) for text, at in pairs]
+        if span is None:
+            return written, Files(tuple(files))
+        items = stretches_of(table, span, files, self.modality)
+        return [with_times(text, items, row) for row, text in enumerate(written)], items
 
     def _cells(self, table: Table, column: str) -> Piece:
         cells, cleaned = read_texts(table, column)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import DataError
-from headstart.modalities import HEAD, LOOKED_AT, Kind, Modality, Unit, UnreadableError
+from headstart.modalities import HEAD, LOOKED_AT, Kind, Modality, Timed, Unit, UnreadableError
 from headstart.said import N_, NN_, _
 
 FILE = Unit(N_("file"), N_("files"))
@@ -73,6 +73,47 @@ class Files:
     def take(self, rows: Sequence[int]) -> Files:
         """Return the chosen files."""
         return Files(tuple(self.files[i] for i in rows))
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Every example is a stretch of a file, of which only that stretch is read.
+
+    Attributes
+    ----------
+    files : tuple of Path
+    times : tuple of (float, float)
+        Where each starts and ends in its file, in seconds.
+    timed : Timed
+        Knows how to cut them out.
+    """
+
+    files: tuple[Path, ...]
+    times: tuple[tuple[float, float], ...]
+    timed: Timed
+    kind: Kind = "file"
+    columns: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def data(self, row: int) -> bytes:
+        """Cut a stretch out of its file."""
+        try:
+            return self.timed.cut(self.files[row], *self.times[row])
+        except ValueError as cause:  # a null byte, or half a character
+            if isinstance(cause, UnreadableError):
+                raise
+            raise FileNotFoundError(errno.ENOENT, _("no file can have this name")) from cause
+
+    def path(self, row: int) -> Path:
+        """Return the file."""
+        return self.files[row]
+
+    def take(self, rows: Sequence[int]) -> Stretches:
+        """Return the chosen stretches."""
+        files = tuple(self.files[i] for i in rows)
+        return Stretches(files, tuple(self.times[i] for i in rows), self.timed)
 
 
 @dataclass(frozen=True)
@@ -244,9 +285,9 @@ class Examples:
         try:
             return self.modality.read(self.items.data(row), detail)
         except (OSError, UnreadableError) as cause:
-            where = self.items.path(row) or self.refs[row]
+            where = with_times(str(self.items.path(row) or self.refs[row]), self.items, row)
             raise DataError(
-                _("{name} can no longer be read: {cause}.", name=str(where), cause=str(cause)),
+                _("{name} can no longer be read: {cause}.", name=where, cause=str(cause)),
                 _("Leave the data in place."),
             ) from cause
 
@@ -262,11 +303,39 @@ def column_of(items: Items) -> str:
     return items.column if isinstance(items, Cells) else ""
 
 
+def times_of(items: Items, row: int) -> tuple[float, float] | None:
+    """Return start and end, in seconds, of a row that is a stretch of a file."""
+    if isinstance(items, Mixed):
+        return times_of(items.single[row], 0)
+    return items.times[row] if isinstance(items, Stretches) else None
+
+
+def with_times(name: str, items: Items, row: int) -> str:
+    """Name a row by its file and, if it is one, its stretch: ``a.wav [3.5–5.0 s]``."""
+    times = times_of(items, row)
+    if times is None:
+        return name
+    start, end = map(in_seconds, times)
+    return f"{name} [{start}–{end} s]"
+
+
+def in_seconds(time: float) -> str:
+    """Write seconds in all languages alike, to a millisecond where they are no round number.
+
+    Examples
+    --------
+    >>> in_seconds(5), in_seconds(3.25), in_seconds(0.0004)
+    ('5.0', '3.25', '0.0')
+    """
+    whole, _point, part = f"{time:.3f}".partition(".")
+    return f"{whole}.{part.rstrip('0') or '0'}"
+
+
 def place(items: Items, row: int) -> str:
-    """Say where a row lies: the real path of a file; the content of anything else."""
+    """Say where a row lies: the real path of a file, with its stretch; the content of another."""
     path = items.path(row)
     if path is not None:
-        return os.path.realpath(path)
+        return with_times(os.path.realpath(path), items, row)
     return hashlib.sha256(items.data(row)).hexdigest()
 
 
@@ -316,7 +385,9 @@ def written(examples: Examples, row: int) -> dict[str, Any]:
     """Return what a table has to hold to lead back to an example: its path, text or numbers."""
     items, path = examples.items, examples.items.path(row)
     if path is not None:
-        return {"path": str(path.resolve())}
+        times = times_of(items, row)
+        found = {} if times is None else {"start": times[0], "end": times[1]}
+        return {"path": str(path.resolve()), **found}
     if isinstance(items, NumberRows):
         return dict(zip(items.columns, items.numbers[row].tolist(), strict=True))
     column = column_of(items) or next(iter(examples.modality.columns), "example")

@@ -17,12 +17,16 @@ from headstart.data import archives, builtin, folders, tables
 from headstart.data.array_files import is_array_file, read_arrays
 from headstart.data.dataset import Dataset, groups_from_pattern, places
 from headstart.data.formats import is_table
-from headstart.data.items import Examples, NumberRows, glimpse
+from headstart.data.items import Examples, NumberRows, Stretches, glimpse
+from headstart.data.name_fields import offer
+from headstart.data.name_patterns import NamePattern
 from headstart.data.spellings import check_spellings
 from headstart.data.tables import Columns, Rows
+from headstart.data.together import of_recordings
 from headstart.errors import ConfigError, DataError
 from headstart.events import OnEvent, ignore
-from headstart.modalities import KINDS, modality, recognise
+from headstart.findings import Finding
+from headstart.modalities import KINDS, Timed, modality, recognise
 from headstart.said import _, _n, commas, listed, sentences
 from headstart.tasks import Task
 from headstart.tasks.classification import Classification
@@ -37,6 +41,7 @@ def open_source(
     y: str | None = None,
     groups: str | None = None,
     groups_from: str | None = None,
+    names: str | None = None,
     encoding: str = "utf-8",
     modality: str | None = None,
     row: Sequence[str] = (),
@@ -60,6 +65,9 @@ def open_source(
         and the guess is stated.
     groups_from : str, optional
         Regular expression that reads the group out of each path (its first parenthesis).
+    names : str, optional
+        What the names of files say, such as ``{label}_{speaker}_{n}``: classes, groups, or both
+        (see ``name_patterns``).
     encoding : str, default="utf-8"
         Of a text table.
     modality : str, optional
@@ -99,19 +107,36 @@ def open_source(
             ),
             _("Drop --groups or --groups-from."),
         )
-    columns = Columns(x, y, groups, encoding, tuple(row), elsewhere, task)
+    pattern = None if names is None else NamePattern.of(names)
+    by_names = pattern if pattern is not None and pattern.group else None
+    if by_names and (groups or groups_from):
+        raise ConfigError(
+            _(
+                "Groups come from {option} or from --names {pattern!r}, not both.",
+                option="--groups" if groups else "--groups-from",
+                pattern=names,
+            ),
+            _("Write * in place of {field}.", field=f"{{{by_names.group}}}"),
+        )
+    grouped = bool(groups_from or by_names)
+    columns = Columns(x, y, groups, encoding, tuple(row), elsewhere, task, modality, grouped)
     if str(data).startswith("builtin:"):
         name = str(data).removeprefix("builtin:")
         columns.refuse(str(data))
         rows = builtin.load(name, cache_dir, on_event)
     else:
         path = Path(data).expanduser()
-        rows, name = _list(path, columns, groups_from, cache_dir, on_event), _name(path)
-    return _assemble(name, rows, groups_from, modality)
+        rows, name = _list(path, columns, groups_from, pattern, cache_dir, on_event), _name(path)
+    return _assemble(name, rows, groups_from, pattern, modality)
 
 
 def _list(
-    path: Path, columns: Columns, groups_from: str | None, cache_dir: Path, on_event: OnEvent
+    path: Path,
+    columns: Columns,
+    groups_from: str | None,
+    names: NamePattern | None,
+    cache_dir: Path,
+    on_event: OnEvent,
 ) -> Rows:
     try:
         path.stat()
@@ -123,7 +148,18 @@ def _list(
             _("Check the path and its permissions."),
         ) from cause
     if path.is_dir():
-        return folders.read(path.absolute(), columns, groups_from=groups_from, shown=str(path))
+        return folders.read(
+            path.absolute(), columns, groups_from=groups_from, names=names, shown=str(path)
+        )
+    if names is not None and names.labelled and (is_table(path) or is_array_file(path)):
+        raise ConfigError(
+            _(
+                "--names {pattern!r}: the labels of {name} stand in it.",
+                pattern=names.written,
+                name=path.name,
+            ),
+            _("Write * in place of {field}.", field="{label}"),
+        )
     if is_table(path):
         return tables.read(path, columns)
     if is_array_file(path):
@@ -131,7 +167,9 @@ def _list(
         return read_arrays(path, columns.row)
     if archives.is_archive(path):
         root = archives.unpacked(path, cache_dir, on_event)
-        return folders.read(root, columns, groups_from=groups_from, shown=path.name, within=root)
+        return folders.read(
+            root, columns, groups_from=groups_from, names=names, shown=path.name, within=root
+        )
     raise DataError(
         _(
             "{name} is neither a folder, nor a table (.csv, .tsv, .parquet, .jsonl, .npz, .npy), "
@@ -145,10 +183,16 @@ def _list(
     )
 
 
-def _assemble(name: str, rows: Rows, groups_from: str | None, asked: str | None) -> Dataset:
+def _assemble(
+    name: str,
+    rows: Rows,
+    groups_from: str | None,
+    names: NamePattern | None,
+    asked: str | None,
+) -> Dataset:
     """Turn labels into numbers; every number that training needs is made here, once."""
-    names, said = (list(map(in_utf8, texts)) for texts in (rows.refs, rows.labels))
-    rows = replace(rows, refs=names, labels=said)
+    shown, said = (list(map(in_utf8, texts)) for texts in (rows.refs, rows.labels))
+    rows = replace(rows, refs=shown, labels=said)
     _refuse_undecodable(rows)
     kind_of_task = MultiLabel if rows.several else Classification
     task: Task = kind_of_task.of(rows.labels)
@@ -172,9 +216,14 @@ def _assemble(name: str, rows: Rows, groups_from: str | None, asked: str | None)
             ),
             _("Leave it out: names and first bytes tell."),
         )
+    together: list[Finding] = []
     if groups_from:
         groups = groups_from_pattern(refs, groups_from)
-    return Dataset(
+    elif names is not None and names.group:
+        groups = np.array(names.read(_file_names(rows))[1])
+    elif groups is None:
+        groups, together = of_recordings(rows.items, refs, is_test)
+    dataset = Dataset(
         name=name,
         examples=Examples(refs, rows.items, modality(of)),
         labels=labels,
@@ -182,8 +231,32 @@ def _assemble(name: str, rows: Rows, groups_from: str | None, asked: str | None)
         is_test=is_test,
         position=position,
         groups=groups,
-        findings=(*rows.findings, *check_spellings(_each(rows))),
+        findings=(*rows.findings, *check_spellings(_each(rows)), *together),
     )
+    if rows.items.kind != "file":
+        return dataset
+    return _offering(dataset, rows, labelled=names is not None and names.labelled)
+
+
+def _offering(dataset: Dataset, rows: Rows, *, labelled: bool) -> Dataset:
+    """Add what file names may say of what belongs together, where nothing else says it."""
+    if any(finding.kind == "groups" for finding in dataset.findings) or dataset.groups is not None:
+        return dataset
+    found = offer(
+        _file_names(rows),
+        dataset.alike,
+        dataset.written,
+        over_time=isinstance(dataset.modality, Timed),
+        labelled=labelled,
+    )
+    return dataset if found is None else dataset.noting(found)
+
+
+def _file_names(rows: Rows) -> list[str]:
+    """Return the paths of files, also of those that the examples are stretches of."""
+    if isinstance(rows.items, Stretches):
+        return [ref.rpartition(" [")[0] for ref in rows.refs]
+    return rows.refs
 
 
 def _each(rows: Rows) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from headstart import modalities
 from headstart.data.formats import Table, is_text_table, read_cells, row_and
-from headstart.data.items import Files, Items
+from headstart.data.items import Files, Items, Stretches, glimpse, with_times
 from headstart.data.labels_in_columns import columns_of_labels
 from headstart.data.located import Locator, is_file
 from headstart.data.numbers import (
@@ -27,6 +27,7 @@ from headstart.data.numbers import (
     number_rows,
 )
 from headstart.data.several_labels import TASKS, read_labels
+from headstart.data.spans import Place, Span, same_stretches, span_of, stretches_of
 from headstart.data.split_columns import columns_apart, read_split
 from headstart.data.texts import (
     columns_of_texts,
@@ -35,10 +36,11 @@ from headstart.data.texts import (
     names_files,
     read_texts,
 )
+from headstart.data.together import column_offer
 from headstart.data.walk import first
 from headstart.errors import ConfigError, DataError
 from headstart.findings import Finding
-from headstart.modalities import Kind
+from headstart.modalities import Kind, Timed, recognise
 from headstart.said import N_, _, commas, listed, sentences
 
 PATH_COLUMNS = (
@@ -66,7 +68,8 @@ class Columns:
     Attributes
     ----------
     x, y : str or None
-        Columns of paths and of labels; several with commas between them.
+        Columns of paths and of labels; several with commas between them. Of paths, also of where
+        the stretches of files start and end.
     groups : str or None
         Column of groups; never guessed.
     encoding : str
@@ -77,6 +80,10 @@ class Columns:
         Whether ``x`` and ``encoding`` may be meant for another table.
     task : str or None
         Whether an example has one label or several; None: as the labels look.
+    modality : str or None
+        What the examples are; None: as their names and first bytes tell.
+    grouped : bool
+        Whether the user says by names or paths what belongs together.
     """
 
     x: str | None = None
@@ -86,6 +93,8 @@ class Columns:
     row: tuple[str, ...] = ()
     elsewhere: bool = False
     task: str | None = None
+    modality: str | None = None
+    grouped: bool = False
 
     def refuse(self, shown: str) -> None:
         """Raise ``ConfigError`` if any is named although the source is not a table."""
@@ -191,21 +200,26 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
     refuse_headless(table, named=bool(columns.x or columns.y or columns.row))
     kind, x, y, guesses = _choose(table, columns)
     said = read_labels(table, y, columns.task)
-    wanted = [name for name in (x[0] if kind == "file" else None, *y, columns.groups) if name]
+    paths = x[:1] if kind == "file" else []
+    wanted = [name for name in (*paths, *y, columns.groups) if name]
     for name in wanted:
         if name in y and (said.several or len(y) > 1):
             continue  # an example may have none
         blank = [(n, "") for n, v in zip(table.numbers, table.cells[name], strict=True) if not v]
         table.refuse(BLANK, blank, _("Fill the cells, or delete those rows."), column=name)
     is_test, splits = read_split(table, [*x, *wanted])
+    offers = [] if columns.groups or columns.grouped else column_offer(table, [*x, *wanted])
     keep, repeats = list(range(len(table.numbers))), list[Finding]()
     refs = row_names(table)
     items: Items
     if kind == "file":
-        files = _locate(table, x[0], within)
-        _refuse_two_labels(table, files, said.texts)
-        keep, repeats = _first_of_each(table, list(zip(files, is_test, strict=True)))
-        refs, items = _refs(table.folder, files), Files(tuple(files))
+        items, spans = _items_in_files(table, _locate(table, x[0], within), x, wanted, columns)
+        places = same_stretches(items)
+        _refuse_two_labels(table, places, said.texts)
+        keep, repeats = _first_of_each(table, list(zip(places, is_test, strict=True)))
+        named = _refs(table.folder, list(items.files))
+        refs = [with_times(name, items, row) for row, name in enumerate(named)]
+        guesses += spans
     elif kind == "cell":
         items, cleaned = read_texts(table, x[0])
         repeats += cleaned
@@ -217,9 +231,52 @@ def read(path: Path, columns: Columns | None = None, *, within: Path | None = No
         [said.texts[i] for i in keep],
         [is_test[i] for i in keep],
         [table.cells[columns.groups][i] for i in keep] if columns.groups else None,
-        (*table.findings, *guesses, *said.findings, *splits, *repeats),
+        (*table.findings, *guesses, *said.findings, *splits, *repeats, *offers),
         said.several,
     )
+
+
+def _items_in_files(
+    table: Table,
+    files: list[Path],
+    x: Sequence[str],
+    taken: Collection[str | None],
+    columns: Columns,
+) -> tuple[Files | Stretches, list[Finding]]:
+    """Take files whole, or the stretches of them that further columns of ``x``, or others, name."""
+    whole = Files(tuple(files))
+    of = columns.modality or recognise("file", glimpse(list(map(str, files)), whole))
+    kind, findings = modalities.modality(of), list[Finding]()
+    if len(x) == 3:
+        return stretches_of(table, Span.named(x[1], x[2]), files, kind), []
+    if len(x) == 2 or not isinstance(kind, Timed):
+        return whole, []
+    span = span_of(table, taken) if columns.x is None else _unused_span(table, taken)
+    if span is None:
+        return whole, findings
+    said = {"table": table.name, "start": span.start, "end": span.end, "x": x[0]}
+    if columns.x is not None:
+        message = _(
+            "{table}: columns {start!r} and {end!r} were not used, since --x names whole files. To "
+            "learn from stretches: --x {x},{start},{end}.",
+            **said,
+        )
+        return whole, [Finding("note", "warning", message, {"start": span.start, "end": span.end})]
+    message = _(
+        "{table}: every example is a stretch of a file, from columns {start!r} and {end!r} (--x "
+        "{x} takes whole files).",
+        **said,
+    )
+    found = Finding("note", "info", message, {"start": span.start, "end": span.end})
+    return stretches_of(table, span, files, kind), [found]
+
+
+def _unused_span(table: Table, taken: Collection[str | None]) -> Span | None:
+    """Return columns of stretches that are passed over; one of them by itself is no matter."""
+    try:
+        return span_of(table, taken)
+    except DataError:
+        return None
 
 
 def row_names(table: Table) -> list[str]:
@@ -247,6 +304,8 @@ def _choose(table: Table, columns: Columns) -> tuple[Kind, list[str], list[str],
         if y:
             taken = (*y, columns.groups, *columns_apart(table, (*y, columns.groups)))
             (x, left_out), kind = columns_of_numbers(table, taken), "row"
+    elif not columns.row and len(x) == 3 and not holds_numbers(table, x[0]):
+        pass  # files, and where stretches of them start and end
     elif columns.row or len(x) > 1 or (holds_numbers(table, x[0]) and not _leads(table, x[0])):
         kind = "row"
     elif not _leads_to_files(table, x[0]):
@@ -568,11 +627,12 @@ def similar_names(path: Path, n: int = 3) -> list[str]:
     return difflib.get_close_matches(path.name, names, n=n)
 
 
-def _refuse_two_labels(table: Table, files: list[Path], labels: list[str]) -> None:
-    known: dict[Path, tuple[int, str]] = {}
+def _refuse_two_labels(table: Table, places: list[Place], labels: list[str]) -> None:
+    known: dict[Place, tuple[int, str]] = {}
     clashes: list[tuple[int, str]] = []
-    for number, file, label in zip(table.numbers, files, labels, strict=True):
-        before, other = known.setdefault(file, (number, label))
+    for number, place, label in zip(table.numbers, places, labels, strict=True):
+        file = place[0]
+        before, other = known.setdefault(place, (number, label))
         if label != other:
             clash = _(
                 "({file} is {label!r}, but {other!r} in {row})",
@@ -589,7 +649,7 @@ def _refuse_two_labels(table: Table, files: list[Path], labels: list[str]) -> No
     )
 
 
-def _first_of_each(table: Table, keys: list[tuple[Path, bool]]) -> tuple[list[int], list[Finding]]:
+def _first_of_each(table: Table, keys: list[tuple[Place, bool]]) -> tuple[list[int], list[Finding]]:
     """Drop rows that say again what an earlier row said.
 
     A file in both training and test stays in both: the search for copies judges that, with the
@@ -599,7 +659,7 @@ def _first_of_each(table: Table, keys: list[tuple[Path, bool]]) -> tuple[list[in
     if len(keep) == len(keys):
         return keep, []
     again = sorted(set(range(len(keys))) - set(keep))
-    repeated = table.listed([(table.numbers[i], f"({keys[i][0].name})") for i in again])
+    repeated = table.listed([(table.numbers[i], f"({keys[i][0][0].name})") for i in again])
     message = _(
         "{table}: the same file again in {rows}; each file counts once.",
         table=table.name,

@@ -157,6 +157,7 @@ class Verdict(TypedDict):
     test: str
     metric: str
     caution: NotRequired[str]
+    withheld: NotRequired[str]
     sentence: str
     rivals: NotRequired[list[Rival]]
     per_class: NotRequired[list[ClassGain]]

@@ -32,6 +32,7 @@ def check(
     task: str | None = None,
     groups: str | None = None,
     groups_from: str | None = None,
+    names: str | None = None,
     encoding: str = "utf-8",
     modality: str | None = None,
     on_event: OnEvent = ignore,
@@ -42,7 +43,7 @@ def check(
     ----------
     data, backbone, size, seed, device, balanced, strict, on_event
         As in :func:`headstart.train`; of ``backbone`` one.
-    x, y, task, groups, groups_from, encoding, modality
+    x, y, task, groups, groups_from, names, encoding, modality
         As there.
 
     Returns

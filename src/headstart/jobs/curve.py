@@ -34,6 +34,7 @@ def curve(
     task: str | None = None,
     groups: str | None = None,
     groups_from: str | None = None,
+    names: str | None = None,
     encoding: str = "utf-8",
     modality: str | None = None,
     on_event: OnEvent = ignore,
@@ -46,7 +47,7 @@ def curve(
         As in :func:`headstart.train`; of ``backbone`` one.
     out : path, optional
         The folder to write; default ``runs/NAME-curve``, numbered if taken.
-    x, y, task, groups, groups_from, encoding, modality
+    x, y, task, groups, groups_from, names, encoding, modality
         As in :func:`headstart.train`.
 
     Returns

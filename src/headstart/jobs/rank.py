@@ -45,6 +45,7 @@ def rank(
     task: str | None = None,
     groups: str | None = None,
     groups_from: str | None = None,
+    names: str | None = None,
     encoding: str = "utf-8",
     modality: str | None = None,
     on_event: OnEvent = ignore,
@@ -64,7 +65,7 @@ def rank(
         The folder to write; default ``runs/NAME-rank``, numbered if taken.
     overwrite, size, seed, device, balanced, strict, on_event
         As in :func:`headstart.train`.
-    x, y, task, groups, groups_from, encoding, modality
+    x, y, task, groups, groups_from, names, encoding, modality
         As there.
 
     Returns

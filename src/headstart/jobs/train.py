@@ -67,6 +67,7 @@ def train(
     task: str | None = None,
     groups: str | None = None,
     groups_from: str | None = None,
+    names: str | None = None,
     encoding: str = "utf-8",
     modality: str | None = None,
     unfreeze: str | int | None = None,
@@ -144,12 +145,17 @@ def train(
         Share of wrong answers that is wanted: the model learns when to give none.
     x, y, groups : str, optional
         Columns of a table: paths, labels, and what must not be split. Paths and labels are guessed
-        from the names of the columns. Several columns of 0 and 1, with commas between their names,
-        are labels too.
+        from the names of the columns. Where examples are stretches of files, ``x`` may name three:
+        paths, starts and ends in seconds. Several columns of 0 and 1, with commas between their
+        names, are labels too.
     task : {"classification", "multilabel"}, optional
         Whether an example has one label or any number of them; default: as the labels look.
     groups_from : str, optional
         Regular expression that reads the group out of each path (its first parenthesis).
+    names : str, optional
+        What the names of files say: ``"{label}_{speaker}_{n}"`` reads the class and what belongs
+        together (any one name but ``label`` and ``n``; ``{group}`` where there are several) out of
+        ``3_george_12.wav``. ``{n}`` is a number, ``*`` anything.
     encoding : str, default="utf-8"
         Of a text table.
     modality : str, optional

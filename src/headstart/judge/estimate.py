@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from headstart.judge.calibration import calibration_interval
 from headstart.judge.crossval import Outcome, best_of
+from headstart.judge.few_groups import too_few, why_withheld
 from headstart.judge.holm import holm
 from headstart.judge.intervals import Interval, corrected_interval, wider, wilson
 from headstart.judge.verdict import (
@@ -221,12 +222,14 @@ def _verdict(
     """Judge against the best an honest person would have picked; each baseline and class beside."""
     best, name = best_of(baselines, list(baselines))
     names = classes if classes is not None else [str(c) for c in range(labels.n_classes)]
-    return Verdict.of(
+    few = labels.few_groups(_rows(chosen))
+    verdict = Verdict.of(
         compare(transfer, best, labels, chosen),
         name,
         _rivals(transfer, baselines, labels, chosen),
         _per_class(transfer, best, labels, chosen, names),
     )
+    return verdict.withhold(why_withheld(few, names)) if too_few(few, len(names)) else verdict
 
 
 def compare(

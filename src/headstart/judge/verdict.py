@@ -6,7 +6,7 @@ target data (Wang et al. 2019, "Characterizing and avoiding negative transfer", 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
@@ -113,6 +113,9 @@ class Verdict:
         One per class.
     caution : str
         What else may have made the difference, as a sentence; "" where nothing is known.
+    withheld : str
+        Why no verdict is given, as a sentence; "" where one is. The decision is then "cannot tell",
+        and nothing is said of single baselines and classes.
     """
 
     decision: Decision
@@ -125,6 +128,7 @@ class Verdict:
     rivals: tuple[Rival, ...] = ()
     per_class: tuple[ClassGain, ...] = ()
     caution: str = ""
+    withheld: str = ""
 
     @classmethod
     def of(
@@ -147,6 +151,10 @@ class Verdict:
             per_class,
         )
 
+    def withhold(self, why: str) -> Verdict:
+        """Return it without its decision, with the reason."""
+        return replace(self, decision="cannot tell", rivals=(), per_class=(), withheld=why)
+
     def to_json(self) -> dict[str, Any]:
         """Return plain types, with the sentence."""
         return {
@@ -159,6 +167,8 @@ class Verdict:
 
     def sentence(self) -> str:
         """One sentence a beginner can repeat; more where a class is harmed or caution is due."""
+        if self.withheld:
+            return self.withheld
         return sentences(self._overall(), self._harm(), self.caution)
 
     def _overall(self) -> str:

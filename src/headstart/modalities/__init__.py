@@ -11,11 +11,12 @@ derives from :class:`Modality` starts with six members (docs/contributing.md has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -443,6 +444,31 @@ class Modality(Protocol[X, D]):
     def copies(self, hashes: Sequence[str], digests: Sequence[D]) -> Copies:
         """Find the same thing twice; by default only what is equal to the byte."""
         return exact_copies(hashes)
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A modality whose examples run over time, so that a stretch of a file is an example as well.
+
+    All times are seconds from the start of the file, 0 or more. What comes back is bytes that
+    ``Modality.read`` reads, the same for the same stretch, without reading the whole file for it.
+    All raise ``OSError``, or ``UnreadableError`` for what is no such file.
+    """
+
+    def seconds(self, file: Path | BinaryIO) -> float:
+        """Return how long a file is, as its header says."""
+
+    def cut(self, file: Path | BinaryIO, start: float, end: float) -> bytes:
+        """Return the stretch from ``start`` to ``end``, of which a part must lie in the file."""
+
+    def stretches(
+        self, file: Path | BinaryIO, every: float
+    ) -> Iterator[tuple[float, float, bytes]]:
+        """Give start, end and bytes of stretches of ``every`` seconds, one after the other.
+
+        They cover the file; what is left at its end and shorter than half of ``every`` belongs to
+        the last one. No more than two of them are held at a time.
+        """
 
 
 def refuse_unknown(options: Mapping[str, Any], what: str) -> None:

@@ -79,7 +79,12 @@ class Config:
         metavar="RATE",
     )
     x: str | None = option(
-        None, N_("Column of paths; or columns of numbers, with commas."), metavar="COLUMN"
+        None,
+        N_(
+            "Column of paths; or, with commas, of paths, starts and ends of stretches, or columns "
+            "of numbers."
+        ),
+        metavar="COLUMN",
     )
     y: str | None = option(
         None, N_("Column of labels; or columns of 0 and 1, with commas."), metavar="COLUMN"
@@ -96,6 +101,14 @@ class Config:
     )
     groups_from: str | None = option(
         None, N_(r"Read the group out of each path, e.g. 'patient(\d+)'."), metavar="REGEX"
+    )
+    names: str | None = option(
+        None,
+        N_(
+            "What the names of files say, e.g. '{label}_{speaker}_{n}': the class, what belongs "
+            "together, a number; * is anything."
+        ),
+        metavar="PATTERN",
     )
     encoding: str = option("utf-8", N_("Of text tables, e.g. gb18030."))
     modality: str | None = option(

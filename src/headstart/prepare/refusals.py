@@ -60,7 +60,7 @@ WHY_NOT: dict[str, dict[str, str]] = {
 """Job -> option of the configuration that it does not take -> why not, with the mend."""
 
 OF_THE_SOURCE = (
-    *("backbone", "size", "device", "balanced", "y", "groups", "groups_from", "modality"),
+    *("backbone", "size", "device", "balanced", "y", "groups", "groups_from", "names", "modality"),
 )
 """Options of ``adapt`` that a run folder as the source has decided."""
 OF_TABLES = ("x", "encoding")

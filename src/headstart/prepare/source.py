@@ -122,6 +122,7 @@ def read_source(config: Config, machine: Machine, *, elsewhere: bool = False) ->
         y=config.y,
         groups=config.groups,
         groups_from=config.groups_from,
+        names=config.names,
         encoding=config.encoding,
         modality=config.modality,
         task=config.task,

@@ -261,6 +261,8 @@ def headline(verdict: dict[str, Any] | None, *, learned: bool = True) -> str:
         return _("No verdict on transfer: nothing was pretrained.")
     if verdict is None:
         return _("No verdict: there was nothing to compare with.")
+    if verdict.get("withheld"):
+        return _("No verdict: a class has too few groups.")
     if verdict["decision"] == "cannot tell":
         return _("We cannot tell whether pretraining helps.")
     points = 100 * abs(verdict["gain"])

@@ -12,6 +12,9 @@ from headstart.tasks import Encoded, Task
 from headstart.tasks.splits import pairs
 
 Ints = NDArray[np.int64]
+FEW_GROUPS = 3
+"""Groups of a class up to which a class cannot be told from what sets its groups apart (plain
+choice): three speakers of a dialect share more by chance than their dialect."""
 INNER_FOLDS, INNER_FOLDS_LARGE, LARGE = 5, 3, 1000
 
 
@@ -76,6 +79,31 @@ class Labels:
         if self.several:
             return np.zeros(len(self.y), np.int64), 1
         return self.y, self.n_classes
+
+    def few_groups(self, rows: Ints) -> dict[int, int]:
+        """Return the classes that very few of the user's groups have, all for themselves.
+
+        What sets those few apart then looks like the class. Classes that share their groups with
+        others are left out: there a class can be told from its group.
+
+        Parameters
+        ----------
+        rows : ndarray of int64
+            Where to count.
+
+        Returns
+        -------
+        dict of int to int
+            Class -> its groups, ``FEW_GROUPS`` at most.
+        """
+        if not self.grouped or self.groups is None or self.several:
+            return {}
+        group, of = np.unique(np.stack([self.groups, self.y]), axis=1)
+        twice = group[1:][group[1:] == group[:-1]]  # sorted: groups of several classes
+        shared = set(of[np.isin(group, twice)].tolist())
+        held = np.unique(np.stack([self.groups[rows], self.y[rows]]), axis=1)[1]
+        counts = np.bincount(held, minlength=self.n_classes).tolist()
+        return {c: n for c, n in enumerate(counts) if 0 < n <= FEW_GROUPS and c not in shared}
 
     def of(self, rows: Ints) -> Labels:
         """Return those of the chosen rows, in order."""

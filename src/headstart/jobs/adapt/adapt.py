@@ -61,6 +61,7 @@ def adapt(
     y: str | None = None,
     groups: str | None = None,
     groups_from: str | None = None,
+    names: str | None = None,
     encoding: str = "utf-8",
     modality: str | None = None,
     on_event: OnEvent = ignore,
@@ -89,7 +90,7 @@ def adapt(
         A table of the target's examples some of which have a label: learned from.
     backbone, size, seed, device, balanced, strict
         As in :func:`headstart.train`; of ``backbone`` one.
-    x, y, groups, groups_from, encoding, modality
+    x, y, groups, groups_from, names, encoding, modality
         As there; ``x`` and ``encoding`` also for a table of the target.
 
     Returns

@@ -3,14 +3,16 @@
 Read ``clip.py`` (what a recording is), ``read.py`` (bytes to a recording), ``formats.py`` and
 ``headers.py`` (what its file is), ``encode.py`` (out of memory), ``look.py`` and ``mels.py`` (what
 networks take), ``spectrum.py`` and ``digest.py`` (what is kept of it), ``circumstances.py``,
-``check.py``, ``copies.py``, ``baselines.py``, ``show.py``, ``parts.py`` and ``augmentation.py``.
+``check.py``, ``copies.py``, ``baselines.py``, ``show.py``, ``parts.py``, ``augmentation.py`` and
+``stretches.py`` (a stretch of a long one).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from headstart.findings import Finding
 from headstart.modalities import Circumstance, Fed, Kind, Modality, Unit
@@ -28,6 +30,7 @@ from headstart.modalities.audio.look import Mels, Waves, look
 from headstart.modalities.audio.packing import TAKEN, packs
 from headstart.modalities.audio.parts import TimeParts
 from headstart.modalities.audio.show import HINTS, ShowRecordings
+from headstart.modalities.audio.stretches import cut, seconds, stretches
 from headstart.modalities.copies import Copies
 from headstart.said import N_, NN_
 
@@ -57,6 +60,8 @@ class AudioModality(Modality[Clip, AudioDigest]):
     digest_key = DIGEST_KEY
     taken = TAKEN
     recipe = RECIPE
+    layered = True
+    encoders = ("whisper-tiny", "speaker")
 
     def recognise(self, kind: Kind, name: str, head: bytes) -> float:
         """Judge a file by its suffix or its first bytes."""
@@ -115,3 +120,17 @@ class AudioModality(Modality[Clip, AudioDigest]):
     def copies(self, hashes: Sequence[str], digests: Sequence[AudioDigest]) -> Copies:
         """Find copies at another rate, gain, or codec, or that begin or end elsewhere."""
         return find_copies(hashes, digests)
+
+    def seconds(self, file: Path | BinaryIO) -> float:
+        """Return how long a recording is."""
+        return seconds(file)
+
+    def cut(self, file: Path | BinaryIO, start: float, end: float) -> bytes:
+        """Return a stretch of a recording."""
+        return cut(file, start, end)
+
+    def stretches(
+        self, file: Path | BinaryIO, every: float
+    ) -> Iterator[tuple[float, float, bytes]]:
+        """Give one stretch of a recording after the other."""
+        return stretches(file, every)
