@@ -1,4 +1,4 @@
-"""Training networks for sound: recordings of any length, whose padding is neither heard nor kept."""
+"""Training networks for sound: recordings of any length, their padding neither heard nor kept."""
 
 from __future__ import annotations
 
