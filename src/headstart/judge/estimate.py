@@ -13,7 +13,7 @@ from headstart.judge.calibration import calibration_interval
 from headstart.judge.crossval import Outcome, best_of
 from headstart.judge.few_groups import too_few, why_withheld
 from headstart.judge.holm import holm
-from headstart.judge.intervals import Interval, corrected_interval, wider, wilson
+from headstart.judge.intervals import Interval, corrected_interval, effective_count, wider, wilson
 from headstart.judge.verdict import (
     LEVEL,
     MAY_TELL,
@@ -201,11 +201,11 @@ def _accuracy(outcome: Outcome, labels: Labels, chosen: Plan) -> tuple[float, In
     per_fold = _fold_scores(outcome, labels, chosen)
     sizes = np.array([len(held) for _, held in chosen.folds])
     accuracy = float((per_fold * sizes).sum() / sizes.sum())
-    n = int(sizes.sum() / max(chosen.repeats, 1))
+    n = sizes.sum() / max(chosen.repeats, 1)
     if labels.grouped and labels.groups is not None:
-        # Rows of one group are right or wrong together: count groups, which is on the safe side.
-        held = np.unique(np.concatenate([rows for _, rows in chosen.folds]))
-        n = len(np.unique(labels.groups[held]))
+        # Rows of one group may be right or wrong together: count what they are worth.
+        member = np.unique(labels.groups[_rows(chosen)], return_inverse=True)[1]
+        n = effective_count(_scores(outcome, labels, chosen).mean(axis=0), member)
     interval = wilson(accuracy * n, n)
     if chosen.repeats:
         interval = wider(interval, corrected_interval(per_fold, _test_share(chosen)))

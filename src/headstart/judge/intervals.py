@@ -11,7 +11,7 @@ from scipy.special import betaincinv, ndtri, stdtrit  # scipy.stats takes long t
 Interval = tuple[float, float]
 
 
-def wilson(right: float, n: int, level: float = 0.95) -> Interval:
+def wilson(right: float, n: float, level: float = 0.95) -> Interval:
     """Score interval for a share of ``right`` out of ``n`` independent trials.
 
     References
@@ -87,6 +87,44 @@ def of_mean(shares: Sequence[tuple[float, int]]) -> Interval:
     down = float(np.sqrt(sum((p - low) ** 2 for p, low, _ in parts))) / K
     up = float(np.sqrt(sum((high - p) ** 2 for p, _, high in parts))) / K
     return max(0.0, mean - down), min(1.0, mean + up)
+
+
+def effective_count(values: NDArray[np.floating], groups: NDArray[np.integer]) -> float:
+    """Count the independent examples that so many examples in groups are worth.
+
+    The number of examples over the design effect ``1 + (m - 1) rho``, which knows how alike those
+    of a group are, and corrected for having been estimated from few groups. Never fewer than the
+    groups, and as many as the groups where examples of a group are all alike.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        How right each example was answered, or how much more right than by another model.
+    groups : ndarray of int, shape (n,)
+        0 to G - 1.
+
+    Returns
+    -------
+    float, G to n
+
+    References
+    ----------
+    Kish (1965), "Survey Sampling", section 5.4; rho by analysis of variance: Donner & Koval (1980),
+    Biometrics 36; few groups: Korn & Graubard (1998), Survey Methodology 24, p. 196.
+    """
+    n, sizes = len(values), np.bincount(groups)
+    G = len(sizes)
+    if n == G or G == 1:
+        return float(G)
+    means = np.bincount(groups, values) / sizes
+    between = float((sizes * np.square(means - values.mean())).sum() / (G - 1))
+    within = float(np.square(values - means[groups]).sum() / (n - G))
+    typical = (n - float(np.square(sizes).sum()) / n) / (G - 1)
+    spread = between + (typical - 1) * within
+    rho = 1.0 if spread <= 0 else max((between - within) / spread, 0.0)
+    effect = 1 + (float(np.square(sizes).sum()) / n - 1) * rho
+    few = (float(stdtrit(n - 1, 0.975)) / float(stdtrit(G - 1, 0.975))) ** 2
+    return float(np.clip(n / effect * few, G, n))
 
 
 def wider(*intervals: Interval) -> Interval:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr, stdtrit
 
-from headstart.judge.intervals import Interval, clopper_pearson
+from headstart.judge.intervals import Interval, clopper_pearson, effective_count
 from headstart.judge.sign_test import sign_test
 from headstart.notation import decimal, in_points
 from headstart.said import N_, _, commas, sentences
@@ -254,8 +254,9 @@ def from_answers(
     is so unsure that only gains a third larger would show, and of fifty it is too often too small
     (docs/measurements.md).
 
-    No interval is narrower than ±3/G for G examples or groups: where nothing differed in G, up to
-    3/G of others may (the "rule of three", Hanley & Lippman-Hand 1983).
+    No interval is narrower than ±3/N for N independent examples, or what examples in groups are
+    worth (``intervals.effective_count``): where nothing differed in N, up to 3/N of others may (the
+    "rule of three", Hanley & Lippman-Hand 1983).
 
     References
     ----------
@@ -274,7 +275,7 @@ def from_answers(
     df = max(several - 1, 1)
     quantile = float(stdtrit(df, 1 - LEVEL / 2))
     overlap = k * (1 / (repeats * k) + 1 / max(k - 1, 1))
-    least = 3 / several / quantile
+    least = 3 / effective_count(won.mean(axis=0), member) / quantile
     se = max(float(np.sqrt(V * overlap)), least)
     gain = float(mean.mean())
     # A gain g takes g² off the variance of what is won: g = z sqrt(overlap (V + gain² u - g² u)).
@@ -332,7 +333,7 @@ def from_test_set(
     unit = float((share**2).sum())  # what a typical group counts
     return Comparison(
         gain,
-        _with_doubt((low, high), gain, len(share)),
+        _with_doubt((low, high), gain, effective_count(apart, member)),
         p,
         _detectable(float((won**2).sum()), abs(gain), unit),
         _sign_flip_said(groups is not None),
@@ -369,7 +370,7 @@ def _mcnemar(won: Floats, metric: str) -> Comparison:
     )
 
 
-def _with_doubt(interval: Interval, gain: float, n: int) -> Interval:
+def _with_doubt(interval: Interval, gain: float, n: float) -> Interval:
     """Widen an interval to ±3/n: where nothing differed in n examples, up to 3/n of others may.
 
     References
