@@ -58,7 +58,6 @@ EXCEPTIONS = {
     "modalities/arrays/show.py": "rows of numbers are drawn: their record has a picture",
     "modalities/audio/spectrogram.py": "recordings are drawn: their record has a picture",
     "modalities/audio/show.py": "recordings are drawn: their record has a picture",
-    "modalities/audio/digest.py": "recordings are drawn: their record has a picture",
     "modalities/__init__.py": "the contract explains itself by images, and falls back to them",
     "data/parts.py": "names that people give their folders",
     "data/located.py": "names that people give their folders",

@@ -137,6 +137,16 @@ def _providers() -> Registry[Provider]:
     return PROVIDERS
 
 
+class Loadable(Protocol):
+    """Where a network comes from: a name, or a folder it was saved in."""
+
+    def fingerprint(self) -> str | None:
+        """Hash that identifies weights and their use, or None if only loading can tell."""
+
+    def load(self) -> Backbone:
+        """Build it."""
+
+
 @dataclass(frozen=True)
 class Ref:
     """A resolved backbone name, and whether its weights are the pretrained ones.

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, fx, nn
 
-from headstart.backbones import Ref
+from headstart.backbones import Loadable
 from headstart.backbones.network import drawn
 from headstart.errors import BackboneError, ConfigError
 from headstart.said import _, commas
 
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
-    from headstart.backbones.saved import SavedBackbone
 
 LAST_BLOCKS, LAST_STAGE, ALL = "last-blocks", "last-stage", "all"
 POOL = "pooled_here"
@@ -61,7 +60,7 @@ class Prefix(nn.Module):
 class PrefixRef:
     """Stands where a :class:`~headstart.backbones.Ref` does, for the prefix of one."""
 
-    ref: Ref | SavedBackbone
+    ref: Loadable
     after: str
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones import Ref
+from headstart.backbones import Loadable
 from headstart.backbones.cutting import part_up_to
 from headstart.backbones.network import count_parameters, drawn
 from headstart.errors import BackboneError
@@ -23,14 +23,13 @@ from headstart.said import _
 if TYPE_CHECKING:
     from headstart.backbones import Card
     from headstart.backbones.network import Backbone
-    from headstart.backbones.saved import SavedBackbone
 
 
 @dataclass(frozen=True)
 class LayerRef:
     """Stands where a :class:`~headstart.backbones.Ref` does, for one that ends at a block."""
 
-    ref: Ref | SavedBackbone
+    ref: Loadable
     block: str
 
     def __str__(self) -> str:

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from headstart.backbones import EMBEDDING, Ref
+from headstart.backbones import EMBEDDING, Loadable
 from headstart.backbones.network import channels_first, drawn
 from headstart.errors import BackboneError
 from headstart.said import _
 
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
-    from headstart.backbones.saved import SavedBackbone
 
 HOW = "pooled at every stage"
 
@@ -128,7 +127,7 @@ class Stages(nn.Module):
 class StagesRef:
     """Stands where a :class:`~headstart.backbones.Ref` does, for all stages of one."""
 
-    ref: Ref | SavedBackbone
+    ref: Loadable
 
     def __str__(self) -> str:
         return _("{backbone} pooled at every stage", backbone=str(self.ref))
