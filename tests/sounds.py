@@ -87,6 +87,7 @@ class Toy(AudioModality):
 
     rivals: dict[str, Any] = {}  # noqa: RUF012
     show = parts = small_network = None
+    layered, encoders = False, ()
     views = modalities.Modality.views
 
 

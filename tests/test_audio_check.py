@@ -126,7 +126,7 @@ def test_a_rate_a_format_or_a_length_that_tells_the_class_is_warned_of() -> None
         written(soxr.resample(x, RATE, 8_000), 8_000) if k else d
         for x, d, k in zip(sounds, plain, y, strict=True)
     ]
-    assert "sample rate" in shortcuts(rates, y)
+    assert "sampling rate" in shortcuts(rates, y)
     formats = [
         written(x, RATE, "FLAC") if k else d for x, d, k in zip(sounds, plain, y, strict=True)
     ]
@@ -151,6 +151,6 @@ def test_8_khz_sources_among_16_khz_ones_are_told_by_their_highest_frequency() -
 def test_circumstances_are_those_of_the_file() -> None:
     d = AUDIO.digest(AUDIO.read(written(voice(rate=8_000), 8_000, "WAV", "ULAW")))
     told = AUDIO.circumstances(d)
-    assert (told["sample rate"], told["length in seconds"]) == (8_000, 1)
-    assert (told["file format"], told["encoding of samples"]) == ("WAV", "ULAW")
+    assert (told["sampling rate"], told["length in seconds"]) == (8_000, 1)
+    assert (told["file format"], told["encoding of the sound"]) == ("WAV", "ULAW")
     assert told["number of channels"] == 1 and set(AUDIO.of_content) < set(told)

@@ -64,7 +64,7 @@ def test_parts_are_quarters_of_a_second_where_there_are_enough():
     assert parts_of(240.0) == FEWEST, "of what takes long to hear there are few"
 
 
-@pytest.mark.parametrize("seconds", [0.004, 0.3, 1.0, 7.3])
+@pytest.mark.parametrize("seconds", [0.06, 0.3, 1.0, 7.3])
 def test_parts_keep_the_contract(seconds, tmp_path):
     data = saved(tmp_path, Clip(murmur(seconds), RATE))[0].read_bytes()
     check_parts(AUDIO, Mels(), [data])

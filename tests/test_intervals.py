@@ -10,6 +10,7 @@ from headstart.judge.intervals import (
     clopper_pearson,
     corrected_interval,
     corrected_t,
+    effective_count,
     of_mean,
     wider,
     wilson,
@@ -146,3 +147,18 @@ def test_intervals_of_means_of_shares_cover_the_truth(truth):
         low, high = of_mean([(rng.binomial(n, p) / n, n) for p, n in truth])
         hits += low <= mean <= high
     assert 0.92 <= hits / 2000 <= 0.99
+
+
+def test_examples_in_groups_are_worth_the_groups_to_all_of_them():
+    """All alike in a group: as many as groups. Not alike at all: nearly as many as examples."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 20)
+    alike = rng.integers(0, 2, 30)[groups].astype(float)
+    assert effective_count(alike, groups) == 30
+    apart = rng.integers(0, 2, 600).astype(float)
+    assert 300 < effective_count(apart, groups) <= 600
+    half = np.where(rng.random(600) < 0.5, alike, apart)
+    assert 30 < effective_count(half, groups) < 300
+    assert effective_count(np.zeros(600), groups) == 30, "nothing differs, so nothing is known"
+    assert effective_count(apart, np.arange(600)) == 600
+    assert effective_count(apart, np.zeros(600, int)) == 1

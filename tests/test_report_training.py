@@ -235,7 +235,7 @@ def test_a_mean_curve_reaches_as_far_as_the_shortest_fit(fits):
 def test_the_sections_stand_between_the_head_and_the_map(run, source):
     ids = [e["id"] for e in Page(source).all("section")]
     assert ids == list(contents(read(run, "run")))
-    doubt = ("labels", "trust", "ranking", "looks")
+    doubt = ("labels", "trust", "ranking", "looks", "layer")
     assert [name for name in ids if name not in doubt] == [s for s in SECTIONS if s not in doubt]
     assert ids.index("head") < ids.index("tried") < ids.index("training") < ids.index("map")
 

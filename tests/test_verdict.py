@@ -278,7 +278,8 @@ def test_class_names_default_to_numbers_and_go_to_json():
 def test_from_answers_by_hand():
     """40 rows, two folds, once: one won, one lost, so a mean of 0.
 
-    V = (1/1600 + 1/1600) · 40/39; se² = V · 2 · (1/2 + 1) = 3 V; df = 39.
+    V = (1/1600 + 1/1600) · 40/39; se² = V · 2 · (1/2 + 1) = 3 V; df = 39. In 20 pairs
+    the error is nearly the same, and 19 degrees of freedom leave more doubt.
     """
     won = np.zeros((1, 40))
     won[0, [0, 2]] = 1, -1
@@ -286,9 +287,8 @@ def test_from_answers_by_hand():
     assert found.gain == 0
     assert found.gain_ci95[1] == pytest.approx(2.022691 * np.sqrt(3 * 2 / 1600 * 40 / 39))
     assert found.p == 1
-    # In 20 pairs the error is nearly the same, and the rule of three leaves more: 3/20.
     paired = from_answers(won, 2, groups=np.arange(40) // 2)
-    assert paired.gain_ci95[1] == pytest.approx(0.15)
+    assert paired.gain_ci95[1] == pytest.approx(2.093024 * np.sqrt(3 * 2 / 1600 * 20 / 19))
 
 
 @pytest.mark.parametrize(("n", "repeats"), [(72, 10), (200, 1)])

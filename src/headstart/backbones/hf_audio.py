@@ -97,7 +97,7 @@ def _look(folder: Path, config: Any, name: str) -> Mels | Waves:
     if rate != RATE:
         raise BackboneError(
             _(
-                "{name} hears {rate:,} samples a second; only networks of {wanted:,} are read.",
+                "{name} hears {rate:,} Hz; only networks of {wanted:,} Hz are read.",
                 name=name,
                 rate=rate,
                 wanted=RATE,

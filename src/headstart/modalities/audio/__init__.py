@@ -46,7 +46,7 @@ class AudioModality(Modality[Clip, AudioDigest]):
     name = "audio"
     unit = Unit(N_("recording"), N_("recordings"))
     held = N_(
-        "Give the bytes of a file, or a pair of an array and its samples a second: real numbers "
+        "Give the bytes of a file, or a pair of an array and its sampling rate in Hz: real numbers "
         "from -1 to 1, or whole ones of 16 or 32 bits, of shape (n,) or (n, channels); several of "
         "them as a list."
     )

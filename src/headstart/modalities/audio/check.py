@@ -126,7 +126,7 @@ def check_rates(digests: Sequence[AudioDigest]) -> list[Finding]:
     named = [_("{rate:,} Hz ({n:,})", rate=rate, n=n) for rate, n in counts.most_common(5)]
     least = min(counts)
     said = _(
-        "The recordings come at {count} sample rates: {rates}.",
+        "The recordings come at {count} sampling rates: {rates}.",
         count=len(counts),
         rates=commas([*named, *(["..."] if len(counts) > len(named) else [])]),
     )

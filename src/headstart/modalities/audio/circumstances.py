@@ -25,13 +25,13 @@ def circumstances(d: AudioDigest) -> dict[str, Circumstance]:
         By the names that sentences use.
     """
     return {
-        N_("sample rate"): float(d.rate),
+        N_("sampling rate"): float(d.rate),
         N_("length in seconds"): d.seconds,
         N_("loudness"): d.loudness,
         N_("highest frequency"): d.edge,
         N_("background noise"): d.noise,
         N_("share of silence"): d.silence,
         N_("file format"): d.origin.format,
-        N_("encoding of samples"): d.origin.subtype,
+        N_("encoding of the sound"): d.origin.subtype,
         N_("number of channels"): float(d.origin.channels),
     }

@@ -108,9 +108,9 @@ class Mels:
     def says(self) -> str:
         """Say what happens to a recording."""
         return _(
-            "Recordings are heard at {rate:,} samples a second, as {mels} bands of pitch a hundred "
-            "times a second. The network hears up to {seconds:g} s at a time; of longer recordings "
-            "it hears up to {most} such parts.",
+            "Recordings are heard at a sampling rate of {rate:,} Hz, as {mels} bands of pitch a "
+            "hundred times a second. The network hears up to {seconds:g} s at a time; of longer "
+            "recordings it hears up to {most} such parts.",
             rate=self.rate,
             mels=self.mels,
             seconds=self.seconds,
@@ -120,7 +120,7 @@ class Mels:
 
 @dataclass(frozen=True)
 class Waves:
-    """Recordings as they are, sample by sample.
+    """Recordings as waves.
 
     Attributes
     ----------
@@ -184,8 +184,8 @@ class Waves:
     def says(self) -> str:
         """Say what happens to a recording."""
         return _(
-            "Recordings are heard sample by sample, {rate:,} a second. The network hears up to "
-            "{seconds:g} s at a time; of longer recordings it hears up to {most} such parts.",
+            "Recordings are heard as waves, at a sampling rate of {rate:,} Hz. The network hears up "
+            "to {seconds:g} s at a time; of longer recordings it hears up to {most} such parts.",
             rate=self.rate,
             seconds=self.seconds,
             most=self.most,

@@ -206,8 +206,8 @@ def _about(file: SoundFile) -> _About:
     if not low <= file.samplerate <= high:
         raise UnreadableError(
             _(
-                "its header says {rate:,} samples a second, which no recording has ({low:,} to "
-                "{high:,})",
+                "its header gives a sampling rate of {rate:,} Hz, which no recording has ({low:,} "
+                "to {high:,} Hz)",
                 rate=file.samplerate,
                 low=low,
                 high=high,
