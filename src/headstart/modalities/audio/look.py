@@ -184,8 +184,8 @@ class Waves:
     def says(self) -> str:
         """Say what happens to a recording."""
         return _(
-            "Recordings are heard as waves, at a sampling rate of {rate:,} Hz. The network hears up "
-            "to {seconds:g} s at a time; of longer recordings it hears up to {most} such parts.",
+            "Recordings are heard as waves, at a sampling rate of {rate:,} Hz. The network hears "
+            "up to {seconds:g} s at a time; of longer recordings it hears up to {most} such parts.",
             rate=self.rate,
             seconds=self.seconds,
             most=self.most,
