@@ -1,14 +1,15 @@
 """Recordings: the layer that is chosen, beside every single one, on speakers or words held out.
 
-    python benchmarks/sound.py FSDD [--draws 3] [--spoken]
+    python benchmarks/sound.py FSDD [--draws 3] [--sentences FILE]
 
 FSDD is the folder of the Free Spoken Digit Dataset, ``{digit}_{speaker}_{n}.wav``, of which 20 of
 each digit and speaker are taken. Digits are told with each speaker held out in turn, speakers with
 each fifth of the digits; from all other recordings, and from 5 of each class, drawn anew. Layer and
 encoder are chosen inside what is learned from, with its groups kept together. ``best single`` is
-read off the held-out recordings, so it flatters; ``last block`` is Whisper's. With --spoken seven
-English dialects are spoken by espeak-ng, 100 sentences each: with fifths of the sentences held out,
-and with their variants of the voice held out, too.
+read off the held-out recordings, so it flatters; ``last block`` is Whisper's. FILE has an English
+sentence in every line, before a tab if there is one: 100 of them are spoken in seven dialects by
+espeak-ng; fifths of the sentences are held out, and, in the second task, of the variants of the
+voice, too.
 
 Printed are mean accuracies over folds and draws, the places that were chosen, and CPU seconds.
 """
@@ -42,14 +43,8 @@ from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.choosing import choose
 
-TAKES, FEW, FOLDS = 20, 5, 5
+TAKES, FEW, FOLDS, SENTENCES = 20, 5, 5, 100
 LAST = "whisper-tiny embedding"
-WHO = ("The teacher", "My brother", "A sailor", "The old farmer", "Her daughter")
-DOES = ("carried", "lost", "painted", "could hardly find")
-WHAT = (
-    "the water bottle", "a third book", "four hot potatoes", "the boat near the harbour",
-    "another pair of boots",
-)  # fmt: skip
 Ints = NDArray[np.int64]
 Split = tuple[Ints, Ints]
 
@@ -155,10 +150,12 @@ def fsdd(folder: Path) -> tuple[list[Path], list[Task]]:
     return files, [digits, speakers, *few]
 
 
-def spoken() -> tuple[list[Path], list[Task]]:
+def spoken(file: Path) -> tuple[list[Path], list[Task]]:
     """Tell dialects spoken by rule."""
-    texts = tuple(f"{who} {does} {what}." for who in WHO for does in DOES for what in WHAT)
-    script = replace(ENGLISH, texts=texts)
+    lines = {line.split("\t")[0].strip() for line in file.open(encoding="utf-8")}
+    fit = sorted(line for line in lines if 4 <= len(line.split()) <= 10)
+    order = np.random.default_rng(0).permutation(len(fit))[:SENTENCES]
+    script = replace(ENGLISH, texts=tuple(fit[i] for i in order))
     rows = read_spoken("spoken-100", script, cache_folder(), ignore)
     files = [rows.items.path(row) for row in range(len(rows.refs))]
     y, sentence = numbered(rows.labels), numbered(rows.groups or [])
@@ -180,9 +177,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("fsdd", type=Path)
     parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument("--spoken", action="store_true")
+    parser.add_argument("--sentences", type=Path)
     asked = parser.parse_args()
-    for files, tasks in [fsdd(asked.fsdd), *([spoken()] if asked.spoken else [])]:
+    for files, tasks in [fsdd(asked.fsdd), *([spoken(asked.sentences)] if asked.sentences else [])]:
         start = time.process_time()
         spaces = places(files)
         print(f"{len(files)} recordings embedded in {time.process_time() - start:.1f} CPU s")

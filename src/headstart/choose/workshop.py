@@ -99,6 +99,7 @@ class Workshop:
             self._say(said(candidate.name, plan, backbone, forecast))
         scratch = candidate.method in FROM_SCRATCH
         dim = backbone.card.dim
+        live = _Live(self.on_event, recipe.epochs)
         return Setting(
             candidate.name,
             recipe,
@@ -116,7 +117,8 @@ class Workshop:
             self.workers,
             self.checkpoints,
             refit=self.fitted_head,
-            on_point=_Live(self.on_event, recipe.epochs),
+            on_fit=live.begin,
+            on_point=live,
             on_trouble=lambda message: self._say(message, warning=True),
         )
 
@@ -224,6 +226,10 @@ class _Live:
     on_event: OnEvent
     epochs: int
     losses: dict[str, dict[int, float]] = field(default_factory=dict)  # by fit, then epoch
+
+    def begin(self, fit: str) -> None:
+        """Say that a fit begins: its first epoch may take minutes."""
+        self.on_event(Event(_stage(fit), 0, self.epochs, _("epochs")))
 
     def __call__(self, fit: str, point: Point) -> None:
         curve = self.losses.setdefault(fit, {})

@@ -73,8 +73,8 @@ class Setting:
         Threads that share a batch.
     checkpoints : Checkpoints
         Where checkpoints are kept.
-    on_point, on_trouble : callable
-        Hear every epoch, and what had to be changed.
+    on_fit, on_point, on_trouble : callable
+        Hear that a fit begins, every epoch, and what had to be changed.
     """
 
     name: str
@@ -93,6 +93,7 @@ class Setting:
     workers: int = 1
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     refit: Callable[[NDArray[np.float32], Rows], LinearHead] | None = None
+    on_fit: Callable[[str], None] = lambda fit: None
     on_point: Callable[[str, Point], None] = lambda fit, point: None
     on_trouble: Callable[[str], None] = lambda message: None
 
@@ -165,6 +166,7 @@ def fit(setting: Setting, rows: Rows, held: Rows, label: str) -> Fit:
 
 
 def _train(setting: Setting, rows: Rows, held: Rows, name: str) -> Fit:
+    setting.on_fit(name)
     recipe = setting.recipe
     network = setting.network(rows)
     before = network.learned()
