@@ -18,6 +18,7 @@ from headstart.backbones.network import count_parameters, drawn
 from headstart.backbones.stages import Stages
 from headstart.choose.layer import COMPARED, best, chosen_in_folds, pick_in_folds, try_all
 from headstart.errors import BackboneError, ConfigError
+from headstart.events import Event
 from headstart.folder.model import load_model
 from headstart.judge.crossval import judge_folds
 from headstart.judge.estimate import assess, plan
@@ -239,6 +240,29 @@ def test_an_early_layer_is_chosen_where_the_last_knows_nothing(chosen, early):
     assert "clearly better" in layer["sentence"]
     assert "grouped" in m["estimate"]["protocol"]
     assert "Which layer?" in (chosen.folder / "report.html").read_text("utf-8")
+
+
+def test_a_test_set_judges_the_layer_that_was_chosen_once(early, reviews, tmp_path):
+    head, *lines = reviews.read_text("utf-8").splitlines()
+    rows = [f"{line},{'train' if i < 45 else 'test'}" for i, line in enumerate(lines)]
+    table = tmp_path / "split.csv"
+    table.write_text("\n".join([f"{head},split", *rows]), "utf-8")
+    told: list[Event] = []
+    run = hs.train(table, backbone=early, layer="auto", out=tmp_path / "run", on_event=told.append)
+    layer = run.metrics["layer"]
+    assert layer["folds"] == 1
+    assert [row["chosen"] for row in layer["tried"]] == [
+        row["picked"] == 1 for row in layer["tried"]
+    ]
+    assert layer["last"]["gain"] > 0.2
+    stages = {
+        "comparing layers": 4,  # places
+        "comparing layers inside the folds": 4 * 5,
+        "judging the choice of layers": 2,  # the chosen, the last
+    }
+    for stage, total in stages.items():
+        moved = [(e.done, e.total) for e in told if e.stage == stage and e.level == "progress"]
+        assert moved[-1] == (total, total)
 
 
 def test_the_second_run_needs_no_forward_pass(chosen, early, reviews, tmp_path):

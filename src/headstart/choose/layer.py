@@ -110,9 +110,16 @@ def pick_in_folds(
     return [best(tried[f * len(spaces) : (f + 1) * len(spaces)]).name for f in range(len(folds))]
 
 
-def chosen_in_folds(spaces: Spaces, labels: Labels, folds: Folds, *, workers: int = 1) -> Outcome:
+def chosen_in_folds(
+    spaces: Spaces,
+    labels: Labels,
+    folds: Folds,
+    *,
+    workers: int = 1,
+    tick: Tick = lambda done, total: None,
+) -> Outcome:
     """Answer for every fold by the candidate that its training part picks."""
-    picks = {CHOSEN: pick_in_folds(spaces, labels, folds, workers=workers)}
+    picks = {CHOSEN: pick_in_folds(spaces, labels, folds, workers=workers, tick=tick)}
     return judge_picks(spaces, labels, folds, picks, workers=workers)[CHOSEN]
 
 

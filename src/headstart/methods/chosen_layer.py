@@ -119,10 +119,11 @@ class ChosenLayer:
         """Judge "choose a layer, then fit the head" on the folds; keep the head that was fitted."""
         choice, prepared, plan = self.choice, work.prepared, work.plan
         labels, workers = prepared.labels, work.machine.workers
+        inside = work.machine.ticker(_("comparing layers inside the folds"))
+        # A test set judges the model itself: one layer, one choice.
         picks = [choice.place.name] * len(plan.folds)
-        if not prepared.dataset.is_test.any():  # it judges the model itself: one layer, one choice
-            tick = work.machine.ticker(_("comparing layers inside the folds"))
-            picks = pick_in_folds(choice.spaces, labels, plan.folds, workers=workers, tick=tick)
+        if not prepared.dataset.is_test.any():
+            picks = pick_in_folds(choice.spaces, labels, plan.folds, workers=workers, tick=inside)
         outcomes = judge_picks(
             choice.spaces,
             labels,
@@ -135,8 +136,8 @@ class ChosenLayer:
         if prepared.dataset.is_test.any():
             rows = prepared.train
             folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, Stream.TRAINING_PART)]
-            inside = chosen_in_folds(choice.spaces, labels, folds, workers=workers)
-            held_out = HeldOut.of(inside.proba, [held for _, held in folds])
+            known = chosen_in_folds(choice.spaces, labels, folds, workers=workers, tick=inside)
+            held_out = HeldOut.of(known.proba, [held for _, held in folds])
         return Kept(
             work.probe,
             work.choice.C,
