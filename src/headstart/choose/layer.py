@@ -12,8 +12,11 @@ speakers (the same) on .939 and .979, .928 and .978, .917 and .975: differences 
 in one direction, and the simplest of the three. The least loss wins; of equals the one that stands
 first, the shallowest. No margin, no preference for the last layer: what wins is judged as chosen.
 
-Layers differ by more than the rows they are told apart by, so 400 rows and four strengths are asked
-(``transfer/promise.py``); a head is chosen thoroughly for the one that wins. MEASURED
+Layers are told apart by 400 rows and four strengths (``transfer/promise.py``); a head is chosen in
+full only where it is used. By all rows and 15 strengths the 11 layers of 1,200 spoken digits took
+94 CPU seconds, so 23. The choice was right on .953 instead of .954 of digits from speakers held out
+and .994 instead of .988 of speakers with digits held out (all that is known to learn from, the mean
+of four draws of rows against one choice by all; single draws from .938 to .960 and .992 to .997).
 
 References
 ----------
