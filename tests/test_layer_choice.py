@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,15 @@ from headstart.backbones import EMBEDDING, Ref, resolve
 from headstart.backbones.layer import LayerRef, end_at
 from headstart.backbones.network import count_parameters, drawn
 from headstart.backbones.stages import Stages
-from headstart.choose.layer import best, choose_in_folds, chosen_in_folds, try_all
+from headstart.choose.layer import COMPARED, best, chosen_in_folds, pick_in_folds, try_all
 from headstart.errors import BackboneError, ConfigError
+from headstart.events import Event
 from headstart.folder.model import load_model
+from headstart.judge.crossval import judge_folds
 from headstart.judge.estimate import assess, plan
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels, Stream
+from headstart.tasks.multilabel import MultiLabel
 from tiny_bert import LETTERS, save_tiny
 
 NETWORKS = [
@@ -135,10 +139,10 @@ def test_outputs_that_are_changed_in_place_are_known():
 def test_the_layer_that_knows_is_chosen_in_every_fold_and_for_the_model():
     found, labels = spaces()
     folds = labels.folds(np.arange(120), 5, Stream.ESTIMATE, 0)
-    outcomes, picks = choose_in_folds(found, labels, folds)
-    assert picks == ["b"] * 5
+    assert pick_in_folds(found, labels, folds) == ["b"] * 5
     own = chosen_in_folds(found, labels, folds)
-    assert all(np.array_equal(p, q) for p, q in zip(own.proba, outcomes["b"].proba, strict=True))
+    alone = judge_folds({"b": found["b"]}, labels, folds, workers=1)["b"]
+    assert all(np.array_equal(p, q) for p, q in zip(own.proba, alone.proba, strict=True))
     tried = try_all(found, labels)
     assert [t.name for t in tried] == list(found)
     assert best(tried).name == "b"
@@ -160,8 +164,7 @@ def test_choosing_among_many_finds_nothing_in_labels_that_mean_nothing():
             rng.permutation(np.arange(60) % 2), Classification.numbered(2), None, False, seed
         )
         chosen = plan(labels, np.zeros(60, bool), costly=True)
-        outcomes, _ = choose_in_folds(found, labels, chosen.folds)
-        floor = {labels.task.floor_name: outcomes[labels.task.floor_name]}
+        floor = judge_folds({}, labels, chosen.folds, workers=1)
         own = chosen_in_folds(found, labels, chosen.folds)
         right.append(assess(own, floor, labels, chosen).estimate["accuracy"])
     assert abs(np.mean(right) - 0.5) < 0.12
@@ -179,6 +182,43 @@ def test_groups_stay_together_inside():
     together = Labels(y, task, groups, False, 0, grouped=True)
     assert best(try_all(found, together)).name == "what"
     assert best(try_all(found, Labels(y, task, None, False, 0))).name == "who"
+
+
+def test_what_a_fold_holds_out_has_no_say_in_its_pick():
+    found, labels = spaces()
+    folds = labels.folds(np.arange(120), 5, Stream.ESTIMATE, 0)
+    held = folds[0][1]
+    poisoned = {name: X.copy() for name, X in found.items()}
+    poisoned["a"][held, 0] = 9.0 * labels.y[held]  # knows the rows held out, and those alone
+    assert pick_in_folds(poisoned, labels, folds)[0] == "b"
+    y = labels.y.copy()
+    y[held] = 1 - y[held]
+    assert pick_in_folds(found, replace(labels, y=y), folds)[0] == "b"
+
+
+def test_of_many_rows_few_are_asked_and_every_class_is_among_them():
+    found, labels = spaces(2000)
+    ticks: list[tuple[int, int]] = []
+    tried = try_all(found, labels, tick=lambda *done: ticks.append(done))
+    assert ticks == [(1, 3), (2, 3), (3, 3)]
+    assert best(tried).name == "b"
+    right = [t.accuracy * COMPARED for t in tried]  # numbers of rows, so as many were asked
+    assert right == pytest.approx([round(n) for n in right])
+    found = {name: X[:1900] for name, X in found.items()}
+    many = Labels(np.arange(1900) % 100, Classification.numbered(100), None, False, 0)
+    right = [t.accuracy * 1900 for t in try_all(found, many)]
+    assert right == pytest.approx([round(n) for n in right])
+
+
+def test_several_labels_choose_too():
+    found, labels = spaces(200)
+    y = np.stack([labels.y == 1, np.arange(200) % 3 == 0], axis=1)
+    found["c"][:, :2] += 3.0 * y
+    task = MultiLabel(("odd", "third"))
+    several = Labels(y, task, None, False, 0)
+    assert best(try_all(found, several)).name == "c"
+    folds = several.folds(np.arange(200), 3, Stream.ESTIMATE, 0)
+    assert pick_in_folds(found, several, folds) == ["c"] * 3
 
 
 # ---- runs ----------------------------------------------------------------------------------------
@@ -200,6 +240,29 @@ def test_an_early_layer_is_chosen_where_the_last_knows_nothing(chosen, early):
     assert "clearly better" in layer["sentence"]
     assert "grouped" in m["estimate"]["protocol"]
     assert "Which layer?" in (chosen.folder / "report.html").read_text("utf-8")
+
+
+def test_a_test_set_judges_the_layer_that_was_chosen_once(early, reviews, tmp_path):
+    head, *lines = reviews.read_text("utf-8").splitlines()
+    rows = [f"{line},{'train' if i < 45 else 'test'}" for i, line in enumerate(lines)]
+    table = tmp_path / "split.csv"
+    table.write_text("\n".join([f"{head},split", *rows]), "utf-8")
+    told: list[Event] = []
+    run = hs.train(table, backbone=early, layer="auto", out=tmp_path / "run", on_event=told.append)
+    layer = run.metrics["layer"]
+    assert layer["folds"] == 1
+    assert [row["chosen"] for row in layer["tried"]] == [
+        row["picked"] == 1 for row in layer["tried"]
+    ]
+    assert layer["last"]["gain"] > 0.2
+    stages = {
+        "comparing layers": 4,  # places
+        "comparing layers inside the folds": 4 * 5,
+        "judging the choice of layers": 2,  # the chosen, the last
+    }
+    for stage, total in stages.items():
+        moved = [(e.done, e.total) for e in told if e.stage == stage and e.level == "progress"]
+        assert moved[-1] == (total, total)
 
 
 def test_the_second_run_needs_no_forward_pass(chosen, early, reviews, tmp_path):

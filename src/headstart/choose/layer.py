@@ -12,6 +12,12 @@ speakers (the same) on .939 and .979, .928 and .978, .917 and .975: differences 
 in one direction, and the simplest of the three. The least loss wins; of equals the one that stands
 first, the shallowest. No margin, no preference for the last layer: what wins is judged as chosen.
 
+Layers are told apart by 600 rows and four strengths (``transfer/promise.py``); a head is chosen in
+full only where it is used. By all rows and 15 strengths the 11 layers of 1,200 spoken digits took
+94 CPU seconds, so 25. The choice was right on .957 instead of .954 of digits from speakers held out
+(the mean of four draws of rows, from .953 to .959) and on .997 instead of .988 of speakers with
+digits held out. Of 400 rows and five folds, for the same time, single draws fell to .938.
+
 References
 ----------
 Pasad, Chou & Livescu (2021), "Layer-wise analysis of a self-supervised speech representation
@@ -27,17 +33,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.judge.crossval import Outcome, in_threads, judge_folds, picked
+from headstart.judge.crossval import Outcome, in_threads, judge_picks
 from headstart.tasks.labels import Labels, Stream
-from headstart.transfer.choosing import choose
-from headstart.transfer.mix import MixChoice
-from headstart.transfer.probe import Choice
+from headstart.transfer.promise import promise
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
 Folds = list[tuple[Ints, Ints]]
 Spaces = Mapping[str, NDArray[np.float32]]
 Tick = Callable[[int, int], None]
+COMPARED, PER_CLASS = 600, 20
+"""Rows that candidates are scored on at most: 600, or 20 times the classes where that is more."""
+CHOSEN = "chosen"
+"""What the judged choice is called among outcomes."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +66,14 @@ class Tried:
     log_loss: float
 
 
-def inner_loss(choice: Choice | MixChoice) -> float:
-    """Return the least log loss of the heads among which one was chosen, on inner rows."""
-    return float(min(row["log_loss"] for row in choice.candidates))
-
-
-def try_all(spaces: Spaces, labels: Labels, *, workers: int = 1) -> list[Tried]:
-    """Score every candidate on all rows, on the folds that the head of a model is chosen on.
+def try_all(
+    spaces: Spaces,
+    labels: Labels,
+    *,
+    workers: int = 1,
+    tick: Tick = lambda done, total: None,
+) -> list[Tried]:
+    """Score every candidate on all rows, on folds that the head of a model could be chosen on.
 
     Parameters
     ----------
@@ -72,14 +81,11 @@ def try_all(spaces: Spaces, labels: Labels, *, workers: int = 1) -> list[Tried]:
         Of equals the one that stands first is taken.
     labels : Labels
         Of the same rows, all to be learned from.
+    tick : callable
+        Told how many are scored, and of how many.
     """
-    rows, folds = labels.choosing(np.arange(len(labels.y)), Stream.MODEL_HEAD)
-
-    def run(name: str) -> Tried:
-        choice = choose(spaces[name], labels, rows, folds)
-        return Tried(name, choice.accuracy, inner_loss(choice))
-
-    return in_threads(run, list(spaces), workers)
+    part = _part(labels, np.arange(len(labels.y)), Stream.MODEL_HEAD)
+    return in_threads(lambda name: _try(name, spaces, labels, part), list(spaces), workers, tick)
 
 
 def best(tried: Sequence[Tried]) -> Tried:
@@ -87,29 +93,44 @@ def best(tried: Sequence[Tried]) -> Tried:
     return min(tried, key=lambda t: t.log_loss)
 
 
-def choose_in_folds(
+def pick_in_folds(
     spaces: Spaces,
     labels: Labels,
     folds: Folds,
     *,
     workers: int = 1,
     tick: Tick = lambda done, total: None,
-) -> tuple[dict[str, Outcome], list[str]]:
-    """Judge every candidate in every fold, and pick one for each by its training part alone.
+) -> list[str]:
+    """Pick a candidate for every fold, by its training part alone, as ``try_all`` would."""
+    parts = [_part(labels, train, Stream.INNER, f) for f, (train, _) in enumerate(folds)]
+    jobs = [(name, f) for f in range(len(folds)) for name in spaces]
 
-    Returns
-    -------
-    outcomes : dict of str to Outcome
-    picks : list of str
-    """
-    outcomes = judge_folds(spaces, labels, folds, workers=workers, tick=tick)
-    picks = []
-    for f in range(len(folds)):
-        loss = {name: inner_loss(outcomes[name].choices[f]) for name in spaces}
-        picks.append(min(loss, key=loss.__getitem__))
-    return outcomes, picks
+    def run(job: tuple[str, int]) -> Tried:
+        name, f = job
+        return _try(name, spaces, labels, parts[f])
+
+    tried = in_threads(run, jobs, workers if len(labels.y) >= 300 else 1, tick)
+    return [best(tried[f * len(spaces) : (f + 1) * len(spaces)]).name for f in range(len(folds))]
 
 
-def chosen_in_folds(spaces: Spaces, labels: Labels, folds: Folds, *, workers: int = 1) -> Outcome:
+def chosen_in_folds(
+    spaces: Spaces,
+    labels: Labels,
+    folds: Folds,
+    *,
+    workers: int = 1,
+    tick: Tick = lambda done, total: None,
+) -> Outcome:
     """Answer for every fold by the candidate that its training part picks."""
-    return picked(*choose_in_folds(spaces, labels, folds, workers=workers))
+    picks = {CHOSEN: pick_in_folds(spaces, labels, folds, workers=workers, tick=tick)}
+    return judge_picks(spaces, labels, folds, picks, workers=workers)[CHOSEN]
+
+
+def _part(labels: Labels, rows: Ints, stream: Stream, *part: int) -> tuple[Ints, Folds]:
+    """Return the rows that candidates are scored on, and their folds."""
+    return labels.choosing(rows, stream, *part, most=max(COMPARED, PER_CLASS * labels.n_classes))
+
+
+def _try(name: str, spaces: Spaces, labels: Labels, part: tuple[Ints, Folds]) -> Tried:
+    found = promise(spaces[name], labels, *part)
+    return Tried(name, found.accuracy, found.log_loss)

@@ -70,16 +70,40 @@ def judge_folds(
     tick : callable
         Told how many folds are done, and of how many.
     """
-    jobs = [(name, f) for f in range(len(folds)) for name in spaces]
+    every = {name: [name] * len(folds) for name in spaces}
+    return judge_picks(spaces, labels, folds, every, workers=workers, tick=tick)
+
+
+def judge_picks(
+    spaces: Mapping[str, Floats | csr_array | Pair],
+    labels: Labels,
+    folds: list[tuple[Ints, Ints]],
+    picks: Mapping[str, Sequence[str]],
+    *,
+    workers: int,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Outcome]:
+    """Judge several ways to pick a feature space for every fold, and the floor of the task.
+
+    Honest only if each pick was made without the fold's held-out rows. What two ways pick alike is
+    fitted once. The other parameters are those of ``judge_folds``.
+
+    Parameters
+    ----------
+    picks : dict of str to sequence of str
+        By the name of a way, the space of each fold.
+    """
+    pairs = ((own[f], f) for f in range(len(folds)) for own in picks.values())
+    jobs = list(dict.fromkeys(pairs))
 
     def run(job: tuple[str, int]) -> _Fold:
         name, f = job
         return _one_fold(spaces[name], labels, *folds[f], f)
 
     results = in_threads(run, jobs, workers if len(labels.y) >= 300 else 1, tick)
+    found = dict(zip(jobs, results, strict=True))
     outcomes = {
-        name: _outcome([r for (n, _), r in zip(jobs, results, strict=True) if n == name])
-        for name in spaces
+        way: _outcome([found[name, f] for f, name in enumerate(own)]) for way, own in picks.items()
     }
     outcomes[labels.task.floor_name] = _floor(labels, folds)
     return outcomes

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from headstart.backbones import ALL, EMBEDDING
-from headstart.choose.layer import Tried, best, choose_in_folds, chosen_in_folds, try_all
+from headstart.choose.layer import CHOSEN, Tried, best, chosen_in_folds, pick_in_folds, try_all
 from headstart.events import Event
-from headstart.judge.crossval import Outcome, picked
+from headstart.judge.crossval import Outcome, judge_picks
 from headstart.judge.estimate import assess, compare
 from headstart.judge.verdict import LEVEL, Comparison
 from headstart.machine import Machine
@@ -21,6 +21,9 @@ from headstart.prepare.layer import Place
 from headstart.prepare.source import Prepared, at_place
 from headstart.said import _, sentences
 from headstart.tasks.labels import Stream
+
+LAST = "last"
+"""What the last layer is called among outcomes."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,15 @@ class LayerChoice:
     @classmethod
     def among(cls, prepared: Prepared, seed: int, machine: Machine) -> LayerChoice:
         """Choose a layer on the training rows of a source that was embedded by layers."""
-        machine.on_event(Event(_("comparing layers")))
         vectors = prepared.features.vectors
         pairs = zip(prepared.encoders, vectors, strict=True)
         places = tuple(place for encoder, X in pairs for place in encoder.places(X))
         rows = prepared.train
         labels = prepared.labels.of(rows)
         spaces = {place.name: place.X[rows] for place in places}
-        tried = try_all(spaces, labels, workers=machine.workers)
+        tick = machine.ticker(_("comparing layers"))
+        tick(0, len(places))
+        tried = try_all(spaces, labels, workers=machine.workers, tick=tick)
         place = places[tried.index(best(tried))]
         return cls(places, tried, place, at_place(prepared, place, seed, machine))
 
@@ -115,42 +119,45 @@ class ChosenLayer:
         """Judge "choose a layer, then fit the head" on the folds; keep the head that was fitted."""
         choice, prepared, plan = self.choice, work.prepared, work.plan
         labels, workers = prepared.labels, work.machine.workers
-        outcomes, picks = choose_in_folds(
+        inside = work.machine.ticker(_("comparing layers inside the folds"))
+        # A test set judges the model itself: one layer, one choice.
+        picks = [choice.place.name] * len(plan.folds)
+        if not prepared.dataset.is_test.any():
+            picks = pick_in_folds(choice.spaces, labels, plan.folds, workers=workers, tick=inside)
+        outcomes = judge_picks(
             choice.spaces,
             labels,
             plan.folds,
+            {CHOSEN: picks, LAST: [choice.last.name] * len(picks)},
             workers=workers,
-            tick=work.machine.ticker(_("comparing layers")),
+            tick=work.machine.ticker(_("judging the choice of layers")),
         )
-        if prepared.dataset.is_test.any():  # it judges the model itself: one layer, one choice
-            picks = [choice.place.name] * len(plan.folds)
-        outcome = picked(outcomes, picks)
         held_out = None
         if prepared.dataset.is_test.any():
             rows = prepared.train
             folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, Stream.TRAINING_PART)]
-            inside = chosen_in_folds(choice.spaces, labels, folds, workers=workers)
-            held_out = HeldOut.of(inside.proba, [held for _, held in folds])
+            known = chosen_in_folds(choice.spaces, labels, folds, workers=workers, tick=inside)
+            held_out = HeldOut.of(known.proba, [held for _, held in folds])
         return Kept(
             work.probe,
             work.choice.C,
             plan,
-            outcome=outcome,
+            outcome=outcomes[CHOSEN],
             held_out=held_out,
-            layer=self._told(picks, outcome, outcomes, work),
+            layer=self._told(picks, outcomes, work),
         )
 
     def _told(
-        self, picks: Sequence[str], outcome: Outcome, outcomes: dict[str, Outcome], work: Work
+        self, picks: Sequence[str], outcomes: dict[str, Outcome], work: Work
     ) -> dict[str, Any]:
         """Return ``layer`` of ``metrics.json``, and say why it was chosen."""
         choice, last = self.choice, self.choice.last
         labels, plan = work.prepared.labels, work.plan
         against = None
         if any(name != last.name for name in picks):
-            against = compare(outcome, outcomes[last.name], labels, plan, balanced=False)
+            against = compare(outcomes[CHOSEN], outcomes[LAST], labels, plan, balanced=False)
         floor = {labels.task.floor_name: outcomes[labels.task.floor_name]}
-        found = assess(outcomes[last.name], floor, labels, plan).estimate
+        found = assess(outcomes[LAST], floor, labels, plan).estimate
         sentence = sentences(choice.sentence, _gained(against, last, work))
         work.machine.on_event(Event(_("comparing layers"), message=sentence, level="note"))
         return {

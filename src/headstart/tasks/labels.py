@@ -117,13 +117,19 @@ class Labels:
         return pairs(self.task.folds(self.y[rows], groups, k, rng))
 
     def choosing(
-        self, rows: Ints, stream: Stream, *part: int
+        self, rows: Ints, stream: Stream, *part: int, most: int | None = None
     ) -> tuple[Ints, list[tuple[Ints, Ints]]]:
-        """Return the rows a head is chosen on, at most ``ENOUGH``, and their inner folds."""
-        if len(rows) > ENOUGH:
+        """Return the rows a head is chosen on, at most ``most``, and their inner folds.
+
+        Where nothing else is said, these are at most ``ENOUGH``. Folds are fewer where rows are
+        many, or more than are taken.
+        """
+        most = most or ENOUGH
+        many = len(rows) > min(most, LARGE - 1)
+        if len(rows) > most:
             rng = np.random.default_rng([self.seed, stream, *part])
-            rows = np.sort(rng.choice(rows, ENOUGH, replace=False))
-        k = INNER_FOLDS if len(rows) < LARGE else INNER_FOLDS_LARGE
+            rows = np.sort(rng.choice(rows, most, replace=False))
+        k = INNER_FOLDS_LARGE if many else INNER_FOLDS
         return rows, self.folds(rows, k, stream, *part)
 
     def inside(self, train: Ints, fold: int) -> tuple[Ints, list[tuple[Ints, Ints]]]:

@@ -7,7 +7,7 @@ where they are clearly more accurate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -138,14 +138,10 @@ def choose_head(
     scored = walk(advance, y, folds, weight, kind=linear.kind, strengths=strengths)
     best = one_standard_error(scored)
     if rivals and not is_counts(X):
-        offered = [r for r in RIVALS if r is CentroidHead or len(X) < ENOUGH]
-        for rival in offered:
-            logits = np.concatenate(
-                [rival.fit(X[rows], y[rows], n_classes).logits(X[out]) for rows, out in folds]
-            )
-            scored.append(score_head(rival.kind, 0.0, logits, y[held], folds, weight))
-            if _clearly_better(scored[-1], best):
-                best = scored[-1]
+        for rival in score_rivals(X, y, n_classes, folds, weight):
+            scored.append(rival)
+            if _clearly_better(rival, best):
+                best = rival
     head: Head
     if best.kind == linear.kind:
         head = linear(*path.settle(len(folds), best.C, starts[best.C]))
@@ -292,6 +288,20 @@ def one_standard_error(scored: list[Scored]) -> Scored:
     """
     best = min(scored, key=lambda s: s.log_loss)
     return next(s for s in scored if s.log_loss <= best.log_loss + best.se)
+
+
+def score_rivals(
+    X: Floats, y: Ints, n_classes: int, folds: Folds, weight: Floats
+) -> Iterator[Scored]:
+    """Score what may replace logistic regression: nearest class mean and, of few rows, kNN."""
+    held = np.concatenate([out for _, out in folds])
+    for rival in RIVALS:
+        if rival is NeighbourHead and len(X) >= ENOUGH:
+            continue
+        logits = np.concatenate(
+            [rival.fit(X[rows], y[rows], n_classes).logits(X[out]) for rows, out in folds]
+        )
+        yield score_head(rival.kind, 0.0, logits, y[held], folds, weight)
 
 
 def _clearly_better(rival: Scored, best: Scored) -> bool:
