@@ -6,6 +6,7 @@ does not know, the common ones are recognised all the same, so that they are ref
 
 from __future__ import annotations
 
+import codecs
 from pathlib import PurePath
 
 from headstart.said import N_, _
@@ -25,6 +26,8 @@ OTHER_SUFFIXES = frozenset(
     )
 )
 """Sound and videos that have to be converted first."""
+LOOKED_AT = 512
+"""Bytes of a file's beginning that tell what it is."""
 MAYBE = 0.5
 """How surely a file that has to be converted is a recording: a video may be none."""
 _ISO = {
@@ -81,6 +84,39 @@ def other_format(head: bytes) -> str:
     if head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xF6 == 0xF0:  # ADTS
         return "AAC"
     return next((name for start, name in starts.items() if head.startswith(start)), "")
+
+
+def why_not(head: bytes) -> str:
+    """Say by its first ``LOOKED_AT`` bytes what a file is that cannot be opened, and the mend."""
+    if not head:
+        return _("empty file")
+    other = other_format(head)
+    if other:
+        return _(
+            "{format}, which is not read here: convert it, as {command} does",
+            format=other,
+            command="ffmpeg -i FILE FILE.wav",
+        )
+    if _is_image(head):
+        return _("an image, not a recording")
+    if _is_text(head):
+        return _("a text, not a recording")
+    return _("not a recording that can be read, or damaged")
+
+
+def _is_image(head: bytes) -> bool:
+    """Whether a file begins as the usual images do."""
+    webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    return webp or head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*"))
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether bytes that a file begins with are a text in UTF-8, perhaps cut in a character."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return all(c.isprintable() or c.isspace() for c in text)
 
 
 def _is_read(head: bytes) -> bool:
