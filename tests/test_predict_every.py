@@ -133,7 +133,7 @@ def test_stretches_cover_the_file_once(tmp_path, suffix):
     [
         (b"\0\0\0\x20ftypM4A \0\0\0\0", "M4A (AAC), which is not read here: convert it"),
         (b"a line of words\n", "a text, not a recording"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "an image, not a recording"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "PNG, not a recording"),
         (b"", "empty file"),
         (b"RIFF\x24\0\0\0WAVEfmt ", "not a recording that can be read, or damaged"),
     ],

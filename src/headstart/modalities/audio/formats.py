@@ -48,6 +48,14 @@ _ISO = {
     b"3gp6": "3GP",
 }
 """Brands of MPEG-4 files that hold sound or a video: HEIC and AVIF have others."""
+_STRANGE = {
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"%PDF": "PDF",
+    b"PK\x03\x04": "ZIP",
+}
+"""Files that often lie among others, and hold no sound."""
 
 
 def may_be_recording(name: str, head: bytes) -> float:
@@ -97,17 +105,12 @@ def why_not(head: bytes) -> str:
             format=other,
             command="ffmpeg -i FILE FILE.wav",
         )
-    if _is_image(head):
-        return _("an image, not a recording")
+    strange = next((name for start, name in _STRANGE.items() if head.startswith(start)), "")
+    if strange:
+        return _("{format}, not a recording", format=strange)
     if _is_text(head):
         return _("a text, not a recording")
     return _("not a recording that can be read, or damaged")
-
-
-def _is_image(head: bytes) -> bool:
-    """Whether a file begins as the usual images do."""
-    webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    return webp or head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*"))
 
 
 def _is_text(head: bytes) -> bool:
