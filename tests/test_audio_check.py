@@ -70,6 +70,14 @@ def test_what_is_not_read_of_a_long_file_is_said(monkeypatch: pytest.MonkeyPatch
     assert set(found(written(voice(seconds=1.5)))) == {"cut"}
 
 
+def test_what_the_network_does_not_hear_of_a_long_recording_is_said() -> None:
+    digests = [AUDIO.digest(AUDIO.read(written(voice(seconds=s)))) for s in (2, 3)]
+    (one,) = AUDIO.check(digests, ["a", "b"], Mels(seconds=1, most=2))
+    assert one.kind == "cut" and one.figures["files"] == ["b"]
+    assert "longer than the 0.0333 minutes" in one.message
+    assert AUDIO.check(digests, ["a", "b"], Mels()) == []
+
+
 def test_channels_that_cancel_each_other_are_said() -> None:
     one = found(written(np.stack([voice(), -voice()], axis=1)))
     assert set(one) == {"channels"} and "loudest" in one["channels"].message

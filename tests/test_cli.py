@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -430,3 +431,7 @@ def test_stopped_at_any_moment_leaves_nothing_and_the_next_run_goes_on(
     timing = json.loads(again.stdout)["timing"]
     assert timing["cache_hits"] > 0
     assert timing["cache_hits"] + timing["forward_examples"] == 2 * 210
+
+
+def test_help_keeps_the_underscores_of_what_is_to_be_typed(headstart) -> None:
+    assert "{label}_{speaker}_{n}" in re.sub(r"[│\s]+", " ", headstart("train", "--help").out)

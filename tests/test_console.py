@@ -12,6 +12,7 @@ from rich.console import Console
 from headstart.cli import console
 from headstart.cli.console import Bars
 from headstart.events import Event
+from headstart.speaking import speaking
 
 
 @pytest.fixture
@@ -56,6 +57,17 @@ def test_a_log_hears_now_and_then_that_a_stage_lives(monkeypatch, capsys, event,
     assert lines[0] == f"{event.stage} ..."
     assert 2 <= len(lines) - 1 <= 5  # twice as long from each line to the next
     assert all(re.fullmatch(said.replace("0 s", r"\d s"), line) for line in lines[1:])
+
+
+def test_while_another_language_is_spoken_for_a_figure_a_log_is_silent(monkeypatch, capsys):
+    monkeypatch.setattr(console, "BEAT", 0.05)
+    with Bars() as bars:
+        bars(Event("writing"))
+        with speaking("zh"):
+            time.sleep(0.3)
+        assert capsys.readouterr().err.splitlines() == ["writing ..."]
+        time.sleep(0.3)
+    assert capsys.readouterr().err.startswith("writing ... ")
 
 
 def test_a_log_of_quick_stages_is_one_line_each(capsys):

@@ -25,6 +25,7 @@ from headstart import errors
 from headstart.backbones import PROVIDERS, resolve
 from headstart.cli import application
 from headstart.data.builtin import BUILTIN
+from headstart.report.words import FINDINGS
 
 TOP = Path(__file__).parents[1]
 DOCS = TOP / "docs"
@@ -165,6 +166,7 @@ def test_every_kind_of_finding_is_explained() -> None:
     assert [kind for kind in sorted(kinds) if f"\n| `{kind}` |" not in told] == []
     listed = text(ARCHITECTURE).partition("\nKinds of findings:")[2].partition("\n\n")[0]
     assert [kind for kind in sorted(kinds) if f"`{kind}`" not in listed] == []
+    assert [kind for kind in sorted(kinds) if kind not in FINDINGS] == [], "without a heading"
 
 
 def keys_of(value: Any, skip: tuple[str, ...]) -> Iterator[str]:

@@ -16,12 +16,14 @@ from headstart.backbones import EMBEDDING, Ref, resolve
 from headstart.backbones.layer import LayerRef, end_at
 from headstart.backbones.network import count_parameters, drawn
 from headstart.backbones.stages import Stages
+from headstart.backbones.wheels import Wheel
 from headstart.choose.layer import COMPARED, best, chosen_in_folds, pick_in_folds, try_all
 from headstart.errors import BackboneError, ConfigError
-from headstart.events import Event
+from headstart.events import Event, ignore
 from headstart.folder.model import load_model
 from headstart.judge.crossval import judge_folds
 from headstart.judge.estimate import assess, plan
+from headstart.prepare.layer import within_reach
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels, Stream
 from headstart.tasks.multilabel import MultiLabel
@@ -324,6 +326,32 @@ def test_the_layers_of_several_encoders_compete(early, nothing, reviews, tmp_pat
     assert run.metrics["ranking"] is None
     assert run.metrics["estimate"]["accuracy"] > 0.9
     assert run.predict("bad bad abc")[0].predicted == "no"
+
+
+@pytest.fixture
+def no_index(tmp_path, monkeypatch):
+    """Nothing is installed, kept or to be fetched."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(Wheel, "_installed", lambda wheel: None)
+
+
+def test_an_encoder_that_cannot_be_had_takes_no_part(no_index):
+    said: list[Event] = []
+    found = within_reach(["efficientnet-lite0", "speaker"], said.append)
+    assert found == ["efficientnet-lite0"]
+    (warning,) = [event for event in said if event.message]
+    assert warning.level == "warning"
+    assert "The layers of efficientnet-lite0 are compared without those of speaker." in (
+        warning.message
+    )
+    assert "pip install --no-deps resemblyzer==0.1.4" in warning.message
+    assert "efficientnet-lite1" not in warning.message, "which is for something else"
+
+
+def test_where_no_encoder_can_be_had_that_is_an_error(no_index):
+    with pytest.raises(BackboneError, match=r"whisper-tiny.*could not be downloaded"):
+        within_reach(["whisper-tiny", "speaker"], ignore)
 
 
 def test_images_choose_too_and_are_explained_by_their_layer(photos, tmp_path):

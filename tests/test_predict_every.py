@@ -128,6 +128,27 @@ def test_stretches_cover_the_file_once(tmp_path, suffix):
         list(modality("audio").stretches(tmp_path / "b.wav", 1.0))
 
 
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"\0\0\0\x20ftypM4A \0\0\0\0", "M4A (AAC), which is not read here: convert it"),
+        (b"a line of words\n", "a text, not a recording"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "PNG, not a recording"),
+        (b"", "empty file"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "not a recording that can be read, or damaged"),
+    ],
+)
+def test_a_file_to_be_cut_is_refused_with_the_reason_of_a_whole_one(tmp_path, head, said):
+    (tmp_path / "a.wav").write_bytes(head)
+    for file in (tmp_path / "a.wav", io.BytesIO(head)):
+        with pytest.raises(UnreadableError) as whole:
+            list(modality("audio").stretches(file, 1.0))
+        assert said in str(whole.value)
+    with pytest.raises(UnreadableError) as cut:
+        modality("audio").read(head)
+    assert str(cut.value) == str(whole.value)
+
+
 def test_memory_does_not_grow_with_the_file(tmp_path):
     rng = np.random.default_rng(0)
     peaks = []

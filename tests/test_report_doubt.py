@@ -247,7 +247,7 @@ def test_a_run_from_before_there_was_doubt_renders_as_it_did(copy):
          "was not measured"),
         ({"label_issues": ISSUES | {"expected_gain_ci95": [-0.01, 0.03]}}, "too little to be sure"),
         ({"pictures": False}, "its probability"),
-        ({"explanations": None}, "Where did it look?"),
+        ({"explanations": None}, "What did it go by?"),
         ({"ranking": None}, "Which images should you not trust?"),
     ],
     ids=lambda v: ",".join(v) if isinstance(v, dict) else v,

@@ -54,7 +54,9 @@ def refuse_unreachable(name: str, url: str, by_hand: str) -> None:
 
 def cannot_download(name: str, cause: Exception, by_hand: str) -> BackboneError:
     """Build the error for weights that are not here and cannot be fetched."""
-    here = [row.name for row in available()]
+    short = name.partition(":")[2]
+    kind = next((row.modality for row in available(short, everything=True)), None)
+    here = [row.name for row in available(modality=kind)]
     return BackboneError(
         _(
             "The weights of {name!r} are not on this machine and could not be downloaded ({kind}: "

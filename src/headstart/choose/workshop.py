@@ -194,8 +194,8 @@ class Workshop:
         if small is None:
             raise ConfigError(
                 _(
-                    "--method small-cnn: there is no small network for {modality}.",
-                    modality=self.examples.modality.name,
+                    "--method small-cnn: there is no small network for {many}.",
+                    many=self.examples.modality.unit.many,
                 ),
                 _("Use --method scratch."),
             )

@@ -34,6 +34,7 @@ from rich.text import Text
 
 from headstart.events import Event
 from headstart.folder.layout import PAGE
+from headstart.language import in_force
 from headstart.said import _
 from headstart.text import to_json
 
@@ -197,6 +198,7 @@ class _Beats:
 
     def __init__(self) -> None:
         self._last, self._next = Event(""), BEAT
+        self._language = in_force()
         self._began: dict[str, float] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -221,7 +223,7 @@ class _Beats:
         while not self._over.wait(BEAT / 20):
             event = self._last
             taken = time.monotonic() - self._began.get(event.stage, math.inf)
-            if taken >= self._next:
+            if taken >= self._next and in_force() is self._language:  # figures may need another
                 say(escape(_beat(event, taken)))
                 self._next = 2 * taken
 

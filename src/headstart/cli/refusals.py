@@ -34,7 +34,7 @@ def refusal(wrong: Any, ctx: Any) -> Exception:
             name = (wrong.param.metavar or wrong.param.opts[0]).rstrip(".")
             what = _("{command} needs {name}.", command=ctx.command_path, name=name)
         case "BadParameter" if wrong.__cause__ is not None:
-            what = _no_value(wrong)
+            return ConfigError(_no_value(wrong), _as_share(wrong) or _see(ctx))
         case "BadOptionUsage":
             what = _with_or_without_value(wrong.option_name, ctx)
         case _other:
@@ -79,6 +79,17 @@ def _no_value(wrong: Any) -> str:
     if said is None:
         return _("{option}: {trouble}", option=option, trouble=wrong.message)
     return _(said, option=option, value=found["input"])
+
+
+def _as_share(wrong: Any) -> str:
+    """Say how a percentage is written as a share; "" where something else is wrong."""
+    value, sign, rest = str(wrong.__cause__.errors()[0]["input"]).strip().partition("%")
+    if not sign or rest:
+        return ""
+    try:
+        return _("Write {option} {share:g}.", option=wrong.param.opts[0], share=float(value) / 100)
+    except ValueError:
+        return ""
 
 
 def _see(ctx: Any) -> str:

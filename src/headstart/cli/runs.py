@@ -165,9 +165,10 @@ class _Tally:
             from headstart.prepare.source import with_reasons  # others do not wait for it
 
             raise DataError(
-                _(
+                _n(
+                    "The input cannot be read ({named}).",
                     "None of the {n} inputs can be read ({named}).",
-                    n=self.n,
+                    self.n,
                     named=with_reasons(self._bad, 3),
                 ),
                 _("Check that they are {many} and that the paths are right.", many=self._many),

@@ -230,16 +230,16 @@ def _reads(pattern: str, refs: Sequence[str], values: Sequence[str]) -> bool:
 def _worded(part: _Part, pattern: str) -> Finding:
     distinct, sizes = np.unique(part.values, return_counts=True)
     shown = [repr(f"{part.before}{value}") for value in distinct[:3].tolist()]
+    least, most = int(sizes.min()), int(sizes.max())
     message = _(
         "The file names look like {pattern}, and one part of them has {n} values ({values}), of "
-        "{least} to {most} files each. If it says what belongs together, such as who speaks or "
+        "{files} files each. If it says what belongs together, such as who speaks or "
         "which patient it is, the score is too good, since some of each are learned from and "
         "others tested on. Then add {option}.",
         pattern=pattern,
         n=len(distinct),
         values=commas([*shown, "..."] if len(distinct) > 3 else shown),
-        least=int(sizes.min()),
-        most=int(sizes.max()),
+        files=_("{least} to {most}", least=least, most=most) if least < most else most,
         option=f"--names '{pattern}'",
     )
     figures: dict[str, object] = {"names": pattern, "values": len(distinct)}

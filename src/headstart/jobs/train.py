@@ -254,7 +254,7 @@ def choose_backbone(
     Where layers compete, those of all backbones do, and nothing is settled before.
     """
     if compete(config, dataset.modality):
-        return with_encoders(config, dataset.modality), None
+        return with_encoders(config, dataset.modality, machine.on_event), None
     if asked(config) != EMBEDDING:
         refuse_several(config)
     if not several(config):

@@ -105,7 +105,7 @@ class Config:
     names: str | None = option(
         None,
         N_(
-            "What the names of files say, e.g. '{label}_{speaker}_{n}': the class, what belongs "
+            "What the names of files say, e.g. `{label}_{speaker}_{n}`: the class, what belongs "
             "together, a number; * is anything."
         ),
         metavar="PATTERN",

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.backbones import ALL, EMBEDDING, Card, Ref
+from headstart.backbones import ALL, EMBEDDING, Card, Ref, available, resolve
 from headstart.errors import BackboneError, ConfigError
+from headstart.events import Event, OnEvent
 from headstart.modalities import Modality
-from headstart.said import _, commas
+from headstart.said import _, commas, listed, sentences
 
 if TYPE_CHECKING:
     from headstart.backbones.layer import LayerRef
@@ -127,11 +128,42 @@ def asked(config: Config) -> str:
     return EMBEDDING if config.layer in (None, LAST, AUTO) else str(config.layer)
 
 
-def with_encoders(config: Config, modality: Modality[Any, Any]) -> Config:
+def with_encoders(config: Config, modality: Modality[Any, Any], on_event: OnEvent) -> Config:
     """Name the encoders that compete, where the user named none and the modality does."""
     if config.backbone is None and modality.encoders:
-        return replace(config, backbone=",".join(modality.encoders))
+        return replace(config, backbone=",".join(within_reach(modality.encoders, on_event)))
     return config
+
+
+def within_reach(names: Sequence[str], on_event: OnEvent) -> list[str]:
+    """Return the backbones whose weights are here or can be fetched; say which are left out.
+
+    Raises
+    ------
+    BackboneError
+        None of them can be had.
+    """
+    here = {row.name.partition(":")[2] for row in available()}
+    failed: dict[str, BackboneError] = {}
+    on_event(Event(_("preparing the backbone")))
+    for name in names:
+        try:
+            if name not in here:
+                resolve(name).load()
+        except BackboneError as cause:
+            failed[name] = cause
+    found = [name for name in names if name not in failed]
+    if not found:
+        raise failed[names[0]]
+    for name, error in failed.items():
+        said = _(
+            "The layers of {others} are compared without those of {name}.",
+            others=listed(found),
+            name=name,
+        )
+        message = sentences(error.message, said, error.hint)
+        on_event(Event(_("preparing the backbone"), message=message, level="warning"))
+    return found
 
 
 def refuse_unknown_layer(encoder: Encoder, layer: str) -> None:

@@ -37,7 +37,7 @@ from headstart.modalities.plain import Plain
 from headstart.prepare.config import MIX, Config, backbones_of, refuse_several, refuse_unknown
 from headstart.prepare.layer import Encoder, Place, asked, at, refuse_unknown_layer
 from headstart.prepare.refusals import refuse_strange_views, refuse_with_several_labels
-from headstart.said import N_, Said, _, sentences
+from headstart.said import N_, Said, _, commas, sentences
 from headstart.tasks.labels import Labels
 
 Loaded = TypeVar("Loaded")
@@ -410,9 +410,12 @@ def note_unreadable(
 
 
 def with_reasons(unreadable: list[tuple[str, str]], most: int) -> str:
-    """Name examples with why each cannot be read; beyond ``most``, say only how many more."""
-    first = [_("{name}: {reason}", name=name, reason=why) for name, why in unreadable[:most]]
-    more = len(unreadable) - len(first)
+    """Name examples with why they cannot be read; beyond ``most``, say only how many more."""
+    named: dict[str, list[str]] = {}
+    for name, why in unreadable[:most]:
+        named.setdefault(why, []).append(name)
+    first = [_("{name}: {reason}", name=commas(of), reason=why) for why, of in named.items()]
+    more = len(unreadable) - min(len(unreadable), most)
     rest = [_("and {n} more", n=more)] if more else []
     return Said({"joined": [*first, *rest], "by": N_("{before}; {after}")})
 

@@ -125,7 +125,7 @@ SECTIONS = {
     "training": N_("Training"),
     "map": N_("Map"),
     "gallery": N_("Mistakes"),
-    "looks": N_("Looks"),
+    "looks": N_("Reasons"),
     "model": N_("Model"),
     "method": N_("Method"),
 }

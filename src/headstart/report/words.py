@@ -36,7 +36,10 @@ BASELINES = {
     **dict.fromkeys(FROM_SCRATCH.values(), N_("it has seen nothing but your {many}")),
 }
 FINDINGS = {
+    "beyond": N_("Beyond full scale"),
     "budget": N_("Budget"),
+    "channels": N_("Channels"),
+    "clipped": N_("Clipped {many}"),
     "columns": N_("Columns"),
     "cut": N_("Long {many}"),
     "conflicts": N_("Contradicting labels"),
@@ -54,12 +57,17 @@ FINDINGS = {
     "markup": N_("Markup"),
     "memory": N_("Memory"),
     "note": N_("Note"),
+    "numbers": N_("Values that are no numbers"),
     "order": N_("Order of {many}"),
+    "rates": N_("Sampling rates"),
     "shortcut": N_("Shortcut"),
+    "silence": N_("Silent {many}"),
     "small": N_("Small {many}"),
     "small_test": N_("Small test set"),
+    "spoken": N_("Spoken by a program"),
     "target": N_("Target"),
     "training": N_("Training"),
+    "truncated": N_("Truncated {many}"),
     "unknown": N_("Unknown words"),
     "unreadable": N_("Unreadable {many}"),
 }

@@ -110,8 +110,8 @@ class AudioModality(Modality[Clip, AudioDigest]):
     def check(
         self, digests: Sequence[AudioDigest], refs: Sequence[str], look: Mels | Waves
     ) -> list[Finding]:
-        """Report silence, missing ends, channels that cancel, clipping, and several rates."""
-        return check(digests, refs)
+        """Report silence, ends that are missing or not heard, channels, clipping, several rates."""
+        return check(digests, refs, look)
 
     def circumstances(self, d: AudioDigest) -> Mapping[str, Circumstance]:
         """Tell its rate, length, loudness, noise, and what its file tells."""

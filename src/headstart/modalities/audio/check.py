@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from headstart.findings import Finding
 from headstart.modalities.audio.digest import AudioDigest
+from headstart.modalities.audio.look import Mels, Waves
 from headstart.modalities.audio.read import MOST_SECONDS
 from headstart.said import _, _n, commas, sentences
 
@@ -18,12 +19,12 @@ MISSING = 0.05
 NAMED = 3
 
 
-def check(digests: Sequence[AudioDigest], refs: Sequence[str]) -> list[Finding]:
+def check(digests: Sequence[AudioDigest], refs: Sequence[str], look: Mels | Waves) -> list[Finding]:
     """Report what a score would hide."""
     return [
         *check_silence(digests, refs),
         *check_ends(digests, refs),
-        *check_long(digests, refs),
+        *check_long(digests, refs, look.most * look.seconds),
         *check_channels(digests, refs),
         *check_values(digests, refs),
         *check_clipping(digests, refs),
@@ -64,9 +65,10 @@ def check_ends(digests: Sequence[AudioDigest], refs: Sequence[str]) -> list[Find
     return [Finding("truncated", "warning", message, _figures(found))]
 
 
-def check_long(digests: Sequence[AudioDigest], refs: Sequence[str]) -> list[Finding]:
-    """Say what was not read of long recordings."""
-    long = [refs[i] for i, d in enumerate(digests) if d.origin.cut]
+def check_long(digests: Sequence[AudioDigest], refs: Sequence[str], heard: float) -> list[Finding]:
+    """Say what does not count of long recordings: a network hears ``heard`` seconds at most."""
+    most = min(heard, MOST_SECONDS)
+    long = [refs[i] for i, d in enumerate(digests) if d.origin.cut or d.seconds > most + MISSING]
     if not long:
         return []
     message = _n(
@@ -75,7 +77,7 @@ def check_long(digests: Sequence[AudioDigest], refs: Sequence[str]) -> list[Find
         "{n:,} recordings are longer than the {minutes} minutes that are read of one (first: "
         "{names}): only their beginning counts. Cut them into shorter ones.",
         len(long),
-        minutes=MOST_SECONDS // 60,
+        minutes=f"{most / 60:.3g}",
         names=_first(long),
     )
     return [Finding("cut", "warning", message, _figures(long))]

@@ -6,6 +6,7 @@ does not know, the common ones are recognised all the same, so that they are ref
 
 from __future__ import annotations
 
+import codecs
 from pathlib import PurePath
 
 from headstart.said import N_, _
@@ -25,6 +26,8 @@ OTHER_SUFFIXES = frozenset(
     )
 )
 """Sound and videos that have to be converted first."""
+LOOKED_AT = 512
+"""Bytes of a file's beginning that tell what it is."""
 MAYBE = 0.5
 """How surely a file that has to be converted is a recording: a video may be none."""
 _ISO = {
@@ -45,6 +48,14 @@ _ISO = {
     b"3gp6": "3GP",
 }
 """Brands of MPEG-4 files that hold sound or a video: HEIC and AVIF have others."""
+_STRANGE = {
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"%PDF": "PDF",
+    b"PK\x03\x04": "ZIP",
+}
+"""Files that often lie among others, and hold no sound."""
 
 
 def may_be_recording(name: str, head: bytes) -> float:
@@ -81,6 +92,34 @@ def other_format(head: bytes) -> str:
     if head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xF6 == 0xF0:  # ADTS
         return "AAC"
     return next((name for start, name in starts.items() if head.startswith(start)), "")
+
+
+def why_not(head: bytes) -> str:
+    """Say by its first ``LOOKED_AT`` bytes what a file is that cannot be opened, and the mend."""
+    if not head:
+        return _("empty file")
+    other = other_format(head)
+    if other:
+        return _(
+            "{format}, which is not read here: convert it, as {command} does",
+            format=other,
+            command="ffmpeg -i FILE FILE.wav",
+        )
+    strange = next((name for start, name in _STRANGE.items() if head.startswith(start)), "")
+    if strange:
+        return _("{format}, not a recording", format=strange)
+    if _is_text(head):
+        return _("a text, not a recording")
+    return _("not a recording that can be read, or damaged")
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether bytes that a file begins with are a text in UTF-8, perhaps cut in a character."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return all(c.isprintable() or c.isspace() for c in text)
 
 
 def _is_read(head: bytes) -> bool:

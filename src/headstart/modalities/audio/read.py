@@ -8,7 +8,6 @@ are kept.
 
 from __future__ import annotations
 
-import codecs
 import io
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from headstart.modalities import UnreadableError
 from headstart.modalities.audio.clip import Clip, Origin
 from headstart.modalities.audio.extra import refuse_without_extra
-from headstart.modalities.audio.formats import FORMATS, other_format
+from headstart.modalities.audio.formats import FORMATS, LOOKED_AT, why_not
 from headstart.modalities.audio.headers import is_unfinished, promised
 from headstart.modalities.libraries import Libraries
 from headstart.said import N_, _
@@ -63,8 +62,6 @@ def decode(data: bytes) -> Clip:
         What recordings need is not installed.
     """
     refuse_without_extra()
-    if not data:
-        raise UnreadableError(_("empty file"))
     with _opened(data) as file:
         about = _about(file)
     mix = _mixed(data, about)
@@ -160,7 +157,7 @@ def _mixed(data: bytes, about: _About, channel: int | None = None) -> _Mix:
                 mix.clipped += _clipped(block, about.subtype in LOSSY)
                 mix.add(block, channel)
         except (SoundFileError, RuntimeError) as cause:
-            mix.damage = _plain(cause)
+            mix.damage = plain(cause)
         else:
             break
     if not mix.parts and mix.damage:
@@ -188,7 +185,7 @@ def _opened(data: bytes) -> Iterator[SoundFile]:
     try:
         file = SoundFile(io.BytesIO(data))
     except (SoundFileError, RuntimeError, TypeError) as cause:  # TypeError: it may be raw samples
-        raise UnreadableError(_why_not(data)) from cause
+        raise UnreadableError(why_not(data[:LOOKED_AT])) from cause
     with file:
         yield file
 
@@ -250,30 +247,7 @@ def _clipped(block: NDArray[np.float32], lossy: bool) -> int:
     return int(flat.sum())
 
 
-def _why_not(data: bytes) -> str:
-    """Say what a file is that cannot be opened, and the mend where there is one."""
-    other = other_format(data[:64])
-    if other:
-        return _(
-            "{format}, which is not read here: convert it, as {command} does",
-            format=other,
-            command="ffmpeg -i FILE FILE.wav",
-        )
-    if _is_text(data[:512]):
-        return _("a text, not a recording")
-    return _("not a recording that can be read, or damaged")
-
-
-def _is_text(head: bytes) -> bool:
-    """Whether bytes that a file begins with are a text in UTF-8, perhaps cut in a character."""
-    try:
-        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return all(c.isprintable() or c.isspace() for c in text)
-
-
-def _plain(cause: Exception) -> str:
+def plain(cause: Exception) -> str:
     """Return what libsndfile says, without the name of what it reads from."""
     said = getattr(cause, "error_string", "") or str(cause)
     return said.rstrip(".") or type(cause).__name__

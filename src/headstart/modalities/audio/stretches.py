@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.modalities import UnreadableError
+from headstart.modalities.audio.formats import LOOKED_AT, why_not
+from headstart.modalities.audio.read import DAMAGED, plain
 from headstart.said import _
 
 if TYPE_CHECKING:
@@ -74,18 +76,30 @@ def stretches(file: Path | BinaryIO, every: float) -> Iterator[tuple[float, floa
 
 @contextmanager
 def _opened(file: Path | BinaryIO) -> Iterator[SoundFile]:
-    """Open a recording; what soundfile says against it is the reason why it cannot be read."""
-    from soundfile import LibsndfileError, SoundFile
+    """Open a recording; say why it cannot be opened, or read on."""
+    from soundfile import SoundFile, SoundFileError
 
-    if isinstance(file, Path):
-        file.open("rb").close()  # soundfile does not tell a missing file from a damaged one
+    head = _head(file)  # which tells a missing file from a damaged one, as soundfile does not
     try:
-        with SoundFile(file) as sound:
+        sound = SoundFile(file)
+    except (SoundFileError, RuntimeError, TypeError) as cause:  # TypeError: it may be raw samples
+        raise UnreadableError(why_not(head)) from cause
+    with sound:
+        try:
             yield sound
-    except LibsndfileError as cause:
-        raise UnreadableError(
-            _("no recording that can be read ({cause})", cause=cause.error_string)
-        ) from cause
+        except SoundFileError as cause:
+            raise UnreadableError(_(DAMAGED, cause=plain(cause))) from cause
+
+
+def _head(file: Path | BinaryIO) -> bytes:
+    """Return the first bytes of a file; one that is open stays where it is."""
+    if isinstance(file, Path):
+        with file.open("rb") as opened:
+            return opened.read(LOOKED_AT)
+    at = file.tell()
+    head = file.read(LOOKED_AT)
+    file.seek(at)
+    return head
 
 
 def _written(samples: NDArray[np.float32], rate: int) -> bytes:
