@@ -28,6 +28,14 @@ def test_importing_headstart_imports_nothing_heavy(heavy: str) -> None:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+@pytest.mark.parametrize("heavy", ["scipy.signal", "scipy.stats", "soundfile", "transformers"])
+def test_all_modalities_are_loaded_without(heavy):
+    """They are asked at every start what they recognise."""
+    every = "from headstart.modalities import modality, names; [*map(modality, names())]"
+    code = f"import sys; {every}; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_the_command_line_starts_without_torch() -> None:
     code = (
         "import sys\n"

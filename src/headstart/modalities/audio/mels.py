@@ -10,8 +10,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import rfft
-from scipy.signal import get_window
 
 Floats = NDArray[np.float32]
 
@@ -75,6 +73,8 @@ def resemblyzer(wave: Floats, mels: int) -> Floats:
 
 def _power(wave: Floats, edge: str) -> Floats:
     """Power by frequency of frames around every ``HOP``-th sample: (frames, 1 + LENGTH // 2)."""
+    from scipy.fft import rfft  # only when asked: all modalities are loaded
+
     if len(wave) <= LENGTH:  # too short to be mirrored at its ends
         wave = np.pad(wave, (0, LENGTH + 1 - len(wave)))
     around = np.pad(wave, LENGTH // 2, mode=edge)  # type: ignore[call-overload]
@@ -90,7 +90,7 @@ def _present(frames: Floats) -> Floats:
 
 @cache
 def _hann() -> Floats:
-    return get_window("hann", LENGTH).astype(np.float32)
+    return np.hanning(LENGTH + 1)[:-1].astype(np.float32)
 
 
 def _mel(hertz: float) -> float:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
-from scipy.signal import fftconvolve
 
 from headstart.modalities.audio.clip import Clip
 
@@ -35,6 +33,8 @@ def room_tone(clip: Clip) -> Floats:
 
     The same recording has the same tone always. Of digital silence it is digital silence.
     """
+    from scipy.signal import fftconvolve  # only when asked: all modalities are loaded
+
     n, size = len(clip.samples), max(16, round(FRAME * clip.rate))
     wave = np.pad(clip.samples, (0, max(0, size - n)))
     window = np.hanning(size).astype(np.float32)
@@ -52,6 +52,8 @@ def room_tone(clip: Clip) -> Floats:
 
 def covered(clip: Clip, gone: NDArray[np.bool_], tone: Floats) -> Floats:
     """Return the samples, tone in place of those marked in ``gone``: (n,), faded at the edges."""
+    from scipy.ndimage import uniform_filter1d
+
     wide = max(1, round(FADE * clip.rate))
     share = uniform_filter1d(gone.astype(np.float32), wide, mode="nearest")
     return np.asarray(clip.samples + share * (tone - clip.samples), np.float32)
