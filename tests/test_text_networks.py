@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import struct
@@ -30,6 +31,8 @@ from headstart.modalities.text.look import Tokens
 from headstart.modalities.text.tokenizer import keep, kept
 from headstart.testing import check_backbone
 from headstart.transfer.finetune import FINAL, Setting, fit, zero_head
+from headstart.transfer.heads import LinearHead
+from headstart.transfer.network import Network
 from headstart.transfer.recipe import Recipe
 from tiny_bert import PIECES, save_tiny
 
@@ -342,3 +345,19 @@ def test_dropout_gives_the_same_network_however_many_threads(tiny: TextBackbone)
 
     alone = trained(1)
     assert torch.allclose(alone, trained(3), atol=1e-6)
+
+
+def test_training_does_not_start_from_rounding_errors(tiny: TextBackbone) -> None:
+    """A probe reads an embedding that a norm has silenced; a step of training would wake it up."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, tiny.card.dim)).astype(np.float32)
+    X[:, 1] *= 1e-9
+    W = np.zeros((tiny.card.dim, 2))
+    W[0], W[1] = 1, 1e9
+    recipe = Recipe(unfreeze="all", cache=False, augment="none")
+    start = LinearHead(W, np.zeros(2))
+    network = Network(copy.deepcopy(tiny), [], start, recipe, X=X)
+    found = network.fitted_head()
+    assert np.allclose(found.W[1], 0) and np.allclose(found.W[0], 1)
+    mean = X.mean(axis=0, dtype=np.float64)
+    assert np.allclose(found.logits(mean[None]), start.logits(mean[None]), atol=1e-4)

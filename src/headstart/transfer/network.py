@@ -24,6 +24,10 @@ EVALUATION_BATCH = 64
 UNDIVIDED = (_BatchNorm, _DropoutNd, DropPath)
 LEAST_SPREAD = 0.1
 """Least standard deviation an embedding is divided by, as a share of the mean one."""
+SILENT = 1e-3
+"""Share of the mean one below which a standard deviation is that of rounding errors, such as where
+a norm's scale is 1e-33. On the frozen network the probe may read them, under weights of tens of
+thousands; a step of training wakes them up, and the loss becomes hundreds."""
 NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
 
 
@@ -73,6 +77,7 @@ class Network(nn.Module):
             mean, spread = X.mean(axis=0), X.std(axis=0)
             # Embeddings that hardly vary now may vary once the body is trained: a floor.
             scale = np.maximum(spread, max(LEAST_SPREAD * float(spread.mean()), 1e-6))
+            head = _without_silent(head, mean, spread < SILENT * spread.mean())
         self.register_buffer("mean", torch.from_numpy(np.asarray(mean, np.float32)))
         self.register_buffer("scale", torch.from_numpy(np.asarray(scale, np.float32)))
         self.take_head(head)
@@ -258,6 +263,15 @@ class Network(nn.Module):
                 yield name, parameter
         if self._batchnorm == "train":
             yield from ((n, b) for n, b in self.named_buffers() if "running_" in n or "num_" in n)
+
+
+def _without_silent(
+    head: LinearHead, mean: NDArray[np.floating], silent: NDArray[np.bool_]
+) -> LinearHead:
+    """Return a head that does not read what is silent: what it says of its mean is in the bias."""
+    W, b = head.W.copy(), head.b + mean[silent] @ head.W[silent]
+    W[silent] = 0
+    return LinearHead(W, b)
 
 
 def _keep_depthwise_exact(body: nn.Module) -> None:
