@@ -191,7 +191,7 @@ def test_how_waves_are_prepared_is_read_where_the_folder_says_it(tmp_path: Path)
     card = resolve(f"hf:{folder}").load().card
     assert (card.look, card.licence) == (Waves(normalised=False), "mit")
     (folder / "preprocessor_config.json").write_text('{"sampling_rate": 48000}')
-    with pytest.raises(BackboneError, match="hears 48,000 samples a second"):
+    with pytest.raises(BackboneError, match="hears 48,000 Hz"):
         resolve(f"hf:{folder}").load()
 
 

@@ -59,6 +59,14 @@ def test_it_keeps_the_contract(sets):
     check_task(task, labels, answers(y, y))
 
 
+def test_a_tie_of_the_floor_is_not_settled_by_the_order_of_rows():
+    labels = ["a", "a", "a;b", "a;c", "a;b;c;d", "b", "a;c;d"]
+    task = MultiLabel.of(labels)
+    y, rng = task.encode(labels), np.random.default_rng(0)
+    floors = {task.floor(y[rng.permutation(7)], 1).tobytes() for _ in range(200)}
+    assert len(floors) == 1
+
+
 def test_no_label_is_an_answer_and_order_does_not_matter():
     assert THREE.encode(["", "dog; cat", "cat;dog"]).tolist() == [[0, 0, 0], [0, 1, 1], [0, 1, 1]]
     assert THREE.decode(THREE.encode(["dog;bee", ""])) == ["bee;dog", ""]

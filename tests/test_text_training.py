@@ -95,9 +95,9 @@ def test_words_keep_their_vectors_unless_asked(tiny: Backbone) -> None:
 def test_what_is_usual_for_texts_gives_way_to_what_is_asked() -> None:
     usual = modality("text").recipe
     recipe = suited(configure("x", {"method": "full"}), usual).recipe
-    assert (recipe.rate, recipe.epochs, recipe.augment) == (5e-5, 4, "none")
-    asked = suited(configure("x", {"method": "full", "epochs": 12, "lr": 1e-4}), usual).recipe
-    assert (recipe.unfreeze, asked.rate, asked.epochs) == ("all", 1e-4, 12)
+    assert (recipe.rate, recipe.epochs, recipe.augment) == (1e-4, 3, "none")
+    asked = suited(configure("x", {"method": "full", "epochs": 12, "lr": 2e-5}), usual).recipe
+    assert (recipe.unfreeze, asked.rate, asked.epochs) == ("all", 2e-5, 12)
     own = suited(configure("x", {"method": "contrastive"}), usual).recipe
     assert (own.epochs, own.rate, own.loss) == (10, 1e-4, "pairs")
 

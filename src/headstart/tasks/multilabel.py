@@ -106,7 +106,8 @@ class MultiLabel:
         joint = np.arange(len(rates) + 1) + y.sum(axis=1, keepdims=True) - hits
         scored = np.where(joint > 0, hits / np.maximum(joint, 1), 1.0).mean(axis=0)  # by m
         given = np.zeros(len(rates))
-        given[order[: int(scored.argmax())]] = 1
+        # Sums in another order differ by rounding, which must not settle a tie.
+        given[order[: int(scored.round(9).argmax())]] = 1
         return np.tile(np.concatenate([rates, given]), (n, 1))
 
     def score(self, y: Bools, out: Floats) -> NDArray[np.float64]:
