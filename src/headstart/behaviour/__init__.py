@@ -1,0 +1,1 @@
+"""Behaviour: who chose what and when; what another shop's customers teach about one's own."""
