@@ -1,6 +1,6 @@
 """Recordings: the layer that is chosen, beside every single one, on speakers or words held out.
 
-    python benchmarks/sound.py FSDD [--draws 3] [--sentences FILE]
+    python benchmarks/sound.py [FSDD] [--draws 3] [--sentences FILE]
 
 FSDD is the folder of the Free Spoken Digit Dataset, ``{digit}_{speaker}_{n}.wav``, of which 20 of
 each digit and speaker are taken. Digits are told with each speaker held out in turn, speakers with
@@ -17,6 +17,7 @@ Printed are mean accuracies over folds and draws, the places that were chosen, a
 from __future__ import annotations
 
 import argparse
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -156,7 +157,8 @@ def spoken(file: Path) -> tuple[list[Path], list[Task]]:
     fit = sorted(line for line in lines if 4 <= len(line.split()) <= 10)
     order = np.random.default_rng(0).permutation(len(fit))[:SENTENCES]
     script = replace(ENGLISH, texts=tuple(fit[i] for i in order))
-    rows = read_spoken("spoken-100", script, cache_folder(), ignore)
+    mark = hashlib.sha256("\n".join(script.texts).encode()).hexdigest()[:8]
+    rows = read_spoken(f"spoken-{mark}", script, cache_folder(), ignore)
     files = [rows.items.path(row) for row in range(len(rows.refs))]
     y, sentence = numbered(rows.labels), numbered(rows.groups or [])
     cast = [(script.voices[p.parent.name], int(p.stem[:-1])) for p in files]
@@ -175,11 +177,14 @@ def spoken(file: Path) -> tuple[list[Path], list[Task]]:
 def main() -> None:
     """Read, embed, choose and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("fsdd", type=Path)
+    parser.add_argument("fsdd", type=Path, nargs="?")
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--sentences", type=Path)
     asked = parser.parse_args()
-    for files, tasks in [fsdd(asked.fsdd), *([spoken(asked.sentences)] if asked.sentences else [])]:
+    sets = [read(at) for read, at in ((fsdd, asked.fsdd), (spoken, asked.sentences)) if at]
+    if not sets:
+        parser.error("name the folder FSDD, --sentences FILE, or both")
+    for files, tasks in sets:
         start = time.process_time()
         spaces = places(files)
         print(f"{len(files)} recordings embedded in {time.process_time() - start:.1f} CPU s")
