@@ -135,6 +135,22 @@ def test_values_over_1_are_kept() -> None:
     assert np.array_equal(AUDIO.read(written(9 * VOICE, subtype="FLOAT")).samples, 9 * VOICE)
 
 
+def test_values_that_damage_makes_enormous_become_silence(recwarn: pytest.WarningsRecorder) -> None:
+    broken = VOICE.copy()
+    broken[100:103] = (3e38, -1e30, 5e9)
+    broken[200] = 2.0**31  # of a file of real numbers that holds whole ones of 32 bits
+    clip = AUDIO.read(written(broken, subtype="FLOAT"))
+    assert clip.origin.mended == 3 and clip.samples.max() == np.float32(2.0**31)
+    digest = AUDIO.digest(clip)
+    assert np.isfinite(digest.mfcc).all() and not recwarn.list
+
+
+def test_nothing_is_printed_where_a_header_points_to_before_the_beginning() -> None:
+    held = reading._Held(b"RIFF")
+    held.read(2)
+    assert held.seek(-1) == held.tell() == 2
+
+
 def test_few_values_that_are_no_numbers_become_silence_and_many_refuse_the_file() -> None:
     broken = VOICE.copy()
     broken[100:110] = np.nan
@@ -142,7 +158,7 @@ def test_few_values_that_are_no_numbers_become_silence_and_many_refuse_the_file(
     clip = AUDIO.read(written(broken, subtype="FLOAT"))
     assert np.isfinite(clip.samples).all() and clip.origin.mended == 11
     broken[: len(broken) // 2] = -np.inf
-    assert why(written(broken, subtype="DOUBLE")).startswith("50% of its values are no finite")
+    assert why(written(broken, subtype="DOUBLE")).startswith("50% of its values are no usable")
 
 
 @pytest.mark.parametrize("format", ["WAV", "RF64", "AIFF", "AU", "FLAC", "MP3"])

@@ -399,3 +399,33 @@ def test_rank_lists_layers_where_it_is_asked_to(early, nothing, reviews, tmp_pat
     assert seconds == sorted(seconds)
     with pytest.raises(ConfigError, match="rank compares the last layers, or all"):
         hs.rank(reviews, backbones=early, layer="blocks.0", out=tmp_path / "no")
+
+
+def test_the_curve_stands_on_the_layer_that_each_part_chooses(early, reviews, tmp_path):
+    asked = {"backbone": early, "groups": "writer"}
+    last = hs.curve(reviews, **asked, out=tmp_path / "last")
+    found = hs.curve(reviews, **asked, layer="auto", out=tmp_path / "auto")
+    assert "the layer is chosen anew by those of each part" in found["protocol"]
+    assert "layer" not in last["protocol"]
+    few, many = found["points"][0], found["points"][-1]
+    assert many["transfer"] > 0.95 and last["points"][-1]["transfer"] < 0.8
+    assert few["per_class"] == 1  # too few to choose by: the last layer
+    assert few["transfer"] == last["points"][0]["transfer"]
+
+
+def test_adapt_stands_on_the_layer_that_serves_the_source(early, reviews, tmp_path):
+    told: list[Event] = []
+    asked = {"backbone": early, "x": "text", "methods": "CORAL"}
+    run = hs.adapt(
+        reviews, reviews, **asked, layer="auto", out=tmp_path / "a", on_event=told.append
+    )
+    layer = run.metrics["layer"]
+    assert layer["layer"] == "embed"
+    assert layer["folds"] == 0 and layer["last"] is None and len(layer["tried"]) > 2
+    assert "flatters a little" in layer["sentence"]
+    assert run.metrics["estimate"]["accuracy"] > 0.95
+    assert any("places to take the vectors from" in event.message for event in told)
+    assert "flatters a little" in (run.folder / "report.html").read_text("utf-8")
+    assert {row["predicted"] for row in run.rows(run.predict(["good good good abc"]))} == {"yes"}
+    with pytest.raises(ConfigError, match="stand on their last layer"):
+        hs.adapt(reviews, reviews, **asked, layer="auto", networks=True, out=tmp_path / "b")

@@ -93,6 +93,18 @@ def best(tried: Sequence[Tried]) -> Tried:
     return min(tried, key=lambda t: t.log_loss)
 
 
+def pick_inside(spaces: Spaces, labels: Labels, rows: Ints, stream: Stream, *deal: int) -> str:
+    """Pick a candidate by some rows alone, as ``try_all`` would.
+
+    Parameters
+    ----------
+    stream, deal
+        Who asks, and for which part of its work (``Labels.choosing``).
+    """
+    part = _part(labels, rows, stream, *deal)
+    return best([_try(name, spaces, labels, part) for name in spaces]).name
+
+
 def pick_in_folds(
     spaces: Spaces,
     labels: Labels,

@@ -36,7 +36,7 @@ from headstart.prepare.config import (
     suited,
     taken,
 )
-from headstart.prepare.layer import AUTO, asked, compete, refuse_only_one, with_encoders
+from headstart.prepare.layer import asked, compete, with_encoders
 from headstart.prepare.refusals import job, refuse_resume
 from headstart.prepare.source import Prepared, prepare, read_source
 from headstart.report import render
@@ -237,12 +237,7 @@ def take(
     if not compete(config, dataset.modality):
         way = method_of(config, backbone_was_picked=picked is not None)
         return prepare(config, dataset, baseline=True, machine=machine), way
-    prepared = prepare(
-        config, dataset, baseline=False, several=True, by_layers=True, machine=machine
-    )
-    if config.layer == AUTO:
-        refuse_only_one(prepared.encoders)
-    choice = LayerChoice.among(prepared, config.seed, machine)
+    choice = LayerChoice.of(config, dataset, machine)
     return choice.prepared, ChosenLayer(choice)
 
 

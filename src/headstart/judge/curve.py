@@ -30,6 +30,7 @@ PER_CLASS = tuple(m * 10**e for e in range(5) for m in (1, 2, 5))
 FOLDS, INNER = 5, 3
 FEW, REPEATS_FEW, REPEATS = 200, 10, 5
 """Below FEW examples the held-out fifths are dealt twice, as the parts vary most where few."""
+Pick = Callable[[Ints, int, int], Floats]
 MORE = 100
 """Labels per class that the forecast looks ahead."""
 ENOUGH_LABELS = 3
@@ -110,6 +111,7 @@ def label_curve(
     labels: Labels,
     choice: Choice | None = None,
     *,
+    pick: Pick | None = None,
     more: int = MORE,
     repeats: int | None = None,
     workers: int = 1,
@@ -132,6 +134,9 @@ def label_curve(
         Features without. Empty: the curve of transfer alone.
     choice : Choice, optional
         The head used where a part is too small to choose one; default nearest class mean.
+    pick : callable, optional
+        Rows of a part, its repeat and its point -> the features with transfer that are chosen by
+        those rows alone, (n, dim); ``X`` is what parts too small to choose stand on.
     more : int, default=100
         Labels per class that the forecast looks ahead.
     repeats : int, optional
@@ -158,6 +163,8 @@ def label_curve(
     def run(job: tuple[int, int, str]) -> tuple[float, float, Floats]:
         r, p, name = job
         drawn, held, X = [parts[r][0][p], *again[r][p]], parts[r][1], spaces[name]
+        if pick is not None and name == TRANSFER and _enough(labels, drawn[0]):
+            X = pick(drawn[0], r, p)
         tried = [_chosen_inside(X, labels, rows, held, alone, (r, p)) for rows in drawn]
         scores = np.array([score for score, _ in tried])
         return float(scores.mean()), tried[0][1], scores - scores.mean()
@@ -179,7 +186,14 @@ def label_curve(
         ]
         for side in (TRANSFER, "baseline")
     }
-    return _told(labels, parts, score[TRANSFER][..., 0], best, names, apart, more)
+    found = _told(labels, parts, score[TRANSFER][..., 0], best, names, apart, more)
+    if pick is not None:
+        found["protocol"] = _(
+            "{dealt}; from three labels per class on, the layer is chosen anew by those of each "
+            "part, with fewer it is the last",
+            dealt=found["protocol"],
+        )
+    return found
 
 
 TRANSFER = "transfer"
@@ -234,13 +248,18 @@ def _order(labels: Labels, train: Ints, rng: np.random.Generator) -> list[Ints]:
     return [rows[labels.y[rows] == c] for c in range(labels.n_classes)]
 
 
+def _enough(labels: Labels, rows: Ints) -> bool:
+    """Whether rows are enough to choose by."""
+    return bool(np.bincount(labels.y[rows]).max() >= ENOUGH_LABELS)
+
+
 def _chosen_inside(
     X: Floats, labels: Labels, rows: Ints, held: Ints, alone: Choice, part: tuple[int, int]
 ) -> tuple[float, float]:
     """Choose, fit and score one part: accuracy on the held-out rows, and inside."""
     y = labels.y[rows]
     inner, few = alone, rows
-    if np.bincount(y).max() >= ENOUGH_LABELS:
+    if _enough(labels, rows):
         few, folds = labels.choosing(rows, Stream.CURVE_HEAD, *part)
         inner = choose_head(
             X[few], labels.y[few], labels.n_classes, folds, balanced=labels.balanced, rivals=False

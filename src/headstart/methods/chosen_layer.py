@@ -9,6 +9,7 @@ from typing import Any
 
 from headstart.backbones import ALL, EMBEDDING
 from headstart.choose.layer import CHOSEN, Tried, best, chosen_in_folds, pick_in_folds, try_all
+from headstart.data.dataset import Dataset
 from headstart.events import Event
 from headstart.judge.crossval import Outcome, judge_picks
 from headstart.judge.estimate import assess, compare
@@ -17,8 +18,9 @@ from headstart.machine import Machine
 from headstart.methods import Work
 from headstart.methods.kept import HeldOut, Kept
 from headstart.notation import decimal, in_points
-from headstart.prepare.layer import Place
-from headstart.prepare.source import Prepared, at_place
+from headstart.prepare.config import Config
+from headstart.prepare.layer import AUTO, Place, refuse_only_one
+from headstart.prepare.source import Prepared, at_place, prepare
 from headstart.said import _, sentences
 from headstart.tasks.labels import Stream
 
@@ -46,6 +48,16 @@ class LayerChoice:
     tried: list[Tried]
     place: Place
     prepared: Prepared
+
+    @classmethod
+    def of(cls, config: Config, dataset: Dataset, machine: Machine) -> LayerChoice:
+        """Embed a dataset by the layers of all encoders that are named, and choose one."""
+        prepared = prepare(
+            config, dataset, baseline=False, several=True, by_layers=True, machine=machine
+        )
+        if config.layer == AUTO:
+            refuse_only_one(prepared.encoders)
+        return cls.among(prepared, config.seed, machine)
 
     @classmethod
     def among(cls, prepared: Prepared, seed: int, machine: Machine) -> LayerChoice:
@@ -104,6 +116,35 @@ class LayerChoice:
             **told,
         )
 
+    def told(self, sentence: str, picks: Sequence[str] = ()) -> dict[str, Any]:
+        """Return ``layer`` of ``metrics.json``, but for what the last one would be worth.
+
+        Parameters
+        ----------
+        sentence : str
+        picks : sequence of str
+            Names of the places taken in the folds of the estimate; () where it was not made anew.
+        """
+        return {
+            "encoder": self.place.encoder.card.name,
+            "layer": self.place.layer,
+            "sentence": sentence,
+            "folds": len(picks),
+            "tried": [
+                {
+                    "encoder": place.encoder.card.name,
+                    "layer": place.layer,
+                    "dim": int(place.X.shape[1]),
+                    "accuracy": tried.accuracy,
+                    "log_loss": tried.log_loss,
+                    "picked": list(picks).count(place.name),
+                    "chosen": place is self.place,
+                }
+                for place, tried in zip(self.places, self.tried, strict=True)
+            ],
+            "last": None,
+        }
+
 
 class ChosenLayer:
     """The probe on a layer that was chosen among several; a method (``headstart.methods``)."""
@@ -161,22 +202,7 @@ class ChosenLayer:
         sentence = sentences(choice.sentence, _gained(against, last, work))
         work.machine.on_event(Event(_("comparing layers"), message=sentence, level="note"))
         return {
-            "encoder": choice.place.encoder.card.name,
-            "layer": choice.place.layer,
-            "sentence": sentence,
-            "folds": len(picks),
-            "tried": [
-                {
-                    "encoder": place.encoder.card.name,
-                    "layer": place.layer,
-                    "dim": int(place.X.shape[1]),
-                    "accuracy": tried.accuracy,
-                    "log_loss": tried.log_loss,
-                    "picked": list(picks).count(place.name),
-                    "chosen": place is choice.place,
-                }
-                for place, tried in zip(choice.places, choice.tried, strict=True)
-            ],
+            **choice.told(sentence, picks),
             "last": {
                 "encoder": last.encoder.card.name,
                 "accuracy": found["accuracy"],

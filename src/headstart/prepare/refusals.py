@@ -37,11 +37,12 @@ WHY_NOT: dict[str, dict[str, str]] = {
         OF_TRAINING, N_("layers probes a network as it is. `headstart train` takes it.")
     ),
     "curve": dict.fromkeys(
-        OF_TRAINING, N_("curve measures the probe. `headstart train` takes it.")
+        (name for name in OF_TRAINING if name != "layer"),
+        N_("curve measures the probe. `headstart train` takes it."),
     ),
     "adapt": {
         **dict.fromkeys(
-            OF_TRAINING,
+            (name for name in OF_TRAINING if name != "layer"),
             N_(
                 "adapt learns on the features of a frozen network; --networks trains some. "
                 "`headstart train` takes it."
@@ -60,7 +61,8 @@ WHY_NOT: dict[str, dict[str, str]] = {
 """Job -> option of the configuration that it does not take -> why not, with the mend."""
 
 OF_THE_SOURCE = (
-    *("backbone", "size", "device", "balanced", "y", "groups", "groups_from", "names", "modality"),
+    *("backbone", "layer", "size", "device", "balanced"),
+    *("y", "groups", "groups_from", "names", "modality"),
 )
 """Options of ``adapt`` that a run folder as the source has decided."""
 OF_TABLES = ("x", "encoding")

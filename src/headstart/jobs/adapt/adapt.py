@@ -52,6 +52,7 @@ def adapt(
     label_budget: int | None = None,
     labelled: str | Path | None = None,
     backbone: str | None = None,
+    layer: str | None = None,
     size: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -88,8 +89,9 @@ def adapt(
         Propose so many examples of the target to be labelled.
     labelled : path, optional
         A table of the target's examples some of which have a label: learned from.
-    backbone, size, seed, device, balanced, strict
-        As in :func:`headstart.train`; of ``backbone`` one.
+    backbone, layer, size, seed, device, balanced, strict
+        As in :func:`headstart.train`; of ``backbone`` one, unless layers compete: then the best for
+        the source, by all its labels, is taken. With ``networks`` it is the last one.
     x, y, groups, groups_from, names, encoding, modality
         As there; ``x`` and ``encoding`` also for a table of the target.
 

@@ -18,6 +18,8 @@ from headstart.adaptation.families import AUTO, adapters_of
 from headstart.adaptation.labelling import Labelled, learn
 from headstart.adaptation.select import PLAIN, Selection, select
 from headstart.adaptation.shift import Shift, find_shift
+from headstart.backbones import EMBEDDING
+from headstart.data.dataset import Dataset
 from headstart.data.items import column_of
 from headstart.data.unlabelled import read_weights
 from headstart.errors import ConfigError, DataError
@@ -33,13 +35,17 @@ from headstart.jobs.record import write_run
 from headstart.judge.crossval import Outcome, calibrated, in_threads
 from headstart.judge.estimate import Plan, plan
 from headstart.machine import Machine
+from headstart.methods.chosen_layer import LayerChoice
 from headstart.methods.kept import Kept
 from headstart.methods.probe import fit
 from headstart.prepare.config import Config
+from headstart.prepare.layer import AUTO as AUTO_LAYER
+from headstart.prepare.layer import asked as layer_of
+from headstart.prepare.layer import compete, with_encoders
 from headstart.prepare.refusals import refuse_study_of_several_labels
 from headstart.prepare.source import Prepared, prepare, read_source
 from headstart.prepare.target import Target, embed_target
-from headstart.said import _, commas
+from headstart.said import _, commas, sentences
 from headstart.transfer import FittedModel
 from headstart.transfer.heads import Head, LinearHead
 from headstart.transfer.probe import Choice, fit_temperature
@@ -55,6 +61,7 @@ class Look:
     given: Given
     prepared: Prepared
     target: Target
+    layer: LayerChoice | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,11 @@ class FromImages:
                 ),
                 _("Leave one of the two out."),
             )
+        if asked.networks and (config.layer == AUTO_LAYER or layer_of(config) != EMBEDDING):
+            raise ConfigError(
+                _("--layer: --networks trains networks, which stand on their last layer."),
+                _("Leave one of the two out."),
+            )
         if asked.label_budget is not None and asked.label_budget < 1:
             raise ConfigError(
                 _("--label-budget {budget} asks for nothing.", budget=asked.label_budget),
@@ -144,7 +156,7 @@ class FromImages:
         given = open_target(
             self.asked, self.config, self.machine, dataset.modality, columns, column
         )
-        prepared = prepare(self.config, dataset, baseline=True, machine=self.machine)
+        prepared, layer = self._prepared(dataset)
         _refuse_strangers(given.to_learn, prepared.dataset.classes)
         target = embed_target(self.config, prepared.engine, given.listed, self.machine)
         found = [*target.findings, *shared_images(prepared, target)]
@@ -152,7 +164,17 @@ class FromImages:
         self.clock.parts["embed_s"] = prepared.features.seconds + target.features.seconds
         self.clock.parts["prepare_s"] = prepared.backbone_seconds
         self.clock.rest("read_s")
-        return Look(given, prepared, target)
+        return Look(given, prepared, target, layer)
+
+    def _prepared(self, dataset: Dataset) -> tuple[Prepared, LayerChoice | None]:
+        """Embed the source: by the layer that serves it best, where layers compete."""
+        modality, machine = dataset.modality, self.machine
+        if self.networks or not compete(self.config, modality):
+            return prepare(self.config, dataset, baseline=True, machine=machine), None
+        config = with_encoders(self.config, modality, machine.on_event)
+        choice = LayerChoice.of(config, dataset, machine)
+        machine.on_event(Event(_("comparing layers"), message=choice.sentence, level="note"))
+        return choice.prepared, choice
 
     def choose(self, look: Look) -> Chosen:
         """Look for a shift, try the methods, choose one; then let labels to learn from speak."""
@@ -190,6 +212,8 @@ class FromImages:
         source_only = choice.model.predict_proba(target.X).argmax(axis=1)
         with self.clock.timed("judge_s"), threadpool_limits(1):
             kept = self._kept(prepared, choice)
+            if look.layer is not None:
+                kept = replace(kept, layer=look.layer.told(_once(look.layer)))
             known = answer(prepared, kept, self.machine)
             judged = judge_model(self.config, prepared, choice.choice, kept, self.machine, known)
             if choice.network is not None:
@@ -327,6 +351,17 @@ def judge_adapter(
     held = [rows for _train, rows in chosen.folds]
     outcome = Outcome(calibrated(logits, held, y), [0.0] * len(held))
     return outcome, fit_temperature(np.concatenate(logits), y[np.concatenate(held)])
+
+
+def _once(layer: LayerChoice) -> str:
+    """Say which layer was taken, and that the score knows of it."""
+    return sentences(
+        layer.sentence,
+        _(
+            "All labels of the source had a say in that, so its score flatters a little; labels of "
+            "the target had none."
+        ),
+    )
 
 
 def _strength(head: Head, choice: Chosen) -> float | None:

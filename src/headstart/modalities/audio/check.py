@@ -146,10 +146,10 @@ def _strange(digests: Sequence[AudioDigest], refs: Sequence[str]) -> list[Findin
     if not mended:
         return []
     message = _n(
-        "{n:,} recording holds values that are no finite numbers (NaN or infinite; {names}): they "
-        "were taken for silence.",
-        "{n:,} recordings hold values that are no finite numbers (NaN or infinite; first: "
-        "{names}): they were taken for silence.",
+        "{n:,} recording holds values that are no usable numbers (NaN, infinite, or beyond "
+        "4 billion; {names}): they were taken for silence.",
+        "{n:,} recordings hold values that are no usable numbers (NaN, infinite, or beyond "
+        "4 billion; first: {names}): they were taken for silence.",
         len(mended),
         names=_first(mended),
     )

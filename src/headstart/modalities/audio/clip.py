@@ -27,7 +27,7 @@ class Origin:
     opposed : bool
         Its channels cancel each other, so that the loudest was taken instead of their mean.
     mended : int
-        Samples that were no finite numbers and were set to zero.
+        Samples that were no usable numbers and were set to zero.
     clipped : float
         Share of the samples that are flat at full scale, 0 to 1.
     """

@@ -1,9 +1,9 @@
 """From bytes to a recording: any file that soundfile reads becomes one channel at its own rate.
 
 Rules, one test each: channels become their mean, or the loudest where they cancel each other;
-values over 1 of files of real numbers are kept; what is no finite number is zero where it is rare,
-and else refuses the file; a file is decoded in blocks, and of a long one the first ``MOST_SECONDS``
-are kept.
+values over 1 of files of real numbers are kept; what is no finite number, or larger than any that a
+sound is written in, is zero where it is rare, and else refuses the file; a file is decoded in
+blocks, and of a long one the first ``MOST_SECONDS`` are kept.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ CANCELLED = 0.1
 common, below which they cancel each other: 1 where they are unlike or one is silent, as many as
 there are channels where they are alike, 0 in anti-phase (plain choice)."""
 MENDED = 0.01
-"""Share of samples that are no finite numbers up to which they are set to zero (plain choice)."""
+"""Share of samples that are no usable numbers up to which they are set to zero (plain choice)."""
+LARGEST = 2.0**32
+"""Samples are at most 1, or whole numbers of up to 32 bits. A damaged file of real numbers goes up
+to 1e38, the square of which is no number."""
 FULL, FLAT = 0.98, 3
 """A value near full scale (the upper step of mu-law is .98), and how many equal ones follow each
 other where a recording is clipped: a loud tone only touches its peak."""
@@ -131,7 +134,7 @@ class _Mix:
 
     def add(self, block: NDArray[np.float32], channel: int | None) -> None:
         """Take the next block, (frames, channels)."""
-        fine = np.isfinite(block)
+        fine = np.abs(block) <= LARGEST  # which NaN is not
         if not fine.all():
             self.strange += int((~fine).sum())
             block[~fine] = 0
@@ -177,13 +180,24 @@ def _blocks(data: bytes, about: _About, frames: int) -> Iterator[NDArray[np.floa
             yield block
 
 
+class _Held(io.BytesIO):
+    """Bytes as a file, in which a damaged header may point to before the beginning."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Stay where that is no place: an error would be printed, as nobody could catch it."""
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
+
+
 @contextmanager
 def _opened(data: bytes) -> Iterator[SoundFile]:
     """Open a file; say why it cannot be."""
     from soundfile import SoundFile, SoundFileError
 
     try:
-        file = SoundFile(io.BytesIO(data))
+        file = SoundFile(_Held(data))
     except (SoundFileError, RuntimeError, TypeError) as cause:  # TypeError: it may be raw samples
         raise UnreadableError(why_not(data[:LOOKED_AT])) from cause
     with file:
@@ -225,7 +239,11 @@ def _refuse_what_is_too_little(mix: _Mix, rate: int) -> None:
     share = mix.strange / (mix.frames * np.size(mix.energy))
     if share > MENDED:
         raise UnreadableError(
-            _("{share:.0%} of its values are no finite numbers (NaN or infinite)", share=share)
+            _(
+                "{share:.0%} of its values are no usable numbers (NaN, infinite, or beyond "
+                "4 billion)",
+                share=share,
+            )
         )
 
 
