@@ -1,6 +1,7 @@
 """Recordings: the layer that is chosen, beside every single one, on speakers or words held out.
 
     python benchmarks/sound.py [FSDD] [--draws 3] [--sentences FILE]
+    HEADSTART_CACHE=EMPTY python benchmarks/sound.py FSDD --memory 300
 
 FSDD is the folder of the Free Spoken Digit Dataset, ``{digit}_{speaker}_{n}.wav``, of which 20 of
 each digit and speaker are taken. Digits are told with each speaker held out in turn, speakers with
@@ -12,12 +13,15 @@ espeak-ng; fifths of the sentences are held out, and, in the second task, of the
 voice, too.
 
 Printed are mean accuracies over folds and draws, the places that were chosen, and CPU seconds.
+With ``--memory``, so many recordings of FSDD, dealt evenly, are embedded and no more; printed is
+the peak of resident memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import resource
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -180,7 +184,14 @@ def main() -> None:
     parser.add_argument("fsdd", type=Path, nargs="?")
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--sentences", type=Path)
+    parser.add_argument("--memory", type=int)
     asked = parser.parse_args()
+    if asked.fsdd and asked.memory:
+        every = sorted(asked.fsdd.rglob("*.wav"))
+        places([every[k * len(every) // asked.memory] for k in range(asked.memory)])
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"{asked.memory} recordings: {peak:.0f} MiB at most")
+        return
     sets = [read(at) for read, at in ((fsdd, asked.fsdd), (spoken, asked.sentences)) if at]
     if not sets:
         parser.error("name the folder FSDD, --sentences FILE, or both")

@@ -23,7 +23,9 @@ from headstart.events import Event, ignore
 from headstart.folder.model import load_model
 from headstart.judge.crossval import judge_folds
 from headstart.judge.estimate import assess, plan
-from headstart.prepare.layer import within_reach
+from headstart.modalities import modality
+from headstart.prepare.config import Config
+from headstart.prepare.layer import say_that_a_budget_takes_the_last, within_reach
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels, Stream
 from headstart.tasks.multilabel import MultiLabel
@@ -399,6 +401,14 @@ def test_rank_lists_layers_where_it_is_asked_to(early, nothing, reviews, tmp_pat
     assert seconds == sorted(seconds)
     with pytest.raises(ConfigError, match="rank compares the last layers, or all"):
         hs.rank(reviews, backbones=early, layer="blocks.0", out=tmp_path / "no")
+
+
+def test_a_budget_says_that_no_layer_is_chosen():
+    told: list[Event] = []
+    for kind, budget in (("audio", 60.0), ("audio", None), ("image", 60.0)):
+        asked = Config("data", budget=budget)
+        say_that_a_budget_takes_the_last(asked, modality(kind), told.append)
+    assert len(told) == 1 and "--budget" in told[0].message
 
 
 def test_the_curve_stands_on_the_layer_that_each_part_chooses(early, reviews, tmp_path):

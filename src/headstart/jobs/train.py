@@ -36,7 +36,12 @@ from headstart.prepare.config import (
     suited,
     taken,
 )
-from headstart.prepare.layer import asked, compete, with_encoders
+from headstart.prepare.layer import (
+    asked,
+    compete,
+    say_that_a_budget_takes_the_last,
+    with_encoders,
+)
 from headstart.prepare.refusals import job, refuse_resume
 from headstart.prepare.source import Prepared, prepare, read_source
 from headstart.report import render
@@ -235,6 +240,7 @@ def take(
 ) -> tuple[Prepared, Method]:
     """Embed a dataset, by layers where they compete; return it with the method of the run."""
     if not compete(config, dataset.modality):
+        say_that_a_budget_takes_the_last(config, dataset.modality, machine.on_event)
         way = method_of(config, backbone_was_picked=picked is not None)
         return prepare(config, dataset, baseline=True, machine=machine), way
     choice = LayerChoice.of(config, dataset, machine)

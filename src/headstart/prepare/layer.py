@@ -123,6 +123,18 @@ def compete(config: Config, modality: Modality[Any, Any]) -> bool:
     return modality.layered if config.layer is None else config.layer == AUTO
 
 
+def say_that_a_budget_takes_the_last(
+    config: Config, modality: Modality[Any, Any], on_event: OnEvent
+) -> None:
+    """Say that no layer is chosen where networks may be trained, though it is usual here."""
+    if modality.layered and config.budget is not None:
+        message = _(
+            "With --budget networks are trained, which stand on their last layer. Without it the "
+            "best layer of several encoders is chosen: compare the two runs."
+        )
+        on_event(Event(_("comparing layers"), message=message, level="note"))
+
+
 def asked(config: Config) -> str:
     """Return the layer that is asked for by name; the last where none is."""
     return EMBEDDING if config.layer in (None, LAST, AUTO) else str(config.layer)
