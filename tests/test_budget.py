@@ -85,7 +85,7 @@ def test_training_on_everything_that_will_be_late_is_said_before(
 
     monkeypatch.setattr("headstart.methods.networks.seconds_again", lambda *_: 1e4)
     monkeypatch.setattr(
-        "headstart.methods.networks.shallowest", lambda tried, *_: (len(tried) - 1, 0.0, 0.0)
+        "headstart.methods.networks.preferred", lambda tried, *_: (len(tried) - 1, 0.0, 0.0)
     )
     _, said = run(noisy, small, 500.0)
     late = [line for line in said if line.startswith("Training ") and "after its budget" in line]

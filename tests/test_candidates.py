@@ -16,7 +16,7 @@ from headstart.choose.candidates import (
     line_of,
     offered,
     picks_by_fold,
-    shallowest,
+    preferred,
 )
 from headstart.judge.intervals import wilson
 from headstart.tasks.classification import Classification
@@ -81,11 +81,11 @@ TRUTH = Labels(np.zeros(100, np.int64), Classification.numbered(2), None, False,
 )
 def test_the_shallowest_within_one_standard_error(probe, deep, place, short, error):
     entries = [entry(0, probe), entry(4, deep)]
-    found = shallowest(entries, ALL, TRUTH)
+    found = preferred(entries, ALL, TRUTH)
     assert found[0] == place
     assert found[1:] == pytest.approx((short, error), abs=1e-6)
     # in whatever order they come
-    turned = shallowest(entries[::-1], ALL, TRUTH)
+    turned = preferred(entries[::-1], ALL, TRUTH)
     assert turned[0] == 1 - place
     assert turned[1:] == pytest.approx(found[1:])
 
@@ -98,11 +98,11 @@ def test_the_middle_is_kept_where_it_is_as_good_as_the_deepest():
         entry(4, answers(100, range(40, 50))),  # 90, and wrong on others: ± 4.2 points
     ]
     # 92 to 88: four points, ± 2.2, so it is clear. 92 to 90: two points, ± 4.4, so it is not.
-    assert shallowest(entries, ALL, TRUTH)[0] == 3
+    assert preferred(entries, ALL, TRUTH)[0] == 3
 
 
 def test_one_alone_is_kept():
-    assert shallowest([entry(0, answers(100, range(99)))], ALL, TRUTH) == (0, 0.0, 0.01)
+    assert preferred([entry(0, answers(100, range(99)))], ALL, TRUTH) == (0, 0.0, 0.01)
 
 
 def test_folds_are_pooled_by_their_rows_not_by_their_order():
@@ -112,9 +112,49 @@ def test_folds_are_pooled_by_their_rows_not_by_their_order():
     sure, labels = np.eye(2)[y], Labels(y, Classification.numbered(2), None, False, 0)
     right = Entry(candidate(5), 1.0, 1.0, [sure[f] for f in folds])
     wrong = Entry(candidate(0), 1.0, 1.0, [1 - sure[f] for f in folds])
-    assert shallowest([wrong, right], folds, labels)[0] == 1
+    assert preferred([wrong, right], folds, labels)[0] == 1
     assert line_of(right, folds, labels, True)["accuracy"] == 1
     assert line_of(wrong, folds, labels, True)["accuracy"] == 0
+
+
+# --- what is favoured ---------------------------------------------------------------------------
+
+
+def pairs(right):
+    """The same as ``entry``, of a favoured method."""
+    found = entry(9, right)
+    return replace(found, candidate=replace(found.candidate, favoured=True))
+
+
+SIXTEEN = Labels(np.zeros(16, np.int64), Classification.numbered(2), None, False, 0)
+
+
+@pytest.mark.parametrize(
+    ("probe", "other", "tuned", "place"),
+    [
+        (8, 8, 8, 2),  # all alike
+        (8, 7, 8, 2),  # another is one ahead: 6 points, ± 9
+        (8, 6, 8, 1),  # another is two ahead: 12 points, ± 11
+        (8, 8, 9, 2),  # it is one behind: 6 points, ± 9
+        (4, 8, 9, 0),  # it is five behind: 31 points, ± 15
+        (8, 8, 2, 2),  # it is the best
+    ],
+)
+def test_a_favoured_one_is_kept_where_none_is_clearly_better(probe, other, tuned, place):
+    wrong = [answers(16, range(n)) for n in (probe, other, tuned)]
+    entries = [entry(0, wrong[0]), entry(3, wrong[1]), pairs(wrong[2])]
+    assert preferred(entries, [np.arange(16)], SIXTEEN)[0] == place
+
+
+def test_a_method_for_few_labels_is_favoured_where_there_are_few():
+    offer, network = Candidate("contrastive", "contrastive", Recipe(), 0), load(NETWORKS[0])
+    assert [offered(network, Recipe(), n, offer)[-1].favoured for n in (8, 64, 65, 200)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert not any(c.favoured for c in offered(network, Recipe(), 8))
 
 
 # --- nobody chooses for himself -----------------------------------------------------------------

@@ -19,7 +19,7 @@ from headstart.choose.candidates import (
     Entry,
     offered,
     picks_by_fold,
-    shallowest,
+    preferred,
 )
 from headstart.choose.compete import (
     OVERRUN,
@@ -329,14 +329,28 @@ class Tuning:
         return replace(candidate.recipe, lr=found["suggested"])
 
     def _choose(self, tried: list[Entry]) -> tuple[int, str]:
-        """Pick by the one-standard-error rule, and say why in a sentence."""
-        place, short, error = shallowest(tried, self.held, self.labels)
+        """Pick one, and say why in a sentence."""
+        place, short, error = preferred(tried, self.held, self.labels)
         winner = tried[place].candidate
         scores = {e.candidate.name: _accuracy(e, self.held, self.labels.y) for e in tried}
         best = max(scores, key=lambda name: scores[name])
         if len(tried) == 1:
             return place, _("Only the probe was tried.")
         told = {"method": winner.name, "right": scores[winner.name], "examples": self.many}
+        others = commas(
+            _("{method} on {right:.1%}", method=name, right=right)
+            for name, right in scores.items()
+            if name != winner.name
+        )
+        if self._favour_decides(tried, place):
+            return place, _(
+                "{method} is right on {right:.1%} of the held-out {examples}, {others}. So few "
+                "cannot show a difference of a few points, and no method is clearly better than "
+                "{method} here; with few labels it was the better one in the mean of other data "
+                "sets, so it is kept.",
+                others=others,
+                **told,
+            )
         if best != winner.name:
             return place, _(
                 "{method} is right on {right:.1%} of the held-out {examples}, {short:.1f} points "
@@ -347,11 +361,6 @@ class Tuning:
                 error=100 * error,
                 **told,
             )
-        others = commas(
-            _("{method} on {right:.1%}", method=name, right=right)
-            for name, right in scores.items()
-            if name != best
-        )
         if winner.name == PROBE:
             return place, _(
                 "{method} is right on {right:.1%} of the held-out {examples}, {others}: nothing "
@@ -365,6 +374,11 @@ class Tuning:
             others=others,
             **told,
         )
+
+    def _favour_decides(self, tried: list[Entry], place: int) -> bool:
+        """Whether another one would be kept if none was favoured."""
+        alike = [replace(e, candidate=replace(e.candidate, favoured=False)) for e in tried]
+        return preferred(alike, self.held, self.labels)[0] != place
 
     def _mixed(self, kept: Kept, entry: Entry) -> Kept:
         """Keep the probe beside what counts."""
