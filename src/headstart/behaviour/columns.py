@@ -22,7 +22,18 @@ USERS = (
     *("reviewer", "clientid", "client", "buyerid", "buyer", "shopperid", "shopper", "personid"),
     *("person", "readerid", "reader", "listenerid", "listener", "viewerid", "viewer", "playerid"),
     *("player", "studentid", "student", "profileid", "sessionid", "session"),
-    *("用户id", "用户", "用户编号", "用户名", "会员id", "会员", "会员编号", "会员号", "客户id", "客户"),
+    *(
+        "用户id",
+        "用户",
+        "用户编号",
+        "用户名",
+        "会员id",
+        "会员",
+        "会员编号",
+        "会员号",
+        "客户id",
+        "客户",
+    ),
     *("客户编号", "顾客id", "顾客", "买家id", "买家", "读者id", "读者", "学生"),
 )
 ITEMS = (
@@ -33,8 +44,31 @@ ITEMS = (
     *("app", "animeid", "anime", "courseid", "course", "newsid", "news", "recipeid", "recipe"),
     *("restaurantid", "restaurant", "businessid", "business", "placeid", "place", "poiid", "poi"),
     *("venueid", "venue", "contentid", "content", "docid", "document", "jokeid", "joke"),
-    *("商品id", "商品", "商品编号", "物品id", "物品", "物品编号", "产品id", "产品", "产品编号", "货号"),
-    *("电影id", "电影", "图书id", "图书", "书籍", "歌曲id", "歌曲", "视频id", "视频", "文章id", "文章"),
+    *(
+        "商品id",
+        "商品",
+        "商品编号",
+        "物品id",
+        "物品",
+        "物品编号",
+        "产品id",
+        "产品",
+        "产品编号",
+        "货号",
+    ),
+    *(
+        "电影id",
+        "电影",
+        "图书id",
+        "图书",
+        "书籍",
+        "歌曲id",
+        "歌曲",
+        "视频id",
+        "视频",
+        "文章id",
+        "文章",
+    ),
     *("课程id", "课程", "菜谱"),
 )
 RATINGS = (
@@ -46,7 +80,17 @@ TIMES = (
     *("unixreviewtime", "ts", "createdat", "createtime", "created", "ratedat", "ratingtime"),
     *("ratingdate", "reviewtime", "reviewdate", "orderdate", "ordertime", "purchasedate"),
     *("purchasetime", "invoicedate", "visitdate", "visittime", "clicktime", "transactiondate"),
-    *("时间戳", "时间", "日期", "日期时间", "下单时间", "购买时间", "创建时间", "点击时间", "行为时间"),
+    *(
+        "时间戳",
+        "时间",
+        "日期",
+        "日期时间",
+        "下单时间",
+        "购买时间",
+        "创建时间",
+        "点击时间",
+        "行为时间",
+    ),
     *("评分时间", "评论时间"),
 )
 KNOWN = dict(zip(ROLES, (USERS, ITEMS, RATINGS, TIMES), strict=True))
@@ -211,9 +255,7 @@ def _refuse_twice(found: dict[str, str]) -> None:
 
 def _refuse_lacking(table: str, names: Sequence[str], found: dict[str, str]) -> None:
     lacking = [
-        what
-        for role, what in (("user", _("users")), ("item", _("items")))
-        if role not in found
+        what for role, what in (("user", _("users")), ("item", _("items"))) if role not in found
     ]
     if lacking:
         raise DataError(

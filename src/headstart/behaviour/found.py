@@ -98,9 +98,7 @@ def _in_folder(folder: Path, name: str = "") -> Path:
 
 def _gunzip(path: Path, to: Path) -> None:
     """Unpack a single file, within the limits of archives."""
-    limit = min(
-        archives.MAX_BYTES, max(archives.SMALL, archives.MAX_GROWTH * path.stat().st_size)
-    )
+    limit = min(archives.MAX_BYTES, max(archives.SMALL, archives.MAX_GROWTH * path.stat().st_size))
     written = 0
     try:
         with decompressed(path) as source, to.open("xb") as out:
@@ -108,7 +106,11 @@ def _gunzip(path: Path, to: Path) -> None:
                 written += len(chunk)
                 if written > limit:
                     raise DataError(
-                        _("{name} unpacks to more than {mib:,} MiB.", name=path.name, mib=limit >> 20),
+                        _(
+                            "{name} unpacks to more than {mib:,} MiB.",
+                            name=path.name,
+                            mib=limit >> 20,
+                        ),
                         _("Unpack it yourself if you trust it, and pass the table."),
                     )
                 out.write(chunk)

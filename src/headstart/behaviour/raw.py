@@ -216,9 +216,7 @@ def _said_bare(name: str, names: list[str]) -> Finding:
     return Finding("note", "info", message, {"columns": names})
 
 
-def _read_cells(
-    path: Path, asked: dict[str, str | None], encoding: str, on_event: OnEvent
-) -> Raw:
+def _read_cells(path: Path, asked: dict[str, str | None], encoding: str, on_event: OnEvent) -> Raw:
     head = _Head.of(path, asked, encoding)
     roles, guessed = choose(path.name, [n for n in head.names if n], asked)
     said = head.findings if head.bare else guessed
@@ -302,11 +300,17 @@ def _read_parquet(path: Path, asked: dict[str, str | None], on_event: OnEvent) -
         with pq.ParquetFile(path) as file:
             names = file.schema_arrow.names
             roles, guessed = choose(path.name, names, asked)
-            nested = [c for c in roles.named() if pa.types.is_nested(file.schema_arrow.field(c).type)]
+            nested = [
+                c for c in roles.named() if pa.types.is_nested(file.schema_arrow.field(c).type)
+            ]
             if nested:
                 raise DataError(
                     sentences(
-                        _("{table}: column {column!r} holds lists.", table=path.name, column=nested[0]),
+                        _(
+                            "{table}: column {column!r} holds lists.",
+                            table=path.name,
+                            column=nested[0],
+                        ),
                         columns_of(names),
                     ),
                     _("Write one row for every user and item."),
