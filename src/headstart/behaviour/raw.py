@@ -41,8 +41,8 @@ from headstart.said import _, commas, listed, sentences
 if TYPE_CHECKING:
     import pyarrow as pa
 
-AT_ONCE = 2**18
-"""Rows of a piece."""
+AT_ONCE, BY_PYTHON = 2**18, 2**15
+"""Rows of a piece, of Arrow's and of texts that Python holds one by one."""
 BLOCK = 2**23
 """Bytes of a text that are read at once, 8 MB: enough to keep Arrow busy."""
 MIB = 2**20
@@ -157,7 +157,7 @@ def read_raw(path: Path, asked: dict[str, str | None], encoding: str, on_event: 
         return _read_cells(path, asked, encoding, on_event)
     if suffix == ".parquet":
         return _read_parquet(path, asked, on_event)
-    return _read_pieces(path, asked, read_pieces(path, encoding, AT_ONCE), on_event)
+    return _read_pieces(path, asked, read_pieces(path, encoding, BY_PYTHON), on_event)
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ def _read_cells(path: Path, asked: dict[str, str | None], encoding: str, on_even
         return raw
     except _OddError:
         names = head.names if head.bare else None
-        tables = read_delimited(path, encoding, AT_ONCE, names, head.separator)
+        tables = read_delimited(path, encoding, BY_PYTHON, names, head.separator)
         raw = _read_pieces(path, {}, tables, on_event, roles)
         raw.findings += said
         return raw

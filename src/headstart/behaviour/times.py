@@ -18,14 +18,18 @@ from numpy.typing import NDArray
 from headstart.data.formats import row_and
 from headstart.errors import DataError
 from headstart.findings import Finding
-from headstart.said import N_, _, _n, commas
+from headstart.said import N_, _, _n, commas, sentences
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Seconds = NDArray[np.float64]
 
-UNITS = ((1e17, 1e9, N_("nanoseconds")), (1e14, 1e6, N_("microseconds")), (1e11, 1e3, N_("ms")))
+UNITS = (
+    (1e17, 1e9, N_("nanoseconds")),
+    (1e14, 1e6, N_("microseconds")),
+    (1e11, 1e3, N_("milliseconds")),
+)
 """From which size on a number is in which unit, and how many make a second; 1e11 seconds would be
 the year 5138, 1e11 ms is 1973."""
 A_MOMENT = 1e8
@@ -217,7 +221,7 @@ class Times:
                     **said,
                     rows=self._bad.listed(self._row),
                 ),
-                _("{mend} Or leave times out of the table.", mend=write),
+                sentences(write, _("Or leave times out of the table.")),
             )
         if self._day_first.n and self._month_first.n:
             raise DataError(
