@@ -45,7 +45,7 @@ text tenfold; a thousandfold is a bomb."""
 _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _CHUNK = 2**20
 _DISTRUST = N_("Unpack it yourself if you trust it, and pass the folder.")
-_DAMAGE = (
+DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
     EOFError,
@@ -135,7 +135,7 @@ def extract(archive: Path, into: Path, on_event: OnEvent = ignore) -> None:
             raise _unfit(archive, what, mend) from None
         except HeaderError as cause:
             raise _unfit(archive, cause.args[0], _(_DISTRUST)) from None
-        except _DAMAGE as cause:
+        except DAMAGE as cause:
             why = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
             raise DataError(
                 _("{name} cannot be unpacked: {cause}.", name=archive.name, cause=why),

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -127,6 +127,41 @@ def read_pieces(path: Path, encoding: str, size: int | None) -> Iterator[Table]:
     return _READERS[path.suffix.lower()](path, encoding, size)
 
 
+def read_delimited(
+    path: Path,
+    encoding: str,
+    size: int | None,
+    header: Sequence[str] | None = None,
+    separator: str | None = None,
+) -> Iterator[Table]:
+    """Read a text of cells in pieces, whatever its suffix.
+
+    Parameters
+    ----------
+    header : sequence of str, optional
+        Names of the columns where the file has none: its first row is row 1.
+    separator : str, optional
+        One character; default: as it looks.
+
+    Raises
+    ------
+    DataError
+        As ``read_pieces``.
+    """
+    return _read_csv(path, encoding, size, header, separator)
+
+
+def first_rows(path: Path, encoding: str, n: int) -> tuple[Form, list[list[str]]]:
+    """Tell how a text of cells is cut, and give its first rows, stripped; the header is one."""
+    encoding, _notes = settled(path, encoding)
+    with opened(path, encoding, "") as file:
+        form = Form.of(path.name, file)
+    with opened(path, encoding, "") as file:
+        file.read(form.skip)
+        rows = itertools.islice(_records(path.name, file, form), n)
+        return form, [[unguarded(cell.strip()) for cell in cells] for _number, cells in rows]
+
+
 def _batches(rows: Iterable[Row], size: int | None) -> Iterator[list[Row]]:
     """Put rows together, as many as a piece may hold."""
     batch: list[Row] = []
@@ -145,19 +180,28 @@ def _length(row: Any) -> int:
     return sum(len(c) for c in (row.values() if isinstance(row, dict) else row) if type(c) is str)
 
 
-def _read_csv(path: Path, encoding: str, size: int | None) -> Iterator[Table]:
+def _read_csv(
+    path: Path,
+    encoding: str,
+    size: int | None,
+    names: Sequence[str] | None = None,
+    separator: str | None = None,
+) -> Iterator[Table]:
     encoding, notes = settled(path, encoding)
     with opened(path, encoding, "") as file:
-        form = _Form.of(path.name, file)
+        form = Form.of(path.name, file)
+    if separator is not None:
+        form = replace(form, separator=separator)
     if form.plain is not None:
         notes.append(form.plain)
     with opened(path, encoding, "") as file:
         file.read(form.skip)
         rows = _records(path.name, file, form)
-        header = next(rows, None)
-        if header is None:
-            raise _no_rows(path)
-        names = _names(path, header[1])
+        if names is None:
+            header = next(rows, None)
+            if header is None:
+                raise _no_rows(path)
+            names = names_of(path, header[1])
         ragged: list[tuple[int, str]] = []
         count = 0
         for batch in _batches(rows, size):
@@ -186,7 +230,8 @@ def _read_csv(path: Path, encoding: str, size: int | None) -> Iterator[Table]:
         raise _no_rows(path)
 
 
-def _names(path: Path, header: Sequence[str]) -> list[str]:
+def names_of(path: Path, header: Sequence[str]) -> list[str]:
+    """Return the names of columns as a header has them; raises ``DataError`` for one twice."""
     names = [unguarded(name.strip()) for name in header]
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
@@ -197,7 +242,7 @@ def _names(path: Path, header: Sequence[str]) -> list[str]:
     return names
 
 
-def _records(name: str, file: IO[str], form: _Form) -> Iterator[tuple[int, list[str]]]:
+def _records(name: str, file: IO[str], form: Form) -> Iterator[tuple[int, list[str]]]:
     """Give the rows that are not blank, with their numbers."""
     reader = csv.reader(
         file,
@@ -242,7 +287,7 @@ def _long_cells() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _Form:
+class Form:
     """How a text is cut into cells.
 
     Attributes
@@ -259,7 +304,7 @@ class _Form:
     plain: Finding | None = None
 
     @classmethod
-    def of(cls, name: str, file: IO[str]) -> _Form:
+    def of(cls, name: str, file: IO[str]) -> Form:
         """Look at the beginning and, where tabs separate, at the quotation marks."""
         start = file.read(HEAD)
         text, said = _separator_said(start)
@@ -316,7 +361,7 @@ def _read_jsonl(path: Path, encoding: str, size: int | None) -> Iterator[Table]:
         flat, nested = _keys(path, file)
     with opened(path, encoding, "\n") as file:
         for batch in _batches(_objects(file), size):
-            cells = {name: [_text(record.get(name)) for _, record in batch] for name in flat}
+            cells = {name: [text_of(record.get(name)) for _, record in batch] for name in flat}
             numbers = [number for number, _ in batch]
             folder = path.parent.resolve()
             yield Table(path.name, folder, cells, numbers, "line", nested, tuple(notes))
@@ -388,7 +433,7 @@ def _read_parquet(path: Path, encoding: str, size: int | None) -> Iterator[Table
             for batch in file.iter_batches(batch_size=size or max(count, 1), columns=flat):
                 values: dict[str, list[object]] = batch.to_pydict()
                 cells = {
-                    name: [_text(value) for value in column] for name, column in values.items()
+                    name: [text_of(value) for value in column] for name, column in values.items()
                 }
                 numbers = list(range(done + 1, done + batch.num_rows + 1))
                 done += batch.num_rows
@@ -424,7 +469,8 @@ def _is_nested(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """Write a value of a table as text; ``""`` for none."""
     if isinstance(value, list):  # of texts, such as labels
         return json.dumps(value, ensure_ascii=False)
     if value is None or value != value:  # NaN is how pandas writes "nothing"
