@@ -9,8 +9,8 @@ FOLDER holds ``train.tsv`` and ``test.tsv``, each line ``text TAB number of the 
 laid out. A draw takes as many training rows of every class, by its number; the test
 rows are all scored. Seconds are those of the processor, in one thread, of training alone, with the
 passes it needs. With --budget it is ``headstart train --budget`` that learns from each draw, and
-scores the test rows once with what it kept. OTHER_PYTHON is one with the library setfit, which runs in a process of its own, on
-the same draws and the same network.
+scores the test rows once with what it kept. OTHER_PYTHON is one with the library setfit, which runs
+in a process of its own, on the same draws and the same network.
 """
 
 from __future__ import annotations
