@@ -34,6 +34,7 @@ from headstart.backbones.cutting import unfrozen
 from headstart.backbones.network import Backbone
 from headstart.modalities import modality
 from headstart.modalities.plain import PlainExamples
+from headstart.options import seconds as time_span
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels, Stream
 from headstart.transfer.heads import LinearHead
@@ -160,7 +161,7 @@ def few_labels(folder: str, per_class: int, draws: range, method: str, options: 
     told(method, found)
 
 
-def chosen(folder: str, per_class: int, draws: range, budget: str) -> None:
+def chosen(folder: str, per_class: int, draws: range, budget: float) -> None:
     """Let ``auto`` choose under a budget, as the command line does."""
     import csv
 
@@ -180,16 +181,16 @@ def chosen(folder: str, per_class: int, draws: range, budget: str) -> None:
             start = time.process_time()
             made = hs.train(table, out=Path(beside) / "run", budget=budget)
             seconds = time.process_time() - start
-        tried = made.metrics["candidates"]
+            told_by = made.metrics  # read before the folder is gone
+        tried, right = told_by["candidates"], float(told_by["estimate"]["accuracy"])
         kept = next(c["name"] for c in tried if c["chosen"])
-        right = float(made.metrics["accuracy"])
         found.append((right, seconds))
         told_of = ", ".join(
             f"{c['name']} {c['status'] if c['accuracy'] is None else round(c['accuracy'], 3)}"
             for c in tried
         )
         print(f"draw {seed}: kept {kept}, {right:.4f}, {seconds:.0f} CPU s ({told_of})", flush=True)
-    told(f"auto within {budget}", found)
+    told(f"auto within {budget:g} s", found)
 
 
 def setfit(folder: str, per_class: int, draws: range, python: str) -> None:
@@ -240,7 +241,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--lr", type=float)
     parser.add_argument("--tune")
-    parser.add_argument("--budget")
+    parser.add_argument("--budget", type=time_span, metavar="TIME")
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--setfit", metavar="PYTHON")
     given = parser.parse_args()

@@ -1,0 +1,109 @@
+"""EASE: which items go together, learned in closed form, with the source's customers weighed in.
+
+A log of one's own shop and a log of another are one matrix of all users by all items, in which
+what happened in the source counts ``sqrt(weight)`` instead of 1. Where both shops have items in
+common, its Gram matrix is ``G_target + weight * G_source``: the source's customers are further
+rows. Where they have customers in common, what these did in the source are further columns, from
+which the target's items are predicted, the more shrunk the smaller the weight is. So one number
+says how much is transferred, and 0 is no transfer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.behaviour.log import Log
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Floats = NDArray[np.floating]
+
+
+def weighed(target: Log, source: Log, weight: float) -> tuple[csr_array, Log]:
+    """Put two logs into one matrix, with the source's interactions weighed.
+
+    Parameters
+    ----------
+    target, source : Log
+        Users and items of one id are one.
+    weight : float, 0 or more
+        What the source counts in the Gram matrix; 1: as much as the target.
+
+    Returns
+    -------
+    X : csr_array of float32, shape (n_users, n_items)
+        1 where a user chose an item in the target, ``sqrt(weight)`` where only in the source.
+    union : Log
+        Names the rows and columns: those of the target first, in their order. Its interactions are
+        those of both, the target's first.
+    """
+    from scipy.sparse import csr_array
+
+    users = tuple(dict.fromkeys((*target.users, *source.users)))
+    items = tuple(dict.fromkeys((*target.items, *source.items)))
+    place = {name: at for at, name in enumerate(users)}
+    user = np.array([place[name] for name in source.users], np.int32)[source.user]
+    place = {name: at for at, name in enumerate(items)}
+    item = np.array([place[name] for name in source.items], np.int32)[source.item]
+    union = Log(users, items, np.r_[target.user, user], np.r_[target.item, item])
+    shape = len(users), len(items)
+    own = csr_array((np.ones(len(target), np.float32), (target.user, target.item)), shape)
+    strange = np.full(len(source), np.sqrt(weight), np.float32)
+    return own.maximum(csr_array((strange, (user, item)), shape)), union
+
+
+@dataclass(frozen=True)
+class Ease:
+    """A linear model that says of each item how much those of a history speak for it.
+
+    Attributes
+    ----------
+    B : ndarray of float32, shape (n_items, n_columns)
+        What each item of a history adds to the score of each item that may be recommended; an item
+        adds nothing to itself.
+    """
+
+    B: NDArray[np.float32]
+
+    def scores(self, histories: csr_array) -> NDArray[np.float32]:
+        """Score items, (n_users, n_columns), for histories weighed as the training rows were."""
+        return histories @ self.B
+
+
+def fit(X: csr_array, strength: float, columns: NDArray[np.integer] | None = None) -> Ease:
+    """Fit EASE: ``B = I - P / diag(P)``, with ``P = (X'X + strength * I)^-1``.
+
+    Takes n_items² memory (float64: 3.2 GB for 20,000 items) and, for few columns, a third of the
+    time of the whole inverse.
+
+    Parameters
+    ----------
+    X : csr_array, shape (n_users, n_items)
+        Of ``weighed``, or of a log by itself.
+    strength : float, > 0
+        λ, the L2 penalty.
+    columns : ndarray of int, optional
+        Items that may be recommended; default all.
+
+    References
+    ----------
+    Steck (2019), "Embarrassingly shallow autoencoders for sparse data", WWW, eq. 8.
+    """
+    from scipy.linalg import cho_factor, cho_solve
+
+    n = X.shape[1]
+    columns = np.arange(n) if columns is None else np.asarray(columns)
+    gram = (X.T @ X).toarray().astype(np.float64)
+    gram[np.diag_indices(n)] += strength
+    unit = np.zeros((n, len(columns)))
+    unit[columns, np.arange(len(columns))] = 1
+    P = cho_solve(cho_factor(gram, overwrite_a=True, check_finite=False), unit, overwrite_b=True)
+    own = columns, np.arange(len(columns))
+    B = -P / P[own]
+    B[own] = 0
+    return Ease(B.astype(np.float32))
