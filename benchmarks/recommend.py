@@ -27,11 +27,12 @@ from headstart.behaviour.ease import Ease, fit, weighed
 from headstart.behaviour.items import read_items
 from headstart.behaviour.log import Log
 from headstart.behaviour.read import Spec, read_log
+from headstart.behaviour.weight import WEIGHTS, choose
 from headstart.judge.verdict import from_test_set
 from headstart.tasks.ranking import discount, ndcg_at, ranks, recall_at
 
-WEIGHTS = (0.1, 0.03, 0.3, 0.01, 1.0, 0.0)  # of those that do equally well the first is taken
 STRENGTH, NEIGHBOURS, COMMUNITY = 100.0, 40, 754
+UNSEEN = 0.1  # the weight where a history of one leaves nothing to choose it by
 HISTORIES, GENRES = (1, 3, 10, 1000), ("Sci-Fi", "Horror", "Romance", "Children's")
 Ints = np.ndarray
 
@@ -103,12 +104,12 @@ def community(log: Log, k: int, seeds: int, *, wrong: bool) -> None:
 
         known = [i for i, name in enumerate(last) if name in {*target.items, *source.items}]
         last = [name if i in known else source.items[0] for i, name in enumerate(last)]
-        weight = WEIGHTS[0]
+        weight = UNSEEN
         if fewer is not None:
             hidden = [log.items[log.item[rows[-1]]] for rows in own]
             there = {*fewer.items, *source.items}
             hidden = [name if name in there else source.items[0] for name in hidden]
-            weight = max(WEIGHTS, key=lambda w: discount(rank(fewer, hidden, w)).mean())
+            weight = choose({w: discount(rank(fewer, hidden, w)) for w in WEIGHTS})
         weights.append(weight)
         ours.append(rank(target, last, weight)[known])
         rivals["EASE"].append(rank(target, last, 0.0)[known])
@@ -167,7 +168,7 @@ def domain(log: Log, mine: np.ndarray, genre: str, seeds: int, *, wrong: bool) -
             return ranks(scores, at_rank, none), alone
 
         hidden = np.concatenate([new, asked])
-        weight = max(WEIGHTS, key=lambda w: discount(rank(asked, hidden, w)[0]).mean())
+        weight = choose({w: discount(rank(asked, hidden, w)[0]) for w in WEIGHTS})
         weights.append(weight)
         found, alone = rank(new, new, weight)
         ours.append(found)

@@ -9,6 +9,7 @@ from sklearn.metrics import ndcg_score
 
 from headstart.behaviour.ease import fit, weighed
 from headstart.behaviour.log import Log
+from headstart.behaviour.weight import choose
 from headstart.tasks.ranking import coverage, discount, ndcg_at, ranks, recall_at
 
 # --- ranks --------------------------------------------------------------------------------------
@@ -132,3 +133,21 @@ def test_without_weight_nothing_is_transferred():
     n = len(target.items)
     assert fit(X, 2.0).B[:n, :n] == pytest.approx(alone, abs=1e-6)
     assert len(union) == len(drawn) + len(strangers)
+
+
+# --- how much the source weighs -----------------------------------------------------------------
+
+
+def test_a_source_that_clearly_helps_weighs_as_it_helps_most():
+    none = np.full(4, 0.2)
+    assert choose({0.0: none, 0.1: none + 0.2, 1.0: none + 0.1}) == 0.1
+
+
+@pytest.mark.parametrize("lead", [[0.4, -0.3, 0.1, -0.1], [0.0, 0.0, 0.0, 0.0], [-0.1, 0, 0, 0]])
+def test_a_source_that_helps_by_chance_weighs_nothing(lead):
+    none = np.full(4, 0.5)
+    assert choose({0.0: none, 1.0: none + lead}) == 0.0
+
+
+def test_one_user_is_no_evidence():
+    assert choose({0.0: np.zeros(1), 1.0: np.ones(1)}) == 0.0

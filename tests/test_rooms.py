@@ -68,6 +68,7 @@ EXCEPTIONS = {
     "adaptation/batchnorm.py": "batch norms are statistics of maps",
     "adaptation/loop.py": "an array of bytes with four axes is an image: its layout in memory",
     "transfer/network.py": "an array of bytes with four axes is an image: how it is mixed",
+    "behaviour/items.py": "an item of a shop may have a picture",
 }
 
 

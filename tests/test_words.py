@@ -22,6 +22,7 @@ OF_IMAGES = (
     *("modalities/image/", "backbones/vision.py", "data/builtin.py"),
     *("cli/train.py", "prepare/config.py"),  # the demo, and --size
     "report/adaptation_words.py",  # what was measured on public images
+    "behaviour/items.py",  # an item of a shop may have a picture
 )
 """Where sentences may speak of images, for they are of nothing else."""
 
