@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.behaviour.columns import ITEMS, TYPED, columns_of, guess, named, plain
+from headstart.behaviour.ids import DROPPED, without_points
 from headstart.data.decoding import opened, settled
 from headstart.data.formats import Table, is_table, read_cells, read_delimited
 from headstart.data.located import Locator
@@ -67,8 +68,6 @@ U_ITEM = ("movie id", "movie title", "release date", "video release date", "imdb
 MOVIES_DAT = ("movie id", "title", "genres")
 FLAGS = 2
 """From so many columns of 0 and 1 on they are what items are or are not (plain choice)."""
-DROPPED = 0.05
-"""As of a log."""
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
 _IN_TITLE = re.compile(r"\s*[(（](1[5-9]\d\d|20\d\d)[)）]\s*$")
 _ARTICLE = re.compile(
@@ -137,7 +136,7 @@ def read_items(
         )
     table = _table(path, encoding)
     columns, findings = _columns(table, id_column)
-    ids, whole = _whole(table, columns["id"])
+    ids, whole = without_points(table.name, columns["id"], table.cells[columns["id"]])
     keep, dropped = _kept(table, ids)
     parts, told = _parts(table, columns, keep)
     kept_ids = tuple(ids[i] for i in keep)
@@ -269,23 +268,6 @@ def _columns(table: Table, id_column: str | None) -> tuple[dict[str, str], list[
     guessed = [_(SAID[part], column=column) for part, column in found.items()]
     message = _("{table}: guessed {what}.", table=table.name, what=listed(guessed))
     return found, [Finding("note", "info", message, dict(found))]
-
-
-def _whole(table: Table, column: str) -> tuple[list[str], list[Finding]]:
-    """Write whole numbers without a point, as a log's ids are."""
-    ids = table.cells[column]
-    pointed = next((i for i in ids if re.fullmatch(r"[+-]?\d+\.0+", i)), None)
-    if pointed is None or not all(re.fullmatch(r"([+-]?\d+(\.0+)?)?", i) for i in ids):
-        return ids, []
-    message = _(
-        "{table}: the ids in column {column!r} are whole numbers; {id!r} was read as {plain!r}.",
-        table=table.name,
-        column=column,
-        id=pointed,
-        plain=pointed.partition(".")[0],
-    )
-    found = Finding("note", "info", message, {"column": column})
-    return [i.partition(".")[0] for i in ids], [found]
 
 
 def _kept(table: Table, ids: Sequence[str]) -> tuple[list[int], list[Finding]]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.behaviour.found import log_file
+from headstart.behaviour.ids import DROPPED, without_points
 from headstart.behaviour.log import Log
 from headstart.behaviour.raw import Coded, Codes, Raw, no_rows, read_raw
 from headstart.data.numbers import MISSING
@@ -25,11 +26,8 @@ from headstart.said import _, _n, number, sentences
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DROPPED = 0.05
-"""Share of rows with blank cells up to which the rest is used (plain choice)."""
 LIKED = 0.75
 """Where on the scale of ratings an offered ``--at-least`` lies: 4 of 1 to 5 (plain choice)."""
-WHOLE, POINT = r"^[+-]?\d+(\.0+)?$", r"\.0+$"
 Rows = NDArray[np.bool_]
 
 
@@ -197,30 +195,15 @@ def _filled(
 
 
 def _ids(raw: Raw, role: str, findings: list[Finding]) -> Coded:
-    """Write whole numbers without a point: programs turn ``1`` into ``1.0`` where a cell is blank.
-
-    They are said among the findings.
-    """
+    """Write ids plainly, each once; what that changed is among the findings."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     column, name = (raw.user, raw.roles.user) if role == "user" else (raw.item, raw.roles.item)
-    values = pa.array(column.values, pa.string())
-    named = values.filter(pc.not_equal(values, ""))
-    with_point = pc.match_substring_regex(named, POINT)
-    whole = pc.match_substring_regex(named, WHOLE)
-    if not pc.any(with_point).as_py() or not pc.all(whole).as_py():
+    plain, said = without_points(raw.name, name, column.values)
+    if not said:
         return column
-    shown = named.filter(with_point)[0].as_py()
-    once = pc.replace_substring_regex(values, POINT, "").dictionary_encode()
-    message = _(
-        "{table}: the ids in column {column!r} are whole numbers; {id!r} was read as {plain!r}.",
-        table=raw.name,
-        column=name,
-        id=shown,
-        plain=shown.partition(".")[0],
-    )
-    findings.append(Finding("note", "info", message, {"column": name}))
+    findings += said
+    once = pa.array(plain, pa.string()).dictionary_encode()
     return Coded(once.dictionary.to_pylist(), _places(once)[column.codes])
 
 
