@@ -56,6 +56,22 @@ def test_groups_are_neither_split_nor_spread():
         assert len(np.unique(groups[five])) == 2
 
 
+def test_labels_of_one_group_choose_nothing():
+    """Each speaker says every word: labelled speaker by speaker, small parts are of one."""
+    speaker, y = np.repeat(np.arange(6), 12), np.arange(72) % 2
+    X = np.random.default_rng(0).normal(size=(72, 6)) + y[:, None]
+    labels = Labels(y, Classification.numbered(2), speaker, False, 0, grouped=True)
+    asked = []
+
+    def pick(rows, repeat, point):
+        asked.append(len(np.unique(speaker[rows])))
+        return X
+
+    found = label_curve(X, {}, labels, pick=pick)
+    assert [p["per_class"] for p in found["points"]][:3] == [1, 2, 5]
+    assert asked and min(asked) == 2
+
+
 def test_a_curve_rises_above_its_baseline_and_looks_ahead():
     X, y = drawn(240, 2.5)
     noise = np.random.default_rng(1).normal(size=(240, 6))

@@ -52,7 +52,7 @@ def curve(
     ----------
     data, backbone, layer, overwrite, size, seed, device, balanced, strict, on_event
         As in :func:`headstart.train`; of ``backbone`` one, unless layers compete: then one is
-        chosen anew by every part of the labels, from three of a class on.
+        chosen anew by every part of the labels, from three of a class and two groups on.
     out : path, optional
         The folder to write; default ``runs/NAME-curve``, numbered if taken.
     x, y, task, groups, groups_from, names, encoding, modality

@@ -189,9 +189,7 @@ def label_curve(
     found = _told(labels, parts, score[TRANSFER][..., 0], best, names, apart, more)
     if pick is not None:
         found["protocol"] = _(
-            "{dealt}; from three labels per class on, the layer is chosen anew by those of each "
-            "part, with fewer it is the last",
-            dealt=found["protocol"],
+            _CHOSEN_IN_GROUPS if labels.grouped else _CHOSEN, dealt=found["protocol"]
         )
     return found
 
@@ -199,6 +197,16 @@ def label_curve(
 TRANSFER = "transfer"
 Parts = tuple[list[Ints], Ints]
 """Of one repeat: training rows of each point, held-out rows."""
+
+
+_CHOSEN = N_(
+    "{dealt}; from three labels per class on, the layer is chosen anew by those of each part, with "
+    "fewer it is the last"
+)
+_CHOSEN_IN_GROUPS = N_(
+    "{dealt}; from three labels per class on, the layer is chosen anew by those of each part, "
+    "unless all are of one group; otherwise it is the last"
+)
 
 
 def _nested_parts(labels: Labels, repeats: int) -> list[Parts]:
@@ -249,8 +257,9 @@ def _order(labels: Labels, train: Ints, rng: np.random.Generator) -> list[Ints]:
 
 
 def _enough(labels: Labels, rows: Ints) -> bool:
-    """Whether rows are enough to choose by."""
-    return bool(np.bincount(labels.y[rows]).max() >= ENOUGH_LABELS)
+    """Whether rows are enough to choose by: labels of a class, and groups to hold one out."""
+    together = labels.groups is not None and len(np.unique(labels.groups[rows])) == 1
+    return not together and bool(np.bincount(labels.y[rows]).max() >= ENOUGH_LABELS)
 
 
 def _chosen_inside(
