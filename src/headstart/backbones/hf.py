@@ -45,10 +45,11 @@ class HuggingFaceProvider:
 
     def listings(self) -> Iterable[Listing]:
         """List what lies in the hub's cache and says that it encodes texts or sounds."""
-        from huggingface_hub import CacheNotFound, scan_cache_dir
+        from huggingface_hub import CacheNotFound, constants, scan_cache_dir
 
+        # Said: its default is the place of the cache when that function was first imported.
         with suppress(CacheNotFound, OSError):
-            for repository in scan_cache_dir().repos:
+            for repository in scan_cache_dir(constants.HF_HUB_CACHE).repos:
                 for revision in repository.revisions:
                     kind = _encodes(revision.snapshot_path)
                     if kind:
