@@ -140,14 +140,14 @@ def test_without_weight_nothing_is_transferred():
 
 def test_a_source_that_clearly_helps_weighs_as_it_helps_most():
     none = np.full(4, 0.2)
-    assert choose({0.0: none, 0.1: none + 0.2, 1.0: none + 0.1}) == 0.1
+    assert choose({0.0: none, 0.1: none + 0.2, 1.0: none + 0.1}, 0.0) == 0.1
 
 
 @pytest.mark.parametrize("lead", [[0.4, -0.3, 0.1, -0.1], [0.0, 0.0, 0.0, 0.0], [-0.1, 0, 0, 0]])
 def test_a_source_that_helps_by_chance_weighs_nothing(lead):
     none = np.full(4, 0.5)
-    assert choose({0.0: none, 1.0: none + lead}) == 0.0
+    assert choose({0.0: none, 1.0: none + lead}, 0.0) == 0.0
 
 
 def test_one_user_is_no_evidence():
-    assert choose({0.0: np.zeros(1), 1.0: np.ones(1)}) == 0.0
+    assert choose({0.0: np.zeros(1), 1.0: np.ones(1)}, 0.0) == 0.0

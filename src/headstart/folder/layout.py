@@ -10,3 +10,6 @@ TARGET_PREDICTIONS, TO_LABEL = "target_predictions.csv", "to_label.csv"
 PAGE, FIGURES = "report.html", "figures"
 STUDIES = ("rank.json", "layers.json", "curve.json")
 IDENTITY = "identity.json"
+BEHAVIOUR = "behaviour"
+"""The modality of runs that recommend: their documents are others, under the same names."""
+TENSORS, USERS_FILE, ITEMS_FILE = "behaviour.safetensors", "users.parquet", "items.parquet"

@@ -109,7 +109,7 @@ def save_model(
         "layer": layer,
         "licence": card.licence,
     }
-    _describe(folder, described)
+    describe(folder, described)
 
 
 def _to_keep(ref: Ref, layer: str) -> Backbone:
@@ -132,7 +132,7 @@ def save_with_head(source: Path, folder: Path, model: FittedModel) -> None:
     load_model(source)  # whole, and as it was saved
     shutil.copytree(source, folder)
     save_file(_tensors(model), folder / HEAD_FILE)
-    _describe(folder, _described(source) | {"headstart": __version__, **_said_of(model)})
+    describe(folder, described_in(source) | {"headstart": __version__, **_said_of(model)})
 
 
 def _tensors(model: FittedModel) -> dict[str, NDArray[Any]]:
@@ -164,7 +164,7 @@ def _said_of(model: FittedModel) -> dict[str, Any]:
     }
 
 
-def _describe(folder: Path, described: dict[str, Any]) -> None:
+def describe(folder: Path, described: dict[str, Any]) -> None:
     """Write ``model.json`` with the checksums of the files beside it."""
     files = sorted(p for p in folder.iterdir() if p.name != MODEL_JSON)
     for path in files:
@@ -197,7 +197,19 @@ def load_model(folder: Path) -> SavedModel:
     ArtifactError
         Not a model folder, from a newer headstart, or changed since it was written.
     """
-    described = _described(folder)
+    described = described_in(folder)
+    verify(folder, described)
+    try:
+        card = Card.from_json(described["backbone"])
+        model = _fitted(described, load_file(folder / HEAD_FILE))
+        backbone = _backbone(folder, described, card)
+    except NONSENSE as cause:
+        raise no_model(folder / MODEL_JSON, cause) from cause
+    return SavedModel(model, card, described["engine"], backbone)
+
+
+def verify(folder: Path, described: dict[str, Any]) -> None:
+    """Raise ``ArtifactError`` unless the files of a model are those that were saved."""
     for name, digest in described["files"].items():
         path = folder / Path(name).name
         if not path.is_file():
@@ -210,13 +222,6 @@ def load_model(folder: Path) -> SavedModel:
                 _("{file} is not the file that was saved: its checksum differs.", file=str(path)),
                 _(MEND),
             )
-    try:
-        card = Card.from_json(described["backbone"])
-        model = _fitted(described, load_file(folder / HEAD_FILE))
-        backbone = _backbone(folder, described, card)
-    except _NONSENSE as cause:
-        raise _no_model(folder / MODEL_JSON, cause) from cause
-    return SavedModel(model, card, described["engine"], backbone)
 
 
 def read_card(folder: Path) -> Card:
@@ -229,8 +234,8 @@ def read_card(folder: Path) -> Card:
     """
     try:
         return Card.from_json(read_document(folder / MODEL_JSON)["backbone"])
-    except _NONSENSE as cause:
-        raise _no_model(folder / MODEL_JSON, cause) from cause
+    except NONSENSE as cause:
+        raise no_model(folder / MODEL_JSON, cause) from cause
 
 
 def size_of_head(folder: Path) -> int:
@@ -251,14 +256,15 @@ def size_of_head(folder: Path) -> int:
     return sum(math.prod(shape) for shape in shapes)
 
 
-_NONSENSE = (
+NONSENSE = (
     *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError),
     SafetensorError,
 )
 """What comes of a description that has the right form, and contents that belong to no model."""
 
 
-def _no_model(path: Path, cause: BaseException) -> ArtifactError:
+def no_model(path: Path, cause: BaseException) -> ArtifactError:
+    """Say that a description belongs to no model."""
     return ArtifactError(
         _("{file} does not describe a model ({cause}).", file=str(path), cause=repr(cause)),
         _(MEND),
@@ -355,7 +361,8 @@ def _nothing(dim: int, beside: str) -> NDArray[np.float64] | Pair:
     return Pair(zeros, csr_array((1, 1)))
 
 
-def _described(folder: Path) -> dict[str, Any]:
+def described_in(folder: Path) -> dict[str, Any]:
+    """Read what a model folder says of itself; raise ``ArtifactError`` where that was changed."""
     path = folder / MODEL_JSON
     if not path.is_file():
         raise ArtifactError(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from headstart.data.cells import guarded, unguarded
 from headstart.errors import ArtifactError
+from headstart.folder.layout import BEHAVIOUR
 from headstart.folder.sentences import say_again
 from headstart.said import N_, _, _n
 from headstart.tasks import Encoded, Task
@@ -71,7 +72,7 @@ def read_document(path: Path, mend: str = "") -> dict[str, Any]:
         document = json.loads(path.read_text("utf-8"))
         _refuse_depth(document)
         say_again(document)
-        _type(path.name).validate_python(document, strict=True)
+        _type(_kind(path.name, document)).validate_python(document, strict=True)
     except OSError as cause:
         raise _unreadable(path, cause.strerror or str(cause), mend) from cause
     except ValidationError as cause:
@@ -100,6 +101,12 @@ def _refuse_depth(document: Any) -> None:
             raise ValueError(_too_deep())
         inside = (value for value in level if isinstance(value, dict | list))
         level = [v for box in inside for v in (box.values() if isinstance(box, dict) else box)]
+
+
+def _kind(name: str, document: Any) -> str:
+    """Name the document: those of runs that recommend are others."""
+    recommends = isinstance(document, dict) and document.get("modality") == BEHAVIOUR
+    return f"{BEHAVIOUR}/{name}" if recommends else name
 
 
 @cache

@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from headstart.folder.layout import (
     BACKBONE_FILE,
+    BEHAVIOUR,
     IDENTITY,
     METRICS,
     MODEL_JSON,
@@ -943,7 +944,151 @@ class CurveStudy(Study):
     worth: NotRequired[Worth | None]
 
 
+class LogCounts(TypedDict):
+    """A log of behaviour."""
+
+    name: str
+    users: Count
+    items: Count
+    interactions: Count
+    timed: bool
+
+
+class Logs(TypedDict):
+    """The logs of a run that recommends, and what they share."""
+
+    target: LogCounts
+    source: LogCounts | None
+    shared_users: Count
+    shared_items: Count
+    offered: Count
+    later: Count
+
+
+class ChosenModel(TypedDict):
+    """A model of behaviour; its weight is that of the source."""
+
+    kind: str
+    weight: Share
+    strength: Number
+
+
+class RankingScores(TypedDict):
+    """How often what was hidden is among the first."""
+
+    recall: Share
+    recall_ci95: Ci95
+    ndcg: Share
+
+
+class RankingRival(RankingScores):
+    """A model without the source, or what is popular in the source."""
+
+    name: str
+
+
+WithAndWithout = TypedDict("WithAndWithout", {"n": Count, "with": Share, "without": Share})
+"""Recall with and without the source."""
+
+
+class ByHistory(WithAndWithout):
+    """Of users with so many choices before the hidden one; ``most`` None: no limit."""
+
+    least: Count
+    most: Count | None
+
+
+class ByPopularity(WithAndWithout):
+    """Of users whose hidden choice is popular, or is not."""
+
+    name: str
+
+
+class KnownUsers(RankingScores):
+    """Users of the target, their last choice hidden."""
+
+    n: Count
+    coverage: Share
+    chosen: ChosenModel
+    without: ChosenModel
+    rivals: list[RankingRival]
+    by_history: list[ByHistory]
+    by_popularity: list[ByPopularity]
+
+
+class NewUsersPoint(WithAndWithout):
+    """Users who are given ``k`` choices in the target."""
+
+    k: Count
+    gain: Share
+    gain_ci95: Ci95
+
+
+class NewUsers(TypedDict):
+    """Users as if they were new to the target; ``ends``: from so many choices on no gain shows."""
+
+    curve: list[NewUsersPoint]
+    ends: Count | None
+    cold: ChosenModel
+    few: ChosenModel
+
+
+class RankingVerdict(TypedDict):
+    """Whether the source helped; without a source, whether histories beat popularity."""
+
+    decision: str
+    gain: Share
+    gain_ci95: Ci95
+    detectable: Share
+    p: Share
+    test: str
+    metric: str
+
+
+class Shopper(TypedDict):
+    """A user as an example."""
+
+    user: str
+    history: list[str]
+    hidden: str
+    rank: Number
+    rank_without: Number
+    recommended: list[str]
+
+
+class Recommendation(TypedDict):
+    """The metrics.json of a run that recommends."""
+
+    schema: int
+    modality: str
+    data: Logs
+    known: KnownUsers
+    verdicts: dict[str, RankingVerdict]
+    transferred: bool
+    new: NewUsers | None
+    examples: list[Shopper]
+    findings: list[Finding]
+    seed: int
+    timing: dict[str, Seconds]
+
+
+class AdviserModel(TypedDict):
+    """The model.json of a run that recommends."""
+
+    schema: int
+    headstart: str
+    modality: str
+    own: Count
+    offered: Count
+    roles: dict[str, Table]
+    files: dict[str, str]
+    checksum: str
+
+
 DOCUMENTS: dict[str, Any] = {
+    f"{BEHAVIOUR}/{METRICS}": Recommendation,
+    f"{BEHAVIOUR}/{MODEL_JSON}": AdviserModel,
+    f"{BEHAVIOUR}/{RUN}": Table,
     METRICS: Metrics,
     MODEL_JSON: Model,
     RUN: RunRecord,

@@ -1,0 +1,232 @@
+"""What to recommend to whom, and because of what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.behaviour.ease import Ease
+from headstart.behaviour.models import Recommender
+from headstart.behaviour.trial import BLOCK, first
+from headstart.behaviour.union import Union
+from headstart.said import _, _n, commas
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+REASONS = 2
+"""Items of a history that are named as reasons."""
+SECOND = 0.3
+"""How much of the first reason another must be to be named (plain choice)."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One item for one user.
+
+    Attributes
+    ----------
+    user : str
+        Its id, or what the caller calls it.
+    rank : int
+        1 for the first.
+    item, title : str
+    score : float
+        Comparable within one user only.
+    because : tuple of str
+        Titles, or else ids, of what the user chose that speaks for it most.
+    note : str
+        What this user's advice rests on where it is not his own choices; "" otherwise.
+    """
+
+    user: str
+    rank: int
+    item: str
+    title: str
+    score: float
+    because: tuple[str, ...] = ()
+    note: str = ""
+
+    def row(self) -> dict[str, object]:
+        """Return one flat row of a table."""
+        return {
+            "user": self.user,
+            "rank": self.rank,
+            "item": self.item,
+            "title": self.title,
+            "score": round(self.score, 6),
+            "because": "; ".join(self.because),
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A user, or a history by itself.
+
+    Attributes
+    ----------
+    name : str
+        An id, or what the answer should call the history.
+    history : tuple of str, or None
+        Ids of items; None: what the logs know of the user.
+    """
+
+    name: str
+    history: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Adviser:
+    """Recommends to users of the target, to those only the source knows, and by a history.
+
+    Attributes
+    ----------
+    union : Union
+        What the model knows everyone by.
+    titles : tuple of str
+        By item; "" where there is none.
+    known, cold, few : Recommender
+        For users of the target; for those without a choice in it; for a history that is given.
+    """
+
+    union: Union
+    titles: tuple[str, ...]
+    known: Recommender
+    cold: Recommender
+    few: Recommender
+
+    def recommend(self, asking: Sequence[Asking], n: int = 10) -> Iterator[Advice]:
+        """Recommend ``n`` items to each, in order; never what the user already chose here.
+
+        Users whom nobody knows get what is popular, with a note.
+        """
+        for start in range(0, len(asking), BLOCK):
+            part = asking[start : start + BLOCK]
+            found: list[list[Advice]] = [[] for _one in part]
+            kinds = [self._kind(one) for one in part]
+            for kind in dict.fromkeys(kinds):
+                rows = [i for i, its in enumerate(kinds) if its == kind]
+                answers = self._answers(kind, [part[i] for i in rows], n)
+                for i, answer in zip(rows, answers, strict=True):
+                    found[i] = answer
+            for answer in found:
+                yield from answer
+
+    def title(self, item: int) -> str:
+        """Call an item by its title, or by its id."""
+        return self.titles[item] or self.union.items[item]
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return self.union.target.place_of_item
+
+    @cached_property
+    def _here(self) -> NDArray[np.bool_]:
+        """Tell the users who chose anything in the target."""
+        return np.bincount(self.union.target.user, minlength=len(self.union.users)) > 0
+
+    def _kind(self, one: Asking) -> str:
+        if one.history is not None:
+            return "few" if any(item in self._place for item in one.history) else "cold"
+        user = self.union.target.place_of_user.get(one.name)
+        return "known" if user is not None and self._here[user] else "cold"
+
+    def _answers(self, kind: str, asking: Sequence[Asking], n: int) -> list[list[Advice]]:
+        model: Recommender = getattr(self, kind)
+        histories, seen = self._histories(model.candidate.weight, asking)
+        scores = np.array(model.scores(histories), np.float32)
+        for row, own in enumerate(seen):
+            scores[row, own[own < scores.shape[1]]] = -np.inf
+        best = first(scores, n)
+        return [
+            self._of(one, model, histories[[row]], scores[row], best[row], len(seen[row]))
+            for row, one in enumerate(asking)
+        ]
+
+    def _histories(
+        self, weight: float, asking: Sequence[Asking]
+    ) -> tuple[csr_array, list[NDArray[np.intp]]]:
+        """Return the weighed histories, and what each chose in the target."""
+        from scipy.sparse import lil_array
+
+        histories = lil_array((len(asking), len(self.union.items)), dtype=np.float32)
+        seen = []
+        for row, one in enumerate(asking):
+            user = self.union.target.place_of_user.get(one.name)
+            if one.history is None and user is None:
+                own = np.array([], np.intp)
+            elif one.history is None:
+                other = self._of_source[[user]].indices
+                histories[row, other] = np.sqrt(weight)
+                own = self._of_target[[user]].indices
+            else:
+                places = (self._place[i] for i in one.history if i in self._place)
+                own = np.array([*dict.fromkeys(places)], np.intp)
+            histories[row, own] = 1
+            seen.append(own)
+        return histories.tocsr(), seen
+
+    @cached_property
+    def _of_target(self) -> csr_array:
+        return self.union.target.matrix()
+
+    @cached_property
+    def _of_source(self) -> csr_array:
+        return self.union.source.matrix()
+
+    def _of(
+        self,
+        one: Asking,
+        model: Recommender,
+        history: csr_array,
+        scores: NDArray[np.float32],
+        best: NDArray[np.integer],
+        own: int,
+    ) -> list[Advice]:
+        best = best[np.isfinite(scores[best])]
+        note = self._note(one, history, own)
+        return [
+            Advice(
+                one.name,
+                rank,
+                self.union.items[item],
+                self.titles[item],
+                float(scores[item]),
+                self._because(model, history, int(item)),
+                note,
+            )
+            for rank, item in enumerate(best, 1)
+        ]
+
+    def _because(self, model: Recommender, history: csr_array, item: int) -> tuple[str, ...]:
+        """Name what in a history speaks for an item most."""
+        if not isinstance(model.model, Ease) or not history.nnz:
+            return ()
+        said = history.data * model.model.B[history.indices, item]
+        order = np.argsort(-said, kind="stable")[:REASONS]
+        least = SECOND * max(said[order[0]], 0)
+        return tuple(self.title(int(history.indices[i])) for i in order if said[i] > least)
+
+    def _note(self, one: Asking, history: csr_array, own: int) -> str:
+        if one.history is not None:
+            unknown = [i for i in one.history if i not in self._place]
+            if unknown:
+                said = _n(
+                    "{n} id of the history is no item that is known: {ids}",
+                    "{n} ids of the history are no items that are known: {ids}",
+                    len(unknown),
+                    ids=commas([repr(i[:40]) for i in unknown[:3]]),
+                )
+                return said if own else _("{said}; these are what is popular", said=said)
+            return "" if own else _("an empty history: these are what is popular")
+        if one.name not in self.union.target.place_of_user:
+            return _("nobody knows this user: these are what is popular")
+        if own:
+            return ""
+        return _("new here: by what the user chose in the source")

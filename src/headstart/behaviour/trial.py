@@ -1,0 +1,343 @@
+"""The trial: what was chosen last is hidden, and every model has to find it again.
+
+Two questions, asked beforehand. *Known users*: the last choice of each is hidden, everything before
+it is learned from. *New users*: a quarter of the users at a time is left out of the target wholly,
+and recommended to by what they did in the source, and by their last k choices in the target: how
+many it takes until the source is of no more use.
+
+Whatever is chosen - the penalty, the model, how much the source weighs - is chosen without the
+items that are to be found: for known users on the last but one of each history, for new users on
+another quarter of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.behaviour.hidden import History, known_before
+from headstart.behaviour.models import Candidate, Recommender, fit
+from headstart.behaviour.union import Rows, Union
+from headstart.behaviour.weight import WEIGHTS, choose
+from headstart.tasks import ranking
+
+Ints = NDArray[np.integer]
+Floats = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+STRENGTHS = (30.0, 100.0, 300.0, 1000.0)
+"""Penalties of EASE that are tried (plain choice)."""
+KS = (0, 1, 2, 3, 5, 10)
+"""Choices in the target that new users are given."""
+QUARTERS = 4
+MOST = 3_000
+"""Users that are asked at most: the interval of a share is then within two points."""
+MANY = 3_000
+"""Items from which on one quarter is left out and fewer weights are tried: fits take seconds."""
+FEWER = (0.03, 0.3, 1.0)
+BLOCK = 512
+"""Users scored at a time."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Users, and what each chose next.
+
+    Attributes
+    ----------
+    users, wanted : ndarray of int, shape (n,)
+        Places of the union.
+    """
+
+    users: Ints
+    wanted: Ints
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How the chosen models ranked what was hidden.
+
+    Attributes
+    ----------
+    without, with_source : Candidate
+        Chosen without and with the source; the same where the source is declined.
+    ranks_without, ranks_with : ndarray of float64, shape (n,)
+        Of the hidden items, 1 for the first.
+    users : ndarray of int, shape (n,)
+    """
+
+    without: Candidate
+    with_source: Candidate
+    ranks_without: Floats
+    ranks_with: Floats
+    users: Ints
+
+
+@dataclass(frozen=True)
+class Known:
+    """What came of the known users.
+
+    Attributes
+    ----------
+    answer : Answer
+    rivals : dict of str to ndarray of float64
+        Ranks by every kind of model, without the source; and of the source's popularity.
+    first : ndarray of int, shape (n, 20)
+        What is recommended to each.
+    """
+
+    answer: Answer
+    rivals: dict[str, Floats]
+    first: Ints
+
+
+@dataclass(frozen=True)
+class New:
+    """What came of users who are new to the target.
+
+    Attributes
+    ----------
+    answers : dict of int to Answer
+        By how many choices in the target they were given. Its candidates are those of the last
+        quarter asked.
+    cold, few : Candidate
+        Chosen by all quarters: for users with no choice in the target, and with some.
+    """
+
+    answers: dict[int, Answer]
+    cold: Candidate
+    few: Candidate
+
+
+def ranks_of(model: Recommender, union: Union, rows: Rows, asked: Asked) -> Floats:
+    """Rank what each user chose next, by the histories in ``rows`` of the target and the source."""
+    return np.concatenate([found for found, _ in _answers(model, union, rows, asked)])
+
+
+def _answers(
+    model: Recommender, union: Union, rows: Rows, asked: Asked
+) -> Iterator[tuple[Floats, Ints]]:
+    histories = union.matrix(model.candidate.weight, rows)
+    chosen = union.target.take(rows).matrix()
+    for start in range(0, len(asked.users), BLOCK):
+        users = asked.users[start : start + BLOCK]
+        scores = np.array(model.scores(histories[users]), np.float32)
+        seen = chosen[users].toarray()[:, : union.offered] > 0
+        found = ranking.ranks(scores, asked.wanted[start : start + BLOCK], seen)
+        scores[seen] = -np.inf
+        yield found, first(scores, 20)
+
+
+def first(scores: NDArray[np.floating], n: int) -> Ints:
+    """Return the places of the best ``n`` of each row, the best first."""
+    n = min(n, scores.shape[1])
+    best = np.argpartition(-scores, n - 1, axis=1)[:, :n]
+    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(best, order, axis=1)
+
+
+class Trial:
+    """Hides, fits and ranks.
+
+    Parameters
+    ----------
+    union : Union
+    kinds : sequence of str
+        Models that compete, of ``models.MODELS``.
+    seed : int
+        Draws the order of what happened at one moment, and who is asked where there are many.
+    on_fit : callable
+        Hears how many fits of how many are done.
+    """
+
+    def __init__(
+        self, union: Union, kinds: Sequence[str], seed: int, on_fit: Progress = lambda *_: None
+    ) -> None:
+        known = known_before(union.target, union.source)
+        self.union = replace(union, source=union.source.take(known))
+        self.later = int((~known).sum())
+        self.kinds = tuple(kinds)
+        self.rng = np.random.default_rng(seed)
+        self.history = History.of(union.target, self.rng)
+        few = len(union.items) <= MANY
+        self.weights: tuple[float, ...] = WEIGHTS[1:] if few else FEWER
+        self.rotations = QUARTERS if few else 1
+        if not len(self.union.source):
+            self.weights, self.rotations = (), 0
+        self._told, self._fits = on_fit, 0
+
+    def known(self) -> Known:
+        """Ask the known users.
+
+        Raises
+        ------
+        ValueError
+            Nobody has two interactions.
+        """
+        counts = self.history.counts
+        users, askable = self._some(counts >= 2), self._some(counts >= 3)
+        askable = users if not len(askable) else askable
+        last = self._all_rows()
+        last[self.history.back(np.flatnonzero(counts >= 2))] = False
+        before = last.copy()
+        before[self.history.back(np.flatnonzero(counts >= 2), 2)] = False
+        tuning = Asked(askable, self._items(self.history.back(askable, 2)))
+        tried: dict[Candidate, Floats] = {}
+        for candidate in self._without():
+            tried[candidate] = self._ranks(candidate, before, tuning)
+        per_kind = [_best({c: r for c, r in tried.items() if c.kind == k}) for k in self.kinds]
+        for candidate in self._with_source(per_kind):
+            tried[candidate] = self._ranks(candidate, before, tuning)
+        scored = {c: ranking.discount(ranks) for c, ranks in tried.items()}
+        without, chosen = _choice(scored, self._without())
+        asked = Asked(users, self._items(self.history.back(users)))
+        found = {c: self._ranks(c, last, asked) for c in per_kind}
+        rivals = {c.kind: found[c] for c in per_kind}
+        if self.weights:
+            rivals["source's popularity"] = self._source_popularity(last, asked)
+        model = self._fit(chosen, last)
+        ranks, firsts = zip(*_answers(model, self.union, last, asked), strict=True)
+        answer = Answer(without, chosen, found[without], np.concatenate(ranks), users)
+        return Known(answer, rivals, np.concatenate(firsts))
+
+    def new(self, known: Known) -> New:
+        """Ask users as if they were new, with ``k`` choices in the target for each ``k`` of KS."""
+        quarters = self._quarters()
+        strength = _strength(known)
+        bases = [Candidate("popularity"), Candidate("EASE", 0.0, strength)]
+        bases = [c for c in bases if c.kind in self.kinds]
+        ways = [*bases, *self._with_source(bases)]
+        answers: dict[int, list[Answer]] = {k: [] for k in KS}
+        seen: dict[bool, list[dict[Candidate, Floats]]] = {False: [], True: []}
+        for turn in range(self.rotations):
+            asked, tuning = quarters[turn], quarters[(turn + 1) % QUARTERS]
+            left_out = np.zeros(len(self.history.counts), bool)
+            left_out[[*asked, *tuning]] = True
+            rows = ~left_out[self.union.target.user]
+            models = [self._fit(way, rows) for way in ways]
+            for some in seen:
+                tuned = {m.candidate: self._tuned(m, some, tuning) for m in models}
+                seen[some].append(tuned)
+                without, chosen = _choice(tuned, bases)
+                pair = [m for c in (without, chosen) for m in models if m.candidate == c]
+                for k in KS:
+                    users = asked[self.history.counts[asked] > k]
+                    if bool(k) == some and len(users):
+                        alone, both = (self._ranks_with_k(m, k, users) for m in pair)
+                        answers[k].append(Answer(without, chosen, alone, both, users))
+        joined = {k: _joined(found) for k, found in answers.items() if found}
+        cold, few = (_choice(_pooled(seen[some]), bases)[1] for some in (False, True))
+        return New(joined, cold, few)
+
+    def _quarters(self) -> list[Ints]:
+        """Deal the users who can be asked; those the source knows, where it knows any."""
+        counts = self.history.counts
+        eligible = counts >= 2
+        also = np.bincount(self.union.source.user, minlength=len(counts)) > 0
+        if (eligible & also).sum() >= QUARTERS:
+            eligible &= also
+        dealt = self.rng.permutation(np.flatnonzero(eligible))[: MOST * 2]
+        return [np.sort(part) for part in np.array_split(dealt, QUARTERS)]
+
+    def _tuned(self, model: Recommender, some: bool, users: Ints) -> Floats:
+        """Say how well each user's choice is ranked, over all k with some choices, or without."""
+        total, times = np.zeros(len(users)), np.zeros(len(users))
+        for k in KS:
+            can = self.history.counts[users] > k
+            if bool(k) == some and can.any():
+                total[can] += ranking.discount(self._ranks_with_k(model, k, users[can]))
+                times += can
+        return (total / np.maximum(times, 1))[times > 0]
+
+    def _ranks_with_k(self, model: Recommender, k: int, users: Ints) -> Floats:
+        rows = np.zeros(len(self.union.target), bool)
+        rows[self.history.before(users, k)] = True
+        asked = Asked(users, self._items(self.history.back(users)))
+        return ranks_of(model, self.union, rows, asked)
+
+    def _without(self) -> list[Candidate]:
+        """List what competes without the source."""
+        found = []
+        for kind in self.kinds:
+            strengths = STRENGTHS if kind == "EASE" else (0.0,)
+            found += [Candidate(kind, 0.0, strength) for strength in strengths]
+        return found
+
+    def _with_source(self, bases: Sequence[Candidate]) -> list[Candidate]:
+        """List the ways in which the source may be used: the same models, with it weighed in."""
+        found = []
+        for base in bases:
+            weights = self.weights if base.kind == "EASE" else self.weights[-2:]
+            found += [replace(base, weight=weight) for weight in weights]
+        return found
+
+    def _source_popularity(self, rows: Rows, asked: Asked) -> Floats:
+        own = np.zeros(len(rows), bool)
+        X = self.union.matrix(1.0, own)
+        model = fit(Candidate("popularity", 1.0), X, self.union.offered)
+        return ranks_of(model, self.union, rows, asked)
+
+    def _ranks(self, candidate: Candidate, rows: Rows, asked: Asked) -> Floats:
+        return ranks_of(self._fit(candidate, rows), self.union, rows, asked)
+
+    def _fit(self, candidate: Candidate, rows: Rows) -> Recommender:
+        self._told(self._fits, self.fits)
+        self._fits += 1
+        return fit(candidate, self.union.matrix(candidate.weight, rows), self.union.offered)
+
+    @property
+    def fits(self) -> int:
+        """How many fits there are in all."""
+        ways = len(self._with_source([Candidate(kind) for kind in self.kinds]))
+        new = [c for c in ("popularity", "EASE") if c in self.kinds]
+        each = len(new) + len(self._with_source([Candidate(kind) for kind in new]))
+        return len(self._without()) + ways + len(self.kinds) + 1 + self.rotations * each
+
+    def _some(self, which: NDArray[np.bool_]) -> Ints:
+        """Draw users, where there are very many."""
+        users = np.flatnonzero(which)
+        return users if len(users) <= MOST else np.sort(self.rng.choice(users, MOST, replace=False))
+
+    def _items(self, rows: Ints) -> Ints:
+        return self.union.target.item[rows]
+
+    def _all_rows(self) -> Rows:
+        return np.ones(len(self.union.target), bool)
+
+
+def _best(tried: Mapping[Candidate, Floats]) -> Candidate:
+    return max(tried, key=lambda candidate: ranking.discount(tried[candidate]).mean())
+
+
+def _choice(
+    scored: Mapping[Candidate, Floats], bases: Sequence[Candidate]
+) -> tuple[Candidate, Candidate]:
+    """Choose the best model without the source, and how the source is used, or that it is not."""
+    without = max(bases, key=lambda candidate: scored[candidate].mean())
+    ways = {c: s for c, s in scored.items() if c == without or c.weight}
+    return without, choose(ways, without)
+
+
+def _pooled(parts: Sequence[Mapping[Candidate, Floats]]) -> dict[Candidate, Floats]:
+    return {c: np.concatenate([part[c] for part in parts]) for c in parts[0]}
+
+
+def _strength(known: Known) -> float:
+    """Return the penalty that EASE was best with, if it was tried."""
+    answer = known.answer
+    found = [c.strength for c in (answer.without, answer.with_source) if c.kind == "EASE"]
+    return found[0] if found else STRENGTHS[1]
+
+
+def _joined(parts: Sequence[Answer]) -> Answer:
+    """Put the quarters together."""
+    return Answer(
+        parts[-1].without,
+        parts[-1].with_source,
+        np.concatenate([part.ranks_without for part in parts]),
+        np.concatenate([part.ranks_with for part in parts]),
+        np.concatenate([part.users for part in parts]),
+    )
