@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from headstart.jobs.curve import curve
     from headstart.jobs.layers import layers
     from headstart.jobs.rank import rank
+    from headstart.jobs.recommend import recommend
     from headstart.jobs.train import train
+    from headstart.recommendation import RecommendRun
     from headstart.run import Prediction, Run
     from headstart.run import Run as load
     from headstart.speaking import speak
@@ -47,6 +49,7 @@ _HOME = {
     "HeadstartError": "errors",
     "MissingExtraError": "errors",
     "Prediction": "run",
+    "RecommendRun": "recommendation",
     "Run": "run",
     "TransferClassifier": "estimators",
     "UnknownNameError": "errors",
@@ -55,6 +58,7 @@ _HOME = {
     "curve": "jobs.curve",
     "layers": "jobs.layers",
     "rank": "jobs.rank",
+    "recommend": "jobs.recommend",
     "speak": "speaking",
     "train": "jobs.train",
 }
@@ -68,6 +72,7 @@ __all__ = [
     "HeadstartError",
     "MissingExtraError",
     "Prediction",
+    "RecommendRun",
     "Run",
     "TransferClassifier",
     "UnknownNameError",
@@ -78,6 +83,7 @@ __all__ = [
     "layers",
     "load",
     "rank",
+    "recommend",
     "speak",
     "train",
 ]

@@ -23,6 +23,7 @@ from headstart.events import Event, Level, OnEvent, ignore
 from headstart.features.engines import Engine, Kitchen
 from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore
+from headstart.folder.adviser import is_adviser
 from headstart.folder.layout import METRICS, MODEL, RUN, SPLIT
 from headstart.folder.model import SavedModel, load_model
 from headstart.folder.reading import read_document
@@ -116,6 +117,11 @@ class Run:
             raise ArtifactError(
                 _("There is no run folder {folder!r}.", folder=str(folder)),
                 _("`headstart train DATA` makes one."),
+            )
+        if is_adviser(self.folder / MODEL):
+            raise ArtifactError(
+                _("{folder!r} is a run of `recommend`.", folder=str(folder)),
+                _("Load it with headstart.RecommendRun."),
             )
         self.saved: SavedModel = load_model(self.folder / MODEL)
 

@@ -281,8 +281,8 @@ def _future(target: Log, source: Log) -> list[Finding]:
     message = _(
         "{share:.1%} of the source's interactions ({n:,}) are later than the target's last ones, "
         "of the same user where there is one. What is recommended for a day may not be learned "
-        "from the days after it: for judging they should be left out.",
+        "from the days after it: for judging they are left out.",
         n=later,
         share=later / len(source),
     )
-    return [Finding("note", "warning", message, {"later": later})]
+    return [Finding("note", "info", message, {"later": later})]

@@ -15,6 +15,7 @@ from rich.table import Table
 from headstart.cli.app import command
 from headstart.cli.console import Bars, err, print_data, print_json, say, warn
 from headstart.cli.options import Data, Json, RunFolder, options
+from headstart.cli.recommend import recommended
 from headstart.cli.spool import as_document, pour, spool
 from headstart.data.cells import write_records
 from headstart.errors import ConfigError, DataError
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
         "Predict: one row per input, in order.\n\n"
         "For example: headstart predict runs/photos new/ --out answers.csv    or    "
         "find new -name '*.jpg' | headstart predict runs/photos -    or    "
-        "headstart predict runs/words meeting.wav --every 1s"
+        "headstart predict runs/words meeting.wav --every 1s    or    "
+        "headstart predict runs/shop customers.csv --top 5"
     )
 )
 @options("x", "encoding")
@@ -74,15 +76,29 @@ def predict(
             ),
         ),
     ] = None,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help=_("Ids of items that someone chose, for a model that recommends."),
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help=_("How many items a model recommends to each user. Default: 10.")
+        ),
+    ] = None,
     as_json: Json = False,
     **options: Any,
 ) -> None:
     """Predict."""
     from headstart.folder.files import write_rows
     from headstart.folder.place import make_room
+    from headstart.recommendation import RecommendRun, recommends
     from headstart.run import Run
 
-    if not inputs and not text:
+    if not inputs and not text and history is None:
         raise ConfigError(_("There is nothing to predict."), _("Name files, folders or tables."))
     if out is not None and out.suffix.lower() not in (".csv", ".jsonl", ".ndjson"):
         raise ConfigError(
@@ -91,6 +107,17 @@ def predict(
         )
     if out is not None and out.is_dir():
         raise ConfigError(_("--out {file!r} is a folder.", file=str(out)), _("Name a file."))
+    if recommends(run):
+        given_too = {"--text": text, "--adapt": adapt, "--every": every, "--x": options.get("x")}
+        n = 10 if top is None else top
+        advice = recommended(RecommendRun(run), inputs or [], history, n, given_too)
+        _write(advice, out, as_json=as_json)
+        return
+    if history is not None or top is not None:
+        raise ConfigError(
+            _("--history and --top are for models that recommend; this one predicts."),
+            _("Leave them out."),
+        )
     loaded, step = Run(run), None if every is None else length(every)
     given, strings = _given(inputs, text, loaded)
     if out is not None:
@@ -125,6 +152,26 @@ def predict(
                 file=str(out),
             )
             say(escape(said))
+        pour(held)
+
+
+def _write(rows: Iterable[dict[str, Any]], out: Path | None, *, as_json: bool) -> None:
+    """Write recommendations to a file or to stdout."""
+    from headstart.folder.files import write_rows
+    from headstart.folder.place import make_room
+
+    if out is not None:
+        make_room(out.parent)
+    with spool() as held:
+        if as_json:
+            rows = as_document("predictions", rows, held)
+        if out is not None:
+            write_rows(rows, out)
+            say(escape(_("The recommendations are in {file}", file=str(out))))
+        elif as_json:
+            deque(rows, maxlen=0)
+        else:
+            write_records(held, rows, end="\n")
         pour(held)
 
 
@@ -191,8 +238,14 @@ class _Tally:
 @options("x", "y", "encoding")
 def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) -> None:
     """Score a model."""
+    from headstart.recommendation import recommends
     from headstart.run import Run
 
+    if recommends(run):
+        raise ConfigError(
+            _("{run!r} recommends; it was judged when it was made.", run=str(run)),
+            _("See its report, or run `headstart recommend` on a newer log."),
+        )
     loaded = Run(run)
     with Bars() as bars:
         found = loaded.evaluate(data, on_event=bars, **options)
@@ -268,6 +321,7 @@ def _say_of_labels(found: dict[str, Any]) -> None:
 @command(help=_("Render a run's report.html and figures afresh."))
 def report(run: RunFolder) -> None:
     """Render a report."""
+    from headstart.recommendation import RecommendRun, recommends
     from headstart.run import Run
 
-    print_data(str(Run(run).report()))
+    print_data(str((RecommendRun(run) if recommends(run) else Run(run)).report()))

@@ -1,0 +1,5 @@
+"""Sentences."""
+
+
+def recommendation_lines(found):
+    return []
