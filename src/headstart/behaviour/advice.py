@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.behaviour.ease import Ease
 from headstart.behaviour.models import Recommender
 from headstart.behaviour.trial import BLOCK, first
 from headstart.behaviour.union import Union
@@ -206,9 +205,9 @@ class Adviser:
 
     def _because(self, model: Recommender, history: csr_array, item: int) -> tuple[str, ...]:
         """Name what in a history speaks for an item most."""
-        if not isinstance(model.model, Ease) or not history.nnz:
+        if not history.nnz:
             return ()
-        said = history.data * model.model.B[history.indices, item]
+        said = model.model.reasons(history, item)
         order = np.argsort(-said, kind="stable")[:REASONS]
         least = SECOND * max(said[order[0]], 0)
         return tuple(self.title(int(history.indices[i])) for i in order if said[i] > least)

@@ -78,6 +78,10 @@ class Ease:
         """Score items, (n_users, n_columns), for histories weighed as the training rows were."""
         return histories @ self.B
 
+    def reasons(self, history: csr_array, item: int) -> NDArray[np.float32]:
+        """Say how much each entry of one history, of shape (1, n_columns), adds to an item."""
+        return history.data * self.B[history.indices, item]
+
 
 def fit(X: csr_array, strength: float, columns: NDArray[np.integer] | None = None) -> Ease:
     """Fit EASE: ``B = I - P / diag(P)``, with ``P = (X'X + strength * I)^-1``.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.behaviour import ease
+from headstart.behaviour import ease, factors, neighbours
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -20,10 +20,15 @@ TIE = 1e-6
 
 
 class Model(Protocol):
-    """Scores items for histories."""
+    """Scores items for histories; a dataclass of arrays, which is how it is saved."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def scores(self, histories: csr_array) -> Floats:
         """Score the items that may be recommended, (n_users, n_offered); higher is better."""
+
+    def reasons(self, history: csr_array, item: int) -> Floats:
+        """Say how much each entry of one history, of shape (1, n_items), speaks for an item."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Candidate:
 
     Attributes
     ----------
-    kind : {"popularity", "neighbours", "EASE", "ALS", "BPR"}
+    kind : {"popularity", "item kNN", "EASE", "ALS"}
     weight : float
         Of the source; 0 leaves it out.
     strength : float
@@ -53,6 +58,10 @@ class Popularity:
     def scores(self, histories: csr_array) -> Floats:
         """Score items by their popularity, whoever asks."""
         return np.broadcast_to(self.counts, (histories.shape[0], len(self.counts)))
+
+    def reasons(self, history: csr_array, item: int) -> Floats:
+        """Nothing in a history speaks for what is popular."""
+        return np.zeros(history.nnz, np.float32)
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,22 @@ def _popularity(candidate: Candidate, X: csr_array, offered: int) -> Model:
     return Popularity(np.asarray(X.multiply(X).sum(axis=0), np.float32).ravel()[:offered])
 
 
+def _neighbours(candidate: Candidate, X: csr_array, offered: int) -> Model:
+    return neighbours.fit(X, offered)
+
+
+def _factors(candidate: Candidate, X: csr_array, offered: int) -> Model:
+    return factors.fit(X, offered)
+
+
 MODELS: dict[str, Callable[[Candidate, csr_array, int], Model]] = {
     "popularity": _popularity,
+    "item kNN": _neighbours,
     "EASE": _ease,
+    "ALS": _factors,
 }
+
+
+def installed() -> list[str]:
+    """List the kinds of models that can be fitted here."""
+    return [kind for kind in MODELS if kind != "ALS" or factors.is_installed()]

@@ -206,9 +206,7 @@ class Trial:
     def new(self, known: Known) -> New:
         """Ask users as if they were new, with ``k`` choices in the target for each ``k`` of KS."""
         quarters = self._quarters()
-        strength = _strength(known)
-        bases = [Candidate("popularity"), Candidate("EASE", 0.0, strength)]
-        bases = [c for c in bases if c.kind in self.kinds]
+        bases = [Candidate("popularity"), self._personal(known)]
         ways = [*bases, *self._with_source(bases)]
         answers: dict[int, list[Answer]] = {k: [] for k in KS}
         seen: dict[bool, list[dict[Candidate, Floats]]] = {False: [], True: []}
@@ -231,6 +229,17 @@ class Trial:
         joined = {k: _joined(found) for k, found in answers.items() if found}
         cold, few = (_choice(_pooled(seen[some]), bases)[1] for some in (False, True))
         return New(joined, cold, few)
+
+    @property
+    def _by_history(self) -> str:
+        """The kind that recommends to new users by their histories: EASE, where it can be had."""
+        return next(kind for kind in ("EASE", "ALS", "item kNN") if kind in self.kinds)
+
+    def _personal(self, known: Known) -> Candidate:
+        """Return that model, with the penalty it was best with."""
+        answer = known.answer
+        chosen = [c for c in (answer.without, answer.with_source) if c.kind == self._by_history]
+        return replace(chosen[0], weight=0.0) if chosen else Candidate(self._by_history)
 
     def _quarters(self) -> list[Ints]:
         """Deal the users who can be asked; those the source knows, where it knows any."""
@@ -292,8 +301,8 @@ class Trial:
     def fits(self) -> int:
         """How many fits there are in all."""
         ways = len(self._with_source([Candidate(kind) for kind in self.kinds]))
-        new = [c for c in ("popularity", "EASE") if c in self.kinds]
-        each = len(new) + len(self._with_source([Candidate(kind) for kind in new]))
+        new = [Candidate("popularity"), Candidate(self._by_history)]
+        each = len(new) + len(self._with_source(new))
         return len(self._without()) + ways + len(self.kinds) + 1 + self.rotations * each
 
     def _some(self, which: NDArray[np.bool_]) -> Ints:
@@ -323,13 +332,6 @@ def _choice(
 
 def _pooled(parts: Sequence[Mapping[Candidate, Floats]]) -> dict[Candidate, Floats]:
     return {c: np.concatenate([part[c] for part in parts]) for c in parts[0]}
-
-
-def _strength(known: Known) -> float:
-    """Return the penalty that EASE was best with, if it was tried."""
-    answer = known.answer
-    found = [c.strength for c in (answer.without, answer.with_source) if c.kind == "EASE"]
-    return found[0] if found else STRENGTHS[1]
 
 
 def _joined(parts: Sequence[Answer]) -> Answer:

@@ -6,6 +6,7 @@ so that users are known by their ids), ``users.parquet`` and ``items.parquet`` (
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 from headstart._version import __version__
 from headstart.behaviour.advice import Adviser
 from headstart.behaviour.ease import Ease
+from headstart.behaviour.factors import Factors
 from headstart.behaviour.log import Log
 from headstart.behaviour.models import Candidate, Model, Popularity, Recommender
+from headstart.behaviour.neighbours import Neighbours
 from headstart.behaviour.union import Union
 from headstart.errors import ArtifactError
 from headstart.folder.layout import BEHAVIOUR, ITEMS_FILE, MODEL_JSON, TENSORS, USERS_FILE
@@ -25,7 +28,9 @@ from headstart.folder.reading import MEND
 from headstart.said import _
 
 ROLES = ("known", "cold", "few")
-KINDS: dict[str, type[Ease | Popularity]] = {"Ease": Ease, "Popularity": Popularity}
+KINDS: dict[str, type[Model]] = {
+    one.__name__: one for one in (Ease, Factors, Neighbours, Popularity)
+}
 
 
 def is_adviser(folder: Path) -> bool:
@@ -50,8 +55,8 @@ def save_adviser(folder: Path, adviser: Adviser) -> None:
         same = next((r for r in roles if getattr(adviser, r) is model), None)
         if same is None:
             tensors[f"{role}.popularity"] = model.popularity
-            arrays = vars(model.model)
-            tensors |= {f"{role}.{key}": value for key, value in arrays.items()}
+            names = [one.name for one in fields(model.model)]
+            tensors |= {f"{role}.{name}": getattr(model.model, name) for name in names}
         c = model.candidate
         roles[role] = {
             "as": same,

@@ -17,7 +17,7 @@ from headstart.behaviour.advice import Adviser
 from headstart.behaviour.checks import check_log, check_pair, same_ids
 from headstart.behaviour.items import ItemTable, read_items
 from headstart.behaviour.log import Log
-from headstart.behaviour.models import MODELS, Candidate, Recommender, fit
+from headstart.behaviour.models import Candidate, Recommender, fit, installed
 from headstart.behaviour.outcome import known_of, new_of
 from headstart.behaviour.read import Spec, read_log
 from headstart.behaviour.trial import Known, New, Trial
@@ -217,14 +217,23 @@ def _everything(logs: tuple[Log, Log | None], catalogue: str) -> bool:
 
 def _kinds(union: Union) -> tuple[list[str], list[Finding]]:
     """List the models that can compete on so many items."""
-    if len(union.items) <= LARGEST:
-        return list(MODELS), []
-    message = _(
-        "{n:,} items are more than EASE is fitted to ({most:,}): its matrix has their square.",
-        n=len(union.items),
-        most=LARGEST,
-    )
-    return [kind for kind in MODELS if kind != "EASE"], [Finding("note", "info", message, {})]
+    kinds, found = installed(), list[Finding]()
+    if "ALS" not in kinds:
+        message = _(
+            "ALS does not compete: it needs the package implicit. Install it: {command}",
+            command="pip install 'headstart[recommend]'",
+        )
+        found.append(Finding("note", "info", message, {}))
+    if len(union.items) > LARGEST:
+        kinds.remove("EASE")
+        message = _(
+            "EASE does not compete: its matrix has the square of the items ({n:,}; it is fitted to "
+            "{most:,}).",
+            n=len(union.items),
+            most=LARGEST,
+        )
+        found.append(Finding("note", "info", message, {"items": len(union.items)}))
+    return kinds, found
 
 
 def _tried(

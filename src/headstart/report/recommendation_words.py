@@ -1,5 +1,8 @@
 """Sentences."""
 
+from typing import Any
 
-def recommendation_lines(found):
+
+def recommendation_lines(found: dict[str, Any]) -> list[str]:
+    """Say."""
     return []
