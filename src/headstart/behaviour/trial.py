@@ -194,13 +194,16 @@ class Trial:
         scored = {c: ranking.discount(ranks) for c, ranks in tried.items()}
         without, chosen = _choice(scored, self._without())
         asked = Asked(users, self._items(self.history.back(users)))
-        found = {c: self._ranks(c, last, asked) for c in per_kind}
+        model = self._fit(chosen, last)
+        ranks, firsts = zip(*_answers(model, self.union, last, asked), strict=True)
+        found = {chosen: np.concatenate(ranks)}
+        for candidate in per_kind:
+            if candidate not in found:
+                found[candidate] = self._ranks(candidate, last, asked)
         rivals = {c.kind: found[c] for c in per_kind}
         if self.weights:
             rivals["source's popularity"] = self._source_popularity(last, asked)
-        model = self._fit(chosen, last)
-        ranks, firsts = zip(*_answers(model, self.union, last, asked), strict=True)
-        answer = Answer(without, chosen, found[without], np.concatenate(ranks), users)
+        answer = Answer(without, chosen, found[without], found[chosen], users)
         return Known(answer, rivals, np.concatenate(firsts))
 
     def new(self, known: Known) -> New:
