@@ -271,8 +271,16 @@ def model(name: str) -> str:
     return _(MODELS[name]) if name in MODELS else name
 
 
-def explained(name: str) -> str:
-    """Say what a model goes by; "" for one that is not ours."""
+def explained(name: str, data: dict[str, Any]) -> str:
+    """Say what a model goes by; "" for one that is not ours.
+
+    Parameters
+    ----------
+    data : dict
+        The logs, as in metrics.json.
+    """
+    if name == "source's popularity" and not data["shared_items"]:
+        return _("says nothing here: the source has none of these items")
     return _(EXPLAINED[name]) if name in EXPLAINED else ""
 
 
