@@ -55,9 +55,9 @@ def _models(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
 
 def _new_users(axes: Axes, curve: Sequence[dict[str, Any]]) -> None:
     ks = [row["k"] for row in curve]
-    for side, colour, mark in (("with", OWN, "o"), ("without", OTHER, "s")):
+    for side, colour, mark in (("with", OWN, "o-"), ("without", OTHER, "s--")):
         shares = [row[side] for row in curve]
-        axes.plot(ks, shares, color=colour, marker=mark, label=sides()[side])
+        axes.plot(ks, shares, mark, color=colour, label=sides()[side])
     axes.set_xticks(ks)
     axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.yaxis.set_major_formatter(percent)
