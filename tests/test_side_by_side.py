@@ -169,6 +169,8 @@ def test_what_cannot_stand_side_by_side_is_refused(taste, speed, sounds, reviews
     with pytest.raises(ConfigError, match=r"no layer 'blocks.7'\. It has: embed, blocks.0") as no:
         hs.train(reviews, backbone=f"{taste}@blocks.7+{speed}", out=out)
     assert "or all, behind the @" in no.value.hint
+    with pytest.raises(ConfigError, match="each with a layer of its own"):
+        hs.train(reviews, backbone=f"{taste}+{speed}", layer="blocks.0", out=out)
     for method in ("finetune", "layers"):
         with pytest.raises(BackboneError, match=r"one network, and hf:taste\+hf:speed is several"):
             hs.train(reviews, backbone=f"{taste}+{speed}", method=method, out=out)
@@ -309,3 +311,7 @@ def test_images_and_ranks_take_two_by_name(photos, small, tmp_path):
     run = hs.train(photos, backbone=name, size=64, out=tmp_path / "run")
     answers = run.predict(photos)
     assert np.mean([p.predicted in p.path for p in answers]) > 0.9
+    with pytest.raises(ConfigError, match="adapt one network"):
+        run.predict(photos, adapt="bn")
+    own = hs.train(photos, backbone=name, size=32, method="small-cnn", epochs=1, out=tmp_path / "o")
+    assert [p.error for p in own.predict(photos)] == [""] * 45

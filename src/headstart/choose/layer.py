@@ -21,7 +21,9 @@ digits held out. Of 400 rows and five folds, for the same time, single draws fel
 Encoders that were trained for different things know different things. So the best places of the two
 best encoders, side by side, are one more candidate, tried on the same folds when all others have
 been: its head has the columns of both, each standardised. It is taken where its loss is lower by a
-hundredth than that of the best one alone. FIGURES
+hundredth than that of the best one alone. From 5 of each spoken digit the choice was right on .886
+instead of .877 (96 draws), of seven dialects by rule on .831 instead of .773; of speakers from 5 of
+each, where always two would lose .03, on .929 instead of .926.
 
 References
 ----------

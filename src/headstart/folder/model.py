@@ -115,9 +115,9 @@ def _save_weights(
     folder: Path, ref: Ref, layer: str, trained: Backbone | None = None
 ) -> str | dict[str, Any]:
     """Keep the weights that no package holds; return what ``model.json`` says of all of them."""
-    if isinstance(ref, SideBySideRef):
+    if isinstance(ref, SideBySideRef) and trained is None:
         return {"parts": [_save_part(folder / PART.format(k), *p) for k, p in enumerate(ref.refs)]}
-    if is_packaged(ref) and trained is None:
+    if trained is None and is_packaged(ref):
         return {"provider": ref.prefix, "name": ref.name, **dict(ref.asked)}
     SavedBackbone.save(trained or _to_keep(ref, layer), folder / BACKBONE_FILE)
     return BACKBONE_FILE

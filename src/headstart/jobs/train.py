@@ -134,8 +134,8 @@ def train(
     layer : str, optional
         Which layer's pooled vectors the head stands on: ``"last"``; ``"auto"``, the best by
         cross-validation inside the training part, of all backbones that are named, or the best
-        two of them side by side; ``"all"`` beside each other; or one by the name that ``headstart layers`` gives it. Default:
-        ``"last"``, of recordings ``"auto"``.
+        two of them side by side; ``"all"`` beside each other; or one by the name that
+        ``headstart layers`` gives it. Default: ``"last"``, of recordings ``"auto"``.
     budget : float, seconds, > 0, optional
         What ``"auto"`` may take in all.
     size : int, pixels, optional

@@ -186,6 +186,20 @@ def _are_side_by_side(config: Config) -> bool:
     return len(names) == 1 and PLUS in names[0] and isinstance(resolve(names[0]), SideBySideRef)
 
 
+def refuse_layer_of_several(layer: str | None, refs: Sequence[Ref]) -> None:
+    """Raise ``ConfigError`` for ``--layer`` where several side by side each have their own."""
+    if len(refs) == 1 and isinstance(refs[0], SideBySideRef) and layer not in (None, LAST):
+        raise ConfigError(
+            _(
+                "--layer {layer!r}: {backbone} is several side by side, each with a layer of its "
+                "own.",
+                layer=layer,
+                backbone=str(refs[0]),
+            ),
+            _("Write the layer of each behind an @: {example}.", example="A@blocks.1+B@all"),
+        )
+
+
 def refuse_unknown_layers(ref: Ref) -> None:
     """Raise ``ConfigError`` for a layer that one of several backbones side by side has not."""
     for part, layer in ref.refs if isinstance(ref, SideBySideRef) else ():

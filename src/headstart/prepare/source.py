@@ -42,6 +42,7 @@ from headstart.prepare.layer import (
     Encoder,
     Place,
     asked,
+    refuse_layer_of_several,
     refuse_unknown_layer,
     refuse_unknown_layers,
 )
@@ -186,6 +187,7 @@ def prepare(
     kitchen = Kitchen(machine.cache, machine.workers, machine.on_event)
     machine.on_event(Event(_("preparing the backbone")))
     mark = time.perf_counter()
+    refuse_layer_of_several(config.layer, refs)
     for ref in refs:
         refuse_unknown_layers(ref)
     layer, encoders = asked(config), tuple[Encoder, ...]()
@@ -393,12 +395,13 @@ def _checked(
 
 
 def _own_checks(dataset: Dataset, features: Features, card: Card) -> list[Finding]:
-    """Report what only the modality can see, of networks side by side what each may not see."""
-    found: dict[str, Finding] = {}
+    """Report what only the modality can see; of networks side by side, each kind but once."""
+    found: list[Finding] = []
     for look in looks_of(card.look):
-        for finding in dataset.modality.check(features.digests, dataset.refs, look):
-            found.setdefault(finding.kind, finding)
-    return list(found.values())
+        known = {finding.kind for finding in found}
+        own = dataset.modality.check(features.digests, dataset.refs, look)
+        found += [finding for finding in own if finding.kind not in known]
+    return found
 
 
 def note_unreadable(
