@@ -29,7 +29,7 @@ NAMES = """
 """
 """Names, which are the same in every language."""
 TYPED = """
-    train adapt check predict evaluate report rank layers curve backbones cache demo
+    train adapt recommend check predict evaluate report rank layers curve backbones cache demo
     auto all builtin probe finetune full scratch small cnn none mirror flips crops pad colour
     randaugment cosine one cycle constant frozen bias norm last blocks stage co tuning bss bn
     statistics prototypes label en zh csv txt tar zip utf
@@ -38,7 +38,7 @@ TYPED = """
     weights mean std levels cpu study selection provider name
     mix contrastive lora labels pairs multilabel classification images text sentence review
     user item rating time title genres year description
-    sound spoken noise shift gain start end channels
+    sound spoken noise shift gain start end channels implicit target both
 """
 """What can be typed, or stands in a file: commands, values, keys, columns, sets of images."""
 
