@@ -10,7 +10,15 @@ from sklearn.metrics import ndcg_score
 from headstart.behaviour.ease import fit, weighed
 from headstart.behaviour.log import Log
 from headstart.behaviour.weight import choose
-from headstart.tasks.ranking import coverage, discount, ndcg_at, ranks, recall_at
+from headstart.tasks.ranking import (
+    coverage,
+    discount,
+    expected_discount,
+    ndcg_at,
+    places,
+    ranks,
+    recall_at,
+)
 
 # --- ranks --------------------------------------------------------------------------------------
 
@@ -151,3 +159,14 @@ def test_a_source_that_helps_by_chance_weighs_nothing(lead):
 
 def test_one_user_is_no_evidence():
     assert choose({0.0: np.zeros(1), 1.0: np.ones(1)}, 0.0) == 0.0
+
+
+def test_the_expected_discount_is_the_mean_over_all_orders_of_ties() -> None:
+    scores = np.array([[3.0, 1, 1, 1, 0], [2, 2, 2, 2, 2], [5, 4, 3, 2, 1]])
+    seen = np.zeros((3, 5), bool)
+    seen[0, 3] = True
+    better, alike = places(scores, np.array([1, 0, 2]), seen)
+    assert better.tolist() == [1, 0, 2]
+    assert alike.tolist() == [2, 5, 1]
+    wanted = [discount(np.array(ranks)).mean() for ranks in ([2, 3], [1, 2, 3, 4, 5], [3])]
+    np.testing.assert_allclose(expected_discount(better, alike), wanted)

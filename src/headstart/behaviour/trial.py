@@ -27,6 +27,7 @@ from headstart.tasks import ranking
 Ints = NDArray[np.integer]
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
+Measure = Callable[[Recommender, Union, Rows, "Asked"], Floats]
 
 STRENGTHS = (30.0, 100.0, 300.0, 1000.0)
 """Penalties of EASE that are tried (plain choice)."""
@@ -116,21 +117,28 @@ class New:
 
 def ranks_of(model: Recommender, union: Union, rows: Rows, asked: Asked) -> Floats:
     """Rank what each user chose next, by the histories in ``rows`` of the target and the source."""
-    return np.concatenate([found for found, _ in _answers(model, union, rows, asked)])
+    answers = _answers(model, union, rows, asked)
+    return np.concatenate([better + (alike + 1) / 2 for better, alike, _ in answers])
+
+
+def quality_of(model: Recommender, union: Union, rows: Rows, asked: Asked) -> Floats:
+    """Say how well that is ranked, in (0, 1]: what models are chosen by."""
+    answers = _answers(model, union, rows, asked)
+    return np.concatenate([ranking.expected_discount(b, alike) for b, alike, _ in answers])
 
 
 def _answers(
     model: Recommender, union: Union, rows: Rows, asked: Asked
-) -> Iterator[tuple[Floats, Ints]]:
+) -> Iterator[tuple[Ints, Ints, Ints]]:
     histories = union.matrix(model.candidate.weight, rows)
     chosen = union.target.take(rows).matrix()
     for start in range(0, len(asked.users), BLOCK):
         users = asked.users[start : start + BLOCK]
         scores = np.array(model.scores(histories[users]), np.float32)
         seen = chosen[users].toarray()[:, : union.offered] > 0
-        found = ranking.ranks(scores, asked.wanted[start : start + BLOCK], seen)
+        found = ranking.places(scores, asked.wanted[start : start + BLOCK], seen)
         scores[seen] = -np.inf
-        yield found, first(scores, 20)
+        yield *found, first(scores, 20)
 
 
 def first(scores: NDArray[np.floating], n: int) -> Ints:
@@ -187,8 +195,8 @@ class Trial:
         users, last = self._some(self.history.counts >= 2), self._without_last(1)
         asked = Asked(users, self._items(self.history.back(users)))
         model = self._fit(chosen, last)
-        ranks, firsts = zip(*_answers(model, self.union, last, asked), strict=True)
-        found = {chosen: np.concatenate(ranks)}
+        found = {chosen: ranks_of(model, self.union, last, asked)}
+        firsts = [best for *_, best in _answers(model, self.union, last, asked)]
         for candidate in per_kind:
             if candidate not in found:
                 found[candidate] = self._ranks(candidate, last, asked)
@@ -221,7 +229,8 @@ class Trial:
         """Say how well each user's hidden choices are ranked, in the mean."""
         total, times = np.zeros((2, len(self.history.counts)))
         for rows, asked in turns:
-            total[asked.users] += ranking.discount(self._ranks(candidate, rows, asked))
+            model = self._fit(candidate, rows)
+            total[asked.users] += quality_of(model, self.union, rows, asked)
             times[asked.users] += 1
         return total[times > 0] / times[times > 0]
 
@@ -254,7 +263,7 @@ class Trial:
                 for k in KS:
                     users = asked[self.history.counts[asked] > k]
                     if bool(k) == some and len(users):
-                        alone, both = (self._ranks_with_k(m, k, users) for m in pair)
+                        alone, both = (self._with_k(ranks_of, m, k, users) for m in pair)
                         answers[k].append(Answer(without, chosen, alone, both, users))
         joined = {k: _joined(found) for k, found in answers.items() if found}
         cold, few = (_choice(_pooled(seen[some]), bases)[1] for some in (False, True))
@@ -287,15 +296,15 @@ class Trial:
         for k in KS:
             can = self.history.counts[users] > k
             if bool(k) == some and can.any():
-                total[can] += ranking.discount(self._ranks_with_k(model, k, users[can]))
+                total[can] += self._with_k(quality_of, model, k, users[can])
                 times += can
         return (total / np.maximum(times, 1))[times > 0]
 
-    def _ranks_with_k(self, model: Recommender, k: int, users: Ints) -> Floats:
+    def _with_k(self, measure: Measure, model: Recommender, k: int, users: Ints) -> Floats:
         rows = np.zeros(len(self.union.target), bool)
         rows[self.history.before(users, k)] = True
         asked = Asked(users, self._items(self.history.back(users)))
-        return ranks_of(model, self.union, rows, asked)
+        return measure(model, self.union, rows, asked)
 
     def _without(self) -> list[Candidate]:
         """List what competes without the source."""

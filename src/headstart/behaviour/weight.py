@@ -24,7 +24,7 @@ def choose(scores: Mapping[Key, NDArray[np.floating]], none: Key) -> Key:
     ----------
     scores : dict to ndarray of shape (n_users,)
         How well each user's hidden item was ranked, by weight or by model; higher is better
-        (``tasks.ranking.discount``).
+        (``tasks.ranking.expected_discount``).
     none : key of it
         Without the source.
     """

@@ -32,10 +32,21 @@ def ranks(scores: Floats, wanted: Ints, seen: NDArray[np.bool_]) -> NDArray[np.f
         Items of one score share the mean of their ranks: whoever gives all items one score does
         not win by the order they are listed in.
     """
+    better, alike = places(scores, wanted, seen)
+    return better + (alike + 1) / 2
+
+
+def places(scores: Floats, wanted: Ints, seen: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """Count the items that rank before the one wanted, and those of its score, itself among them.
+
+    Parameters
+    ----------
+    scores, wanted, seen
+        As of ``ranks``.
+    """
     own = np.take_along_axis(scores, wanted[:, None], axis=1)
     better = ((scores > own) & ~seen).sum(axis=1)
-    alike = ((scores == own) & ~seen).sum(axis=1)  # itself is one of them
-    return better + (alike + 1) / 2
+    return better, ((scores == own) & ~seen).sum(axis=1)
 
 
 def recall_at(rank: Floats, k: int) -> NDArray[np.float64]:
@@ -60,6 +71,16 @@ def discount(rank: Floats) -> NDArray[np.float64]:
     What is chosen by it does not hang on the few users who have a hit (used to choose, not shown).
     """
     return 1 / np.log2(1 + np.asarray(rank, np.float64))
+
+
+def expected_discount(better: Ints, alike: Ints) -> NDArray[np.float64]:
+    """Return the mean discount over all orders of the items of one score, given ``places``.
+
+    The discount of their mean rank is less (Jensen): by it, a model that knows nothing would lose
+    to one that orders by chance.
+    """
+    total = np.cumsum(np.r_[0.0, discount(np.arange(1.0, (better + alike).max(initial=0) + 1))])
+    return (total[better + alike] - total[better]) / alike
 
 
 def coverage(first: Ints, n_items: int) -> float:
