@@ -3,38 +3,42 @@
     python benchmarks/recommend.py ML100K [--seeds 3]
 
 ML100K is the folder of MovieLens 100k (``u.data``, ``u.item``). Every rating counts as chosen; the
-last one of a user, in time, is to be found among all items that the user has not seen.
+last one of a user, in time, is to be found among all items that the user has not chosen. All that
+follows is asked by the trial that ``headstart recommend`` makes (``behaviour/trial.py``).
 
 A new community: 40 users with their last k interactions before it are the target, 754 others the
 source; shuffled: the items of the source are dealt anew. Another domain: the items of one genre are
-the target, all others the source; a quarter of the users who know both come without anything in the
-target, only with what they did in the source before; shuffled: the users of the source are dealt
-anew. The weight of the source, 0 among them, is chosen without the items that are to be found: on
-the last but one of each history, and on another quarter of the users. ``gain`` is of Recall@20
-against the better of popularity and EASE of the target alone, with a 95 % interval over users.
+the target, all others the source; shuffled: the users of the source are dealt anew. ``new``: users
+with nothing in the target; ``known``: the others. ``gain`` is of Recall@20 against the best model
+without the source, with a 95 % interval over users.
+
+Peers: on all of it, without a source, implicit's own ALS and BPR as it recommends to the users they
+were trained on.
 """
 
 from __future__ import annotations
 
 import argparse
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
 
-from headstart.behaviour.ease import Ease, fit, weighed
 from headstart.behaviour.items import read_items
 from headstart.behaviour.log import Log
+from headstart.behaviour.models import Candidate, fit, installed
+from headstart.behaviour.outcome import compared
 from headstart.behaviour.read import Spec, read_log
-from headstart.behaviour.weight import WEIGHTS, choose
-from headstart.judge.verdict import from_test_set
-from headstart.tasks.ranking import discount, ndcg_at, ranks, recall_at
+from headstart.behaviour.trial import KS, Answer, Asked, Trial, ranks_of
+from headstart.behaviour.union import Union
+from headstart.tasks.ranking import ndcg_at, ranks, recall_at
 
-STRENGTH, NEIGHBOURS, COMMUNITY = 100.0, 40, 754
-UNSEEN = 0.1  # the weight where a history of one leaves nothing to choose it by
+NEIGHBOURS, COMMUNITY = 40, 754
 HISTORIES, GENRES = (1, 3, 10, 1000), ("Sci-Fi", "Horror", "Romance", "Children's")
-Ints = np.ndarray
 
 
 def part(log: Log, rows: np.ndarray) -> Log:
@@ -42,7 +46,8 @@ def part(log: Log, rows: np.ndarray) -> Log:
     users, user = np.unique(log.user[rows], return_inverse=True)
     items, item = np.unique(log.item[rows], return_inverse=True)
     names = tuple(log.users[u] for u in users), tuple(log.items[i] for i in items)
-    return Log(*names, user.astype(np.int32), item.astype(np.int32))
+    assert log.time is not None
+    return Log(*names, user.astype(np.int32), item.astype(np.int32), log.time[rows])
 
 
 def shuffled(names: tuple[str, ...], rng: np.random.Generator) -> tuple[str, ...]:
@@ -50,131 +55,102 @@ def shuffled(names: tuple[str, ...], rng: np.random.Generator) -> tuple[str, ...
     return tuple(names[i] for i in rng.permutation(len(names)))
 
 
-def with_popularity(model: Ease, histories: csr_array, popular: np.ndarray) -> np.ndarray:
-    """Score, and let popularity order what no history speaks for."""
-    return model.scores(histories) + 1e-6 * popular / max(popular.max(), 1)
-
-
-def told(name: str, ours: np.ndarray, rivals: dict[str, np.ndarray], weights: list[float]) -> None:
-    """Print recall, nDCG, gain with its interval and the weights chosen."""
-    best = max(rivals, key=lambda n: recall_at(rivals[n], 20).mean())
-    recall, ndcg = recall_at(ours, 20), ndcg_at(ours, 10)
-    found = from_test_set(recall, recall_at(rivals[best], 20), metric="recall")
+def told(name: str, answers: list[Answer], more: str = "") -> None:
+    """Print recall, nDCG, the gain with its interval, and what the source weighed."""
+    ours = np.concatenate([one.ranks_with for one in answers])
+    theirs = np.concatenate([one.ranks_without for one in answers])
+    found = compared(ours, theirs)
     low, high = found.gain_ci95
-    others = ", ".join(f"{n} {recall_at(r, 20).mean():.3f}" for n, r in rivals.items())
     print(
-        f"{name}: Recall@20 {recall.mean():.3f}, nDCG@10 {ndcg.mean():.3f} ({others}); gain "
-        f"{found.gain:+.3f} ({low:+.3f} to {high:+.3f}), {found.decision}; weights {weights}",
+        f"{name}: Recall@20 {recall_at(theirs, 20).mean():.3f} -> {recall_at(ours, 20).mean():.3f}"
+        f", nDCG@10 {ndcg_at(theirs, 10).mean():.3f} -> {ndcg_at(ours, 10).mean():.3f}; gain "
+        f"{found.gain:+.3f} ({low:+.3f} to {high:+.3f}), {found.decision}; "
+        f"{[(one.with_source.kind, one.with_source.weight) for one in answers]}{more}",
         flush=True,
     )
 
 
-def community(log: Log, k: int, seeds: int, *, wrong: bool) -> None:
-    """Let a small community learn from a large one."""
-    ours: list[np.ndarray] = []
-    rivals: dict[str, list[np.ndarray]] = {"popularity": [], "EASE": [], "source's popularity": []}
-    weights = []
+def communities(log: Log, k: int, seeds: int, *, wrong: bool) -> Iterator[tuple[Log, Log, int]]:
+    """Draw small communities and large sources."""
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
         dealt = rng.permutation(len(log.users))
         order = np.lexsort((rng.random(len(log)), log.time, log.user))
-        own, last = [], []
-        for user in dealt[:NEIGHBOURS]:
-            rows = order[log.user[order] == user]
-            own.append(rows[:-1][-k:])
-            last.append(log.items[log.item[rows[-1]]])
-        others = np.flatnonzero(np.isin(log.user, dealt[NEIGHBOURS : NEIGHBOURS + COMMUNITY]))
+        own = [order[log.user[order] == user][-k - 1 :] for user in dealt[:NEIGHBOURS]]
+        others = np.isin(log.user, dealt[NEIGHBOURS : NEIGHBOURS + COMMUNITY])
         source = part(log, others)
         if wrong:
             source = replace(source, items=shuffled(source.items, rng))
-        target = part(log, np.concatenate(own))
-        fewer = part(log, np.concatenate([rows[:-1] for rows in own])) if k > 1 else None
-        users = [log.users[u] for u in dealt[:NEIGHBOURS]]
+        yield part(log, np.concatenate(own)), source, seed
 
-        def rank(own: Log, wanted: list[str], weight: float, source: Log = source,
-                 users: list[str] = users) -> np.ndarray:  # fmt: skip
-            X, union = weighed(own, source, weight)
-            n = len(union.items)
-            empty = csr_array((1, n), dtype=np.float32)
-            place = union.place_of_user
-            H = vstack([X[[place[u]]] if u in place else empty for u in users]).tocsr()
-            at = np.array([union.place_of_item[name] for name in wanted])
-            popular = np.asarray(X.multiply(X).sum(axis=0)).ravel()
-            return ranks(with_popularity(fit(X, STRENGTH), H, popular), at, H.toarray() > 0)
 
-        known = [i for i, name in enumerate(last) if name in {*target.items, *source.items}]
-        last = [name if i in known else source.items[0] for i, name in enumerate(last)]
-        weight = UNSEEN
-        if fewer is not None:
-            hidden = [log.items[log.item[rows[-1]]] for rows in own]
-            there = {*fewer.items, *source.items}
-            hidden = [name if name in there else source.items[0] for name in hidden]
-            weight = choose({w: discount(rank(fewer, hidden, w)) for w in WEIGHTS})
-        weights.append(weight)
-        ours.append(rank(target, last, weight)[known])
-        rivals["EASE"].append(rank(target, last, 0.0)[known])
-        for name, log_of in (("popularity", target), ("source's popularity", source)):
-            _, union = weighed(target, source, 0.0)
-            count = dict.fromkeys(union.items, 0)
-            for i in log_of.item:
-                count[log_of.items[i]] += 1
-            popular = np.array([count[i] for i in union.items], float)
-            H = np.zeros((NEIGHBOURS, len(union.items)), bool)
-            at = union.place_of_item
-            for row, user in enumerate(users):
-                mine = target.item[target.user == target.place_of_user[user]]
-                H[row, [at[target.items[i]] for i in mine]] = True
-            places = np.array([at[n] for n in last])
-            found = ranks(np.tile(popular, (NEIGHBOURS, 1)), places, H)
-            rivals[name].append(found[known])
-    joined = {name: np.concatenate(found) for name, found in rivals.items()}
+def community(log: Log, k: int, seeds: int, *, wrong: bool) -> None:
+    """Let a small community learn from a large one."""
+    known, popular = [], []
+    for target, source, seed in communities(log, k, seeds, wrong=wrong):
+        union = Union.of(target, source, everything=True)
+        found = Trial(union, installed(), seed).known()
+        known.append(found.answer)
+        popular.append(found.rivals["source's popularity"])
     name = f"new community, last {k if k < 1000 else 'all'}{', items shuffled' if wrong else ''}"
-    told(name, np.concatenate(ours), joined, weights)
+    source = recall_at(np.concatenate(popular), 20).mean()
+    told(name, known, f"; source's popularity {source:.3f}")
 
 
 def domain(log: Log, mine: np.ndarray, genre: str, seeds: int, *, wrong: bool) -> None:
-    """Recommend in a domain to users who are known from another."""
-    ours, popularity, weights = [], [], []
+    """Recommend in a domain, with another domain's log."""
     inside = mine[log.item]
+    known: list[Answer] = []
+    new: dict[int, list[Answer]] = {k: [] for k in KS}
     for seed in range(seeds):
-        rng = np.random.default_rng(seed)
-        order = np.lexsort((rng.random(len(log)), log.time, log.user))
-        count = np.bincount(log.user[inside], minlength=len(log.users))
-        both = rng.permutation(np.flatnonzero(count >= 2))
-        new, asked = np.array_split(both, 4)[:2]
+        target, source = part(log, inside), part(log, ~inside)
+        if wrong:
+            dealt = shuffled(source.users, np.random.default_rng(seed))
+            source = replace(source, users=dealt)
+        trial = Trial(Union.of(target, source, everything=False), installed(), seed)
+        found = trial.known()
+        known.append(found.answer)
+        for k, answer in trial.new(found).answers.items():
+            new[k].append(answer)
+    name = f"{genre}{', users shuffled' if wrong else ''}"
+    for k, answers in new.items():
+        if k == 0 or not wrong:
+            told(f"{name}, new users with {k}", answers)
+    told(f"{name}, known users", known)
 
-        def rank(users: Ints, hidden: Ints, weight: float, order: Ints = order,
-                 seed: int = seed) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-            learned = ~np.isin(log.user, hidden)
-            source = part(log, learned & ~inside)
-            if wrong:
-                source = replace(source, users=shuffled(source.users, np.random.default_rng(seed)))
-            target = part(log, learned & inside)
-            X, union = weighed(target, source, weight)
-            columns, at = np.arange(len(target.items)), union.place_of_item
-            wanted, H = [], np.zeros((len(users), len(union.items)), np.float32)
-            for row, user in enumerate(users):
-                rows = order[log.user[order] == user]
-                last = rows[inside[rows]][-1]
-                before = rows[~inside[rows] & (log.time[rows] < log.time[last])]
-                names = (log.items[i] for i in log.item[before])
-                H[row, [at[n] for n in names if n in at]] = np.sqrt(weight)
-                wanted.append(at.get(log.items[log.item[last]], 0))
-            popular = np.bincount(target.item, minlength=len(columns)).astype(float)
-            scores = with_popularity(fit(X, STRENGTH, columns), csr_array(H), popular)
-            none = np.zeros(scores.shape, bool)
-            at_rank = np.array(wanted)
-            alone = ranks(np.tile(popular, (len(users), 1)), at_rank, none)
-            return ranks(scores, at_rank, none), alone
 
-        hidden = np.concatenate([new, asked])
-        weight = choose({w: discount(rank(asked, hidden, w)[0]) for w in WEIGHTS})
-        weights.append(weight)
-        found, alone = rank(new, new, weight)
-        ours.append(found)
-        popularity.append(alone)
-    name = f"{genre}, nothing in it{', users shuffled' if wrong else ''}"
-    told(name, np.concatenate(ours), {"popularity": np.concatenate(popularity)}, weights)
+def peers(log: Log) -> None:
+    """Compare models without a source: ours, and the library's own way of recommending."""
+    from implicit.cpu.als import AlternatingLeastSquares
+    from implicit.cpu.bpr import BayesianPersonalizedRanking
+
+    union = Union.of(log, None, everything=False)
+    trial = Trial(union, installed(), 0)
+    users = np.flatnonzero(trial.history.counts >= 2)
+    last = trial.history.back(users)
+    rows = np.ones(len(log), bool)
+    rows[last] = False
+    asked, X = Asked(users, log.item[last]), union.matrix(0.0, rows)
+
+    def line(name: str, found: np.ndarray, began: float) -> None:
+        print(
+            f"{name}: Recall@20 {recall_at(found, 20).mean():.3f}, nDCG@10 "
+            f"{ndcg_at(found, 10).mean():.3f}, {time.process_time() - began:.1f} CPU s",
+            flush=True,
+        )
+
+    with threadpool_limits(1):
+        for kind in installed():
+            began = time.process_time()
+            model = fit(Candidate(kind, 0.0, 300.0), X, union.offered)
+            line(kind, ranks_of(model, union, rows, asked), began)
+        for maker in (AlternatingLeastSquares, BayesianPersonalizedRanking):
+            began = time.process_time()
+            model = maker(factors=64, random_state=0, num_threads=1)
+            model.fit(csr_matrix(X), show_progress=False)
+            scores = model.user_factors[users] @ model.item_factors.T
+            found = ranks(scores, asked.wanted, X[users].toarray() > 0)
+            line(f"implicit's {maker.__name__}, as it comes", found, began)
 
 
 def main() -> None:
@@ -188,6 +164,7 @@ def main() -> None:
     log = read_log(given.folder / "u.data", Spec())[0]
     table = read_items(given.folder / "u.item", "utf-8")[0]
     tags = dict(zip(table.ids, table.tags, strict=True))
+    peers(log)
     for wrong in (False, True):
         for k in HISTORIES:
             community(log, k, given.seeds, wrong=wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import csv
 import json
 import os
 import shutil
@@ -58,6 +59,24 @@ def draw(kind: int, rng: np.random.Generator, side: int = 96) -> Image.Image:
     colour = rng.uniform(80, 200, 3)
     pixels = shapes[kind][..., None] * colour + rng.normal(30, 12, (side, side, 3))
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+TASTES, USERS, ITEMS, CHOICES = 4, 120, 40, 7
+"""Of drawn logs."""
+
+
+def draw_log(path: Path, *, seed: int, prefix: str, users: list[int] | None = None) -> Path:
+    """Draw a log of users with one of four tastes, who choose items of it three times in four."""
+    rng = np.random.default_rng(seed)
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["user_id", "item_id", "time"])
+        for place, user in enumerate(users or list(range(USERS))):
+            own = rng.permutation(np.arange(place % TASTES, ITEMS, TASTES))[: CHOICES - 2]
+            rest = rng.permutation(ITEMS)[:2]
+            for when, item in enumerate(rng.permutation(np.unique([*own, *rest]))):
+                table.writerow([f"u{user}", f"{prefix}{item}", 1_000_000_000 + 60 * when])
+    return path
 
 
 def draw_folder(

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from conftest import ITEMS, USERS, draw_log
 from headstart.cli import run as run_command
-from test_recommend import ITEMS, USERS, draw
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("shop")
-    draw(root / "books.csv", seed=0, prefix="b")
-    draw(root / "films.csv", seed=1, prefix="f")
+    draw_log(root / "books.csv", seed=0, prefix="b")
+    draw_log(root / "films.csv", seed=1, prefix="f")
     return root
 
 
@@ -130,7 +130,7 @@ def test_logs_with_nothing_in_common_say_what_can_be_done(
 def test_ids_with_a_point_are_those_without(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plain = draw(tmp_path / "plain.csv", seed=0, prefix="").read_text().replace("\nu", "\n")
+    plain = draw_log(tmp_path / "plain.csv", seed=0, prefix="").read_text().replace("\nu", "\n")
     head, *rows = plain.splitlines()
     cells = [row.split(",") for row in rows]
     (tmp_path / "target.csv").write_text("\n".join([head, *(",".join(c) for c in cells)]))

@@ -20,7 +20,7 @@ import typer
 from PIL import Image, ImageOps
 
 import headstart as hs
-from conftest import draw_folder
+from conftest import draw_folder, draw_log
 from headstart import errors
 from headstart.backbones import PROVIDERS, resolve
 from headstart.cli import application
@@ -408,6 +408,8 @@ def world(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i, path in enumerate(sorted((here / "photos").glob("*/*"))):
         rows.append(f"{path.relative_to(here).as_posix()},{path.parent.name},p{i // 2}")
     (here / "labels.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    for seed, name in enumerate(("books", "films")):
+        draw_log(here / f"{name}.csv", seed=seed, prefix=name[0])
     shutil.copytree(run_folder, here / "runs" / "photos")
     return here
 
@@ -420,7 +422,7 @@ def test_examples_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(world)
-    for written in ("patients", "own", "other"):
+    for written in ("patients", "own", "other", "books"):
         shutil.rmtree(world / "runs" / written, ignore_errors=True)
     runpy.run_path(str(example), run_name="__main__")
     printed = capsys.readouterr().out

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from implicit.cpu.als import AlternatingLeastSquares
 from scipy.sparse import csr_array, csr_matrix
+from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 import headstart as hs
+from conftest import ITEMS, TASTES, USERS, draw_log
 from headstart.behaviour import factors, neighbours
 from headstart.behaviour.advice import Asking
 from headstart.behaviour.hidden import History, known_before
@@ -23,32 +23,15 @@ from headstart.behaviour.trial import Asked, Trial, ranks_of
 from headstart.behaviour.union import Union
 from headstart.errors import ArtifactError
 
-Command = Callable[..., Any]
-TASTES, USERS, ITEMS, CHOICES = 4, 120, 40, 7
-
-
-def draw(path: Path, *, seed: int, prefix: str, users: list[int] | None = None) -> Path:
-    """Draw a log of users with one of four tastes, who choose items of it three times in four."""
-    rng = np.random.default_rng(seed)
-    with path.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["user_id", "item_id", "time"])
-        for place, user in enumerate(users or list(range(USERS))):
-            own = rng.permutation(np.arange(place % TASTES, ITEMS, TASTES))[: CHOICES - 2]
-            rest = rng.permutation(ITEMS)[:2]
-            for when, item in enumerate(rng.permutation(np.unique([*own, *rest]))):
-                table.writerow([f"u{user}", f"{prefix}{item}", 1_000_000_000 + 60 * when])
-    return path
-
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A target, a source whose users have the same tastes, one whose users are dealt anew."""
     root = tmp_path_factory.mktemp("shop")
-    draw(root / "books.csv", seed=0, prefix="b")
-    draw(root / "films.csv", seed=1, prefix="f")
+    draw_log(root / "books.csv", seed=0, prefix="b")
+    draw_log(root / "films.csv", seed=1, prefix="f")
     others = [int(u) for u in np.random.default_rng(2).permutation(USERS)]
-    draw(root / "others.csv", seed=1, prefix="f", users=others)
+    draw_log(root / "others.csv", seed=1, prefix="f", users=others)
     with (root / "items.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["item_id", "title", "genre"])
@@ -278,3 +261,31 @@ def test_the_source_counts_for_nothing_where_only_one_quarter_could_be_asked() -
     known = trial.known()
     assert known.answer.users.tolist() == list(range(6))
     assert trial.rotations == 0
+
+
+def test_the_estimator_says_what_the_models_say() -> None:
+    X = csr_array((np.random.default_rng(0).random((80, 15)) < 0.5).astype(np.float64))
+    others = csr_array((np.random.default_rng(1).random((80, 15)) < 0.3).astype(np.float64))
+    model = clone(hs.ItemRecommender(strength=10.0, weight=0.25, n=4)).fit(X, source=others)
+    gram = (X.T @ X + 0.25 * others.T @ others).toarray() + 10 * np.eye(15)
+    P = np.linalg.inv(gram)
+    B = -P / np.diag(P)
+    np.fill_diagonal(B, 0)
+    scores = X.toarray() @ B
+    scores[X.toarray() > 0] = -np.inf
+    np.testing.assert_array_equal(model.predict(X), np.argsort(-scores, axis=1)[:, :4])
+    assert model.n_features_in_ == 15
+
+
+def test_the_estimators_score_is_the_share_of_hidden_items_that_are_found() -> None:
+    X = csr_array(np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]))
+    model = hs.ItemRecommender(strength=1.0, n=1).fit(X)
+    asked = csr_array(np.array([[1, 0, 0, 0], [0, 0, 1, 0]]))
+    assert model.score(asked, [1, 3]) == 1
+    assert model.score(asked, [1, 1]) == 0.5
+    assert hs.ItemRecommender(kind="popularity", n=2).fit(X).predict(asked).shape == (2, 2)
+
+
+def test_the_estimator_names_the_kinds_there_are() -> None:
+    with pytest.raises(hs.UnknownNameError, match="EASE"):
+        hs.ItemRecommender(kind="EASY").fit(np.eye(3))

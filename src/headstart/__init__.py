@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from headstart.estimators import TransferClassifier
     from headstart.events import Event
+    from headstart.item_recommender import ItemRecommender
     from headstart.jobs.adapt.adapt import adapt
     from headstart.jobs.check import check
     from headstart.jobs.curve import curve
@@ -47,6 +48,7 @@ _HOME = {
     "DataError": "errors",
     "Event": "events",
     "HeadstartError": "errors",
+    "ItemRecommender": "item_recommender",
     "MissingExtraError": "errors",
     "Prediction": "run",
     "RecommendRun": "recommendation",
@@ -70,6 +72,7 @@ __all__ = [
     "DataError",
     "Event",
     "HeadstartError",
+    "ItemRecommender",
     "MissingExtraError",
     "Prediction",
     "RecommendRun",

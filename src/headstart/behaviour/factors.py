@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.machine import worker_count
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
@@ -101,7 +103,7 @@ def fit(X: csr_array, offered: int, seed: int = 0) -> Factors:
             factors=SIZE,
             regularization=PENALTY,
             iterations=ROUNDS,
-            num_threads=1,  # with more, sums come in another order each time
+            num_threads=worker_count(),  # each row is solved by one: the same numbers with any
             random_state=seed,
         )
         model.fit(weighed, show_progress=False)

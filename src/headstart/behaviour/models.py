@@ -117,11 +117,12 @@ def _factors(candidate: Candidate, X: csr_array, offered: int) -> Model:
 
 
 MODELS: dict[str, Callable[[Candidate, csr_array, int], Model]] = {
-    "popularity": _popularity,
-    "item kNN": _neighbours,
     "EASE": _ease,
     "ALS": _factors,
+    "item kNN": _neighbours,
+    "popularity": _popularity,
 }
+"""By preference: where histories are too short to tell, all rank alike, and the first is taken."""
 
 
 def installed() -> list[str]:

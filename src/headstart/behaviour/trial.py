@@ -6,8 +6,8 @@ and recommended to by what they did in the source, and by their last k choices i
 many it takes until the source is of no more use.
 
 Whatever is chosen - the penalty, the model, how much the source weighs - is chosen without the
-items that are to be found: for known users on the last but one of each history, for new users on
-another quarter of them.
+items that are to be found: for known users on the last but one of each history (of few users, also
+on the one before it), for new users on another quarter of them.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ MOST = 3_000
 MANY = 3_000
 """Items from which on one quarter is left out and fewer weights are tried: fits take seconds."""
 FEWER = (0.03, 0.3, 1.0)
+FEW = 500
+"""Users up to which two choices of each are hidden to choose by (plain choice)."""
 BLOCK = 512
 """Users scored at a time."""
 
@@ -177,31 +179,59 @@ class Trial:
         ValueError
             Nobody has two interactions.
         """
-        counts = self.history.counts
-        users, askable = self._some(counts >= 2), self._some(counts >= 3)
-        askable = users if not len(askable) else askable
-        last = self._all_rows()
-        last[self.history.back(np.flatnonzero(counts >= 2))] = False
-        before = last.copy()
-        before[self.history.back(np.flatnonzero(counts >= 2), 2)] = False
-        tuning = Asked(askable, self._items(self.history.back(askable, 2)))
-        tried: dict[Candidate, Floats] = {}
-        for candidate in self._without():
-            tried[candidate] = self._ranks(candidate, before, tuning)
-        per_kind = [_best({c: r for c, r in tried.items() if c.kind == k}) for k in self.kinds]
-        for candidate in self._with_source(per_kind):
-            tried[candidate] = self._ranks(candidate, before, tuning)
-        scored = {c: ranking.discount(ranks) for c, ranks in tried.items()}
-        without, chosen = _choice(scored, self._without())
+        turns = self._tuning()
+        scored = {c: self._tuned_by(turns, c) for c in self._without()}
+        per_kind = [_best({c: r for c, r in scored.items() if c.kind == k}) for k in self.kinds]
+        scored |= {c: self._tuned_by(turns, c) for c in self._with_source(per_kind)}
+        without, chosen = _choice(scored, per_kind)
+        users, last = self._some(self.history.counts >= 2), self._without_last(1)
         asked = Asked(users, self._items(self.history.back(users)))
-        found = {c: self._ranks(c, last, asked) for c in per_kind}
+        model = self._fit(chosen, last)
+        ranks, firsts = zip(*_answers(model, self.union, last, asked), strict=True)
+        found = {chosen: np.concatenate(ranks)}
+        for candidate in per_kind:
+            if candidate not in found:
+                found[candidate] = self._ranks(candidate, last, asked)
         rivals = {c.kind: found[c] for c in per_kind}
         if self.weights:
             rivals["source's popularity"] = self._source_popularity(last, asked)
-        model = self._fit(chosen, last)
-        ranks, firsts = zip(*_answers(model, self.union, last, asked), strict=True)
-        answer = Answer(without, chosen, found[without], np.concatenate(ranks), users)
+        answer = Answer(without, chosen, found[without], found[chosen], users)
         return Known(answer, rivals, np.concatenate(firsts))
+
+    def _tuning(self) -> list[tuple[Rows, Asked]]:
+        """Hide the last but one of each history, too; of few users also the one before it.
+
+        Of few users one choice each says little.
+        """
+        counts = self.history.counts
+        enough = (counts >= 3).any()
+        turns = []
+        for step in self._tuning_steps:
+            users = self._some(counts >= (step + 1 if enough else step))
+            if len(users):
+                asked = Asked(users, self._items(self.history.back(users, step)))
+                turns.append((self._without_last(step), asked))
+        return turns
+
+    @property
+    def _tuning_steps(self) -> tuple[int, ...]:
+        return (2, 3) if (self.history.counts >= 2).sum() <= FEW else (2,)
+
+    def _tuned_by(self, turns: Sequence[tuple[Rows, Asked]], candidate: Candidate) -> Floats:
+        """Say how well each user's hidden choices are ranked, in the mean."""
+        total, times = np.zeros((2, len(self.history.counts)))
+        for rows, asked in turns:
+            total[asked.users] += ranking.discount(self._ranks(candidate, rows, asked))
+            times[asked.users] += 1
+        return total[times > 0] / times[times > 0]
+
+    def _without_last(self, n: int) -> Rows:
+        """Leave out the last ``n`` choices of every user who has so many, or what he has."""
+        place = np.empty(len(self.history.order), int)
+        place[self.history.order] = np.arange(len(place))
+        user = self.union.target.user
+        several = self.history.counts[user] >= 2
+        return ~(several & (self.history.start[user + 1] - place <= n))
 
     def new(self, known: Known) -> New:
         """Ask users as if they were new, with ``k`` choices in the target for each ``k`` of KS."""
@@ -303,7 +333,8 @@ class Trial:
         ways = len(self._with_source([Candidate(kind) for kind in self.kinds]))
         new = [Candidate("popularity"), Candidate(self._by_history)]
         each = len(new) + len(self._with_source(new))
-        return len(self._without()) + ways + len(self.kinds) + 1 + self.rotations * each
+        tuned = len(self._tuning_steps) * (len(self._without()) + ways)
+        return tuned + len(self.kinds) + 1 + self.rotations * each
 
     def _some(self, which: NDArray[np.bool_]) -> Ints:
         """Draw users, where there are very many."""
@@ -313,12 +344,9 @@ class Trial:
     def _items(self, rows: Ints) -> Ints:
         return self.union.target.item[rows]
 
-    def _all_rows(self) -> Rows:
-        return np.ones(len(self.union.target), bool)
 
-
-def _best(tried: Mapping[Candidate, Floats]) -> Candidate:
-    return max(tried, key=lambda candidate: ranking.discount(tried[candidate]).mean())
+def _best(scored: Mapping[Candidate, Floats]) -> Candidate:
+    return max(scored, key=lambda candidate: scored[candidate].mean())
 
 
 def _choice(
