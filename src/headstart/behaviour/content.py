@@ -71,8 +71,8 @@ def features(
     table : ItemTable
     rows : sequence of int, shape (n,)
         Items of the table.
-    vectors : ndarray of float32, shape (len(table), dim), optional
-        Of the items' texts; a row of zeros where there is none.
+    vectors : ndarray of float32, shape (n, dim), optional
+        Of the texts of these items; a row of zeros where there is none.
 
     Returns
     -------
@@ -84,8 +84,8 @@ def features(
     rows = np.asarray(rows, np.intp)
     found = {TAGS: _tags([table.tags[i] for i in rows]), YEAR: _years(table.years[rows])}
     if vectors is not None:
-        found[TEXT] = _texts(np.asarray(vectors, np.float32)[rows])
-    return {name: block for name, block in found.items() if (block != block[:1]).any()}
+        found[TEXT] = _texts(np.asarray(vectors, np.float32))
+    return {name: block for name, block in found.items() if np.any(block != block[:1])}
 
 
 def _tags(tags: Sequence[tuple[str, ...]]) -> Floats:
@@ -107,7 +107,7 @@ def _years(years: NDArray[np.float64]) -> Floats:
 
 
 def _texts(vectors: Floats) -> Floats:
-    there = vectors.any(axis=1)
+    there = np.abs(vectors).max(axis=1) > 0
     if not there.any():
         return vectors
     return np.where(there[:, None], vectors, vectors[there].mean(axis=0))
