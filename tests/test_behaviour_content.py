@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +17,7 @@ from headstart.behaviour import content
 from headstart.behaviour.content import Asked, features, fit, item_places, judge, of
 from headstart.behaviour.items import ItemTable, sentence
 from headstart.behaviour.new_items import NewItems
-from headstart.cli.app import run_command
+from headstart.cli import run as run_command
 from headstart.errors import ArtifactError, ConfigError
 from headstart.events import ignore
 from headstart.jobs.item_texts import text_vectors
@@ -138,9 +136,8 @@ def test_judging_tells_content_that_says_something_from_content_that_does_not() 
 def test_texts_are_taken_where_they_say_more_and_declined_where_they_do_not() -> None:
     rng = np.random.default_rng(0)
     kind = np.eye(KINDS)[ALL % KINDS]
-    telling = (kind @ rng.normal(size=(KINDS, 16)) + 0.3 * rng.normal(size=(ITEMS, 16))).astype(
-        "f4"
-    )
+    noise = rng.normal(size=(ITEMS, 16))
+    telling = (kind @ rng.normal(size=(KINDS, 16)) + 0.3 * noise).astype(np.float32)
     found = judge(X, features(table_of(tags=False), ALL, telling), ALL)
     assert found is not None
     assert [way["name"] for way in found["ways"]] == ["year", "text", "year+text"]
@@ -239,9 +236,6 @@ def written(folder: Path, *, known: int, tags: bool = True) -> tuple[Path, Path]
 def no_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the encoder, whose weights take a second to load."""
     monkeypatch.setattr("headstart.jobs.item_texts.MOST", 0)
-
-
-Said = Callable[[], Any]
 
 
 @pytest.mark.usefixtures("no_texts")
