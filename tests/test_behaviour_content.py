@@ -14,7 +14,8 @@ from scipy.sparse import csr_array
 
 import headstart as hs
 from headstart.behaviour import content
-from headstart.behaviour.content import Asked, features, fit, item_places, judge, of
+from headstart.behaviour.cold import judge
+from headstart.behaviour.content import HeldOut, features, fit, item_places, of
 from headstart.behaviour.items import ItemTable, sentence
 from headstart.behaviour.new_items import NewItems
 from headstart.cli import run as run_command
@@ -150,7 +151,7 @@ def test_texts_are_taken_where_they_say_more_and_declined_where_they_do_not() ->
 
 def test_the_other_choices_of_a_user_are_not_ranked_against_his_drawn_one() -> None:
     rows = csr_array(np.array([[1, 1, 1, 0], [0, 0, 0, 1]], np.float32))
-    asked = Asked.of(rows, np.array([0, 1, 3]), np.random.default_rng(0), 9)
+    asked = HeldOut.of(rows, np.array([0, 1, 3]), np.random.default_rng(0), 9)
     assert asked.users.tolist() == [0, 1]
     assert asked.histories.toarray().tolist() == [[0, 0, 1, 0], [0, 0, 0, 0]]
     places = np.array([[3.0], [3.0], [1.0]], np.float32)

@@ -16,15 +16,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.behaviour.items import ItemTable
 from headstart.behaviour.weight import choose
-from headstart.judge.verdict import from_test_set
-from headstart.tasks.ranking import discount, ranks, recall_at
+from headstart.tasks.ranking import discount, ranks
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -44,10 +43,6 @@ POPULAR = 0.5
 up the whole space (on MovieLens 100k Recall@20 of new films is .371, with 0 instead .359)."""
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Penalties that are tried, by item: at 1 a block of columns that are all alike counts half."""
-AT = 20
-"""Recall is of the first 20; of a fifth of the items where few are held out."""
-HELD_OUT, TURNS = 0.2, 3
-"""Share of the items that are judged as if they were new, and how often."""
 FOLDS = 5
 MOST = 2_000
 """Users whose choices are looked for among the items of one fold, at most (plain choice)."""
@@ -298,7 +293,7 @@ def _tried(
     """Say how well users' choices are ranked among items that a fold leaves out.
 
     Their places come from a decomposition that has seen them, which is no matter here: it decides
-    between penalties alone. What is judged was left out of everything (``judge``).
+    between penalties alone. What is judged was left out of everything (``behaviour.cold``).
     """
     rng = np.random.default_rng(seed)
     found: dict[Way, dict[float, list[NDArray[np.float64]]]] = {
@@ -306,7 +301,7 @@ def _tried(
     }
     everyone = np.zeros(V.shape[1], np.float32)
     for out in np.array_split(rng.permutation(len(warm)), FOLDS):
-        asked = Asked.of(X, warm[out], rng, MOST)
+        asked = HeldOut.of(X, warm[out], rng, MOST)
         U = users(asked.histories, V, everyone)
         rest = np.setdiff1d(np.arange(len(warm)), out)
         for way in ways:
@@ -323,7 +318,7 @@ def _tried(
 
 
 @dataclass(frozen=True)
-class Asked:
+class HeldOut:
     """Users who chose items that are held out, with one such choice of each, drawn.
 
     Attributes
@@ -343,7 +338,7 @@ class Asked:
     own: csr_array
 
     @classmethod
-    def of(cls, X: csr_array, items: Ints, rng: np.random.Generator, most: int) -> Asked:
+    def of(cls, X: csr_array, items: Ints, rng: np.random.Generator, most: int) -> HeldOut:
         """Draw the choices, of at most so many users."""
         own = X[:, items].tocsr()
         counts = np.diff(own.indptr)
@@ -378,96 +373,3 @@ def without(X: csr_array, items: Ints) -> csr_array:
     found = X.multiply(keep[None]).tocsr()
     found.eliminate_zeros()
     return found
-
-
-def judge(X: csr_array, blocks: Features, columns: Ints, seed: int = 0) -> dict[str, Any] | None:
-    """Hold items out as if nobody had chosen them, and look for users' choices among them.
-
-    Three times a fifth of the items is taken out of the matrix, everything is chosen and fitted
-    without them, and of every user with a choice among them one is to be found.
-
-    Parameters
-    ----------
-    X, blocks, columns
-        As of :func:`fit`.
-    seed : int
-        Draws items and choices.
-
-    Returns
-    -------
-    dict or None
-        ``at`` (as many first ones are looked at), ``items`` held out at a time, ``users`` asked in
-        all; recall by ``chance``, with the content ``shuffled``, by each way in ``ways`` and by the
-        ``chosen`` one; its ``gain`` over chance, and ``gain_of_text`` over the table's genres and
-        years (None where there are no texts or none of those), each with a 95 % interval over
-        users. None where nothing can be learned or judged.
-    """
-    chosen = np.bincount(X.indices, minlength=X.shape[1])[columns] > 0
-    columns, blocks = columns[chosen], of(blocks, np.flatnonzero(chosen))
-    held = round(len(columns) * HELD_OUT)
-    at = min(AT, max(1, held // 5))
-    turns = [_turn(X, blocks, columns, held, at, seed + turn) for turn in range(TURNS)]
-    judged = [turn for turn in turns if turn is not None and len(turn[USER])]
-    if not judged:
-        return None
-    hits = {name: np.concatenate([turn[name] for turn in judged]) for name in judged[0]}
-    user = hits.pop(USER)
-    ways = [_named(way) for way in possible(blocks)]
-    plain = _named(tuple(name for name in (TAGS, YEAR) if name in blocks))
-
-    def gain(over: str) -> dict[str, Any]:
-        found = from_test_set(hits["chosen"], hits[over], groups=user, metric="recall")
-        return {
-            "gain": found.gain,
-            "gain_ci95": list(found.gain_ci95),
-            "p": found.p,
-            "decision": found.decision,
-        }
-
-    return {
-        "at": at,
-        "items": held,
-        "users": len(np.unique(user)),
-        **{name: float(hits[name].mean()) for name in ("chance", "shuffled", "chosen")},
-        "ways": [{"name": name, "recall": float(hits[name].mean())} for name in ways],
-        "gain": gain("chance"),
-        "gain_of_text": gain(plain) if plain and TEXT in blocks else None,
-    }
-
-
-USER = "user"
-
-
-def _turn(
-    X: csr_array, blocks: Features, columns: Ints, held: int, at: int, seed: int
-) -> dict[str, NDArray[Any]] | None:
-    """Return each asked user's hits, by everything that is compared."""
-    rng = np.random.default_rng(seed)
-    out, rest = np.split(rng.permutation(len(columns)), [held])
-    asked = Asked.of(X, columns[out], rng, MOST)
-    X = without(X, columns[out])
-    V = item_places(X)
-    fitted = fits(X, of(blocks, rest), columns[rest], seed, V=V)
-    dealt = of(blocks, rng.permutation(len(columns)))
-    if fitted is None:
-        return None
-    best, contents = fitted
-
-    def hits(one: Content, told: Features) -> NDArray[np.float64]:
-        U = users(asked.histories, V, one.everyone)
-        return recall_at(asked.ranks(U, one.places(of(told, out))), at)
-
-    found = {_named(way): hits(one, blocks) for way, one in contents.items()}
-    wrong = fits(X, of(dealt, rest), columns[rest], seed, [best], V)
-    assert wrong is not None  # the same items and blocks, dealt anew
-    return {
-        USER: asked.users,
-        "chance": asked.chance(at),
-        "shuffled": hits(wrong[1][best], dealt),
-        "chosen": found[_named(best)],
-        **found,
-    }
-
-
-def _named(way: Way) -> str:
-    return "+".join(way)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from headstart.behaviour.content import features, fit, judge, of
+from headstart.behaviour.cold import judge, named
+from headstart.behaviour.content import features, fit, of
 from headstart.behaviour.items import ItemTable
 from headstart.behaviour.new_items import NewItems
 from headstart.behaviour.union import Union
@@ -49,7 +50,7 @@ def find_new_items(
     judged, content = judge(X, known, columns, seed), fit(X, known, columns, seed)
     if judged is None or content is None:
         return None, None, [*findings, _nothing(len(cold))]
-    found = {"n": len(cold), "way": "+".join(content.way), **judged}
+    found = {"n": len(cold), "way": named(content.way), **judged}
     if judged["gain"]["decision"] != "helps":
         return None, found, findings
     ids, titles = (tuple(names[row] for row in cold) for names in (table.ids, table.titles))
