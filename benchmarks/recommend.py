@@ -173,8 +173,8 @@ def cold(log: Log, table: ItemTable) -> None:
     assert found is not None
     ways = ", ".join(f"{way['name']} {way['recall']:.3f}" for way in found["ways"])
     print(
-        f"new items, {found['items']} held out: Recall@{found['at']} {found['chosen']:.3f} ({ways}; "
-        f"content shuffled {found['shuffled']:.3f}, by chance {found['chance']:.3f})"
+        f"new items, {found['items']} held out: Recall@{found['at']} {found['chosen']:.3f} "
+        f"({ways}; content shuffled {found['shuffled']:.3f}, by chance {found['chance']:.3f})"
     )
     for name in ("gain", "gain_of_text"):
         if found[name] is not None:

@@ -21,9 +21,10 @@ from headstart.behaviour.new_items import NewItems
 from headstart.cli import run as run_command
 from headstart.errors import ArtifactError, ConfigError
 from headstart.events import ignore
-from headstart.jobs.item_texts import text_vectors
+from headstart.jobs.item_texts import _usual, text_vectors
 from headstart.machine import Machine
 from headstart.modalities.text import read
+from headstart.modalities.text.language import ENGLISH, OTHERS, backbone_for, language_of
 from headstart.report.new_items_words import new_items_line
 
 KINDS, USERS, ITEMS = 4, 150, 120
@@ -193,6 +194,20 @@ def test_texts_are_embedded_once_each_and_blank_ones_are_zeros(
     assert not vectors[1].any()
     np.testing.assert_array_equal(vectors[0], vectors[3])
     assert np.abs(vectors[0] - vectors[2]).max() > 0.01
+
+
+def test_the_language_of_a_table_is_told_by_several_titles_together(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, 1, "cpu", ignore)
+    titles = (
+        *("Toy Story", "GoldenEye", "Four Rooms", "Get Shorty", "Copycat", "Twelve Monkeys"),
+        *("Babe", "Dead Man Walking", "Richard III", "Seven", "The Usual Suspects", "Il Postino"),
+        *("Mighty Aphrodite", "Mr. Holland's Opus", "French Twist", "From Dusk Till Dawn"),
+        *("The White Balloon", "Antonia's Line", "Angels and Insects", "Muppet Treasure Island"),
+    )
+    english = [f"{title} (1995). Genres: Comedy, Drama." for title in titles]
+    assert backbone_for([language_of(text) for text in english]) == OTHERS
+    assert _usual(english, machine) == ENGLISH
+    assert _usual(["霸王别姬 (1993). Genres: 剧情, 爱情."] * 25, machine) == OTHERS
 
 
 def test_without_texts_or_what_reads_them_the_run_goes_on(
