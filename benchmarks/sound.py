@@ -6,8 +6,9 @@
 FSDD is the folder of the Free Spoken Digit Dataset, ``{digit}_{speaker}_{n}.wav``, of which 20 of
 each digit and speaker are taken. Digits are told with each speaker held out in turn, speakers with
 each fifth of the digits; from all other recordings, and from 5 of each class, drawn anew. Layer and
-encoder are chosen inside what is learned from, with its groups kept together. ``best single`` is
-read off the held-out recordings, so it flatters; ``last block`` is Whisper's. FILE has an English
+encoder are chosen inside what is learned from, with its groups kept together; ``of one encoder`` is
+the same without two of them side by side. ``best single`` is read off the held-out recordings, so
+it flatters; ``last block`` is Whisper's. FILE has an English
 sentence in every line, before a tab if there is one: 100 of them are spoken in seven dialects by
 espeak-ng; fifths of the sentences are held out, and, in the second task, of the variants of the
 voice, too.
@@ -34,7 +35,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from headstart.backbones import ALL, resolve
-from headstart.choose.layer import best, try_all
+from headstart.choose.layer import BESIDE, Places, best, try_all
 from headstart.data.items import Examples, Files
 from headstart.data.spoken import ENGLISH, VARIANTS, read_spoken
 from headstart.events import ignore
@@ -115,22 +116,28 @@ def accuracy(X: NDArray[np.float32], labels: Labels, rows: Ints, held: Ints) -> 
 def judge(task: Task, spaces: dict[str, NDArray[np.float32]], draws: int) -> None:
     """Print what is chosen, and every place by itself."""
     scores: dict[str, list[float]] = {name: [] for name in spaces}
-    chosen, picks = [], Counter[str]()
-    competing = {n: X for n, X in spaces.items() if not n.startswith("without")}
+    chosen, alone, picks = [], [], Counter[str]()
+    names = [name for name in spaces if not name.startswith("without")]
+    competing = Places({n: spaces[n] for n in names}, {n: n.split()[0] for n in names})
     for rows, held, seed in task.draws(draws):
         labels = Labels(task.y, Classification.numbered(int(task.y.max()) + 1), task.groups,
                         False, seed, True)  # fmt: skip
-        tried = try_all({n: X[rows] for n, X in competing.items()}, labels.of(rows))
-        pick = best(tried).name
+        tried = try_all(competing.of(rows), labels.of(rows))
+        pick, single = best(tried).name, best(tried[: len(names)]).name
         for name, X in spaces.items():
             scores[name].append(accuracy(X, labels, rows, held))
-        chosen.append(scores[pick][-1])
-        picks[pick] += 1
+        alone.append(scores[single][-1])
+        both = BESIDE in pick
+        chosen.append(accuracy(competing[pick], labels, rows, held) if both else alone[-1])
+        picks["two side by side" if both else pick] += 1
     mean = {name: float(np.mean(found)) for name, found in scores.items()}
     single = max((n for n in competing if not n.endswith(ALL)), key=mean.__getitem__)
     rivals = ", ".join(f"{n.split(': ')[1]} {mean[n]:.3f}" for n in spaces if n not in competing)
-    print(f"{task.name}: chosen {np.mean(chosen):.3f} ({dict(picks)}); best single {single} "
-          f"{mean[single]:.3f}; last block {mean[LAST]:.3f}; {rivals}", flush=True)  # fmt: skip
+    gain = np.array(chosen) - alone
+    print(f"{task.name}: chosen {np.mean(chosen):.3f} ({dict(picks)}), of one encoder "
+          f"{np.mean(alone):.3f} (standard error of the difference "
+          f"{gain.std() / len(gain) ** 0.5:.3f}); best single {single} {mean[single]:.3f}; "
+          f"last block {mean[LAST]:.3f}; {rivals}", flush=True)  # fmt: skip
 
 
 def held_out(groups: Ints, folds: int) -> list[Split]:

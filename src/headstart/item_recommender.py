@@ -73,7 +73,7 @@ class ItemRecommender(BaseEstimator):
             What the customers of another shop chose of the same items.
         """
         if self.kind not in installed():
-            raise unknown_name(N_("model of behaviour"), self.kind, installed())
+            raise unknown_name(N_("model"), self.kind, installed())
         own = self._chosen(validate_data(self, X, accept_sparse="csr"))
         if source is not None and self.weight:
             others = self._chosen(validate_data(self, source, accept_sparse="csr", reset=False))

@@ -24,10 +24,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.backbones import Card
 from headstart.data.items import Examples
 from headstart.errors import ArtifactError, ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.machine import worker_count
+from headstart.modalities.side_by_side import SideBySide
 from headstart.said import N_, _, commas, sentences
 from headstart.transfer import FittedModel
 from headstart.transfer.recipe import FROM_SCRATCH
@@ -280,6 +282,17 @@ def _refuse_without_moments(model: FittedModel, vectors: Vectors) -> None:
         )
 
 
+def _refuse_several(card: Card) -> None:
+    if isinstance(card.look, SideBySide):
+        raise ConfigError(
+            _(
+                "--adapt bn and tent adapt one network, and {backbone} is several side by side.",
+                backbone=card.name,
+            ),
+            _("Use --adapt statistics: it works on the embeddings of any network."),
+        )
+
+
 class _NetworkWork:
     """The network of a saved model in torch, and the examples it is to be adapted to."""
 
@@ -300,6 +313,7 @@ class _NetworkWork:
         self.done, self.total = 0, passes * self.n
         network = source.load()
         batch_norms(network)  # refuse before any work is done
+        _refuse_several(network.card)
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.order = np.array(sorted(range(self.n), key=lambda row: hashes[row]), np.int64)
         self.unit, look = examples.modality.unit.many, network.card.look

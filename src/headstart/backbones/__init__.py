@@ -1,9 +1,10 @@
 """Backbones: what a pretrained network is to the rest of headstart, and how a name becomes one.
 
 A backbone name is ``provider:name`` (``timm:resnet18.a1_in1k``) or a short name that only one
-provider knows (``efficientnet-lite0``). Providers are found through the entry-point group
-``headstart.backbones``; the built-in ones enter by the same door. Nothing in this module imports
-torch: a :class:`Card` is plain data, and ``Provider.load`` does the heavy work when it is wanted.
+provider knows (``efficientnet-lite0``); ``A+B`` is two of them side by side. Providers are found
+through the entry-point group ``headstart.backbones``; the built-in ones enter by the same door.
+Nothing in this module imports torch: a :class:`Card` is plain data, and ``Provider.load`` does the
+heavy work when it is wanted.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headstart.errors import ConfigError
 from headstart.modalities import DEFAULT as DEFAULT_MODALITY
-from headstart.modalities import Look, modality
+from headstart.modalities import Look, Modality, modality
+from headstart.modalities.side_by_side import FORM, SideBySide
 from headstart.registry import Registry, unknown_name
 from headstart.said import N_, _, listed
 
@@ -81,10 +84,17 @@ class Card:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Card:
         """Rebuild a card; raises ``TypeError`` on missing or unknown keys."""
-        look = modality(values["modality"]).look(dict(values["preprocessing"]))
+        look = _look(modality(values["modality"]), values["preprocessing"])
         layers = tuple((str(n), str(k), int(p)) for n, k, p in values["layers"])
         rest = {k: v for k, v in values.items() if k not in ("preprocessing", "layers")}
         return cls(**rest, look=look, layers=layers)
+
+
+def _look(examples: Modality[Any, Any], values: dict[str, Any]) -> Look[Any]:
+    """Rebuild a look, or those of networks side by side."""
+    if values.get("form") == FORM:
+        return SideBySide(tuple(_look(examples, own) for own in values["looks"]))
+    return examples.look(dict(values))
 
 
 @dataclass(frozen=True)
@@ -231,7 +241,8 @@ def resolve(name: str) -> Ref:
     ----------
     name : str
         ``provider:name``, or a short name known to exactly one provider; ``timm:resnet50`` and
-        ``resnet50.a1_in1k`` alike. The embedded provider wins over others for short names.
+        ``resnet50.a1_in1k`` alike. The embedded provider wins over others for short names. With
+        ``+`` between them, several side by side (``backbones/side_by_side.py``).
 
     Raises
     ------
@@ -245,6 +256,11 @@ def resolve(name: str) -> Ref:
             _("The backbone name is empty."), _("`{command}` lists what there is.", command=LISTING)
         )
     prefix, colon, rest = name.partition(":")
+    path, _hash, architecture = rest.partition("#")
+    if "+" in architecture or ("+" in name and not (path and Path(path).exists())):
+        from headstart.backbones.side_by_side import named_side_by_side
+
+        return named_side_by_side(name)
     if colon and prefix in _providers():
         return Ref(prefix, rest)
     if colon:

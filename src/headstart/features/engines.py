@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -31,9 +31,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.backbones import Card
+from headstart.backbones.side_by_side import card_of
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.modalities import Fed, Padded, modality
+from headstart.modalities.side_by_side import SideBySide
 from headstart.said import _, commas
 from headstart.scratch import scratch
 
@@ -56,6 +58,8 @@ SAMPLES = 8
 """Made-up examples on which engines are timed and compared."""
 _CONVERTING = threading.Lock()
 """Filters of warnings, which are changed meanwhile, belong to the whole process."""
+BESIDE = "+"
+"""Stands between the names of engines whose networks stand side by side."""
 CPU_ENGINES = ("openvino-bfloat16", "openvino-float32", "torch-bfloat16", "torch-float32")
 
 
@@ -105,6 +109,47 @@ def space(engine: Engine) -> str:
     numerics = "float32" if engine.name.endswith("float32") else engine.name
     parts = [FORMAT, engine.card.weights_hash, repr(engine.card.look), numerics, "pooled"]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
+
+
+@runtime_checkable
+class MadeOfParts(Protocol):
+    """A source of several networks side by side; each is run by an engine of its own."""
+
+    def parts(self) -> Sequence[tuple[NetworkSource, str]]:
+        """Return what gives the vectors of each, with the name of the layer they are of."""
+
+
+class SideBySideEngine:
+    """Engines of several networks as one, whose vectors stand one after the other.
+
+    Parameters
+    ----------
+    parts : sequence of Engine
+    layers : sequence of str
+        The layer that each ends at.
+    """
+
+    def __init__(self, parts: Sequence[Engine], layers: Sequence[str]) -> None:
+        self.parts = tuple(parts)
+        self.name = BESIDE.join(part.name for part in parts)
+        self.card = card_of([(e.card, layer) for e, layer in zip(parts, layers, strict=True)])
+        self.batch_size = max(part.batch_size for part in parts)
+
+    def replica(self) -> Forward:
+        """Return a forward pass of all networks for the calling thread."""
+        look, forwards = self.card.look, [part.replica() for part in self.parts]
+        assert isinstance(look, SideBySide)
+
+        def forward(fed: Fed) -> Vectors:
+            batches = zip(forwards, look.apart(fed), strict=True)
+            return np.concatenate([run(batch) for run, batch in batches], axis=1)
+
+        return forward
+
+
+def single(engine: Engine) -> tuple[Engine, ...]:
+    """Return the engines of single networks that an engine consists of."""
+    return engine.parts if isinstance(engine, SideBySideEngine) else (engine,)
 
 
 class TorchEngine:
@@ -226,6 +271,8 @@ class Kitchen:
             Insist on an engine (as a saved model does, to predict the same everywhere); where
             this machine lacks it, torch or OpenVINO in float32 is used, and said.
         """
+        if isinstance(ref, MadeOfParts):
+            return self._side_by_side(ref, device, name)
         if isinstance(ref, RunsItself) and (own := ref.engine()) is not None:
             return own
         if device == "cuda":
@@ -245,6 +292,16 @@ class Kitchen:
             )
             name = instead
         return bench.make(name)
+
+    def _side_by_side(self, ref: MadeOfParts, device: str, name: str | None) -> SideBySideEngine:
+        """Prepare an engine for every network; one name is that of all of them."""
+        sources, layers = zip(*ref.parts(), strict=True)
+        names: list[str | None] = list(name.split(BESIDE)) if name else [None]
+        if len(names) == 1:
+            names = names * len(sources)
+        pairs = zip(sources, names, strict=True)
+        engines = [self.engine(source, device=device, name=own) for source, own in pairs]
+        return SideBySideEngine(engines, layers)
 
     def _say(self, message: str) -> None:
         self.on_event(Event(_("preparing the backbone"), message=message, level="warning"))

@@ -12,7 +12,7 @@ import hashlib
 import itertools
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from headstart.data.items import Examples
 from headstart.events import Event, OnEvent, ignore
-from headstart.features.engines import Engine, Forward, space
+from headstart.features.engines import Engine, Forward, single, space
 from headstart.features.store import FeatureStore
 from headstart.features.threads import parallel
 from headstart.modalities import Fed, UnreadableError
@@ -44,7 +44,7 @@ class Features:
     unreadable : dict of int to str
         Row -> reason.
     forward_examples : int
-        Forward passes done (examples times engines); what the cache served is not counted.
+        Forward passes done (examples times networks); what the cache served is not counted.
     cache_hits : int
         Embeddings the cache served.
     seconds : float
@@ -106,11 +106,29 @@ def extract(
     ----------
     examples : Examples
     engines : sequence of Engine
-        Each example is decoded once for all of them. May be empty: then they are only read.
+        Each example is decoded once for all of them. May be empty: then they are only read. Of
+        networks side by side each is served by what the cache holds of it alone.
     store : FeatureStore
     workers : int
         Threads; one core each.
     """
+    own = [single(engine) for engine in engines]
+    once = {space(engine): engine for parts in own for engine in parts}
+    found = _extract(examples, list(once.values()), store, workers=workers, on_event=on_event)
+    by_space = dict(zip(once, found.vectors, strict=True))
+    together = [[by_space[space(engine)] for engine in parts] for parts in own]
+    return replace(found, vectors=[X[0] if len(X) == 1 else np.hstack(X) for X in together])
+
+
+def _extract(
+    examples: Examples,
+    engines: Sequence[Engine],
+    store: FeatureStore,
+    *,
+    workers: int,
+    on_event: OnEvent,
+) -> Features:
+    """Embed every example with engines of single networks."""
     start = time.perf_counter()
     n, modality = len(examples), examples.modality
     vectors = [np.zeros((n, e.card.dim), np.float32) for e in engines]

@@ -2,7 +2,8 @@
 
 ``model/`` holds ``model.json`` (everything that is data), ``head.safetensors`` (the fitted
 arrays) and, unless the backbone's weights come with an installed package, the backbone itself in
-``backbone.safetensors``, so that the folder is all that prediction needs.
+``backbone.safetensors``, so that the folder is all that prediction needs. Of backbones side by side
+each has a folder of its own for that, ``part-0`` and so on.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import hashlib
 import json
 import math
 import shutil
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from safetensors.numpy import load_file, save_file
 from headstart._version import __version__
 from headstart.backbones import ALL, EMBEDDING, Card, Ref, is_packaged
 from headstart.backbones.saved import REBUILT, SavedBackbone
+from headstart.backbones.side_by_side import SideBySideRef, SideBySideSaved, at
 from headstart.errors import ArtifactError, BackboneError
 from headstart.folder.layout import BACKBONE_FILE, HEAD_FILE, MODEL_JSON
 from headstart.folder.reading import MEND, UNREADABLE, read_document
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 
 
 SCHEMA = 1
+PART = "part-{}"
+"""Folder of one of several backbones side by side."""
 FAMILIAR = ("centroids", "basis", "discount")
 MOMENTS = ("mean", "scale", "shares", "groups")
 
@@ -54,7 +58,7 @@ class SavedModel:
         Of the backbone, with its preprocessing.
     engine : str
         The arithmetic the features were made with, which prediction repeats.
-    backbone : Ref, SavedBackbone, StagesRef or LayerRef
+    backbone : Ref, SavedBackbone, StagesRef, LayerRef or SideBySideSaved
         How to get the network.
     licence : str
         Of the backbone's weights.
@@ -63,7 +67,7 @@ class SavedModel:
     model: FittedModel
     card: Card
     engine: str
-    backbone: Ref | SavedBackbone | StagesRef | LayerRef
+    backbone: Ref | SavedBackbone | StagesRef | LayerRef | SideBySideSaved
 
 
 def save_model(
@@ -92,9 +96,6 @@ def save_model(
     """
     folder.mkdir(parents=True)
     save_file(_tensors(model), folder / HEAD_FILE)
-    by_package = is_packaged(ref) and trained is None
-    if not by_package:
-        SavedBackbone.save(trained or _to_keep(ref, layer), folder / BACKBONE_FILE)
     described: dict[str, Any] = {
         "schema": SCHEMA,
         "headstart": __version__,
@@ -102,14 +103,37 @@ def save_model(
         "modality": card.modality,
         "engine": engine,
         "backbone": card.to_json(),
-        "weights": {"provider": ref.prefix, "name": ref.name, **dict(ref.asked)}
-        if by_package
-        else BACKBONE_FILE,
+        "weights": _save_weights(folder, ref, layer, trained),
         "layers": base.to_json() if base else None,
         "layer": layer,
         "licence": card.licence,
     }
     describe(folder, described)
+
+
+def _save_weights(
+    folder: Path, ref: Ref, layer: str, trained: Backbone | None = None
+) -> str | dict[str, Any]:
+    """Keep the weights that no package holds; return what ``model.json`` says of all of them."""
+    if isinstance(ref, SideBySideRef) and trained is None:
+        return {"parts": [_save_part(folder / PART.format(k), *p) for k, p in enumerate(ref.refs)]}
+    if trained is None and is_packaged(ref):
+        return {"provider": ref.prefix, "name": ref.name, **dict(ref.asked)}
+    SavedBackbone.save(trained or _to_keep(ref, layer), folder / BACKBONE_FILE)
+    return BACKBONE_FILE
+
+
+def _save_part(folder: Path, ref: Ref, layer: str) -> dict[str, Any]:
+    """Keep one of several backbones side by side; describe it as ``model.json`` does a lone one."""
+    if not is_packaged(ref):
+        folder.mkdir()
+    whole = ref.load().card
+    return {
+        "backbone": (whole if layer == EMBEDDING else at(ref, layer).load().card).to_json(),
+        "weights": _save_weights(folder, ref, layer),
+        "layers": None if layer == EMBEDDING else whole.to_json(),
+        "layer": layer,
+    }
 
 
 def _to_keep(ref: Ref, layer: str) -> Backbone:
@@ -166,10 +190,11 @@ def _said_of(model: FittedModel) -> dict[str, Any]:
 
 def describe(folder: Path, described: dict[str, Any]) -> None:
     """Write ``model.json`` with the checksums of the files beside it."""
-    files = sorted(p for p in folder.iterdir() if p.name != MODEL_JSON)
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MODEL_JSON)
     for path in files:
         path.chmod(0o644)  # safetensors writes files only their owner may read
-    described = {**described, "files": {path.name: _sha256(path) for path in files}}
+    sums = {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+    described = {**described, "files": sums}
     described["checksum"] = _checksum(described)
     text = json.dumps(described, indent=1, ensure_ascii=False)
     (folder / MODEL_JSON).write_text(text + "\n", "utf-8")
@@ -177,6 +202,10 @@ def describe(folder: Path, described: dict[str, Any]) -> None:
 
 def refuse_unsavable(ref: Ref, card: Card) -> None:
     """Raise ``BackboneError`` for a network that could be trained on but not rebuilt later."""
+    if isinstance(ref, SideBySideRef):
+        for (part, _layer), (_name, architecture, _n) in zip(ref.refs, card.layers, strict=True):
+            refuse_unsavable(part, replace(card, name=str(part), architecture=architecture))
+        return
     if not is_packaged(ref) and card.architecture.partition(":")[0] not in REBUILT:
         raise BackboneError(
             _(
@@ -211,7 +240,7 @@ def load_model(folder: Path) -> SavedModel:
 def verify(folder: Path, described: dict[str, Any]) -> None:
     """Raise ``ArtifactError`` unless the files of a model are those that were saved."""
     for name, digest in described["files"].items():
-        path = folder / Path(name).name
+        path = folder / _within(name)
         if not path.is_file():
             raise ArtifactError(
                 _("{file} is missing.", file=str(path)),
@@ -222,6 +251,11 @@ def verify(folder: Path, described: dict[str, Any]) -> None:
                 _("{file} is not the file that was saved: its checksum differs.", file=str(path)),
                 _(MEND),
             )
+
+
+def _within(name: str) -> PurePosixPath:
+    """Return the path of a file of a model, which leads nowhere else."""
+    return PurePosixPath(*(p for p in PurePosixPath(name).parts if p not in ("/", "..")))
 
 
 def read_card(folder: Path) -> Card:
@@ -272,6 +306,19 @@ def no_model(path: Path, cause: BaseException) -> ArtifactError:
 
 
 def _backbone(
+    folder: Path, described: dict[str, Any], card: Card
+) -> Ref | SavedBackbone | StagesRef | LayerRef | SideBySideSaved:
+    weights = described["weights"]
+    if isinstance(weights, dict) and "parts" in weights:
+        own = [
+            (_lone(folder / PART.format(k), one, Card.from_json(one["backbone"])), one["layer"])
+            for k, one in enumerate(weights["parts"])
+        ]
+        return SideBySideSaved(tuple(own))
+    return _lone(folder, described, card)
+
+
+def _lone(
     folder: Path, described: dict[str, Any], card: Card
 ) -> Ref | SavedBackbone | StagesRef | LayerRef:
     weights, layers = described["weights"], described.get("layers")

@@ -673,11 +673,27 @@ def _source_of_weights(weights: Any) -> Any:
     named = isinstance(weights, dict) and all(
         isinstance(weights.get(key), str) for key in ("provider", "name")
     )
-    if not named and weights != BACKBONE_FILE:
+    parts = isinstance(weights, dict) and weights.get("parts")
+    if isinstance(parts, list):
+        for part in parts:
+            PART_OF_MODEL.validate_python(part)
+    elif not named and weights != BACKBONE_FILE:
         raise ValueError(
             _("weights are of a provider and a name, or in {file}", file=BACKBONE_FILE)
         )
     return weights
+
+
+class Part(TypedDict):
+    """One of several backbones side by side."""
+
+    backbone: CardRecord
+    weights: Annotated[Any, AfterValidator(_source_of_weights)]
+    layers: CardRecord | None
+    layer: str
+
+
+PART_OF_MODEL = TypeAdapter(Part)
 
 
 class Model(TypedDict):

@@ -119,7 +119,7 @@ def _chosen_by_parts(choice: LayerChoice) -> Pick:
     """Return what chooses a place anew by the labels of a part."""
     rows = choice.prepared.train
     labels = choice.prepared.labels.of(rows)
-    spaces = {name: X[rows] for name, X in choice.spaces.items()}
+    spaces = choice.spaces.of(rows)
 
     def pick(part: Ints, repeat: int, point: int) -> Floats:
         return spaces[pick_inside(spaces, labels, part, Stream.CURVE_HEAD, repeat, point)]

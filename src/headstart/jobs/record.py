@@ -19,7 +19,7 @@ from headstart._version import __version__
 from headstart.backbones import ALL
 from headstart.data.cells import write_table
 from headstart.data.items import column_of
-from headstart.features.engines import describe
+from headstart.features.engines import describe, single
 from headstart.features.extract import Features
 from headstart.folder.files import write_json
 from headstart.folder.layout import (
@@ -232,7 +232,8 @@ def write_model(folder: Path, prepared: Prepared, kept: Kept) -> None:
     engine, trained = prepared.engine, kept.network.backbone if kept.network else None
     card = trained.card if trained else kept.layers.card if kept.layers else engine.card
     base, layer = (engine.card, ALL) if kept.layers else (prepared.whole, prepared.layer)
-    save_model(folder, kept.model, card, prepared.ref, engine.name, trained, base, layer)
+    name = single(engine)[0].name if trained else engine.name  # what was trained is one network
+    save_model(folder, kept.model, card, prepared.ref, name, trained, base, layer)
 
 
 def identity(config: Config, prepared: Prepared) -> dict[str, Any]:

@@ -122,7 +122,8 @@ def train(
         A backbone name; default: the usual one for such examples, of images
         ``efficientnet-lite0``, of rows of numbers ``identity``. Several, with commas, or
         ``"auto"`` for all that are usable here without a network: the best of them is chosen by
-        measurement.
+        measurement. ``"A+B"``: both side by side, ``"A@LAYER+B"`` with another layer than the
+        last.
     method : str
         ``"auto"``, ``"probe"``, ``"layers"``, ``"mix"``, ``"finetune"``, ``"full"``,
         ``"contrastive"``, ``"scratch"`` or ``"small-cnn"``.
@@ -132,9 +133,9 @@ def train(
         that is clearly better; with ``budget`` the best of them.
     layer : str, optional
         Which layer's pooled vectors the head stands on: ``"last"``; ``"auto"``, the best by
-        cross-validation inside the training part, of all backbones that are named; ``"all"``
-        beside each other; or one by the name that ``headstart layers`` gives it. Default:
-        ``"last"``, of recordings ``"auto"``.
+        cross-validation inside the training part, of all backbones that are named, or the best
+        two of them side by side; ``"all"`` beside each other; or one by the name that
+        ``headstart layers`` gives it. Default: ``"last"``, of recordings ``"auto"``.
     budget : float, seconds, > 0, optional
         What ``"auto"`` may take in all.
     size : int, pixels, optional

@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from headstart.data.items import Examples
 from headstart.judge.maps import Embedder, Mapper, Slope
 from headstart.judge.signed_rank import signed_rank
-from headstart.modalities import Leaving, Modality, Parts
+from headstart.modalities import Fed, Leaving, Modality, Parts
+from headstart.modalities.side_by_side import SideBySide, looks_of
 from headstart.notation import decimal
 from headstart.said import _
 from headstart.transfer import FittedModel, Pair
@@ -110,7 +111,8 @@ def explain(
         In the order of ``rows``. Left out are examples in which nothing speaks for the class: where
         all nearest neighbours are of one class, for example, no small change moves the score. None
         for a network without maps where there are more than ``MOST_PARTS`` parts, and for a model
-        that counts beside vectors where the modality does not say what is left (``Leaving``).
+        that counts beside vectors, or of networks side by side, where the modality does not say
+        what is left (``Leaving``).
 
     Raises
     ------
@@ -129,7 +131,9 @@ def explain(
     parts, look = examples.modality.parts, network.card.look
     if parts is None or not len(rows):
         return []
-    seen = [parts.of(examples.read(row, look.detail), look) for row in rows]
+    if isinstance(look, SideBySide) and not isinstance(parts, Leaving):
+        return []
+    seen = [_taken_apart(examples, parts, row, look) for row in rows]
     few = _few(parts, seen)
     if not few and (model.beside or not isinstance(network, Mapper)):
         return []
@@ -184,7 +188,8 @@ def _beliefs(
     """Answer for examples without parts: (taken apart, which are gone) each; (n, K)."""
     parts = modality.parts
     assert parts is not None
-    vectors = network.embed(network.card.look.batch([parts.without(s, gone) for s, gone in left]))
+    look = network.card.look
+    vectors = network.embed(look.batch([_without(parts, s, gone, look) for s, gone in left]))
     if not model.beside:
         return model.predict_proba(vectors)
     assert isinstance(parts, Leaving)
@@ -196,8 +201,21 @@ def few_parts(examples: Examples, rows: Sequence[int], look: Any) -> bool:
     """Whether these examples have so few parts that each is left out by itself: no maps needed."""
     parts = examples.modality.parts
     return parts is not None and _few(
-        parts, [parts.of(examples.read(row, look.detail), look) for row in rows]
+        parts, [_taken_apart(examples, parts, row, look) for row in rows]
     )
+
+
+def _taken_apart(examples: Examples, parts: Parts[Any, Any], row: int, look: Any) -> Any:
+    """Take an example apart; for networks side by side, as the first of them sees it."""
+    return parts.of(examples.read(row, look.detail), looks_of(look)[0])
+
+
+def _without(parts: Parts[Any, Any], seen: Any, gone: NDArray[np.bool_], look: Any) -> Fed:
+    """Prepare an example without some parts; for networks side by side, for each of them."""
+    if isinstance(look, SideBySide):
+        assert isinstance(parts, Leaving)
+        return look(parts.left(seen, gone))
+    return parts.without(seen, gone)
 
 
 def _few(parts: Parts[Any, Any], seen: Sequence[Any]) -> bool:

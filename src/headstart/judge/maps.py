@@ -14,6 +14,7 @@ from headstart.backbones import Card
 from headstart.features.engines import Engine, Forward, Kitchen, NetworkSource, Vectors
 from headstart.features.threads import parallel
 from headstart.modalities import Fed
+from headstart.modalities.side_by_side import SideBySide
 from headstart.said import _
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ def mapper(source: NetworkSource, engine: Engine, kitchen: Kitchen) -> Mapper | 
     kitchen : Kitchen
         Keeps the converted network, so that another run needs no torch.
     """
-    if not engine.card.layers:
-        return None  # no blocks, hence no maps
+    if not engine.card.layers or isinstance(engine.card.look, SideBySide):
+        return None  # no blocks, hence no maps; or none that both networks share
     device = "cuda" if engine.name.startswith("cuda") else "cpu"
     try:
         to_maps = kitchen.engine(_ToMaps(source), device=device, name=engine.name)

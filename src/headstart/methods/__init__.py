@@ -16,6 +16,7 @@ from headstart.errors import BackboneError
 from headstart.judge.estimate import Plan
 from headstart.machine import Machine
 from headstart.methods.kept import Kept
+from headstart.modalities.side_by_side import SideBySide
 from headstart.prepare.config import LAYERS, MIX, PROBE, Config
 from headstart.prepare.source import Prepared
 from headstart.registry import Record, Registry
@@ -127,6 +128,16 @@ def method_of(config: Config, *, backbone_was_picked: bool = False) -> Method:
 
 def refuse_unfit(method: Method, card: Card) -> None:
     """Raise ``BackboneError`` for a backbone without the blocks that a method works on."""
+    if method.needs_blocks and isinstance(card.look, SideBySide):
+        raise BackboneError(
+            _(
+                "--method {method} works on the layers of one network, and {backbone} is several "
+                "side by side.",
+                method=method.name,
+                backbone=card.name,
+            ),
+            _("Use --method probe, or name one of them."),
+        )
     if method.needs_blocks and not card.layers:
         raise BackboneError(
             _(

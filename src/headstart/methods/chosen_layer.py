@@ -8,7 +8,17 @@ from functools import cached_property
 from typing import Any
 
 from headstart.backbones import ALL, EMBEDDING
-from headstart.choose.layer import CHOSEN, Tried, best, chosen_in_folds, pick_in_folds, try_all
+from headstart.backbones.side_by_side import SideBySideRef
+from headstart.choose.layer import (
+    BESIDE,
+    CHOSEN,
+    Places,
+    Tried,
+    best,
+    chosen_in_folds,
+    pick_in_folds,
+    try_all,
+)
 from headstart.data.dataset import Dataset
 from headstart.events import Event
 from headstart.judge.crossval import Outcome, judge_picks
@@ -19,9 +29,9 @@ from headstart.methods import Work
 from headstart.methods.kept import HeldOut, Kept
 from headstart.notation import decimal, in_points
 from headstart.prepare.config import Config
-from headstart.prepare.layer import AUTO, Place, refuse_only_one
+from headstart.prepare.layer import AUTO, Both, Place, refuse_only_one
 from headstart.prepare.source import Prepared, at_place, prepare
-from headstart.said import _, sentences
+from headstart.said import _, listed, sentences
 from headstart.tasks.labels import Stream
 
 LAST = "last"
@@ -36,17 +46,20 @@ class LayerChoice:
     ----------
     places : tuple of Place
         Of all rows; shallow to deep, encoder by encoder.
+    beside : Both or None
+        The best places of the two best encoders, side by side; None where there is one encoder.
     tried : list of Tried
         The same, as the training rows saw them.
-    place : Place
+    place : Place or Both
         The one that was taken.
     prepared : Prepared
         The source as that layer shows it.
     """
 
     places: tuple[Place, ...]
+    beside: Both | None
     tried: list[Tried]
-    place: Place
+    place: Place | Both
     prepared: Prepared
 
     @classmethod
@@ -67,17 +80,20 @@ class LayerChoice:
         places = tuple(place for encoder, X in pairs for place in encoder.places(X))
         rows = prepared.train
         labels = prepared.labels.of(rows)
-        spaces = {place.name: place.X[rows] for place in places}
         tick = machine.ticker(_("comparing layers"))
         tick(0, len(places))
-        tried = try_all(spaces, labels, workers=machine.workers, tick=tick)
-        place = places[tried.index(best(tried))]
-        return cls(places, tried, place, at_place(prepared, place, seed, machine))
+        tried = try_all(_spaces(places).of(rows), labels, workers=machine.workers, tick=tick)
+        beside = None
+        if len(tried) > len(places):
+            names = tried[-1].name.split(BESIDE)
+            beside = Both(tuple(place for place in places if place.name in names))
+        place = _all(places, beside)[tried.index(best(tried))]
+        return cls(places, beside, tried, place, at_place(prepared, place, seed, machine))
 
     @cached_property
-    def spaces(self) -> dict[str, Any]:
+    def spaces(self) -> Places:
         """What each candidate makes of all rows, by its name."""
-        return {place.name: place.X for place in self.places}
+        return _spaces(self.places)
 
     @cached_property
     def last(self) -> Place:
@@ -89,14 +105,23 @@ class LayerChoice:
     @property
     def sentence(self) -> str:
         """Say which was taken, and by what."""
-        place, found = self.place, self.tried[self.places.index(self.place)]
+        place, losses = self.place, {tried.name: decimal(tried.log_loss) for tried in self.tried}
         told = {
-            "n": len(self.places),
-            "layer": place.layer,
-            "encoder": place.encoder.card.name,
-            "loss": decimal(found.log_loss),
-            "last": decimal(self.tried[self.places.index(self.last)].log_loss),
+            "n": len(self.tried),
+            "layer": place.at,
+            "encoder": place.of,
+            "loss": losses[place.name],
+            "last": losses[self.last.name],
         }
+        if isinstance(place, Both):
+            return _(
+                "Of {n} places to take the vectors from, two networks side by side serve these "
+                "labels best, {both} (log loss inside the training part {loss}, of the better one "
+                "alone {alone}, of the last layer {last}).",
+                both=listed(_called(one) for one in place.places),
+                alone=decimal(best(self.tried[: len(self.places)]).log_loss),
+                **told,
+            )
         if place is self.last:
             return _(
                 "Of {n} places to take the vectors from, the last layer of {encoder} serves these "
@@ -126,24 +151,55 @@ class LayerChoice:
             Names of the places taken in the folds of the estimate; () where it was not made anew.
         """
         return {
-            "encoder": self.place.encoder.card.name,
-            "layer": self.place.layer,
+            "encoder": self.place.of,
+            "layer": self.place.at,
             "sentence": sentence,
             "folds": len(picks),
             "tried": [
                 {
-                    "encoder": place.encoder.card.name,
-                    "layer": place.layer,
-                    "dim": int(place.X.shape[1]),
+                    "encoder": place.of,
+                    "layer": place.at,
+                    "dim": sum(one.X.shape[1] for one in _single(place)),
                     "accuracy": tried.accuracy,
                     "log_loss": tried.log_loss,
-                    "picked": list(picks).count(place.name),
+                    "picked": _count(picks, place),
                     "chosen": place is self.place,
                 }
-                for place, tried in zip(self.places, self.tried, strict=True)
+                for place, tried in zip(_all(self.places, self.beside), self.tried, strict=True)
             ],
             "last": None,
         }
+
+
+def _spaces(places: Sequence[Place]) -> Places:
+    """Return what places make of all rows; what stands side by side already joins no other."""
+    encoders = {p.name: p.of for p in places if not isinstance(p.ref, SideBySideRef)}
+    return Places({place.name: place.X for place in places}, encoders)
+
+
+def _all(places: Sequence[Place], beside: Both | None) -> list[Place | Both]:
+    return [*places, *([] if beside is None else [beside])]
+
+
+def _single(place: Place | Both) -> Sequence[Place]:
+    return place.places if isinstance(place, Both) else [place]
+
+
+def _count(picks: Sequence[str], place: Place | Both) -> int:
+    """Count the folds that took a place; of two side by side, whichever two a fold took."""
+    if isinstance(place, Both):
+        return sum(BESIDE in pick for pick in picks)
+    return list(picks).count(place.name)
+
+
+def _called(place: Place) -> str:
+    """Call a place by its name in a sentence."""
+    told = {"layer": place.layer, "encoder": place.of}
+    if place.layer == ALL:
+        return _("all layers of {encoder}", **told)
+    if place.layer == EMBEDDING:
+        return _("the last layer of {encoder}", **told)
+    return _("layer {layer} of {encoder}", **told)
 
 
 class ChosenLayer:

@@ -37,7 +37,8 @@ class Config:
         None,
         N_(
             "PROVIDER:NAME or a short name; see `headstart backbones`. Default: the usual one for "
-            "such examples. auto, or several with commas: the best of them, by measurement."
+            "such examples. auto, or several with commas: the best of them, by measurement. A+B: "
+            "two side by side."
         ),
     )
     method: str = option(

@@ -1,4 +1,4 @@
-"""Layers of encoders as places for a head to stand on, and a source as one of them shows it.
+"""Layers of encoders as places for a head to stand on, and two of them side by side.
 
 All layers of an encoder are embedded in one pass, so to compare them costs no more than the last
 one alone. Once one is taken, what is needed of the network ends there.
@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.backbones import ALL, EMBEDDING, Card, Ref, available, resolve
+from headstart.backbones.side_by_side import PLUS, SideBySideRef, at, label
+from headstart.choose.layer import BESIDE
 from headstart.errors import BackboneError, ConfigError
 from headstart.events import Event, OnEvent
 from headstart.modalities import Modality
 from headstart.said import _, commas, listed, sentences
 
 if TYPE_CHECKING:
-    from headstart.backbones.layer import LayerRef
     from headstart.backbones.stages import StagesRef
     from headstart.prepare.config import Config
 
@@ -102,25 +104,118 @@ class Place:
         """Tell it from all others."""
         return f"{self.encoder.card.name} {self.layer}"
 
+    @property
+    def of(self) -> str:
+        """Name the encoder."""
+        return self.encoder.card.name
 
-def at(ref: Ref, layer: str) -> Ref | LayerRef | StagesRef:
-    """Return what gives the vectors of a layer, or of all of them, of a backbone."""
-    if layer == EMBEDDING:
-        return ref
-    if layer == ALL:
-        from headstart.backbones.stages import StagesRef  # imports torch
+    @property
+    def at(self) -> str:
+        """Name the layer."""
+        return self.layer
 
-        return StagesRef(ref)
-    from headstart.backbones.layer import LayerRef
+    @property
+    def ref(self) -> Ref:
+        """The backbone that has the layer."""
+        return self.encoder.ref
 
-    return LayerRef(ref, layer)
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """What it is a place of."""
+        return (self.encoder,)
+
+
+@dataclass(frozen=True)
+class Both:
+    """Places of two encoders side by side, which are a backbone of their own.
+
+    Attributes
+    ----------
+    places : tuple of two Place
+    """
+
+    places: tuple[Place, ...]
+    layer: str = EMBEDDING
+
+    @property
+    def name(self) -> str:
+        """Tell it from all others."""
+        return BESIDE.join(place.name for place in self.places)
+
+    @property
+    def of(self) -> str:
+        """Name the encoders."""
+        return PLUS.join(place.of for place in self.places)
+
+    @property
+    def at(self) -> str:
+        """Name the layers."""
+        return PLUS.join(place.layer for place in self.places)
+
+    @property
+    def ref(self) -> Ref:
+        """The backbone that both are parts of."""
+        return SideBySideRef.of([(place.ref, place.layer) for place in self.places])
+
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """What they are places of."""
+        return tuple(place.encoder for place in self.places)
+
+    @cached_property
+    def X(self) -> NDArray[np.float32]:
+        """What both make of the examples: (n, dim), float32."""
+        return np.hstack([place.X for place in self.places])
 
 
 def compete(config: Config, modality: Modality[Any, Any]) -> bool:
-    """Whether layers compete in a run: where it is asked for, or usual for such examples."""
+    """Whether layers compete in a run: where it is asked for, or usual for such examples.
+
+    Of backbones side by side the user has said which layers stand there.
+    """
     if not config.on_layers:
         return False
-    return modality.layered if config.layer is None else config.layer == AUTO
+    if config.layer is None:
+        return modality.layered and not _are_side_by_side(config)
+    return config.layer == AUTO
+
+
+def _are_side_by_side(config: Config) -> bool:
+    """Whether one backbone is named, which is several side by side."""
+    names = (config.backbone or "").split(",")
+    return len(names) == 1 and PLUS in names[0] and isinstance(resolve(names[0]), SideBySideRef)
+
+
+def refuse_layer_of_several(layer: str | None, refs: Sequence[Ref]) -> None:
+    """Raise ``ConfigError`` for ``--layer`` where several side by side each have their own."""
+    if len(refs) == 1 and isinstance(refs[0], SideBySideRef) and layer not in (None, LAST):
+        raise ConfigError(
+            _(
+                "--layer {layer!r}: {backbone} is several side by side, each with a layer of its "
+                "own.",
+                layer=layer,
+                backbone=str(refs[0]),
+            ),
+            _("Write the layer of each behind an @: {example}.", example="A@blocks.1+B@all"),
+        )
+
+
+def refuse_unknown_layers(ref: Ref) -> None:
+    """Raise ``ConfigError`` for a layer that one of several backbones side by side has not."""
+    for part, layer in ref.refs if isinstance(ref, SideBySideRef) else ():
+        names = () if layer == EMBEDDING else Encoder.of(part).names
+        known = (EMBEDDING, *names, *((ALL,) if len(names) > 1 else ()))
+        if layer not in known:
+            raise ConfigError(
+                _(
+                    "{part}: {backbone} has no layer {layer!r}. It has: {names}.",
+                    part=label(str(part), layer),
+                    backbone=str(part),
+                    layer=layer,
+                    names=commas(names),
+                ),
+                _("Write one of these, or all, behind the @; without it the last layer is taken."),
+            )
 
 
 def say_that_a_budget_takes_the_last(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.backbones import EMBEDDING, Card, Ref, resolve
+from headstart.backbones.side_by_side import at
 from headstart.data.checks import (
     check_classes,
     check_copies,
@@ -26,7 +27,7 @@ from headstart.data.label_checks import learnable
 from headstart.data.sources import open_source
 from headstart.errors import ConfigError, DataError
 from headstart.events import Event, ignore
-from headstart.features.engines import Engine, Kitchen, NetworkSource
+from headstart.features.engines import BESIDE, Engine, Kitchen, NetworkSource
 from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore
 from headstart.findings import Finding
@@ -34,8 +35,17 @@ from headstart.folder.model import refuse_unsavable
 from headstart.judge.baselines import RANDOM_NETWORK
 from headstart.machine import Machine
 from headstart.modalities.plain import Plain
+from headstart.modalities.side_by_side import looks_of
 from headstart.prepare.config import MIX, Config, backbones_of, refuse_several, refuse_unknown
-from headstart.prepare.layer import Encoder, Place, asked, at, refuse_unknown_layer
+from headstart.prepare.layer import (
+    Both,
+    Encoder,
+    Place,
+    asked,
+    refuse_layer_of_several,
+    refuse_unknown_layer,
+    refuse_unknown_layers,
+)
 from headstart.prepare.refusals import refuse_strange_views, refuse_with_several_labels
 from headstart.said import N_, Said, _, commas, sentences
 from headstart.tasks.labels import Labels
@@ -177,6 +187,9 @@ def prepare(
     kitchen = Kitchen(machine.cache, machine.workers, machine.on_event)
     machine.on_event(Event(_("preparing the backbone")))
     mark = time.perf_counter()
+    refuse_layer_of_several(config.layer, refs)
+    for ref in refs:
+        refuse_unknown_layers(ref)
     layer, encoders = asked(config), tuple[Encoder, ...]()
     if by_layers or layer != EMBEDDING:
         encoders = tuple(_fitting(partial(Encoder.of, ref), ref, dataset) for ref in refs)
@@ -209,21 +222,21 @@ def prepare(
     return replace(found, layer=layer, encoders=encoders)
 
 
-def at_place(prepared: Prepared, place: Place, seed: int, machine: Machine) -> Prepared:
-    """Return a source that was embedded by layers as one of them shows it.
+def at_place(prepared: Prepared, place: Place | Both, seed: int, machine: Machine) -> Prepared:
+    """Return a source that was embedded by layers as one of them shows it, or two side by side.
 
     Beside it comes that layer of the network re-initialised, which is run no further either.
     """
-    encoder, mark = place.encoder, time.perf_counter()
-    used = prepared.engines[prepared.encoders.index(encoder)]
+    own, mark = place.encoders, time.perf_counter()
+    used = BESIDE.join(prepared.engines[prepared.encoders.index(e)].name for e in own)
     kitchen = Kitchen(machine.cache, machine.workers, machine.on_event)
-    source = at(encoder.ref, place.layer)
-    engines = [kitchen.engine(source, device=machine.device, name=used.name)]
+    source = at(place.ref, place.layer)
+    engines = [kitchen.engine(source, device=machine.device, name=used)]
     seen, learned = prepared.features, engines[0].card.learned
     vectors, seconds = [place.X], time.perf_counter() - mark
     if learned:
-        random = at(replace(encoder.ref, seed=seed), place.layer)
-        engines.append(kitchen.engine(random, device=machine.device, name=used.name))
+        random = at(replace(place.ref, seed=seed), place.layer)
+        engines.append(kitchen.engine(random, device=machine.device, name=used))
         seconds = time.perf_counter() - mark
         found = embed(prepared.dataset.examples, engines[1:], machine)
         vectors.append(found.vectors[0])
@@ -236,12 +249,12 @@ def at_place(prepared: Prepared, place: Place, seed: int, machine: Machine) -> P
     return replace(
         prepared,
         features=replace(seen, vectors=vectors),
-        ref=encoder.ref,
+        ref=place.ref,
         engines=engines,
         backbone_seconds=prepared.backbone_seconds + seconds,
         reinitialised=learned,
         layer=place.layer,
-        encoders=(encoder, *(e for e in prepared.encoders if e is not encoder)),
+        encoders=(*own, *(e for e in prepared.encoders if all(e is not o for o in own))),
     )
 
 
@@ -268,7 +281,7 @@ def embed(examples: Examples, engines: list[Engine], machine: Machine) -> Featur
     found = found.take(rows)
     if not engines:
         return found
-    digests = examples.modality.settled(found.digests, engines[0].card.look)
+    digests = examples.modality.settled(found.digests, looks_of(engines[0].card.look)[0])
     return replace(found, digests=digests)
 
 
@@ -357,7 +370,7 @@ def _checked(
         *check_classes(dataset),
         *check_originals(dataset, copies.component[keep]),
     ]
-    own = modality.check(features.digests, dataset.refs, engines[0].card.look)
+    own = _own_checks(dataset, features, engines[0].card)
     dataset = dataset.noting(*found, *imbalance, *copy_findings, *own, *check_test_size(dataset))
     dataset = dataset.noting(*check_groups(dataset, groups))
     labels = Labels(
@@ -379,6 +392,16 @@ def _checked(
         backbone_seconds,
         reinitialised,
     )
+
+
+def _own_checks(dataset: Dataset, features: Features, card: Card) -> list[Finding]:
+    """Report what only the modality can see; of networks side by side, each kind but once."""
+    found: list[Finding] = []
+    for look in looks_of(card.look):
+        known = {finding.kind for finding in found}
+        own = dataset.modality.check(features.digests, dataset.refs, look)
+        found += [finding for finding in own if finding.kind not in known]
+    return found
 
 
 def note_unreadable(
