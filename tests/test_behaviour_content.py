@@ -179,6 +179,9 @@ def test_a_log_of_few_users_has_a_space_of_few_dimensions() -> None:
     found = fit(few, blocks, ALL)
     assert found is not None
     assert found.V.shape == (ITEMS, 2)
+    judged = judge(few, blocks, ALL)
+    assert judged is not None
+    assert judged["gain"]["decision"] == "cannot tell"
     assert np.isfinite(found.scores(few, blocks)).all()
 
 

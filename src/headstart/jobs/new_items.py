@@ -11,7 +11,7 @@ from headstart.behaviour.content import features, fit, of
 from headstart.behaviour.items import ItemTable
 from headstart.behaviour.new_items import NewItems
 from headstart.behaviour.union import Union
-from headstart.events import Event
+from headstart.events import Event, OnEvent
 from headstart.findings import Finding
 from headstart.jobs.item_texts import text_vectors
 from headstart.machine import Machine
@@ -19,7 +19,7 @@ from headstart.said import _, _n
 
 
 def find_new_items(
-    table: ItemTable | None, union: Union, weight: float, seed: int, machine: Machine
+    table: ItemTable | None, union: Union, weight: float, seed: int, on_event: OnEvent
 ) -> tuple[NewItems | None, dict[str, Any] | None, list[Finding]]:
     """Learn to tell items that nobody has chosen, and judge how well that goes.
 
@@ -42,7 +42,8 @@ def find_new_items(
         return None, None, []
     warm = [row for row, name in enumerate(table.ids) if name in place]
     rows, split = [*warm, *cold], len(warm)
-    machine.on_event(Event(_("telling new items by their content")))
+    on_event(Event(_("telling new items by their content")))
+    machine = Machine.here(on_event=on_event)
     vectors, findings = text_vectors([table.text[row] for row in rows], machine)
     blocks = features(table, rows, vectors)
     known, others = of(blocks, np.arange(split)), of(blocks, np.arange(split, len(rows)))

@@ -31,7 +31,6 @@ from headstart.folder.layout import BEHAVIOUR, METRICS, MODEL, RUN
 from headstart.folder.place import destination
 from headstart.jobs.clock import Clock
 from headstart.jobs.new_items import find_new_items
-from headstart.machine import Machine
 from headstart.recommendation import RecommendRun
 from headstart.report.recommendation import render_recommendation
 from headstart.said import _, _n, listed
@@ -121,8 +120,8 @@ def recommend(
             on_event(Event(_("fitting the models to everything")))
             adviser = _fitted(union, table, known, new)
         with clock.timed("new_items_s"):
-            machine, weight = Machine.here(on_event=on_event), adviser.known.candidate.weight
-            unchosen, judged, told = find_new_items(table, union, weight, seed, machine)
+            weight = adviser.known.candidate.weight
+            unchosen, judged, told = find_new_items(table, union, weight, seed, on_event)
             adviser = replace(adviser, new=unchosen)
         found = {
             "schema": SCHEMA,
