@@ -59,11 +59,14 @@ def judge(X: csr_array, blocks: Features, columns: Ints, seed: int = 0) -> dict[
         years (None where there are no texts or none of those), each with a 95 % interval over
         users. None where nothing can be learned or judged.
     """
+    from threadpoolctl import threadpool_limits
+
     chosen = np.bincount(X.indices, minlength=X.shape[1])[columns] > 0
     columns, blocks = columns[chosen], of(blocks, np.flatnonzero(chosen))
     held = round(len(columns) * HELD_OUT)
     at = min(AT, max(1, held // 5))
-    turns = [_turn(X, blocks, columns, held, at, seed + turn) for turn in range(TURNS)]
+    with threadpool_limits(1, "blas"):  # as in ``content.fits``
+        turns = [_turn(X, blocks, columns, held, at, seed + turn) for turn in range(TURNS)]
     judged = [turn for turn in turns if turn is not None and len(turn[USER])]
     if not judged:
         return None

@@ -220,6 +220,20 @@ def fits(
     V : ndarray of float32, shape (n_items, d), optional
         ``item_places(X)``, where it is known.
     """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):  # threads of so narrow matrices only wait for each other
+        return _fits(X, blocks, columns, seed, ways, V)
+
+
+def _fits(
+    X: csr_array,
+    blocks: Features,
+    columns: Ints,
+    seed: int,
+    ways: Sequence[Way] | None,
+    V: Floats | None,
+) -> tuple[Way, dict[Way, Content]] | None:
     chosen = np.bincount(X.indices, minlength=X.shape[1])[columns] > 0
     warm, known = columns[chosen], of(blocks, np.flatnonzero(chosen))
     ways = possible(blocks) if ways is None else ways
