@@ -65,12 +65,30 @@ class RecommendRun:
         ConfigError
             Another ``n``.
         """
-        if not 1 <= n <= MOST:
+        return self.adviser.recommend(_asked(users, n), n)
+
+    def new_items(self, users: Sequence[str | Asking], *, n: int = 10) -> Iterator[Advice]:
+        """Recommend to users ``n`` items that nobody has chosen yet, by what is known of them.
+
+        Parameters
+        ----------
+        users, n
+            As of :meth:`predict`.
+
+        Raises
+        ------
+        ConfigError
+            Another ``n``; or the run has no such items that can be told.
+        """
+        if self.adviser.new is None:
             raise ConfigError(
-                _("--top {n} is not possible.", n=n), _("Give 1 to {most:,}.", most=MOST)
+                _("{run!r} has no new items to recommend.", run=str(self.folder)),
+                _(
+                    "`headstart recommend` needs a table (--items) with items that stand in no "
+                    "log, and with genres, years or texts that tell who likes them."
+                ),
             )
-        asking = [one if isinstance(one, Asking) else Asking(str(one)) for one in users]
-        return self.adviser.recommend(asking, n)
+        return self.adviser.new_items(_asked(users, n), n)
 
     def report(self, *, lang: str | None = None) -> Path:
         """Render ``report.html`` afresh, in the language that is spoken or in ``lang``."""
@@ -78,6 +96,12 @@ class RecommendRun:
 
         with speaking(lang):
             return render_recommendation(self.folder)
+
+
+def _asked(users: Sequence[str | Asking], n: int) -> list[Asking]:
+    if not 1 <= n <= MOST:
+        raise ConfigError(_("--top {n} is not possible.", n=n), _("Give 1 to {most:,}.", most=MOST))
+    return [one if isinstance(one, Asking) else Asking(str(one)) for one in users]
 
 
 def recommends(folder: str | Path) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.behaviour.models import Recommender
+from headstart.behaviour.new_items import NewItems
 from headstart.behaviour.trial import BLOCK, first
 from headstart.behaviour.union import Union
 from headstart.said import _, _n, commas
@@ -92,6 +93,8 @@ class Adviser:
         By item; "" where there is none.
     known, cold, few : Recommender
         For users of the target; for those without a choice in it; for a history that is given.
+    new : NewItems or None
+        Items that stand in no log, where there are some that can be told.
     """
 
     union: Union
@@ -99,6 +102,7 @@ class Adviser:
     known: Recommender
     cold: Recommender
     few: Recommender
+    new: NewItems | None = None
 
     def recommend(self, asking: Sequence[Asking], n: int = 10) -> Iterator[Advice]:
         """Recommend ``n`` items to each, in order; never what the user already chose here.
@@ -116,6 +120,34 @@ class Adviser:
                     found[i] = answer
             for answer in found:
                 yield from answer
+
+    def new_items(self, asking: Sequence[Asking], n: int = 10) -> Iterator[Advice]:
+        """Recommend to each ``n`` items that nobody has chosen yet; none where there are none.
+
+        Users whom nobody knows get what the mean user likes, with a note.
+        """
+        if self.new is None:
+            return
+        for start in range(0, len(asking), BLOCK):
+            part = asking[start : start + BLOCK]
+            histories, _seen = self._histories(self.known.candidate.weight, part)
+            scores = self.new.scores(histories)
+            for row, (one, best) in enumerate(zip(part, first(scores, n), strict=True)):
+                yield from self._new_to(one, self.new, histories[[row]], scores[row], best)
+
+    def _new_to(
+        self,
+        one: Asking,
+        new: NewItems,
+        history: csr_array,
+        scores: NDArray[np.float32],
+        best: NDArray[np.integer],
+    ) -> Iterator[Advice]:
+        note = new.note(known=bool(history.nnz))
+        for rank, item in enumerate(best.tolist(), 1):
+            because = self._because(history, new.reasons(history, item))
+            named = new.ids[item], new.titles[item]
+            yield Advice(one.name, rank, *named, float(scores[item]), because, note)
 
     def title(self, item: int) -> str:
         """Call an item by its title, or by its id."""
@@ -197,17 +229,16 @@ class Adviser:
                 self.union.items[item],
                 self.titles[item],
                 float(scores[item]),
-                self._because(model, history, int(item)),
+                self._because(history, model.model.reasons(history, int(item))),
                 note,
             )
             for rank, item in enumerate(best, 1)
         ]
 
-    def _because(self, model: Recommender, history: csr_array, item: int) -> tuple[str, ...]:
-        """Name what in a history speaks for an item most."""
+    def _because(self, history: csr_array, said: NDArray[np.float32]) -> tuple[str, ...]:
+        """Name what in a history speaks for an item most, as ``said`` of each of its entries."""
         if not history.nnz:
             return ()
-        said = model.model.reasons(history, item)
         order = np.argsort(-said, kind="stable")[:REASONS]
         least = SECOND * max(said[order[0]], 0)
         return tuple(self.title(int(history.indices[i])) for i in order if said[i] > least)

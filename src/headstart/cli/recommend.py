@@ -107,6 +107,7 @@ def recommend(
 ) -> None:
     """Learn what to recommend, and say what came of it."""
     from headstart.jobs.recommend import recommend
+    from headstart.report.new_items_words import new_items_line
     from headstart.report.recommendation_words import recommendation_lines
 
     with Bars() as bars:
@@ -134,6 +135,8 @@ def recommend(
     say("")
     for line in recommendation_lines(found):
         say(escape(line))
+    if "cold_items" in found:
+        say(escape(new_items_line(found["cold_items"])))
     say("")
     say_where_the_report_is(run.folder)
     line = f"headstart predict {quoted(run.folder)} USERS.csv"
@@ -146,6 +149,8 @@ def recommended(
     history: str | None,
     n: int,
     options: dict[str, Any],
+    *,
+    new_items: bool = False,
 ) -> Iterator[dict[str, object]]:
     """Recommend for the command ``predict``: one row for each item of each user.
 
@@ -157,6 +162,8 @@ def recommended(
         Ids of items with commas between them.
     options : dict
         What else was given to ``predict``; what has no meaning here is refused.
+    new_items : bool
+        Recommend what nobody has chosen yet.
     """
     for name, given in options.items():
         if given:
@@ -164,7 +171,8 @@ def recommended(
                 _("{option}: this model recommends items to users.", option=name),
                 _("Leave it out; name a table of users, ids of users, or --history."),
             )
-    return (advice.row() for advice in run.predict(_asking(inputs, history), n=n))
+    ask = run.new_items if new_items else run.predict
+    return (advice.row() for advice in ask(_asking(inputs, history), n=n))
 
 
 def _asking(inputs: Sequence[str], history: str | None) -> list[Asking]:

@@ -89,6 +89,13 @@ def predict(
             metavar="N", help=_("How many items a model recommends to each user. Default: 10.")
         ),
     ] = None,
+    new_items: Annotated[
+        bool,
+        typer.Option(
+            "--new-items",
+            help=_("Recommend items that nobody has chosen yet, by what the table says of them."),
+        ),
+    ] = False,
     as_json: Json = False,
     **options: Any,
 ) -> None:
@@ -110,12 +117,13 @@ def predict(
     if recommends(run):
         given_too = {"--text": text, "--adapt": adapt, "--every": every, "--x": options.get("x")}
         n = 10 if top is None else top
-        advice = recommended(RecommendRun(run), inputs or [], history, n, given_too)
+        asked = RecommendRun(run), inputs or [], history, n, given_too
+        advice = recommended(*asked, new_items=new_items)
         _write(advice, out, as_json=as_json)
         return
-    if history is not None or top is not None:
+    if history is not None or top is not None or new_items:
         raise ConfigError(
-            _("--history and --top are for models that recommend; this one predicts."),
+            _("--history, --top and --new-items are for models that recommend; this one predicts."),
             _("Leave them out."),
         )
     loaded, step = Run(run), None if every is None else length(every)

@@ -1,7 +1,8 @@
 """The model of a recommendation on disk: safetensors, Parquet and JSON, checked on reading.
 
 ``model/`` holds ``model.json``, ``behaviour.safetensors`` (the fitted arrays, and who chose what,
-so that users are known by their ids), ``users.parquet`` and ``items.parquet`` (ids and titles).
+so that users are known by their ids), ``users.parquet`` and ``items.parquet`` (ids and titles);
+where items that stand in no log are recommended too, ``new_items.parquet`` names them.
 """
 
 from __future__ import annotations
@@ -20,14 +21,24 @@ from headstart.behaviour.factors import Factors
 from headstart.behaviour.log import Log
 from headstart.behaviour.models import Candidate, Model, Popularity, Recommender
 from headstart.behaviour.neighbours import Neighbours
+from headstart.behaviour.new_items import NewItems
 from headstart.behaviour.union import Union
 from headstart.errors import ArtifactError
-from headstart.folder.layout import BEHAVIOUR, ITEMS_FILE, MODEL_JSON, TENSORS, USERS_FILE
+from headstart.folder.layout import (
+    BEHAVIOUR,
+    ITEMS_FILE,
+    MODEL_JSON,
+    NEW_ITEMS_FILE,
+    TENSORS,
+    USERS_FILE,
+)
 from headstart.folder.model import NONSENSE, SCHEMA, describe, described_in, no_model, verify
 from headstart.folder.reading import MEND
 from headstart.said import _
 
 ROLES = ("known", "cold", "few")
+NEW = ("places", "V", "everyone")
+"""Arrays of ``NewItems``."""
 KINDS: dict[str, type[Model]] = {
     one.__name__: one for one in (Ease, Factors, Neighbours, Popularity)
 }
@@ -65,6 +76,10 @@ def save_adviser(folder: Path, adviser: Adviser) -> None:
             "strength": c.strength,
             "model": type(model.model).__name__,
         }
+    if adviser.new is not None:
+        tensors |= {f"new.{name}": getattr(adviser.new, name) for name in NEW}
+        new = pa.table({"id": adviser.new.ids, "title": adviser.new.titles})
+        parquet.write_table(new, folder / NEW_ITEMS_FILE)
     save_file({k: np.ascontiguousarray(a) for k, a in tensors.items()}, folder / TENSORS)
     parquet.write_table(pa.table({"id": union.users}), folder / USERS_FILE)
     items = pa.table({"id": union.items, "title": adviser.titles})
@@ -76,6 +91,7 @@ def save_adviser(folder: Path, adviser: Adviser) -> None:
         "own": union.own,
         "offered": union.offered,
         "roles": roles,
+        "new": None if adviser.new is None else {"way": list(adviser.new.way)},
     }
     describe(folder, described)
 
@@ -110,9 +126,23 @@ def load_adviser(folder: Path) -> Adviser:
         models: dict[str, Recommender] = {}
         for role in ROLES:
             models[role] = _model(role, described["roles"][role], tensors, models)
+        new = _new(folder, described.get("new"), tensors)
     except (*NONSENSE, ArrowException) as cause:
         raise no_model(folder / MODEL_JSON, cause) from cause
-    return Adviser(union, titles, **models)
+    return Adviser(union, titles, **models, new=new)
+
+
+def _new(
+    folder: Path, said: dict[str, Any] | None, tensors: dict[str, NDArray[Any]]
+) -> NewItems | None:
+    """Read the items that stand in no log; runs of older versions have none."""
+    from pyarrow import parquet
+
+    if said is None:
+        return None
+    table = parquet.read_table(folder / NEW_ITEMS_FILE)
+    ids, titles = (tuple(table[name].to_pylist()) for name in ("id", "title"))
+    return NewItems(ids, titles, tuple(said["way"]), *(tensors[f"new.{name}"] for name in NEW))
 
 
 def _model(

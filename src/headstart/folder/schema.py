@@ -1061,6 +1061,38 @@ class RankingVerdict(TypedDict):
     metric: str
 
 
+class RecallGain(TypedDict):
+    """A gain of recall over users."""
+
+    gain: Share
+    gain_ci95: Ci95
+    p: Share
+    decision: str
+
+
+class RecallBy(TypedDict):
+    """Recall by something with a name."""
+
+    name: str
+    recall: Share
+
+
+class ColdItems(TypedDict):
+    """``n`` items that stand in no log, and how well others that were held out could be told."""
+
+    n: Count
+    way: str
+    at: Count
+    items: Count
+    users: Count
+    chance: Share
+    shuffled: Share
+    chosen: Share
+    ways: list[RecallBy]
+    gain: RecallGain
+    gain_of_text: RecallGain | None
+
+
 class Shopper(TypedDict):
     """A user as an example."""
 
@@ -1082,6 +1114,7 @@ class Recommendation(TypedDict):
     verdicts: dict[str, RankingVerdict]
     transferred: bool
     new: NewUsers | None
+    cold_items: NotRequired[ColdItems]
     examples: list[Shopper]
     findings: list[Finding]
     seed: int
@@ -1097,6 +1130,7 @@ class AdviserModel(TypedDict):
     own: Count
     offered: Count
     roles: dict[str, Table]
+    new: NotRequired[Table | None]
     files: dict[str, str]
     checksum: str
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from headstart.folder.files import whole_folder, write_json
 from headstart.folder.layout import BEHAVIOUR, METRICS, MODEL, RUN
 from headstart.folder.place import destination
 from headstart.jobs.clock import Clock
+from headstart.jobs.new_items import find_new_items
 from headstart.recommendation import RecommendRun
 from headstart.report.recommendation import render_recommendation
 from headstart.said import _, _n, listed
@@ -118,14 +119,19 @@ def recommend(
         with clock.timed("fit_s"):
             on_event(Event(_("fitting the models to everything")))
             adviser = _fitted(union, table, known, new)
+        with clock.timed("new_items_s"):
+            weight = adviser.known.candidate.weight
+            unchosen, judged, told = find_new_items(table, union, weight, seed, on_event)
+            adviser = replace(adviser, new=unchosen)
         found = {
             "schema": SCHEMA,
             "modality": BEHAVIOUR,
             "data": _counts(logs, union, target, source, trial.later),
             **known_of(known, new, trial, source is not None),
             "new": None if new is None else new_of(new),
+            **({} if judged is None else {"cold_items": judged}),
             "examples": _examples(adviser, trial, known, seed),
-            "findings": [asdict(one) for one in [*findings, *more]],
+            "findings": [asdict(one) for one in [*findings, *more, *told]],
             "seed": seed,
         }
         clock.rest("other_s")
@@ -263,7 +269,8 @@ def _fitted(union: Union, table: ItemTable | None, known: Known, new: New | None
             models[candidate] = fit(candidate, union.matrix(candidate.weight), union.offered)
     titles = dict(zip(table.ids, table.titles, strict=True)) if table else {}
     named = tuple(titles.get(one, "") for one in union.items)
-    return Adviser(union, named, **{role: models[c] for role, c in roles.items()})
+    known_to, new_to, by_history = (models[candidate] for candidate in roles.values())
+    return Adviser(union, named, known_to, new_to, by_history)
 
 
 def _counts(
