@@ -10,7 +10,8 @@ A new community: 40 users with their last k interactions before it are the targe
 source; shuffled: the items of the source are dealt anew. Another domain: the items of one genre are
 the target, all others the source; shuffled: the users of the source are dealt anew. ``new``: users
 with nothing in the target; ``known``: the others. ``gain`` is of Recall@20 against the best model
-without the source, with a 95 % interval over users.
+without the source, with a 95 % interval over users (of domains, whose users are the same in every
+seed, that of the first seed).
 
 Peers: on all of it, without a source, implicit's own ALS and BPR as it recommends to the users they
 were trained on.
@@ -63,16 +64,24 @@ def shuffled(names: tuple[str, ...], rng: np.random.Generator) -> tuple[str, ...
     return tuple(names[i] for i in rng.permutation(len(names)))
 
 
-def told(name: str, answers: list[Answer], more: str = "") -> None:
-    """Print recall, nDCG, the gain with its interval, and what the source weighed."""
+def told(name: str, answers: list[Answer], more: str = "", *, again: bool = False) -> None:
+    """Print recall, nDCG, the gain with its interval, and what the source weighed.
+
+    ``again``: the answers are of the same users, so that the interval is that of the first.
+    """
     ours = np.concatenate([one.ranks_with for one in answers])
     theirs = np.concatenate([one.ranks_without for one in answers])
-    found = compared(ours, theirs)
+    gain = recall_at(ours, 20).mean() - recall_at(theirs, 20).mean()
+    found = (
+        compared(answers[0].ranks_with, answers[0].ranks_without)
+        if again
+        else compared(ours, theirs)
+    )
     low, high = found.gain_ci95
     print(
         f"{name}: Recall@20 {recall_at(theirs, 20).mean():.3f} -> {recall_at(ours, 20).mean():.3f}"
         f", nDCG@10 {ndcg_at(theirs, 10).mean():.3f} -> {ndcg_at(ours, 10).mean():.3f}; gain "
-        f"{found.gain:+.3f} ({low:+.3f} to {high:+.3f}), {found.decision}; "
+        f"{gain:+.3f} ({low:+.3f} to {high:+.3f}), {found.decision}; "
         f"{[(one.with_source.kind, one.with_source.weight) for one in answers]}{more}",
         flush=True,
     )
@@ -123,8 +132,8 @@ def domain(log: Log, mine: np.ndarray, genre: str, seeds: int, *, wrong: bool) -
     name = f"{genre}{', users shuffled' if wrong else ''}"
     for k, answers in new.items():
         if k == 0 or not wrong:
-            told(f"{name}, new users with {k}", answers)
-    told(f"{name}, known users", known)
+            told(f"{name}, new users with {k}", answers, again=True)
+    told(f"{name}, known users", known, again=True)
 
 
 def peers(log: Log) -> None:
