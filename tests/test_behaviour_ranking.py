@@ -14,6 +14,7 @@ from headstart.tasks.ranking import (
     coverage,
     discount,
     expected_discount,
+    expected_recall,
     ndcg_at,
     places,
     ranks,
@@ -66,6 +67,17 @@ def test_ndcg_is_that_of_another_library(seed):
     rank = ranks(scores, wanted, np.zeros((6, 15), bool))
     truth = np.eye(15)[wanted]
     assert ndcg_at(rank, 10).mean() == pytest.approx(ndcg_score(truth, scores, k=10))
+
+
+def test_expected_recall_is_the_mean_over_all_orders_of_what_is_alike():
+    better, alike = np.array([0, 3, 8, 8, 0]), np.array([1, 4, 4, 1, 40])
+    found = expected_recall(better, alike, 5)
+    assert found == pytest.approx([1, 1 / 2, 0, 0, 1 / 8])
+    by_order = [
+        np.mean([recall_at(np.array([b + 1 + k]), 5) for k in range(a)])
+        for b, a in zip(better, alike, strict=True)
+    ]
+    assert found == pytest.approx(by_order)
 
 
 def test_coverage_counts_each_item_once():

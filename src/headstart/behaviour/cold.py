@@ -25,7 +25,7 @@ from headstart.behaviour.content import (
     without,
 )
 from headstart.judge.verdict import from_test_set
-from headstart.tasks.ranking import recall_at
+from headstart.tasks.ranking import expected_recall
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -112,7 +112,7 @@ def _turn(
 
     def hits(one: Content, told: Features) -> NDArray[np.float64]:
         U = users(asked.histories, V, one.everyone)
-        return recall_at(asked.ranks(U, one.places(of(told, out))), at)
+        return expected_recall(*asked.places(U, one.places(of(told, out))), at)
 
     found = {named(way): hits(one, blocks) for way, one in contents.items()}
     wrong = fits(X, of(dealt, rest), columns[rest], seed, [best], V)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from headstart.behaviour.items import ItemTable
 from headstart.behaviour.weight import choose
-from headstart.tasks.ranking import discount, ranks
+from headstart.tasks.ranking import expected_discount, places
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -40,7 +40,7 @@ SIZE = 32
 """Dimensions of the space (plain choice)."""
 POPULAR = 0.5
 """Power of its length by which an item's column is divided, so that what is popular does not take
-up the whole space (on MovieLens 100k Recall@20 of new films is .371, with 0 instead .359)."""
+up the whole space (on MovieLens 100k Recall@20 of new films is .384, with 0 instead .373)."""
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Penalties that are tried, by item: at 1 a block of columns that are all alike counts half."""
 FOLDS = 5
@@ -50,6 +50,11 @@ AT_LEAST = 10
 """Items in the logs that must be known to learn from them (plain choice)."""
 SEEN = 2
 """Items that must have a tag for it to count: of one that is seen once nothing is learned."""
+SPANS = 8
+"""Spans between the knots of years, each with as many items. A curve of z and z² hardly tells the
+last years apart, in which most items are and users differ most: on MovieLens 100k Recall@20 of new
+films is .366 by genres and year instead of .290, with texts .384 instead of .371. With 6 or 12
+spans it is the same within a point."""
 BLOCK = 512
 """Users scored at a time."""
 
@@ -72,9 +77,11 @@ def features(
     Returns
     -------
     dict of str to ndarray of float32, shape (n, width)
-        ``"tags"``: 0 and 1, of tags that at least two items have; ``"year"``: z, z² and whether it
-        is missing; ``"text"``: the vectors, the mean one where there is none. A block in which all
-        items are alike is not there: nothing can be told by it.
+        ``"tags"``: 0 and 1, of tags that at least two items have; ``"year"``: hats,
+        whose sums are straight lines from knot to knot (Hastie et al. 2009, "The elements of
+        statistical learning", section 5.2), and whether it is missing; ``"text"``: the vectors, the
+        mean one where there is none. A block in which all items are alike is not there: nothing can
+        be told by it.
     """
     rows = np.asarray(rows, np.intp)
     found = {TAGS: _tags([table.tags[i] for i in rows]), YEAR: _years(table.years[rows])}
@@ -95,10 +102,13 @@ def _tags(tags: Sequence[tuple[str, ...]]) -> Floats:
 def _years(years: NDArray[np.float64]) -> Floats:
     known = np.isfinite(years)
     if not known.any():
-        return np.zeros((len(years), 3), np.float32)
-    spread = float(years[known].std()) or 1.0
-    z = np.where(known, (years - years[known].mean()) / spread, 0.0)
-    return np.stack([z, z**2, ~known], axis=1).astype(np.float32)
+        return np.zeros((len(years), 1), np.float32)
+    knots = np.unique(np.quantile(years[known], np.linspace(0, 1, SPANS + 1)))
+    hats = [np.interp(years[known], knots, one) for one in np.eye(len(knots))]
+    found = np.zeros((len(years), len(knots) + 1), np.float32)
+    found[known, :-1] = np.stack(hats, axis=1)
+    found[:, -1] = ~known
+    return found
 
 
 def _texts(vectors: Floats) -> Floats:
@@ -323,8 +333,8 @@ def _tried(
             parts = ridge.place, ridge.means, ridge.scales
             for strength in STRENGTHS:
                 one = Content(V, ridge.solve(strength), *parts, everyone, way, strength)
-                ranked = asked.ranks(U, one.places(of(blocks, out)))
-                found[way][strength].append(discount(ranked))
+                ranked = asked.places(U, one.places(of(blocks, out)))
+                found[way][strength].append(expected_discount(*ranked))
     return {
         way: {strength: np.concatenate(parts) for strength, parts in by.items()}
         for way, by in found.items()
@@ -362,16 +372,26 @@ class HeldOut:
         at = own.indptr[asked] + (rng.random(len(asked)) * counts[asked]).astype(np.intp)
         return cls(asked, own.indices[at].astype(np.intp), without(X[asked], items), own[asked])
 
-    def ranks(self, U: Floats, places: Floats) -> NDArray[np.float64]:
-        """Rank the choices, for users placed at ``U`` (n, d) and items at ``places``."""
-        found = [np.zeros(0)]
+    def places(self, U: Floats, V: Floats) -> tuple[Ints, Ints]:
+        """Rank the choices, for users placed at ``U`` (n, d) and items at ``V``.
+
+        Returns
+        -------
+        better, alike : ndarray of int, shape (n,)
+            As of ``ranking.places``. Items of one genre and year have one score until noise tells
+            them apart, which must be worth nothing.
+        """
+        better: list[Ints] = [np.zeros(0, np.intp)]
+        alike: list[Ints] = [np.zeros(0, np.intp)]
         for start in range(0, len(self.wanted), BLOCK):
             part = slice(start, start + BLOCK)
             wanted = self.wanted[part]
             seen = self.own[part].toarray() > 0
             seen[np.arange(len(wanted)), wanted] = False
-            found.append(ranks(U[part] @ places.T, wanted, seen))
-        return np.concatenate(found)
+            before, same = places(U[part] @ V.T, wanted, seen)
+            better.append(before)
+            alike.append(same)
+        return np.concatenate(better), np.concatenate(alike)
 
     def chance(self, at: int) -> NDArray[np.float64]:
         """Return each user's chance that his choice is among the first ``at`` of any order."""

@@ -83,6 +83,14 @@ def expected_discount(better: Ints, alike: Ints) -> NDArray[np.float64]:
     return (total[better + alike] - total[better]) / alike
 
 
+def expected_recall(better: Ints, alike: Ints, k: int) -> NDArray[np.float64]:
+    """Return the share of all orders of the items of one score by which it is a hit.
+
+    Given ``places``. By the mean rank, items that cannot be told apart are all hits or none.
+    """
+    return np.clip((k - better) / alike, 0.0, 1.0)
+
+
 def coverage(first: Ints, n_items: int) -> float:
     """Return the share of all items that anyone is recommended, given (n_users, k) item places."""
     return len(np.unique(first)) / n_items
