@@ -107,7 +107,6 @@ def recommend(
 ) -> None:
     """Learn what to recommend, and say what came of it."""
     from headstart.jobs.recommend import recommend
-    from headstart.report.new_items_words import new_items_line
     from headstart.report.recommendation_words import recommendation_lines
 
     with Bars() as bars:
@@ -135,8 +134,6 @@ def recommend(
     say("")
     for line in recommendation_lines(found):
         say(escape(line))
-    if "cold_items" in found:
-        say(escape(new_items_line(found["cold_items"])))
     say("")
     say_where_the_report_is(run.folder)
     line = f"headstart predict {quoted(run.folder)} USERS.csv"

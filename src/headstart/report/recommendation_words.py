@@ -10,6 +10,7 @@ from typing import Any
 
 from headstart.behaviour.outcome import AT, DEEP
 from headstart.notation import decimal, in_points
+from headstart.report.new_items_words import new_items_line
 from headstart.said import N_, _, _n, commas, listed, number, sentences
 
 MODELS = {
@@ -99,10 +100,12 @@ def recommendation_lines(found: dict[str, Any]) -> list[str]:
 
 
 def answers(found: dict[str, Any]) -> list[str]:
-    """Say for new users, and for known ones, whether the source helped; the answer first."""
+    """Say for new users, and for known ones, whether the source helped; then of new items."""
     lines = [answer(found, question) for question in questions(found)]
     if "new" in questions(found):
         lines.insert(1, lasting(found["new"]))
+    if "cold_items" in found:
+        lines.append(new_items_line(found["cold_items"]))
     return [line for line in lines if line]
 
 
