@@ -39,9 +39,9 @@ from PIL import Image  # noqa: E402
 from headstart.backbones import Ref  # noqa: E402
 from headstart.cli import run as run_command  # noqa: E402
 from headstart.errors import HeadstartError  # noqa: E402
+from headstart.language import use  # noqa: E402
 from headstart.features.engines import Bench, _engines_here, _machine, _write  # noqa: E402
 from headstart.said import Said  # noqa: E402
-from headstart.speaking import speak  # noqa: E402
 
 settings.register_profile("quick", max_examples=25)
 settings.register_profile("thorough", max_examples=500)
@@ -202,7 +202,7 @@ def _english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("LANGUAGE", "")  # so that it is put back, for commands set it
     monkeypatch.delenv("LANGUAGE")
     yield
-    speak("en")
+    use("en")  # not speak, which would ask an environment that is still the test's
 
 
 @pytest.fixture(autouse=True)

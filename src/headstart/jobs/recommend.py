@@ -246,12 +246,12 @@ def _tried(
     union: Union, kinds: Sequence[str], seed: int, on_event: OnEvent
 ) -> tuple[Trial, Known, New | None]:
     def tell(done: int, total: int) -> None:
-        on_event(Event(_("hiding choices and finding them"), done, total, _("models")))
+        on_event(Event(_("hiding choices and looking for them"), done, total, _("models")))
 
     trial = Trial(union, kinds, seed, tell)
     known = trial.known()
     new = trial.new(known) if len(trial.union.source) else None
-    on_event(Event(_("hiding choices and finding them"), trial.fits, trial.fits, _("models")))
+    on_event(Event(_("hiding choices and looking for them"), trial.fits, trial.fits, _("models")))
     return trial, known, new
 
 
