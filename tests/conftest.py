@@ -39,8 +39,8 @@ from PIL import Image  # noqa: E402
 from headstart.backbones import Ref  # noqa: E402
 from headstart.cli import run as run_command  # noqa: E402
 from headstart.errors import HeadstartError  # noqa: E402
-from headstart.language import use  # noqa: E402
 from headstart.features.engines import Bench, _engines_here, _machine, _write  # noqa: E402
+from headstart.language import use  # noqa: E402
 from headstart.said import Said  # noqa: E402
 
 settings.register_profile("quick", max_examples=25)

@@ -58,6 +58,21 @@ def test_predict_takes_tables_of_users_ids_and_a_history(
     assert "answers.jsonl" in capsys.readouterr().err
 
 
+def test_a_budget_tries_the_quick_ones_first_and_says_what_it_left_out(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["recommend", str(shop / "books.csv"), "--source", str(shop / "films.csv"), "--json"]
+    assert run_command([*line, "--out", str(tmp_path / "run"), "--budget", "0.001s"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert "The budget left no time for" in err
+    assert found["known"]["rivals"][0]["name"] == "popularity"
+    assert found["known"]["chosen"] == {"kind": "popularity", "weight": 0, "strength": 0}
+    assert found["new"]["curve"][0]["k"] == 0
+    assert run_command([*line, "--out", str(tmp_path / "other"), "--budget", "soon"]) == 2
+    assert "--budget 'soon' is no time" in capsys.readouterr().err
+
+
 def test_report_renders_and_evaluate_says_why_not(
     made: Path, shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

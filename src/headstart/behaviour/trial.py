@@ -12,6 +12,8 @@ on the one before it), for new users on another quarter of them.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -34,6 +36,8 @@ STRENGTHS = (30.0, 100.0, 300.0, 1000.0)
 KS = (0, 1, 2, 3, 5, 10)
 """Choices in the target that new users are given."""
 QUARTERS = 4
+COST = ("popularity", "item kNN", "EASE", "ALS")
+"""Kinds of models, the quickest first."""
 MOST = 3_000
 """Users that are asked at most: the interval of a share is then within two points."""
 MANY = 3_000
@@ -161,11 +165,21 @@ class Trial:
         Draws the order of what happened at one moment, and who is asked where there are many.
     on_fit : callable
         Hears how many fits of how many are done.
+    seconds : float
+        Within which known users, and new ones after them, should be asked: of what competes, the
+        quick models come first, and the rest is left out when half of it has passed.
     """
 
     def __init__(
-        self, union: Union, kinds: Sequence[str], seed: int, on_fit: Progress = lambda *_: None
+        self,
+        union: Union,
+        kinds: Sequence[str],
+        seed: int,
+        on_fit: Progress = lambda *_: None,
+        seconds: float = math.inf,
     ) -> None:
+        self._began, self._seconds = time.monotonic(), seconds
+        self.left_out = 0
         known = known_before(union.target, union.source)
         self.union = replace(union, source=union.source.take(known))
         self.later = int((~known).sum())
@@ -188,9 +202,11 @@ class Trial:
             Nobody has two interactions.
         """
         turns = self._tuning()
-        scored = {c: self._tuned_by(turns, c) for c in self._without()}
-        per_kind = [_best({c: r for c, r in scored.items() if c.kind == k}) for k in self.kinds]
-        scored |= {c: self._tuned_by(turns, c) for c in self._with_source(per_kind)}
+        scored: dict[Candidate, Floats] = {}
+        self._score(sorted(self._without(), key=lambda c: COST.index(c.kind)), turns, scored)
+        kinds = [kind for kind in self.kinds if any(c.kind == kind for c in scored)]
+        per_kind = [_best({c: r for c, r in scored.items() if c.kind == k}) for k in kinds]
+        self._score(self._with_source(per_kind), turns, scored)
         without, chosen = _choice(scored, per_kind)
         users, last = self._some(self.history.counts >= 2), self._without_last(1)
         asked = Asked(users, self._items(self.history.back(users)))
@@ -221,6 +237,23 @@ class Trial:
                 turns.append((self._without_last(step), asked))
         return turns
 
+    def _score(
+        self,
+        candidates: Sequence[Candidate],
+        turns: Sequence[tuple[Rows, Asked]],
+        scored: dict[Candidate, Floats],
+    ) -> None:
+        """Score candidates as long as there is time; the very first always."""
+        for candidate in candidates:
+            if scored and self._passed() > 0.5:
+                self.left_out += 1
+            else:
+                scored[candidate] = self._tuned_by(turns, candidate)
+
+    def _passed(self) -> float:
+        """Return the share of the time that has passed."""
+        return (time.monotonic() - self._began) / self._seconds
+
     @property
     def _tuning_steps(self) -> tuple[int, ...]:
         return (2, 3) if (self.history.counts >= 2).sum() <= FEW else (2,)
@@ -250,6 +283,9 @@ class Trial:
         answers: dict[int, list[Answer]] = {k: [] for k in KS}
         seen: dict[bool, list[dict[Candidate, Floats]]] = {False: [], True: []}
         for turn in range(self.rotations):
+            if turn and self._passed() > 0.8:
+                self.left_out += len(ways)
+                continue
             asked, tuning = quarters[turn], quarters[(turn + 1) % QUARTERS]
             left_out = np.zeros(len(self.history.counts), bool)
             left_out[[*asked, *tuning]] = True

@@ -14,6 +14,7 @@ from headstart.cli.console import Bars, print_json, quoted, say, say_where_the_r
 from headstart.cli.options import Json, Overwrite
 from headstart.cli.train import show_findings
 from headstart.errors import ConfigError
+from headstart.options import seconds
 from headstart.said import _
 
 if TYPE_CHECKING:
@@ -77,6 +78,16 @@ def recommend(
             )
         ),
     ] = "auto",
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help=_(
+                "How long models and weights may be tried, e.g. 90s or 5m; the quick ones come "
+                "first. Default: all are tried."
+            ),
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(help=_("Draws the order of what happened at one moment."))
     ] = 0,
@@ -124,6 +135,7 @@ def recommend(
             item_id=item_id,
             encoding=encoding,
             catalogue=catalogue,
+            budget=None if budget is None else seconds(budget),
             seed=seed,
             on_event=bars,
         )

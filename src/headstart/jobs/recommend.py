@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -64,6 +65,7 @@ def recommend(
     item_id: str | None = None,
     encoding: str = "utf-8",
     catalogue: str = "auto",
+    budget: float | None = None,
     seed: int = 0,
     lang: str | None = None,
     on_event: OnEvent = ignore,
@@ -90,6 +92,8 @@ def recommend(
     catalogue : {"auto", "target", "both"}
         What may be recommended: the target's items, or the source's too; ``"auto"``: both, if half
         of the target's items are among the source's.
+    budget : float, optional
+        Seconds that models and weights may be tried for; the quick ones come first.
     seed : int
         Draws the order of what happened at one moment, and who is asked where there are many.
 
@@ -106,6 +110,11 @@ def recommend(
     """
     with speaking(lang):
         _refuse_unknown(catalogue)
+        if budget is not None and not 0 < budget < math.inf:
+            raise ConfigError(
+                _("--budget {budget:g} s is no time.", budget=budget),
+                _("For example --budget 5m."),
+            )
         read = [path for path in (source, items) if path is not None]
         folder = destination(str(target), out, overwrite, labels=read)
         clock = Clock()
@@ -115,7 +124,8 @@ def recommend(
         union = Union.of(*logs, everything=_everything(logs, catalogue))
         kinds, more = _kinds(union)
         with clock.timed("judge_s"):
-            trial, known, new = _tried(union, kinds, seed, on_event)
+            trial, known, new = _tried(union, kinds, seed, budget, on_event)
+            more += _left_out(trial)
         with clock.timed("fit_s"):
             on_event(Event(_("fitting the models to everything")))
             adviser = _fitted(union, table, known, new)
@@ -242,13 +252,25 @@ def _kinds(union: Union) -> tuple[list[str], list[Finding]]:
     return kinds, found
 
 
+def _left_out(trial: Trial) -> list[Finding]:
+    """Say what the budget left no time for."""
+    if not trial.left_out:
+        return []
+    message = _(
+        "The budget left no time for {n:,} of {all:,} models and weights; a longer one tries them.",
+        n=trial.left_out,
+        all=trial.fits,
+    )
+    return [Finding("note", "info", message, {"left_out": trial.left_out})]
+
+
 def _tried(
-    union: Union, kinds: Sequence[str], seed: int, on_event: OnEvent
+    union: Union, kinds: Sequence[str], seed: int, budget: float | None, on_event: OnEvent
 ) -> tuple[Trial, Known, New | None]:
     def tell(done: int, total: int) -> None:
         on_event(Event(_("hiding choices and looking for them"), done, total, _("models")))
 
-    trial = Trial(union, kinds, seed, tell)
+    trial = Trial(union, kinds, seed, tell, math.inf if budget is None else budget)
     known = trial.known()
     new = trial.new(known) if len(trial.union.source) else None
     on_event(Event(_("hiding choices and looking for them"), trial.fits, trial.fits, _("models")))
