@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from sklearn.metrics import ndcg_score
 
-from headstart.behaviour.ease import fit, weighed
+from headstart.behaviour.ease import fit
 from headstart.behaviour.log import Log
+from headstart.behaviour.union import Union
 from headstart.behaviour.weight import choose
 from headstart.tasks.ranking import (
     coverage,
@@ -123,6 +124,11 @@ def log(*events):
     return Log(users, items, user, np.array([items.index(i) for _, i in events], np.int32))
 
 
+def weighed(target, source, weight):
+    union = Union.of(target, source, everything=True)
+    return union.matrix(weight), union
+
+
 def test_customers_of_another_shop_are_further_rows():
     target, source = log(("ann", "tea"), ("ann", "jam")), log(("bob", "jam"), ("bob", "rice"))
     X, union = weighed(target, source, 0.25)
@@ -152,7 +158,7 @@ def test_without_weight_nothing_is_transferred():
     alone = fit(target.matrix(), 2.0).B
     n = len(target.items)
     assert fit(X, 2.0).B[:n, :n] == pytest.approx(alone, abs=1e-6)
-    assert len(union) == len(drawn) + len(strangers)
+    assert len(union.target) + len(union.source) == len(drawn) + len(strangers)
 
 
 # --- how much the source weighs -----------------------------------------------------------------

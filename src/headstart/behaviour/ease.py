@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.behaviour.log import Log
-
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
@@ -28,39 +26,6 @@ SMALL = 500
 """Items below which one thread is quicker than two (measured)."""
 PART = 1_000
 """Items whose products are sparse at a time."""
-
-
-def weighed(target: Log, source: Log, weight: float) -> tuple[csr_array, Log]:
-    """Put two logs into one matrix, with the source's interactions weighed.
-
-    Parameters
-    ----------
-    target, source : Log
-        Users and items of one id are one.
-    weight : float, 0 or more
-        What the source counts in the Gram matrix; 1: as much as the target.
-
-    Returns
-    -------
-    X : csr_array of float32, shape (n_users, n_items)
-        1 where a user chose an item in the target, ``sqrt(weight)`` where only in the source.
-    union : Log
-        Names the rows and columns: those of the target first, in their order. Its interactions are
-        those of both, the target's first.
-    """
-    from scipy.sparse import csr_array
-
-    users = tuple(dict.fromkeys((*target.users, *source.users)))
-    items = tuple(dict.fromkeys((*target.items, *source.items)))
-    place = {name: at for at, name in enumerate(users)}
-    user = np.array([place[name] for name in source.users], np.int32)[source.user]
-    place = {name: at for at, name in enumerate(items)}
-    item = np.array([place[name] for name in source.items], np.int32)[source.item]
-    union = Log(users, items, np.r_[target.user, user], np.r_[target.item, item])
-    shape = len(users), len(items)
-    own = csr_array((np.ones(len(target), np.float32), (target.user, target.item)), shape)
-    strange = np.full(len(source), np.sqrt(weight), np.float32)
-    return own.maximum(csr_array((strange, (user, item)), shape)), union
 
 
 @dataclass(frozen=True)
@@ -94,7 +59,7 @@ def fit(X: csr_array, strength: float, columns: NDArray[np.integer] | None = Non
     Parameters
     ----------
     X : csr_array, shape (n_users, n_items)
-        Of ``weighed``, or of a log by itself.
+        Of ``Union.matrix``, or of a log by itself.
     strength : float, > 0
         λ, the L2 penalty.
     columns : ndarray of int, optional
