@@ -179,6 +179,7 @@ def test_items_of_a_table_that_the_log_does_not_have_and_the_other_way_round(
         ("--user", "nobody", "nobody"),
         ("--at-least", "4", "no column that looks like ratings"),
         ("--source", "missing.csv", "missing.csv"),
+        ("--source", "{shop}/books.csv", "Target and source are one file, books.csv"),
         ("--out", "{shop}", "lie in one another"),
     ],
 )

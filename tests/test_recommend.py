@@ -16,7 +16,7 @@ import headstart as hs
 from conftest import ITEMS, TASTES, USERS, draw_log
 from headstart.behaviour import factors, neighbours
 from headstart.behaviour.advice import Asking
-from headstart.behaviour.hidden import History, known_before
+from headstart.behaviour.hidden import History, known_before, told_by
 from headstart.behaviour.log import Log
 from headstart.behaviour.models import Candidate, Recommender
 from headstart.behaviour.trial import Asked, Trial, ranks_of
@@ -78,6 +78,21 @@ def test_of_the_source_only_what_came_before_a_users_last_choice_is_known() -> N
     target = log_of([(0, 0, 5), (0, 1, 10), (1, 0, 20)], 3, 2)
     source = log_of([(0, 0, 9), (0, 1, 10), (1, 1, 15), (2, 0, 19), (2, 1, 21)], 3, 2)
     assert known_before(target, source).tolist() == [True, False, True, True, False]
+
+
+def test_what_target_and_source_both_have_is_no_knowledge_of_the_source() -> None:
+    target = log_of([(0, 0, 5), (0, 1, 10), (1, 2, 20)], 2, 3)
+    source = log_of([(0, 1, 1), (0, 2, 1), (1, 2, 1)], 2, 3)
+    assert told_by(target, source).tolist() == [True, False, True]
+
+
+def test_a_copy_of_the_target_as_its_source_helps_nobody(shop: Path, tmp_path: Path) -> None:
+    rows = [row.rpartition(",")[0] for row in (shop / "books.csv").read_text().splitlines()]
+    for name in ("books", "copy"):
+        (tmp_path / f"{name}.csv").write_text("\n".join(rows))
+    given = {"source": tmp_path / "copy.csv", "out": tmp_path / "run"}
+    found = hs.recommend(tmp_path / "books.csv", **given).metrics
+    assert {verdict["decision"] for verdict in found["verdicts"].values()} == {"cannot tell"}
 
 
 def test_two_logs_share_users_and_items_by_their_ids() -> None:

@@ -68,3 +68,15 @@ def known_before(target: Log, source: Log) -> NDArray[np.bool_]:
     np.maximum.at(last, target.user, target.time)
     last[np.isinf(last)] = target.time.max()
     return source.time < last[source.user]
+
+
+def told_by(target: Log, source: Log) -> NDArray[np.bool_]:
+    """Tell what of a source the target has as well: hidden in one, it would stand in the other.
+
+    Both logs name users and items alike (``Union``).
+    """
+    n = len(target.items)
+    return np.isin(
+        source.user.astype(np.int64) * n + source.item,
+        target.user.astype(np.int64) * n + target.item,
+    )

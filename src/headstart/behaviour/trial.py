@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.behaviour.hidden import History, known_before
+from headstart.behaviour.hidden import History, known_before, told_by
 from headstart.behaviour.models import Candidate, Recommender, fit
 from headstart.behaviour.union import Rows, Union
 from headstart.behaviour.weight import WEIGHTS, choose
@@ -181,8 +181,9 @@ class Trial:
         self._began, self._seconds = time.monotonic(), seconds
         self.left_out = 0
         known = known_before(union.target, union.source)
-        self.union = replace(union, source=union.source.take(known))
         self.later = int((~known).sum())
+        known &= ~told_by(union.target, union.source)
+        self.union = replace(union, source=union.source.take(known))
         self.kinds = tuple(kinds)
         self.rng = np.random.default_rng(seed)
         self.history = History.of(union.target, self.rng)

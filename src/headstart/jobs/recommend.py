@@ -172,6 +172,11 @@ def _read(
     on_event: OnEvent,
 ) -> tuple[tuple[Log, Log | None], ItemTable | None, list[Finding]]:
     """Read and check what was given."""
+    if source is not None and Path(source).resolve() == Path(target).resolve():
+        raise ConfigError(
+            _("Target and source are one file, {name}.", name=Path(target).name),
+            _("Name another log with --source, or leave it out."),
+        )
     log, findings = read_log(Path(target), spec, on_event)
     findings += check_log(log, Path(target).name)
     other, table = None, None
