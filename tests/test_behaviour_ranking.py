@@ -10,7 +10,7 @@ from sklearn.metrics import ndcg_score
 from headstart.behaviour.ease import fit
 from headstart.behaviour.log import Log
 from headstart.behaviour.union import Union
-from headstart.behaviour.weight import choose
+from headstart.behaviour.weight import LIKELY, SURE, choose
 from headstart.tasks.ranking import (
     coverage,
     discount,
@@ -173,6 +173,14 @@ def test_a_source_that_clearly_helps_weighs_as_it_helps_most():
 def test_a_source_that_helps_by_chance_weighs_nothing(lead):
     none = np.full(4, 0.5)
     assert choose({0.0: none, 1.0: none + lead}, 0.0) == 0.0
+
+
+def test_how_sure_a_gain_has_to_be_is_asked_for():
+    lead = np.array([0.5, -0.1, 0.3, -0.1, 0.2, -0.1])  # 1.1 standard errors above nothing
+    scores = {0.0: np.zeros(6), 1.0: lead}
+    assert 1 < lead.mean() / (lead.std(ddof=1) / np.sqrt(6)) < 2
+    assert choose(scores, 0.0, errors=LIKELY) == 1.0
+    assert choose(scores, 0.0) == choose(scores, 0.0, errors=SURE) == 0.0
 
 
 def test_one_user_is_no_evidence():

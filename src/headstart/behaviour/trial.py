@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from headstart.behaviour.hidden import History, known_before, told_by
 from headstart.behaviour.models import Candidate, Recommender, fit
 from headstart.behaviour.union import Rows, Union
-from headstart.behaviour.weight import WEIGHTS, choose
+from headstart.behaviour.weight import LIKELY, SURE, WEIGHTS, choose
 from headstart.tasks import ranking
 
 Ints = NDArray[np.integer]
@@ -208,12 +208,14 @@ class Trial:
         kinds = [kind for kind in self.kinds if any(c.kind == kind for c in scored)]
         per_kind = [_best({c: r for c, r in scored.items() if c.kind == k}) for k in kinds]
         self._score(self._with_source(per_kind), turns, scored)
-        without, chosen = _choice(scored, per_kind)
+        without, chosen = _choice(scored, per_kind, SURE)
         users, last = self._some(self.history.counts >= 2), self._without_last(1)
         asked = Asked(users, self._items(self.history.back(users)))
         model = self._fit(chosen, last)
-        found = {chosen: ranks_of(model, self.union, last, asked)}
-        firsts = [best for *_, best in _answers(model, self.union, last, asked)]
+        better, alike, firsts = map(
+            np.concatenate, zip(*_answers(model, self.union, last, asked), strict=True)
+        )
+        found = {chosen: better + (alike + 1) / 2}
         for candidate in per_kind:
             if candidate not in found:
                 found[candidate] = self._ranks(candidate, last, asked)
@@ -221,7 +223,7 @@ class Trial:
         if self.weights:
             rivals["source's popularity"] = self._source_popularity(last, asked)
         answer = Answer(without, chosen, found[without], found[chosen], users)
-        return Known(answer, rivals, np.concatenate(firsts))
+        return Known(answer, rivals, firsts)
 
     def _tuning(self) -> list[tuple[Rows, Asked]]:
         """Hide the last but one of each history, too; of few users also the one before it.
@@ -295,7 +297,7 @@ class Trial:
             for some in seen:
                 tuned = {m.candidate: self._tuned(m, some, tuning) for m in models}
                 seen[some].append(tuned)
-                without, chosen = _choice(tuned, bases)
+                without, chosen = _choice(tuned, bases, LIKELY)
                 pair = [m for c in (without, chosen) for m in models if m.candidate == c]
                 for k in KS:
                     users = asked[self.history.counts[asked] > k]
@@ -303,7 +305,7 @@ class Trial:
                         alone, both = (self._with_k(ranks_of, m, k, users) for m in pair)
                         answers[k].append(Answer(without, chosen, alone, both, users))
         joined = {k: _joined(found) for k, found in answers.items() if found}
-        cold, few = (_choice(_pooled(seen[some]), bases)[1] for some in (False, True))
+        cold, few = (_choice(_pooled(seen[some]), bases, LIKELY)[1] for some in (False, True))
         return New(joined, cold, few)
 
     @property
@@ -396,12 +398,12 @@ def _best(scored: Mapping[Candidate, Floats]) -> Candidate:
 
 
 def _choice(
-    scored: Mapping[Candidate, Floats], bases: Sequence[Candidate]
+    scored: Mapping[Candidate, Floats], bases: Sequence[Candidate], errors: float
 ) -> tuple[Candidate, Candidate]:
     """Choose the best model without the source, and how the source is used, or that it is not."""
     without = max(bases, key=lambda candidate: scored[candidate].mean())
     ways = {c: s for c, s in scored.items() if c == without or c.weight}
-    return without, choose(ways, without)
+    return without, choose(ways, without, errors=errors)
 
 
 def _pooled(parts: Sequence[Mapping[Candidate, Floats]]) -> dict[Candidate, Floats]:
