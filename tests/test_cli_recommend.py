@@ -73,6 +73,26 @@ def test_a_budget_tries_the_quick_ones_first_and_says_what_it_left_out(
     assert "--budget 'soon' is no time" in capsys.readouterr().err
 
 
+def test_predict_reads_a_table_as_it_is_told_to(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "people.csv"
+    path.write_bytes("顾客号,谁\n1,u1\n2,张三@商店.cn\n".encode("gb18030"))
+    assert run_command(["predict", str(made), str(path), "--top", "1", "--x", "nobody"]) == 2
+    assert "nobody" in capsys.readouterr().err
+    line = ["predict", str(made), str(path), "--top", "1", "--encoding", "gb18030", "--x", "谁"]
+    assert run_command([*line, "someone@shop.example"]) == 0  # an id with a point is no file
+    rows = capsys.readouterr().out.splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == [
+        "u1",
+        "张三@商店.cn",
+        "someone@shop.example",
+    ]
+    path.write_text("thing\n1\n")
+    assert run_command(["predict", str(made), str(path)]) == 2
+    assert "--x COLUMN" in capsys.readouterr().err
+
+
 def test_report_renders_and_evaluate_says_why_not(
     made: Path, shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,7 +107,7 @@ def test_report_renders_and_evaluate_says_why_not(
     [
         (["--top", "0", "u1"], "--top 0 is not possible"),
         (["--every", "1s", "u1"], "--every: this model recommends items"),
-        (["nothing.csv"], "nothing.csv"),
+        (["nothing.csv"], "There is no file nothing.csv"),
         ([], "There is nothing to predict"),
         (["--history", "b1", "--out", "a.txt"], "neither .csv nor .jsonl"),
     ],

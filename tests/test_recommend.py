@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from headstart.behaviour import factors, neighbours
 from headstart.behaviour.advice import Asking
 from headstart.behaviour.hidden import History, known_before, told_by
 from headstart.behaviour.log import Log
-from headstart.behaviour.models import Candidate, Recommender
+from headstart.behaviour.models import Candidate, Recommender, fit
 from headstart.behaviour.trial import Asked, Trial, ranks_of
 from headstart.behaviour.union import Union
 from headstart.errors import ArtifactError
@@ -243,6 +244,29 @@ def test_a_user_whom_only_the_source_knows_gets_advice_by_it(shop: Path, tmp_pat
     assert "source" in advice[0].note
 
 
+def test_a_history_from_the_source_counts_as_the_source_does(run: hs.RecommendRun) -> None:
+    weight = run.adviser.cold.candidate.weight
+    asked = [Asking("someone", ("f0", "f4", "f8"))]
+    histories, _ = run.adviser._histories(weight, asked)
+    assert histories.data == pytest.approx(np.full(3, weight**0.5))
+    advice = list(run.predict(asked, n=5))
+    assert sum(int(one.item[1:]) % TASTES == 0 for one in advice) >= 3
+    assert all(one.item.startswith("b") for one in advice)
+    assert advice[0].note == "new here: by what the user chose in the source"
+
+
+def test_advice_by_a_source_that_was_declined_says_that_it_is_what_is_popular(
+    run: hs.RecommendRun,
+) -> None:
+    declined = Candidate("popularity")
+    union = run.adviser.union
+    popular = fit(declined, union.matrix(0.0), union.offered)
+    adviser = replace(run.adviser, cold=popular)
+    advice = list(adviser.recommend([Asking("someone", ("f0",))], 3))
+    assert advice[0].note.startswith("these are what is popular")
+    assert not advice[0].because
+
+
 def test_a_run_read_again_says_the_same_and_one_that_was_changed_is_refused(
     run: hs.RecommendRun, tmp_path: Path
 ) -> None:
@@ -270,7 +294,7 @@ def test_the_same_log_and_seed_give_the_same_numbers(
     assert one == other
 
 
-def test_the_source_counts_for_nothing_where_only_one_quarter_could_be_asked() -> None:
+def test_without_a_source_no_user_is_asked_as_if_new() -> None:
     target = log_of([(u, i, i) for u in range(6) for i in range(2)], 6, 3)
     trial = Trial(Union.of(target, None, everything=False), ["popularity", "EASE"], 0)
     known = trial.known()

@@ -123,6 +123,11 @@ def asking_from(path: Path, spec: Spec) -> list[Asking]:
     DataError
         No such table, no column of users, or nothing in it.
     """
+    if not path.is_file():
+        raise DataError(
+            _("There is no file {name}.", name=str(path)),
+            _("Name a table of users, ids of users, or --history."),
+        )
     if not is_table(path):
         raise DataError(
             _("{name} is no table.", name=path.name),
@@ -137,7 +142,7 @@ def asking_from(path: Path, spec: Spec) -> list[Asking]:
                 _("No column of {table} looks like ids of users.", table=table.name),
                 columns_of(names),
             ),
-            _("Name it with --user COLUMN."),
+            _("Name it with --x COLUMN."),
         )
     item = named(table.name, names, spec.item) if spec.item else guess(names, ITEMS, (user,))
     users = without_points(table.name, user, table.cells[user])[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.behaviour.models import Recommender
+from headstart.behaviour.models import Popularity, Recommender
 from headstart.behaviour.new_items import NewItems
 from headstart.behaviour.trial import BLOCK, first
 from headstart.behaviour.union import Union
@@ -164,7 +164,8 @@ class Adviser:
 
     def _kind(self, one: Asking) -> str:
         if one.history is not None:
-            return "few" if any(item in self._place for item in one.history) else "cold"
+            own = self.union.own
+            return "few" if any(self._place.get(i, own) < own for i in one.history) else "cold"
         user = self.union.target.place_of_user.get(one.name)
         return "known" if user is not None and self._here[user] else "cold"
 
@@ -176,7 +177,7 @@ class Adviser:
             scores[row, own[own < scores.shape[1]]] = -np.inf
         best = first(scores, n)
         return [
-            self._of(one, model, histories[[row]], scores[row], best[row], len(seen[row]))
+            self._of(one, model, histories[[row]], scores[row], best[row])
             for row, one in enumerate(asking)
         ]
 
@@ -197,9 +198,10 @@ class Adviser:
                 histories[row, other] = np.sqrt(weight)
                 own = self._of_target[[user]].indices
             else:
-                places = (self._place[i] for i in one.history if i in self._place)
-                own = np.array([*dict.fromkeys(places)], np.intp)
-            histories[row, own] = 1
+                places = dict.fromkeys(self._place[i] for i in one.history if i in self._place)
+                own = np.array([*places], np.intp)
+                histories[row, own[own >= self.union.own]] = np.sqrt(weight)
+            histories[row, own[own < self.union.own]] = 1
             seen.append(own)
         return histories.tocsr(), seen
 
@@ -218,10 +220,9 @@ class Adviser:
         history: csr_array,
         scores: NDArray[np.float32],
         best: NDArray[np.integer],
-        own: int,
     ) -> list[Advice]:
         best = best[np.isfinite(scores[best])]
-        note = self._note(one, history, own)
+        note = self._note(one, model, history)
         return [
             Advice(
                 one.name,
@@ -243,7 +244,10 @@ class Adviser:
         least = SECOND * max(said[order[0]], 0)
         return tuple(self.title(int(history.indices[i])) for i in order if said[i] > least)
 
-    def _note(self, one: Asking, history: csr_array, own: int) -> str:
+    def _note(self, one: Asking, model: Recommender, history: csr_array) -> str:
+        """Say what the advice rests on, where it is not what the user chose in the target."""
+        is_own = bool((history.indices < self.union.own).any())
+        says = bool(history.nnz) and not isinstance(model.model, Popularity)
         if one.history is not None:
             unknown = [i for i in one.history if i not in self._place]
             if unknown:
@@ -253,10 +257,11 @@ class Adviser:
                     len(unknown),
                     ids=commas([repr(i[:40]) for i in unknown[:3]]),
                 )
-                return said if own else _("{said}; these are what is popular", said=said)
-            return "" if own else _("an empty history: these are what is popular")
-        if one.name not in self.union.target.place_of_user:
+                return said if says else _("{said}; these are what is popular", said=said)
+            if not one.history:
+                return _("an empty history: these are what is popular")
+        elif one.name not in self.union.target.place_of_user:
             return _("nobody knows this user: these are what is popular")
-        if own:
-            return ""
-        return _("new here: by what the user chose in the source")
+        if not says:
+            return _("these are what is popular: nothing that is known here says more")
+        return "" if is_own else _("new here: by what the user chose in the source")

@@ -159,6 +159,8 @@ def recommended(
     n: int,
     options: dict[str, Any],
     *,
+    column: str | None = None,
+    encoding: str = "utf-8",
     new_items: bool = False,
 ) -> Iterator[dict[str, object]]:
     """Recommend for the command ``predict``: one row for each item of each user.
@@ -171,6 +173,8 @@ def recommended(
         Ids of items with commas between them.
     options : dict
         What else was given to ``predict``; what has no meaning here is refused.
+    column, encoding
+        The column of users in the tables, and how their texts are encoded.
     new_items : bool
         Recommend what nobody has chosen yet.
     """
@@ -181,13 +185,19 @@ def recommended(
                 _("Leave it out; name a table of users, ids of users, or --history."),
             )
     ask = run.new_items if new_items else run.predict
-    return (advice.row() for advice in ask(_asking(inputs, history), n=n))
+    asking = _asking(inputs, history, column, encoding)
+    return (advice.row() for advice in ask(asking, n=n))
 
 
-def _asking(inputs: Sequence[str], history: str | None) -> list[Asking]:
+def _asking(
+    inputs: Sequence[str], history: str | None, column: str | None, encoding: str
+) -> list[Asking]:
     from headstart.behaviour.advice import Asking
     from headstart.behaviour.read import Spec
+    from headstart.data.formats import is_table
     from headstart.recommendation import asking_from
+
+    spec = Spec(user=column, encoding=encoding)
 
     asking: list[Asking] = []
     if history is not None:
@@ -197,5 +207,6 @@ def _asking(inputs: Sequence[str], history: str | None) -> list[Asking]:
         path = Path(name)
         if path.is_dir():
             raise ConfigError(_("{name!r} is a folder.", name=name), _("Name a table of users."))
-        asking += asking_from(path, Spec()) if path.exists() or path.suffix else [Asking(name)]
+        is_file = path.exists() or is_table(path)
+        asking += asking_from(path, spec) if is_file else [Asking(name)]
     return asking

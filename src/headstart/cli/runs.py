@@ -115,10 +115,16 @@ def predict(
     if out is not None and out.is_dir():
         raise ConfigError(_("--out {file!r} is a folder.", file=str(out)), _("Name a file."))
     if recommends(run):
-        given_too = {"--text": text, "--adapt": adapt, "--every": every, "--x": options.get("x")}
-        n = 10 if top is None else top
-        asked = RecommendRun(run), inputs or [], history, n, given_too
-        advice = recommended(*asked, new_items=new_items)
+        advice = recommended(
+            RecommendRun(run),
+            inputs or [],
+            history,
+            10 if top is None else top,
+            {"--text": text, "--adapt": adapt, "--every": every},
+            column=options["x"],
+            encoding=options["encoding"],
+            new_items=new_items,
+        )
         _write(advice, out, as_json=as_json)
         return
     if history is not None or top is not None or new_items:
