@@ -211,10 +211,9 @@ class Trial:
         without, chosen = _choice(scored, per_kind, SURE)
         users, last = self._some(self.history.counts >= 2), self._without_last(1)
         asked = Asked(users, self._items(self.history.back(users)))
-        model = self._fit(chosen, last)
-        better, alike, firsts = map(
-            np.concatenate, zip(*_answers(model, self.union, last, asked), strict=True)
-        )
+        found_by = _answers(self._fit(chosen, last), self.union, last, asked)
+        better, alike, firsts = map(np.concatenate, zip(*found_by, strict=True))
+        del found_by  # and its model, which may be large
         found = {chosen: better + (alike + 1) / 2}
         for candidate in per_kind:
             if candidate not in found:
@@ -290,23 +289,46 @@ class Trial:
                 self.left_out += len(ways)
                 continue
             asked, tuning = quarters[turn], quarters[(turn + 1) % QUARTERS]
-            left_out = np.zeros(len(self.history.counts), bool)
-            left_out[[*asked, *tuning]] = True
-            rows = ~left_out[self.union.target.user]
-            models = [self._fit(way, rows) for way in ways]
-            for some in seen:
-                tuned = {m.candidate: self._tuned(m, some, tuning) for m in models}
-                seen[some].append(tuned)
-                without, chosen = _choice(tuned, bases, LIKELY)
-                pair = [m for c in (without, chosen) for m in models if m.candidate == c]
-                for k in KS:
-                    users = asked[self.history.counts[asked] > k]
+            able = {k: asked[self.history.counts[asked] > k] for k in KS}
+            tuned, ranks = self._scored_without(ways, able, tuning)
+            for some, by_way in tuned.items():
+                seen[some].append(by_way)
+                without, chosen = _choice(by_way, bases, LIKELY)
+                for k, users in able.items():
                     if bool(k) == some and len(users):
-                        alone, both = (self._with_k(ranks_of, m, k, users) for m in pair)
+                        alone, both = ranks[without][k], ranks[chosen][k]
                         answers[k].append(Answer(without, chosen, alone, both, users))
         joined = {k: _joined(found) for k, found in answers.items() if found}
         cold, few = (_choice(_pooled(seen[some]), bases, LIKELY)[1] for some in (False, True))
         return New(joined, cold, few)
+
+    def _scored_without(
+        self, ways: Sequence[Candidate], able: Mapping[int, Ints], tuning: Ints
+    ) -> tuple[dict[bool, dict[Candidate, Floats]], dict[Candidate, dict[int, Floats]]]:
+        """Fit each way without the users to ask and to choose by, and score it for both.
+
+        Returns
+        -------
+        tuned : dict
+            By whether some choices are given, and by way: how good it is for those to choose by.
+        ranks : dict
+            By way and by k: what it answers those to ask.
+        """
+        left_out = np.zeros(len(self.history.counts), bool)
+        left_out[[*able[0], *tuning]] = True  # everyone asked has more than no choice
+        rows = ~left_out[self.union.target.user]
+        tuned: dict[bool, dict[Candidate, Floats]] = {False: {}, True: {}}
+        ranks: dict[Candidate, dict[int, Floats]] = {}
+        for way in ways:  # one model at a time: of many items, each is large
+            model = self._fit(way, rows)
+            for some, by_way in tuned.items():
+                by_way[way] = self._tuned(model, some, tuning)
+            ranks[way] = {
+                k: self._with_k(ranks_of, model, k, users)
+                for k, users in able.items()
+                if len(users)
+            }
+        return tuned, ranks
 
     @property
     def _by_history(self) -> str:
