@@ -25,11 +25,11 @@ NAMES = """
     coral tent mixup cutmix mcnemar holm wilson brier beta bitfit centroid knn shot dann wise alpha
     sgd nadeau bengio hamming lanczos hugging face hub imagenet sentinel postscript pandas mib gib
     ctrl tf idf bert lora minilm multilingual snownlp transformers gb sst iso unicode html
-    grouplens movielens recbole recall ndcg whisper espeak ng hz nan db quicktime specaugment
+    onnx onnxruntime grouplens movielens recbole recall ndcg whisper espeak ng hz nan db quicktime specaugment
 """
 """Names, which are the same in every language."""
 TYPED = """
-    train adapt recommend check predict evaluate report rank layers curve backbones cache demo
+    train adapt recommend export verify check predict evaluate report rank layers curve backbones cache demo
     auto all builtin probe finetune full scratch small cnn none mirror flips crops pad colour
     randaugment cosine one cycle constant frozen bias norm last blocks stage co tuning bss bn
     statistics prototypes label en zh csv txt tar zip utf

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from headstart.estimators import TransferClassifier
     from headstart.events import Event
+    from headstart.exports.handover import export, verify
     from headstart.item_recommender import ItemRecommender
     from headstart.jobs.adapt.adapt import adapt
     from headstart.jobs.check import check
@@ -58,11 +59,13 @@ _HOME = {
     "adapt": "jobs.adapt.adapt",
     "check": "jobs.check",
     "curve": "jobs.curve",
+    "export": "exports.handover",
     "layers": "jobs.layers",
     "rank": "jobs.rank",
     "recommend": "jobs.recommend",
     "speak": "speaking",
     "train": "jobs.train",
+    "verify": "exports.handover",
 }
 
 __all__ = [
@@ -83,12 +86,14 @@ __all__ = [
     "adapt",
     "check",
     "curve",
+    "export",
     "layers",
     "load",
     "rank",
     "recommend",
     "speak",
     "train",
+    "verify",
 ]
 
 

@@ -414,6 +414,18 @@ class Run:
         with speaking(lang):
             return render(self.folder)
 
+    def examples(
+        self,
+        inputs: Input | Iterable[Input],
+        *,
+        strings: bool = False,
+        on_event: OnEvent = ignore,
+    ) -> Examples:
+        """Read what a user names into examples, as ``predict`` does."""
+        return expand(
+            each(inputs), self.modality, **self._reading(None, "utf-8", strings, on_event)
+        )
+
     def embed(self, examples: Examples, on_event: OnEvent = ignore) -> Features:
         """Embed examples as the model does; what the cache holds is not computed again."""
         workers = worker_count()

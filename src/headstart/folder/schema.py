@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 from headstart.folder.layout import (
     BACKBONE_FILE,
     BEHAVIOUR,
+    EXPORT,
     IDENTITY,
     METRICS,
     MODEL_JSON,
@@ -1135,6 +1136,19 @@ class AdviserModel(TypedDict):
     checksum: str
 
 
+class ExportRecord(TypedDict):
+    """export.json."""
+
+    schema: int
+    headstart: str
+    format: str
+    file: str
+    files: dict[str, str]
+    about: dict[str, str]
+    parity: Table
+    int8: Table | None
+
+
 DOCUMENTS: dict[str, Any] = {
     f"{BEHAVIOUR}/{METRICS}": Recommendation,
     f"{BEHAVIOUR}/{MODEL_JSON}": AdviserModel,
@@ -1145,6 +1159,7 @@ DOCUMENTS: dict[str, Any] = {
     SPLIT: Split,
     PICTURES: Pictures,
     IDENTITY: Table,
+    EXPORT: ExportRecord,
     **dict(zip(STUDIES, (RankStudy, LayersStudy, CurveStudy), strict=True)),
 }
 """The type of each file, by its name."""

@@ -32,6 +32,8 @@ from headstart.said import N_, NN_, _, _n, commas, listed
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+    from headstart.modalities.entry import Entry
+
 X = TypeVar("X")  # an example, as its modality reads it
 D = TypeVar("D")  # its digest
 S = TypeVar("S")  # an example taken apart
@@ -468,6 +470,22 @@ class Timed(Protocol):
 
         They cover the file; what is left at its end and shorter than half of ``every`` belongs to
         the last one. No more than two of them are held at a time.
+        """
+
+
+@runtime_checkable
+class Exported(Protocol):
+    """A modality whose examples can enter a graph that is used without headstart."""
+
+    def entry(self, looks: Sequence[Look[Any]], *, whole: bool = True) -> Entry | None:
+        """Return how they enter (imports torch); None where they cannot.
+
+        Parameters
+        ----------
+        looks : sequence of Look
+            Of one network, or of several side by side.
+        whole : bool
+            Whether everything is done in the graph, also what some runtimes are slow at.
         """
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from headstart.modalities.arrays.look import Centred, Row
 from headstart.modalities.arrays.show import RowParts, ShowRows
 from headstart.modalities.copies import Copies, exact_copies
 from headstart.said import N_, NN_, _, _n, commas
+
+if TYPE_CHECKING:
+    from headstart.modalities.entry import Entry
 
 NN_("{n:,} row", "{n:,} rows"), N_("a row")
 
@@ -139,3 +142,9 @@ class ArrayModality(Modality[Row, Row]):
             return found
         alone = np.arange(len(hashes))
         return Copies(alone, alone)
+
+    def entry(self, looks: Sequence[Centred], *, whole: bool = True) -> Entry | None:
+        """Return how rows enter a graph."""
+        from headstart.modalities.arrays.graph import Numbers  # imports torch
+
+        return Numbers(looks[0]) if len(looks) == 1 else None

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from headstart.findings import Finding
 from headstart.modalities import Circumstance, Fed, Kind, Modality, Unit
@@ -33,6 +33,9 @@ from headstart.modalities.audio.show import HINTS, ShowRecordings
 from headstart.modalities.audio.stretches import cut, seconds, stretches
 from headstart.modalities.copies import Copies
 from headstart.said import N_, NN_
+
+if TYPE_CHECKING:
+    from headstart.modalities.entry import Entry
 
 NN_("{n:,} recording", "{n:,} recordings"), N_("a recording")
 
@@ -134,3 +137,9 @@ class AudioModality(Modality[Clip, AudioDigest]):
     ) -> Iterator[tuple[float, float, bytes]]:
         """Give one stretch of a recording after the other."""
         return stretches(file, every)
+
+    def entry(self, looks: Sequence[Mels | Waves], *, whole: bool = True) -> Entry | None:
+        """Return how recordings enter a graph."""
+        from headstart.modalities.audio.graph import Wave  # imports torch
+
+        return Wave(looks)

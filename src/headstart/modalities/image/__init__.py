@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headstart.findings import Finding
 from headstart.modalities import Circumstance, Kind, Modality, Unit
@@ -34,6 +34,9 @@ from headstart.modalities.image.parts import PixelParts
 from headstart.modalities.image.read import Picture
 from headstart.modalities.image.show import HINTS, ShowImages
 from headstart.said import N_, NN_
+
+if TYPE_CHECKING:
+    from headstart.modalities.entry import Entry
 
 NN_("{n:,} image", "{n:,} images"), N_("an image")
 NN_("{n:,} picture", "{n:,} pictures"), N_("a picture")
@@ -132,3 +135,9 @@ class ImageModality(Modality[Picture, Digest]):
         from headstart.modalities.image.copies import find_copies  # scipy.fft: only when asked
 
         return find_copies(hashes, digests)
+
+    def entry(self, looks: Sequence[Preprocessing], *, whole: bool = True) -> Entry | None:
+        """Return how images enter a graph."""
+        from headstart.modalities.image.graph import Pixels, Square  # imports torch
+
+        return (Pixels if whole else Square)(looks[0]) if len(looks) == 1 else None

@@ -8,7 +8,7 @@ it), ``language.py``, ``circumstances.py``, ``check.py``, ``copies.py``, ``basel
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headstart.findings import Finding
 from headstart.modalities import Circumstance, Fed, Kind, Modality, Unit
@@ -24,6 +24,9 @@ from headstart.modalities.text.look import Tokens
 from headstart.modalities.text.parts import WordParts
 from headstart.modalities.text.show import HINTS, ShowTexts
 from headstart.said import N_, NN_
+
+if TYPE_CHECKING:
+    from headstart.modalities.entry import Entry
 
 NN_("{n:,} text", "{n:,} texts"), N_("a text")
 
@@ -113,3 +116,9 @@ class TextModality(Modality[str, TextDigest]):
     def copies(self, hashes: Sequence[str], digests: Sequence[TextDigest]) -> Copies:
         """Find texts that are the same, or nearly."""
         return find_copies(hashes, digests)
+
+    def entry(self, looks: Sequence[Tokens], *, whole: bool = True) -> Entry | None:
+        """Return how texts enter a graph."""
+        from headstart.modalities.text.graph import TokenIds  # imports torch
+
+        return TokenIds(looks[0]) if len(looks) == 1 else None

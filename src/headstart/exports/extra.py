@@ -1,0 +1,21 @@
+"""What export needs that is not always installed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from headstart.errors import MissingExtraError
+from headstart.said import _
+
+NEEDS = ("onnx", "onnxruntime", "onnxscript")
+"""Modules of the extra ``export``."""
+
+
+def refuse_without_extra() -> None:
+    """Raise ``MissingExtraError`` where a package of the extra is not installed."""
+    lacking = [name for name in NEEDS if find_spec(name) is None]
+    if lacking:
+        raise MissingExtraError(
+            _("Exporting needs the package {name}, which is not installed.", name=lacking[0]),
+            _("Install it: {command}", command="pip install 'headstart[export]'"),
+        )
