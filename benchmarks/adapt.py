@@ -1,6 +1,7 @@
 """Does adaptation help, and does it step aside where it would not? Accuracies on the target.
 
     python benchmarks/adapt.py --pacs FOLDER --emoji FOLDER [--skada] [--seed 0]
+    python benchmarks/adapt.py --no-elpv --texts DATA
     python benchmarks/adapt.py --time 5000
     python benchmarks/adapt.py --pacs FOLDER --permute
 
@@ -8,7 +9,8 @@ Pairs of a labelled source and a target whose labels are used for scoring alone:
 (a folder with art_painting/, cartoon/, photo/, sketch/ of class folders), ``builtin:elpv`` from
 mono- to polycrystalline cells and back, and emoji in two drawing styles (a folder in which the npm
 packages emoji-datasource-google and -twitter are unpacked as google/ and twitter/; half of the
-emoji are drawn in one style, the other half in the other, and the class is the category).
+emoji are drawn in one style, the other half in the other, and the class is the category). With
+--texts, reviews of hotels and of takeaway meals in Chinese (DATA as for ``text.py``), four draws.
 
 The main column is what ``select`` takes without target labels. "best" is what an oracle would have
 taken among the same candidates. With --skada, the same arrays go to that library's methods
@@ -20,6 +22,7 @@ is what the model of the source alone becomes, without its images (``select_sour
 from __future__ import annotations
 
 import argparse
+import csv
 import itertools
 import json
 import shutil
@@ -47,6 +50,7 @@ from headstart.transfer import FittedModel
 from headstart.transfer.probe import fit_probe
 
 HARM = 0.01
+TEXT_DRAWS = 4
 Pair = tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # name, Xs, ys, Xt, yt
 
 
@@ -54,6 +58,7 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ask.add_argument("--pacs", type=Path)
     ask.add_argument("--emoji", type=Path)
+    ask.add_argument("--texts", type=Path)
     ask.add_argument("--no-elpv", action="store_true")
     ask.add_argument("--skada", action="store_true")
     ask.add_argument("--seed", type=int, default=0)
@@ -92,6 +97,10 @@ def pairs(a: argparse.Namespace) -> Iterator[Pair]:
         for s, t in itertools.permutations(names, 2):
             yield f"pacs {s} -> {t}", *sets[s], *sets[t]
     with tempfile.TemporaryDirectory() as scratch:
+        for draw in range(TEXT_DRAWS if a.texts else 0):
+            hotels, meals = (features(path) for path in reviews(a.texts, Path(scratch), draw))
+            yield f"hotels -> takeaway, draw {draw}", *hotels, *meals
+            yield f"takeaway -> hotels, draw {draw}", *meals, *hotels
         if not a.no_elpv:
             mono, poly = (features(path) for path in elpv(Path(scratch)))
             yield "elpv mono -> poly", *mono, *poly
@@ -121,6 +130,21 @@ def elpv(folder: Path) -> Iterator[Path]:
         ]
         table = folder / f"elpv_{kind}.csv"
         table.write_text("\n".join(["path,label", *rows]) + "\n", "utf-8")
+        yield table
+
+
+def reviews(data: Path, folder: Path, draw: int) -> Iterator[Path]:
+    """Write a table of 600 reviews of each trade, their classes as frequent as they are there."""
+    for name in ("ChnSentiCorp_htl_all", "waimai_10k"):
+        with (data / "chinese" / name / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            known = {r["review"]: r["label"] for r in csv.DictReader(file) if r["review"]}
+        texts, rng = list(known), np.random.default_rng(draw)
+        table = folder / f"{name}-{draw}.csv"
+        with table.open("w", encoding="utf-8", newline="") as opened:
+            rows = csv.writer(opened)
+            rows.writerow(["text", "label"])
+            for i in rng.choice(len(texts), 600, replace=False):
+                rows.writerow([texts[i], ("bad", "good")[int(known[texts[i]])]])
         yield table
 
 

@@ -1,15 +1,17 @@
 """Training text networks: pairs of few labels, beside the probe and SetFit; all layers on all.
 
-    python benchmarks/text_tuning.py FOLDER [--per-class 64] [--draws 10] [--method contrastive]
-    python benchmarks/text_tuning.py FOLDER --per-class 8 --budget 5m
+    python benchmarks/text_tuning.py FOLDER [--per-class 64] [--draws 10]
+    python benchmarks/text_tuning.py FOLDER --per-class 8 --budget 5m \
+        --method auto,probe,mix,contrastive,finetune,full
     python benchmarks/text_tuning.py FOLDER --whole
     python benchmarks/text_tuning.py FOLDER --setfit OTHER_PYTHON
 
 FOLDER holds ``train.tsv`` and ``test.tsv``, each line ``text TAB number of the class``, as SST-2 is
 laid out. A draw takes as many training rows of every class, by its number; the test
 rows are all scored. Seconds are those of the processor, in one thread, of training alone, with the
-passes it needs. With --budget it is ``headstart train --budget`` that learns from each draw, and
-scores the test rows once with what it kept. OTHER_PYTHON is one with the library setfit, which runs
+passes it needs. ``auto`` is ``headstart train --budget``, which never sees a label of the test rows
+before it has chosen, and scores them once with what it kept; ``mix`` is ``headstart train`` too.
+OTHER_PYTHON is one with the library setfit, which runs
 in a process of its own, on the same draws and the same network.
 """
 
@@ -62,6 +64,8 @@ found = numpy.array(model.predict(given["test"]))
 print(float((found == numpy.array(given["truth"])).mean()), seconds)
 """
 Texts = tuple[list[str], np.ndarray]
+COMMANDED = ("auto", "mix")
+"""Methods that are trained as the command line trains them."""
 
 
 def read(folder: str, part: str) -> Texts:
@@ -127,70 +131,88 @@ def scored(backbone: Backbone, head: LinearHead, texts: list[str], y: np.ndarray
     return float((head.logits(embed(backbone, texts).astype(np.float64)).argmax(1) == y).mean())
 
 
-def told(name: str, found: list[tuple[float, float]]) -> None:
-    """Print mean, deviation, standard error and seconds."""
-    share, seconds = np.array(found).T
-    sd = share.std(ddof=1) if len(share) > 1 else 0.0
-    print(
-        f"{name}: {share.mean():.4f} (sd {sd:.4f}, se {sd / len(share) ** 0.5:.4f}, "
-        f"{len(share)} draws), {seconds.mean():.1f} CPU s",
-        flush=True,
-    )
+def told(found: dict[str, list[tuple[float, float]]]) -> None:
+    """Print of every method mean, deviation, error and seconds; and auto beside the best."""
+    share = {name: np.array([right for right, _ in rows]) for name, rows in found.items()}
+    for name, rows in found.items():
+        print(
+            f"{name}: {share[name].mean():.4f} (sd {_deviation(share[name]):.4f}, "
+            f"se {_error(share[name]):.4f}, {len(rows)} draws), "
+            f"{np.mean([seconds for _, seconds in rows]):.1f} CPU s",
+            flush=True,
+        )
+    if "auto" in found and len(found) > 1:
+        best = max((name for name in found if name != "auto"), key=lambda name: share[name].mean())
+        short = share[best] - share["auto"]
+        print(f"auto is {short.mean():+.4f} short of {best} (se {_error(short):.4f})", flush=True)
 
 
-def few_labels(folder: str, per_class: int, draws: range, method: str, options: dict) -> None:
-    """Compare the probe with a method on the same draws."""
+def _deviation(values: np.ndarray) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else 0.0
+
+
+def _error(values: np.ndarray) -> float:
+    return _deviation(values) / len(values) ** 0.5
+
+
+def few_labels(
+    folder: str, per_class: int, draws: range, methods: list[str], options: dict, budget: float
+) -> None:
+    """Compare methods on the same draws."""
     backbone = resolve("minilm-l6").load()
     (texts, y), (test, truth) = read(folder, "train"), read(folder, "test")
-    frozen, found = [], []
+    found: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
     X_test = embed(backbone, test).astype(np.float64)
     for seed in draws:
         rows = draw(y, per_class, seed)
-        own = [texts[i] for i in rows]
-        start = time.process_time()
-        head = head_of(embed(backbone, own), y[rows])
-        seconds = time.process_time() - start
-        frozen.append((float((head.logits(X_test).argmax(1) == truth).mean()), seconds))
-        start = time.process_time()
-        tuned, head = trained(backbone, own, y[rows], method, seed, options)
-        seconds = time.process_time() - start
-        found.append((scored(tuned, head, test, truth), seconds))
-        print(f"draw {seed}: probe {frozen[-1][0]:.4f}, {method} {found[-1][0]:.4f}, "
-              f"{seconds:.1f} CPU s", flush=True)  # fmt: skip
-    told("probe", frozen)
-    told(method, found)
+        own, known = [texts[i] for i in rows], y[rows]
+        for method in methods:
+            start, more = time.process_time(), ""
+            if method == "probe":
+                head = head_of(embed(backbone, own), known)
+                right = float((head.logits(X_test).argmax(1) == truth).mean())
+            elif method in COMMANDED:
+                right, more = commanded(own, known, test, truth, method, budget)
+            else:
+                tuned, head = trained(backbone, own, known, method, seed, options)
+                right = scored(tuned, head, test, truth)
+            seconds = time.process_time() - start
+            found[method].append((right, seconds))
+            print(f"draw {seed}: {method} {right:.4f}, {seconds:.1f} CPU s{more}", flush=True)
+    told(found)
 
 
-def chosen(folder: str, per_class: int, draws: range, budget: float) -> None:
-    """Let ``auto`` choose under a budget, as the command line does."""
+def commanded(
+    texts: list[str],
+    y: np.ndarray,
+    test: list[str],
+    truth: np.ndarray,
+    method: str,
+    budget: float,
+) -> tuple[float, str]:
+    """Train as the command line does; return the share of the test texts, and what was tried."""
     import csv
 
     import headstart as hs
 
-    (texts, y), (test, truth) = read(folder, "train"), read(folder, "test")
-    found = []
-    for seed in draws:
-        rows = draw(y, per_class, seed)
-        with tempfile.TemporaryDirectory() as beside:
-            table = Path(beside) / "draw.csv"
-            with table.open("w", newline="", encoding="utf-8") as out:
-                write = csv.writer(out)
-                write.writerow(["text", "label", "split"])
-                write.writerows((texts[i], f"class {y[i]}", "train") for i in rows)
-                write.writerows((x, f"class {k}", "test") for x, k in zip(test, truth, strict=True))
-            start = time.process_time()
-            made = hs.train(table, out=Path(beside) / "run", budget=budget)
-            seconds = time.process_time() - start
-            told_by = made.metrics  # read before the folder is gone
-        tried, right = told_by["candidates"], float(told_by["estimate"]["accuracy"])
-        kept = next(c["name"] for c in tried if c["chosen"])
-        found.append((right, seconds))
-        told_of = ", ".join(
-            f"{c['name']} {c['status'] if c['accuracy'] is None else round(c['accuracy'], 3)}"
-            for c in tried
-        )
-        print(f"draw {seed}: kept {kept}, {right:.4f}, {seconds:.0f} CPU s ({told_of})", flush=True)
-    told(f"auto within {budget:g} s", found)
+    with tempfile.TemporaryDirectory() as beside:
+        table = Path(beside) / "draw.csv"
+        with table.open("w", newline="", encoding="utf-8") as out:
+            write = csv.writer(out)
+            write.writerow(["text", "label", "split"])
+            write.writerows((text, f"class {k}", "train") for text, k in zip(texts, y, strict=True))
+            write.writerows((x, f"class {k}", "test") for x, k in zip(test, truth, strict=True))
+        within = budget if method == "auto" else None
+        made = hs.train(table, out=Path(beside) / "run", method=method, budget=within)
+        told_by = made.metrics  # read before the folder is gone
+    tried = told_by.get("candidates") or []
+    kept = [c["name"] for c in tried if c["chosen"]]
+    lines = [
+        f"{c['name']} {c['status'] if c['accuracy'] is None else round(c['accuracy'], 3)}"
+        for c in tried
+    ]
+    more = f", kept {kept[0]} ({', '.join(lines)})" if method == "auto" and kept else ""
+    return float(told_by["estimate"]["accuracy"]), more
 
 
 def setfit(folder: str, per_class: int, draws: range, python: str) -> None:
@@ -215,7 +237,7 @@ def setfit(folder: str, per_class: int, draws: range, python: str) -> None:
         share, seconds = map(float, told_by.split()[-2:])
         found.append((share, seconds))
         print(f"draw {seed}: SetFit {share:.4f}, {seconds:.1f} CPU s", flush=True)
-    told("SetFit", found)
+    told({"SetFit": found})
 
 
 def whole(folder: str, options: dict) -> None:
@@ -237,23 +259,24 @@ def main() -> None:
     parser.add_argument("folder")
     parser.add_argument("--per-class", type=int, default=64)
     parser.add_argument("--draws", type=int, default=10)
-    parser.add_argument("--method", default="contrastive")
+    parser.add_argument("--method", default="probe,contrastive", help="one or several, with commas")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--lr", type=float)
     parser.add_argument("--tune")
-    parser.add_argument("--budget", type=time_span, metavar="TIME")
+    parser.add_argument("--budget", type=time_span, metavar="TIME", default=300.0, help="of auto")
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--setfit", metavar="PYTHON")
     given = parser.parse_args()
     options = {k: getattr(given, k) for k in ("epochs", "lr", "tune") if getattr(given, k)}
     if given.whole:
         whole(given.folder, options)
-    elif given.budget:
-        chosen(given.folder, given.per_class, range(given.draws), given.budget)
     elif given.setfit:
         setfit(given.folder, given.per_class, range(given.draws), given.setfit)
     else:
-        few_labels(given.folder, given.per_class, range(given.draws), given.method, options)
+        methods = given.method.split(",")
+        few_labels(
+            given.folder, given.per_class, range(given.draws), methods, options, given.budget
+        )
 
 
 if __name__ == "__main__":

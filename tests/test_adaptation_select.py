@@ -13,6 +13,7 @@ import pytest
 from given import IMAGE
 from headstart.adaptation import guards
 from headstart.adaptation.domains import Adapted, Domains
+from headstart.adaptation.other_shares import other_shares
 from headstart.adaptation.residual import label_shift, residual_shift
 from headstart.adaptation.sealed import SealedError, TargetLabels
 from headstart.adaptation.select import SCORES, Selection, select, voters
@@ -154,6 +155,48 @@ def test_it_steps_aside_where_only_class_shares_differ() -> None:
     assert "how frequent" in chosen.sentence
     moved = (chosen.candidates[1].trial.answers == t).mean()
     assert right(chosen, d, t) > moved + 0.05  # adapting would have harmed
+
+
+@pytest.mark.parametrize("groups_object", [True, False])
+def test_where_the_shares_differ_too_the_targets_own_groups_must_speak_for_it(
+    monkeypatch: pytest.MonkeyPatch, groups_object: bool
+) -> None:
+    d, t = domains(shift=0.4, n=200, share=(1, 1, 8))
+    module = importlib.import_module("headstart.adaptation.select")
+
+    def less_of_it(said: np.ndarray) -> float:  # prefers whoever goes back to the source's shares
+        return 0.8 - 0.01 * float((said == 2).mean())
+
+    sign = -1 if groups_object else 1
+    monkeypatch.setattr(module, "way_back", lambda target, said, *_: less_of_it(said))
+    monkeypatch.setattr(module, "cluster_agreement", lambda clusters, said: less_of_it(said))
+    monkeypatch.setattr(module, "neighbour_agreement", lambda near, said: sign * less_of_it(said))
+    twice = (Plain(), Standardise(), Standardise(name="again"))
+    chosen = select(d, twice, shift_found=True, classes=["a", "b", "c"])
+    assert [e.prefers for e in chosen.evidence].count("adaptation") == (3 if groups_object else 4)
+    assert chosen.sure == "hardly"
+    if groups_object:
+        assert (chosen.decision, chosen.why) == ("not adapted", "other shares")
+        assert "'c' " in chosen.reason
+        assert "neighbours, clusters" in chosen.reason
+        assert right(chosen, d, t) > float((chosen.candidates[1].trial.answers == t).mean())
+        assert chosen.measured is None
+    else:
+        assert (chosen.decision, chosen.why) == ("adapted", "agreement")
+
+
+def test_shares_are_believed_where_the_answers_lead_back_as_well_as_the_rivals() -> None:
+    d, _ = domains(shift=0.0, n=200, share=(1, 1, 8))
+    learn, held = hold_out(d.y)
+    plain = try_out(Plain(), d.learning_from(learn), d.source[held], d.y[held])
+    found = other_shares(d, plain, 0.80, 0.85)
+    assert found is not None
+    assert found.differ[2]
+    assert found.target[2] == pytest.approx(0.8, abs=0.1)
+    assert other_shares(d, plain, 0.60, 0.85) is None  # error .033: they lead back far worse
+    even, _ = domains(shift=0.0, n=200)
+    same = try_out(Plain(), even.learning_from(learn), even.source[held], even.y[held])
+    assert other_shares(even, same, 0.80, 0.85) is None
 
 
 def test_it_does_not_adapt_to_a_handful() -> None:

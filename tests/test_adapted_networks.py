@@ -71,3 +71,35 @@ def test_networks_need_a_method_that_trains_them(
 def test_labels_choose_among_models_on_features_alone(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(hs.ConfigError, match="--networks and --labelled"):
         hs.adapt(photos, photos, out=tmp_path / "run", networks=True, labelled="some.csv")
+
+
+def test_networks_adapt_to_longer_texts_than_the_source_has(
+    tiny_bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    said = ["food", "room", "very", "slow", "fast"]
+    for name, longest in (("notes", 8), ("letters", 40)):
+        with (tmp_path / f"{name}.csv").open("w", encoding="utf-8", newline="") as opened:
+            rows = csv.writer(opened)
+            rows.writerow(["text", "label"])
+            for i in range(30):
+                words = rng.choice(said, rng.integers(2, longest))
+                word = ("good", "bad")[i % 2]
+                rows.writerow([" ".join([*words, word, word, str(i), name]), word])
+    choose = selecting.choose
+
+    def for_the_network(*args: object, **options: object) -> selecting.Ruling:
+        return replace(choose(*args, **options), chosen=NETWORK)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(selecting, "choose", for_the_network)
+    run = hs.adapt(
+        tmp_path / "notes.csv", tmp_path / "letters.csv", out=tmp_path / "run", methods="MCC",
+        networks=True, backbone=tiny_bert,
+    )  # fmt: skip
+    assert run.metrics["adaptation"]["chosen"] == NETWORK
+    with (run.folder / "target_predictions.csv").open(encoding="utf-8") as lines:
+        written = list(csv.DictReader(lines))
+    again = hs.load(run.folder).predict(tmp_path / "letters.csv")
+    told = [float(row["confidence"]) for row in written]
+    assert np.allclose([p.confidence for p in again], told, atol=1e-3)
+    assert [p.predicted for p in again] == [row["predicted"] for row in written]

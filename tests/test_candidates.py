@@ -198,6 +198,22 @@ def test_each_fold_picks_what_the_others_prefer():
 # --- the order of trial -------------------------------------------------------------------------
 
 
+def test_what_gains_most_of_what_fits_comes_first_and_gain_per_second_decides_the_rest():
+    quick, slow, deep = (
+        candidate(1, "quick", 1.0),
+        candidate(2, "slow", 2.0),
+        candidate(3, "deep", 3.0),
+    )
+    forecasts = {"quick": 10.0, "slow": 40.0, "deep": 90.0}  # 0.1, 0.05, 0.033 points a second
+    order = [slow, deep, quick]
+    assert by_promise(forecasts, order) == [deep, quick, slow]
+    assert by_promise(forecasts, order, lambda c: forecasts[c.name] < 60) == [slow, quick, deep]
+    assert by_promise(forecasts, order, lambda c: False) == [quick, slow, deep]
+    twin = candidate(4, "twin", 3.0)
+    both = by_promise({**forecasts, "twin": 91.0}, [twin, *order])
+    assert both == [deep, quick, slow, twin], "of equals the cheaper"
+
+
 def test_gain_per_second_decides_the_order():
     quick, slow, best = (
         candidate(1, "quick", 1.0),
@@ -208,7 +224,7 @@ def test_gain_per_second_decides_the_order():
     assert by_promise(forecasts, [quick, slow, best]) == [best, quick, slow]
     assert by_promise(forecasts, [slow, best, quick]) == [best, quick, slow]
     free = by_promise({**forecasts, "slow": 0.0}, [quick, slow, best])
-    assert free[0] is slow, "what costs nothing comes first"
+    assert free[1] is slow, "what costs nothing comes next"
 
 
 @pytest.mark.parametrize("ref", NETWORKS, ids=str)

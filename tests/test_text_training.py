@@ -20,6 +20,7 @@ from headstart.data.items import Cells, Examples
 from headstart.errors import ConfigError
 from headstart.features.activations import Activations, activate
 from headstart.features.engines import TorchEngine
+from headstart.methods import networks
 from headstart.modalities import modality
 from headstart.modalities.plain import PlainExamples
 from headstart.prepare.config import configure, suited
@@ -156,6 +157,33 @@ def test_auto_offers_pairs_of_texts_where_labels_are_few(reviews, tiny_bert, tmp
     told = json.loads((run.folder / "metrics.json").read_text("utf-8"))
     names = {line["name"] for line in told["candidates"]}
     assert names >= {"probe", "finetune last-blocks", "full", "contrastive"} or names == {"probe"}
+
+
+def test_methods_are_compared_on_one_fold_where_a_fifth_is_many(
+    tiny_bert, tmp_path, monkeypatch
+) -> None:
+    rng, table = np.random.default_rng(0), tmp_path / "notes.csv"
+    with table.open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(["text", "label", "split"])
+        for i in range(60):  # the probe must not be perfect: nothing else would be tried
+            words = rng.choice(["food", "room", "very", "slow", "fast"], 6)
+            label = ("good", "bad")[int(rng.integers(2))]
+            writer.writerow([" ".join([*words, str(i)]), label, "train" if i < 40 else "test"])
+    compared = []
+
+    def explore(workshop, candidates, folds, *rest):
+        compared.append([(len(train), len(held)) for train, held in folds])
+        return [], []
+
+    monkeypatch.setattr(networks, "explore", explore)
+    for enough in (7, 9):
+        monkeypatch.setattr(networks, "ENOUGH_HELD", enough)
+        hs.train(table, backbone=tiny_bert, budget="10m", out=tmp_path / f"run{enough}")
+    ((train, held),) = compared[0]
+    assert train == pytest.approx(4 * held, abs=4)
+    assert len(compared[1]) == networks.CHOOSING_FOLDS
+    assert sum(held for _, held in compared[1]) == train + held
 
 
 def test_auto_goes_on_to_what_is_trained_from_scratch(reviews, tiny_bert, tmp_path) -> None:

@@ -19,6 +19,7 @@ from headstart.errors import DataError
 from headstart.features.engines import Kitchen
 from headstart.features.extract import extract
 from headstart.features.store import FeatureStore
+from headstart.kinds import as_declared
 from headstart.machine import cache_folder, worker_count
 from headstart.modalities import modality
 from headstart.said import _
@@ -91,6 +92,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             What scikit-learn's own validation refuses; fewer than two classes.
         """
+        as_declared(type(self).__init__, self.get_params(deep=False))
         if self.backbone == IDENTITY:
             X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         check_classification_targets(y)

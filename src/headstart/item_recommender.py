@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from headstart.behaviour.models import Candidate, fit, installed
 from headstart.behaviour.trial import first
+from headstart.kinds import as_declared
 from headstart.registry import unknown_name
 from headstart.said import N_
 from headstart.tasks.ranking import ranks, recall_at
@@ -72,6 +73,7 @@ class ItemRecommender(BaseEstimator):
         source : array of shape (n_others, n_items), optional
             What the customers of another shop chose of the same items.
         """
+        as_declared(type(self).__init__, self.get_params(deep=False))
         if self.kind not in installed():
             raise unknown_name(N_("model"), self.kind, installed())
         own = self._chosen(validate_data(self, X, accept_sparse="csr"))

@@ -5,6 +5,7 @@ The command line, the reference page and the messages about options are made fro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
@@ -82,6 +83,28 @@ def seconds(text: str) -> float:
             _("--budget {value!r} is no time.", value=text), _("For example 90s, 5m or 1h.")
         )
     return found
+
+
+def budget_of(value: float | str | None) -> float | None:
+    """Read a budget, in seconds or as it is typed; None stays None.
+
+    Examples
+    --------
+    >>> budget_of("5m"), budget_of(90.0)
+    (300.0, 90.0)
+
+    Raises
+    ------
+    ConfigError
+        What is no time, or none that ends.
+    """
+    if isinstance(value, str):
+        value = seconds(value)
+    if value is not None and not 0 < value < math.inf:
+        raise ConfigError(
+            _("--budget {budget:g} s is no time.", budget=value), _("For example --budget 5m.")
+        )
+    return value
 
 
 def length(text: str) -> float:

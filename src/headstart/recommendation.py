@@ -16,6 +16,7 @@ from headstart.errors import ArtifactError, ConfigError, DataError
 from headstart.folder.adviser import is_adviser, load_adviser
 from headstart.folder.layout import METRICS, MODEL
 from headstart.folder.reading import read_document
+from headstart.kinds import declared
 from headstart.said import _, sentences
 from headstart.speaking import speaking
 
@@ -36,6 +37,7 @@ class RecommendRun:
         No such run folder, from a newer headstart, or tampered with.
     """
 
+    @declared
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
@@ -50,6 +52,7 @@ class RecommendRun:
         """Everything in ``metrics.json``."""
         return read_document(self.folder / METRICS)
 
+    @declared
     def predict(self, users: Sequence[str | Asking], *, n: int = 10) -> Iterator[Advice]:
         """Recommend ``n`` items to users, given by id, or to histories.
 
@@ -67,6 +70,7 @@ class RecommendRun:
         """
         return self.adviser.recommend(_asked(users, n), n)
 
+    @declared
     def new_items(self, users: Sequence[str | Asking], *, n: int = 10) -> Iterator[Advice]:
         """Recommend to users ``n`` items that nobody has chosen yet, by what is known of them.
 
@@ -90,6 +94,7 @@ class RecommendRun:
             )
         return self.adviser.new_items(_asked(users, n), n)
 
+    @declared
     def report(self, *, lang: str | None = None) -> Path:
         """Render ``report.html`` afresh, in the language that is spoken or in ``lang``."""
         from headstart.report.recommendation import render_recommendation

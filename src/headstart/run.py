@@ -27,8 +27,10 @@ from headstart.folder.adviser import is_adviser
 from headstart.folder.layout import METRICS, MODEL, RUN, SPLIT
 from headstart.folder.model import SavedModel, load_model
 from headstart.folder.reading import read_document
+from headstart.kinds import declared
 from headstart.machine import cache_folder, worker_count
 from headstart.modalities import Modality, Timed, modality
+from headstart.options import length
 from headstart.said import _
 from headstart.speaking import speaking
 from headstart.tasks import Encoded
@@ -111,6 +113,7 @@ class Run:
         No run folder, from a newer headstart, or tampered with.
     """
 
+    @declared
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
@@ -140,6 +143,7 @@ class Run:
         """Everything in ``metrics.json``."""
         return read_document(self.folder / METRICS)
 
+    @declared
     def predict(
         self,
         inputs: Input | Iterable[Input],
@@ -147,7 +151,7 @@ class Run:
         x: str | None = None,
         encoding: str = "utf-8",
         adapt: str | None = None,
-        every: float | None = None,
+        every: float | str | None = None,
         strings: bool = True,
         on_event: OnEvent = ignore,
     ) -> list[Prediction]:
@@ -170,7 +174,7 @@ class Run:
             Adapt to all inputs together before answering for any, where that looks safe; what
             came of it is said by an event (see ``adaptation.testtime.adapt_to_inputs``). The stored
             model is not changed, and ``unfamiliar`` is as without it.
-        every : float, seconds, optional
+        every : float or str, seconds or a time such as ``"1s"``, optional
             Cut what runs over time into stretches of this length: one prediction each, with its
             ``start`` and ``end``.
         strings : bool, default=True
@@ -198,13 +202,14 @@ class Run:
         how = self._reading(x, encoding, strings, on_event)
         return self._together(adapt, inputs, how, on_event)
 
+    @declared
     def stream(
         self,
         inputs: Input | Iterable[Input],
         *,
         x: str | None = None,
         encoding: str = "utf-8",
-        every: float | None = None,
+        every: float | str | None = None,
         strings: bool = True,
         on_event: OnEvent = ignore,
     ) -> Iterator[Prediction]:
@@ -228,6 +233,7 @@ class Run:
         how = self._reading(x, encoding, strings, on_event)
         if every is None:
             return self._in_pieces(inputs, how, on_event)
+        every = length(every) if isinstance(every, str) else every
         self._refuse_timeless(every)
         return self._over_time(inputs, every, how, on_event)
 
@@ -331,6 +337,7 @@ class Run:
             self.saved.model, examples.refs, X, features.unreadable, seen=features.vectors[0]
         )
 
+    @declared
     def evaluate(
         self,
         data: str | Path,
@@ -401,6 +408,7 @@ class Run:
         abstains = self.saved.model.abstain is not None
         return prediction.row(self.classes, abstains=abstains, timed=timed)
 
+    @declared
     def report(self, *, lang: str | None = None) -> Path:
         """Render ``report.html`` and the figures afresh from the run's numbers.
 

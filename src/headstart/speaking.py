@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from headstart.errors import UnknownNameError
+from headstart.kinds import declared
 from headstart.language import VARIABLE, code_of, in_force, languages, of_environment, use
 from headstart.said import _, commas
 
 
+@declared
 def speak(asked: str | None = None) -> str:
     """Speak a language from now on.
 

@@ -16,7 +16,15 @@ from headstart.modalities import EXAMPLE, Unit
 from headstart.said import N_, _, sentences
 
 Sure = Literal["fairly", "hardly", "not"]
-Why = Literal["agreement", "objection", "disagreement", "no shift", "class shares", "no rival"]
+Why = Literal[
+    "agreement",
+    "objection",
+    "disagreement",
+    "no shift",
+    "class shares",
+    "other shares",
+    "no rival",
+]
 Prefers = Literal["adaptation", "no adaptation", "neither"]
 
 UNVERIFIED = N_("Selected without target labels; the accuracy on the target is not measured.")
@@ -148,7 +156,9 @@ class Selection:
     why : str
         The kind of choice: adapted, since no score objects ("agreement") or in spite of one
         ("objection"); or not adapted, since too few scores prefer the rival ("disagreement"), there
-        is no shift, only the class shares differ, or nobody was left to compare ("no rival").
+        is no shift, only the class shares differ, they differ too ("other shares") and not all
+        scores that know nothing of the source prefer the rival, or nobody was left to compare
+        ("no rival").
     """
 
     candidates: tuple[Contender, ...]

@@ -59,9 +59,17 @@ class Priors:
 
         Both intervals must lie outside that range, on the same side.
         """
+        return self._beyond(HUGE)
+
+    @property
+    def differ(self) -> NDArray[np.bool_]:
+        """Classes (K,) whose share is surely another than in the source, by both estimates."""
+        return self._beyond(1.0)
+
+    def _beyond(self, times: float) -> NDArray[np.bool_]:
         low = np.minimum(self.target_ci95[:, 0], self.by_em_ci95[:, 0])
         high = np.maximum(self.target_ci95[:, 1], self.by_em_ci95[:, 1])
-        return np.asarray((low > HUGE * self.source) | (high < self.source / HUGE))
+        return np.asarray((low > times * self.source) | (high < self.source / times))
 
     @property
     def huge(self) -> bool:
@@ -83,7 +91,18 @@ class Priors:
         rows = np.flatnonzero(self.changed).tolist()
         if not rows:
             return _("No class share is clearly beyond a third to three times the source's.")
-        told = commas(
+        told = self.told(rows, classes)
+        if len(rows) <= NAMED:
+            return _("The class shares seem to differ greatly: {told}.", told=told)
+        return _(
+            "The class shares seem to differ greatly: {told}, and {more} more.",
+            told=told,
+            more=len(rows) - NAMED,
+        )
+
+    def told(self, rows: Sequence[int], classes: Sequence[str]) -> str:
+        """List the first of some classes with their shares, before and now."""
+        return commas(
             _(
                 "'{name}' {source:.0f} % of the source and about {target:.0f} % of the target "
                 "({low:.0f} to {high:.0f})",
@@ -94,13 +113,6 @@ class Priors:
                 high=100 * float(self.target_ci95[c, 1]),
             )
             for c in rows[:NAMED]
-        )
-        if len(rows) <= NAMED:
-            return _("The class shares seem to differ greatly: {told}.", told=told)
-        return _(
-            "The class shares seem to differ greatly: {told}, and {more} more.",
-            told=told,
-            more=len(rows) - NAMED,
         )
 
     def to_json(self, classes: Sequence[str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from headstart.adaptation.domains import Adapter, Domains
 from headstart.adaptation.guards import guards, shares
 from headstart.adaptation.names import PLAIN, called
+from headstart.adaptation.other_shares import other_shares
 from headstart.adaptation.outcome import (
     SCORES,
     Contender,
@@ -55,6 +56,12 @@ instead of 0.120 on 74 pairs of domains) and one pair harmed; with four, 0.108."
 ENOUGH = 2000
 """Rows of either domain that the scores look at: enough to tell candidates apart, and they cost
 the square of it."""
+
+WAY_BACK = "way back"
+OF_THE_TARGET = ("neighbours", "clusters")
+"""Scores that know nothing of the source. Both must prefer an adaptation where the classes are
+surely otherwise frequent in the target: the committee is then of one mistake, and so is the way
+back, which looks at each domain by its own mean."""
 
 FEW = 20
 """Target examples below which nothing is adapted: the scores of so few are chance."""
@@ -121,7 +128,8 @@ def select(
     on every target example, one vote a family; the method that agrees most with the vote is the
     rival. It is taken if at least three of four scores of different kinds (``SCORES``) prefer it to
     "no adaptation", none objects where there are few target examples, and there is a shift in more
-    than how frequent the classes are (see ``residual``). docs/measurements.md has
+    than how frequent the classes are (see ``residual``); where these differ too, both scores that
+    know nothing of the source must prefer it (see ``other_shares``). docs/measurements.md has
     how often that helped and harmed.
     """
     _check(adapters)
@@ -191,7 +199,7 @@ def choose(
         Evidence(score, plain.scores[score], rival.scores[score], rival.name, domains.unit)
         for score in SCORES
     )
-    return _verdict(domains, candidates, rival, evidence, shift_found)
+    return _verdict(domains, candidates, rival, evidence, shift_found, classes)
 
 
 def compare(
@@ -262,6 +270,7 @@ def _verdict(
     rival: Contender,
     evidence: tuple[Evidence, ...],
     shift_found: bool,
+    classes: Sequence[str] | None,
 ) -> Ruling:
     for_it = [e.score for e in evidence if e.prefers == "adaptation"]
     tally = {"n": len(for_it), "all": len(evidence)}
@@ -299,6 +308,22 @@ def _verdict(
             against=commas(map(called, against)),
         )
         return _none(candidates, evidence, reason, "hardly", "disagreement")
+    back = next(e for e in evidence if e.score == WAY_BACK)
+    changed = other_shares(domains, candidates[0].trial, back.none, back.rival)
+    if changed is not None and not set(OF_THE_TARGET) <= set(for_it):
+        rows = np.flatnonzero(changed.differ).tolist()
+        names = classes or [_("class {number}", number=k + 1) for k in range(domains.n_classes)]
+        reason = _(
+            "{n} of {all} scores prefer the best rival, {rival}, to no adaptation. But the classes "
+            "seem to be otherwise frequent in the target ({told}). To make the two domains look "
+            "alike would make their shares alike, too, so the target's own groups must speak for "
+            "it ({needed}), and they do not.",
+            **tally,
+            rival=called(rival.name),
+            told=changed.told(rows, names),
+            needed=commas(map(called, OF_THE_TARGET)),
+        )
+        return _none(candidates, evidence, reason, "hardly", "other shares")
     reason = _(
         "{n} of {all} scores prefer it to no adaptation ({scores}), and {changed:.0f} % of the "
         "target's answers change.",
@@ -308,7 +333,7 @@ def _verdict(
     )
     why: Why = "objection" if against else "agreement"
     many = n >= MANY_PER_CLASS * domains.n_classes
-    sure: Sure = "fairly" if many and not against else "hardly"
+    sure: Sure = "fairly" if many and not against and changed is None else "hardly"
     return Ruling(candidates, rival.name, evidence, reason, sure, why)
 
 

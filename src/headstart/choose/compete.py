@@ -1,7 +1,7 @@
 """The competition: candidates tried on the same folds, the best so far at any time.
 
-The probe is the floor. What is tried beyond it, and in which order, is decided by what it promises
-per second; what is kept, by held-out answers alone.
+The probe is the floor. What is tried beyond it, and in which order, is decided by what it promises,
+and takes; what is kept, by held-out answers alone.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ def explore(
             if time.monotonic() > deadline - PLANNING_SECONDS:
                 break
         known = [c for c in candidates if c.name in plans]
-        for c in by_promise(forecasts, known):
+        first = deadline - time.monotonic()
+        for c in by_promise(forecasts, known, lambda c: OVERRUN * forecasts[c.name] <= first):
             left = deadline - time.monotonic()
             last = forecasts[c.name] * share_of(again(c), fits)
             needed = OVERRUN * (forecasts[c.name] - last + max(last, owed))

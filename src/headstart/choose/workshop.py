@@ -13,7 +13,7 @@ from headstart.backbones import Ref, resolve
 from headstart.backbones.cutting import PrefixRef
 from headstart.backbones.network import Backbone
 from headstart.choose.candidates import Candidate
-from headstart.choose.plan import Cost, TrainingPlan, make_plan, measure, said
+from headstart.choose.plan import Cost, TrainingPlan, make_plan, measure, said, shapes_at
 from headstart.data.items import Examples
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
@@ -86,6 +86,15 @@ class Workshop:
         plan = make_plan(backbone, recipe, n, room(self.cache), self.labels.seed, largest)
         cost: Cost = measure(backbone, plan, recipe, self.engine, self.workers, self.device, usual)
         return plan, cost.forecast(plan, recipe, fits)
+
+    def resized(self, candidate: Candidate, plan: TrainingPlan) -> TrainingPlan:
+        """Return the plan of other examples, with room for the activations of these."""
+        backbone = self.backbone_of(candidate.method)
+        extents = self._extents(backbone)
+        if plan.cut is None or extents is None:
+            return plan
+        shape = shapes_at(backbone, [plan.cut], _largest(extents))[plan.cut]
+        return replace(plan, shape=shape)
 
     def setting(
         self, candidate: Candidate, plan: TrainingPlan, forecast: float | None = None

@@ -14,7 +14,6 @@ from headstart.cli.console import Bars, print_json, quoted, say, say_where_the_r
 from headstart.cli.options import Json, Overwrite
 from headstart.cli.train import show_findings
 from headstart.errors import ConfigError
-from headstart.options import seconds
 from headstart.said import _
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def recommend(
             item_id=item_id,
             encoding=encoding,
             catalogue=catalogue,
-            budget=None if budget is None else seconds(budget),
+            budget=budget,
             seed=seed,
             on_event=bars,
         )

@@ -32,6 +32,8 @@ from headstart.folder.layout import BEHAVIOUR, METRICS, MODEL, RUN
 from headstart.folder.place import destination
 from headstart.jobs.clock import Clock
 from headstart.jobs.new_items import find_new_items
+from headstart.options import budget_of
+from headstart.prepare.refusals import job
 from headstart.recommendation import RecommendRun
 from headstart.report.recommendation import render_recommendation
 from headstart.said import _, _n, listed
@@ -50,6 +52,7 @@ SHOWN = 8
 """Items of a history, and recommendations, that it shows of each."""
 
 
+@job
 def recommend(
     target: PathLike,
     *,
@@ -65,7 +68,7 @@ def recommend(
     item_id: str | None = None,
     encoding: str = "utf-8",
     catalogue: str = "auto",
-    budget: float | None = None,
+    budget: float | str | None = None,
     seed: int = 0,
     lang: str | None = None,
     on_event: OnEvent = ignore,
@@ -92,8 +95,8 @@ def recommend(
     catalogue : {"auto", "target", "both"}
         What may be recommended: the target's items, or the source's too; ``"auto"``: both, if half
         of the target's items are among the source's.
-    budget : float, optional
-        Seconds that models and weights may be tried for; the quick ones come first.
+    budget : float or str, optional
+        How long models and weights may be tried: seconds, or ``"5m"``; the quick ones come first.
     seed : int
         Draws the order of what happened at one moment, and who is asked where there are many.
 
@@ -110,11 +113,7 @@ def recommend(
     """
     with speaking(lang):
         _refuse_unknown(catalogue)
-        if budget is not None and not 0 < budget < math.inf:
-            raise ConfigError(
-                _("--budget {budget:g} s is no time.", budget=budget),
-                _("For example --budget 5m."),
-            )
+        budget = budget_of(budget)
         read = [path for path in (source, items) if path is not None]
         folder = destination(str(target), out, overwrite, labels=read)
         clock = Clock()

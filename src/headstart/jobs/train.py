@@ -60,7 +60,7 @@ def train(
     backbone: str | None = None,
     method: str = "auto",
     layer: str | None = None,
-    budget: float | None = None,
+    budget: float | str | None = None,
     size: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -136,7 +136,7 @@ def train(
         cross-validation inside the training part, of all backbones that are named, or the best
         two of them side by side; ``"all"`` beside each other; or one by the name that
         ``headstart layers`` gives it. Default: ``"last"``, of recordings ``"auto"``.
-    budget : float, seconds, > 0, optional
+    budget : float or str, seconds or a time such as ``"5m"``, optional
         What ``"auto"`` may take in all.
     size : int, pixels, optional
         Side of the images the network sees; default: its own.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from headstart.backbones import Ref, available, resolve
 from headstart.data.several_labels import TASKS
 from headstart.errors import ConfigError
-from headstart.options import option, options_in, seconds
+from headstart.options import budget_of, option, options_in, seconds
 from headstart.prepare.refusals import WHY_NOT, refuse_by_method, refuse_layer, stranger
 from headstart.said import N_, _, commas
 from headstart.transfer.recipe import NAMES as RECIPE_NAMES
@@ -122,11 +121,7 @@ class Config:
                 _("No method {name!r}.", name=self.method),
                 _("Methods: {names}.", names=commas(METHOD_NAMES)),
             )
-        if self.budget is not None and not 0 < self.budget < math.inf:
-            raise ConfigError(
-                _("--budget {budget:g} s is no time.", budget=self.budget),
-                _("For example --budget 5m."),
-            )
+        budget_of(self.budget)
         if self.size is not None and self.size < 1:
             raise ConfigError(
                 _("--size {size} is no size.", size=self.size), _("For example --size 96.")
@@ -199,6 +194,8 @@ def configure(data: str | Path, options: Mapping[str, Any]) -> Config:
     for name in given:
         if name not in OPTIONS:
             raise stranger("train", name, OPTIONS)
+    if "budget" in given:
+        given["budget"] = budget_of(given["budget"])
     config = Config(str(data), **{k: v for k, v in given.items() if k not in RECIPE_NAMES})
     refuse_by_method(config.method, config.trains_networks, given)
     if config.layer is not None and not config.on_layers:

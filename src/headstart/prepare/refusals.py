@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from headstart.errors import ConfigError
+from headstart.kinds import as_declared
 from headstart.options import flag, flags
 from headstart.said import N_, _, commas, listed, sentences
 from headstart.transfer.recipe import FROM_SCRATCH, Recipe
@@ -72,17 +73,22 @@ WITH_IMAGES = ("methods", "networks", "label_budget", "labelled")
 
 
 def job(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a public function refuse keywords that it does not take, with the mend."""
-    parameters = inspect.signature(function).parameters.values()
-    taken = {p.name for p in parameters}
-    named = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    """Make a public function refuse keywords and kinds of values that it does not take."""
+    signature = inspect.signature(function)
+    taken = set(signature.parameters)
+    named = [p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for name in kwargs:
             if name not in taken:
                 raise stranger(function.__name__, name, named)
-        return function(*args, **kwargs)
+        bound = signature.bind(*args, **kwargs)
+        known = as_declared(
+            function, bound.arguments, lambda name: flag(name) if name in named else name
+        )
+        bound.arguments.update(known)
+        return function(*bound.args, **bound.kwargs)
 
     return checked
 

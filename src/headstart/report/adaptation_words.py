@@ -38,6 +38,7 @@ LIKE = {
     "disagreement": N_("too few scores for the best rival"),
     "no shift": N_("no shift"),
     "class shares": N_("a shift in the shares of the classes alone"),
+    "other shares": N_("other shares of the classes, too"),
     "source-free": N_("without the source"),
 }
 """What is meant by a choice like this, by ``why``."""

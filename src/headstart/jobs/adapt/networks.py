@@ -7,7 +7,7 @@ it has to be asked for; what comes of it competes with all that works on feature
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ from headstart.said import N_, _, commas
 from headstart.tasks.labels import Labels
 from headstart.transfer import FittedModel
 from headstart.transfer.finetune import Setting
-from headstart.transfer.recipe import defaults
+from headstart.transfer.recipe import from_options
 
 OFFERED = (SOURCE_ONLY, "MCC")
 """Methods that compete unless others are named; adversarial ones moved a pretrained backbone little
@@ -112,7 +112,8 @@ class AdaptingNetworks:
                 ),
                 _("Leave out --networks, or give more {many}.", many=unit.many),
             )
-        recipe = replace(defaults("finetune"), epochs=PRETRAINED.epochs)
+        usual = prepared.dataset.modality.recipe
+        recipe = from_options("finetune", {"epochs": PRETRAINED.epochs}, usual)
         candidate = Candidate(N_("networks of both domains"), "finetune", recipe, 1)
         labels = prepared.labels
         nobody = np.zeros(len(target.data), np.int64)
@@ -140,7 +141,8 @@ class AdaptingNetworks:
         text = _("Networks: about {seconds:.0f} s.", seconds=twice)
         machine.on_event(Event(_("planning"), message=text, level="note"))
         setting = source.setting(candidate, plan)
-        inputs = TargetInputs(other.setting(candidate, plan).inputs, len(target.data))
+        theirs = other.setting(candidate, other.resized(candidate, plan))
+        inputs = TargetInputs(theirs.inputs, len(target.data))
         return cls(prepared.train, labels.y[prepared.train], setting, inputs, methods)
 
     def trials(self, learn: Ints, held: Ints) -> list[Trial]:
