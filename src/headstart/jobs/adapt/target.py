@@ -21,7 +21,7 @@ from headstart.modalities import Modality
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.prepare.target import Target
-from headstart.run import answer
+from headstart.run import answer, blanks
 from headstart.said import _, _n, commas
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels, Stream
@@ -190,7 +190,11 @@ def answers(listed: Unlabelled, target: Target, model: FittedModel) -> list[dict
     """Answer for every example that was listed, as ``predict`` would: one row each, in order."""
     vectors = np.zeros((len(listed), target.X.shape[1]), np.float32)
     vectors[target.kept] = target.X
-    found = answer(model, listed.refs, vectors, target.unreadable)
+    digests: list[Any] = [None] * len(listed)
+    for place, d in zip(target.kept.tolist(), target.features.digests, strict=True):
+        digests[place] = d
+    notes = blanks(listed.examples.modality, digests)
+    found = answer(model, listed.refs, vectors, target.unreadable, notes=notes)
     return [p.row(model.classes, abstains=model.abstain is not None) for p in found]
 
 
