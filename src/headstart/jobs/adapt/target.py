@@ -25,7 +25,8 @@ from headstart.run import answer, blanks
 from headstart.said import _, _n, commas
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels, Stream
-from headstart.transfer import Familiarity, FittedModel, Moments
+from headstart.transfer import FittedModel, Moments
+from headstart.transfer.familiar import fit_familiar
 from headstart.transfer.heads import Head
 
 METHOD = "adapt"
@@ -170,7 +171,8 @@ def model_for(
     """
     X, K = target.X, len(model.classes)
     said = head.logits(X.astype(np.float64)).argmax(axis=1).astype(np.int64)
-    familiar = Familiarity.fit(X, said, K)
+    widths = model.familiar.widths if model.familiar else ()
+    familiar = fit_familiar(X, said, K, widths)
     adapted = replace(
         model,
         method=METHOD,
@@ -182,7 +184,7 @@ def model_for(
     )
     labels = Labels(said, Classification(model.classes), None, False, 0)
     folds = labels.folds(np.arange(len(said)), 5, Stream.FALSE_ALARMS)
-    alarms = false_alarms(X, said, K, folds, workers=machine.workers)
+    alarms = false_alarms(X, said, K, folds, widths=widths, workers=machine.workers)
     return adapted, Unfamiliar(familiar.threshold, alarms)
 
 
