@@ -85,6 +85,9 @@ class Toy(AudioModality):
     def circumstances(self, d: Any) -> dict[str, Any]:
         return {}
 
+    def blank(self, d: Any) -> str:
+        return ""
+
     rivals: dict[str, Any] = {}  # noqa: RUF012
     show = parts = small_network = None
     layered, encoders = False, ()

@@ -162,3 +162,15 @@ def test_circumstances_are_those_of_the_file() -> None:
     assert (told["sampling rate"], told["length in seconds"]) == (8_000, 1)
     assert (told["file format"], told["encoding of the sound"]) == ("WAV", "ULAW")
     assert told["number of channels"] == 1 and set(AUDIO.of_content) < set(told)
+
+
+def test_what_holds_nothing_to_hear_is_told() -> None:
+    """A few words for ``predict``; what is soft and even but no noise floor stays without."""
+    noise = np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
+
+    def told(samples: np.ndarray) -> str:
+        return AUDIO.blank(AUDIO.digest(AUDIO.read(written(samples))))
+
+    assert told(np.zeros(RATE, np.float32)) == "silence from beginning to end"
+    assert told(0.003 * noise) == told(0.0015 * noise) == "nothing but soft, even noise"
+    assert told(0.03 * noise) == told(voice()) == told(0.03 * voice()) == ""

@@ -58,7 +58,7 @@ def test_from_folder_to_predictions(headstart, photos: Path, tmp_path: Path) -> 
     assert predicted.status == 0
     rows = rows_of(tmp_path / "p.csv")
     columns = ["path", "predicted", "confidence", "p:chequers", "p:disc", "p:stripes"]
-    assert list(rows[0]) == [*columns, "unfamiliar", "error"]
+    assert list(rows[0]) == [*columns, "unfamiliar", "note", "error"]
     assert len(rows) == 45
     right = [row["predicted"] == Path(row["path"]).parent.name for row in rows]
     assert np.mean(right) > 0.95
@@ -284,6 +284,22 @@ def test_a_photo_of_something_else_is_flagged(headstart, run_folder: Path, tmp_p
     Image.fromarray(rng.integers(0, 256, (200, 200, 3), np.uint8)).save(tmp_path / "noise.png")
     row = headstart("predict", run_folder, "noise.png", "--json").json()["predictions"][0]
     assert row["unfamiliar"] is True
+
+
+def test_a_blank_photo_is_remarked_on_in_either_language(
+    headstart, run_folder: Path, photos: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (200, 200)).save(tmp_path / "cap.png")
+    fine = str(next((photos / "disc").iterdir()))
+    asked = headstart("predict", run_folder, fine, "cap.png", "--json")
+    notes = [row["note"] for row in asked.json()["predictions"]]
+    assert notes == ["", "black all over"]
+    assert "1 input holds nothing to answer by (cap.png: black all over)" in " ".join(
+        asked.err.split()
+    )
+    told = headstart("predict", run_folder, fine, "cap.png", "--lang", "zh", "--out", "p.csv")
+    assert rows_of(tmp_path / "p.csv")[1]["note"] == "全黑"
+    assert "cap.png" in told.err and "全黑" in told.err
 
 
 def test_backbones_and_cache_listings(headstart, tmp_path: Path, monkeypatch) -> None:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from conftest import CHOICE
 from headstart.backbones import Ref, resolve
-from headstart.errors import ConfigError
+from headstart.errors import BackboneError, ConfigError
 from headstart.events import Event
 from headstart.features.engines import (
     CPU_ENGINES,
@@ -251,3 +251,30 @@ def test_the_same_weights_under_another_name_keep_it(tmp_path: Path) -> None:
         ref = resolve(f"file:{tmp_path / name}.safetensors#timm:test_resnet")
         engine = Kitchen(tmp_path / "cache", 1).engine(ref, name="openvino-float32")
         assert engine.card.name == f"file:{name}.safetensors#timm:test_resnet"
+
+
+def test_rows_of_zeros_agree_with_each_other_alone() -> None:
+    """A network may give zeros for one made-up example and be of use for others."""
+    zero, one, broken = np.zeros((1, 3)), np.ones((1, 3)), np.full((1, 3), np.nan)
+    pairs = [(zero, zero), (zero, one), (one, one), (one, -one), (one, broken)]
+    found = [float(cosine(a, b)[0]) for a, b in pairs]
+    assert found == pytest.approx([1, 0, 1, -1, 0])
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.0, "nothing but zeros"), (np.nan, "no numbers")])
+@pytest.mark.parametrize("device", ["engines are timed", "batches"])
+def test_a_network_without_a_use_is_refused_in_words(
+    tmp_path: Path, value: float, said: str, device: str
+) -> None:
+    """Every engine failed the comparison, and the fastest of none was asked for."""
+    tensors = Ref("timm", "test_resnet", seed=3).at(size=64).load().net.state_dict()
+    broken = {k: v.fill_(value) if v.is_floating_point() else v for k, v in tensors.items()}
+    save_file(broken, tmp_path / "broken.safetensors")
+    ref = resolve(f"file:{tmp_path / 'broken.safetensors'}#timm:test_resnet")
+    with pytest.raises(BackboneError, match=said) as caught:
+        if device == "batches":
+            batched_engine(ref.load(), "cpu")
+        else:
+            Bench(Kitchen(tmp_path / "cache", 1), ref).time_engines()
+    assert "broken.safetensors" in caught.value.message
+    assert "another backbone" in caught.value.hint

@@ -8,7 +8,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from headstart.transfer.familiar import LOWEST, RANK, Familiarity
+from headstart.transfer.familiar import LOWEST, RANK, Familiarity, FamiliarSideBySide, fit_familiar
 
 
 @pytest.fixture(autouse=True)
@@ -122,3 +122,64 @@ def test_a_class_without_rows_and_constant_features():
     found = Familiarity.fit(X, y, 2)
     assert not found.is_unfamiliar(X).any()
     assert np.isfinite(found.scores(np.eye(6))).all()
+
+
+def two(n, seed=0, length=20.0):
+    """Vectors of a network that is blind to what is strange, longer than those of one that sees."""
+    (blind, y), (seeing, _) = drawn(n, seed=seed), drawn(n, 30, seed=seed + 500)
+    return np.hstack([length * blind, seeing]), y
+
+
+def two_strange(n, seed=1):
+    return np.hstack([20 * drawn(n, seed=seed)[0], strange(n, 30, seed=seed)])
+
+
+def test_the_longer_vectors_of_two_networks_do_not_decide():
+    X, y = two(200)
+    new, other = two(200, seed=2)[0], two_strange(200)
+    truth = np.repeat([1, 0], 200)
+
+    def area(found):
+        return roc_auc_score(truth, np.concatenate([found.scores(new), found.scores(other)]))
+
+    both = fit_familiar(X, y, 3, (40, 30))
+    assert isinstance(both, FamiliarSideBySide) and (both.dim, both.widths) == (70, (40, 30))
+    assert area(both) > 0.95 > 0.8 > area(Familiarity.fit(X, y, 3))
+    assert both.is_unfamiliar(new).mean() < 0.03
+
+
+def test_scores_of_networks_count_in_units_of_how_much_they_vary():
+    X, y = two(100)
+    both = FamiliarSideBySide.fit(X, y, 3, (40, 30))
+    new = two(50, seed=3)[0]
+    own = [p.scores(x) / s for p, x, s in zip(both.parts, np.split(new, [40], 1), both.scale,
+                                              strict=True)]  # fmt: skip
+    assert both.scores(new) == pytest.approx(own[0] + own[1])
+    longer = FamiliarSideBySide.fit(two(100, length=1.0)[0], y, 3, (40, 30))
+    assert longer.scores(two(50, seed=3, length=1.0)[0]) == pytest.approx(both.scores(new))
+    alone = [Familiarity.fit(x, y, 3) for x in np.split(X, [40], 1)]
+    for mine, theirs in zip(both.parts, alone, strict=True):
+        assert np.array_equal(mine.basis, theirs.basis)
+
+
+@pytest.mark.parametrize("rate", [0.01])
+def test_false_alarms_of_two_networks_are_as_stated(rate):
+    alarms = [
+        fit_familiar(*two(300, seed=seed), 3, (40, 30))
+        .is_unfamiliar(two(500, seed=1000 + seed)[0]).mean()
+        for seed in range(10)
+    ]  # fmt: skip
+    assert 0.1 * rate <= np.mean(alarms) <= 1.6 * rate
+
+
+def test_one_network_is_as_ever():
+    X, y = drawn(100)
+    one, same = Familiarity.fit(X, y, 3), fit_familiar(X, y, 3, (40,))
+    assert isinstance(same, Familiarity) and same.widths == ()
+    assert all(np.array_equal(getattr(one, f.name), getattr(same, f.name)) for f in fields(one))
+
+
+def test_one_group_alone_tells_nothing_of_two_networks_either():
+    X, y = two(30)
+    found = fit_familiar(X, y, 3, (40, 30), groups=np.zeros(30, np.int64))
+    assert found.scale.tolist() == [1, 1] and not found.is_unfamiliar(X).any()

@@ -500,3 +500,17 @@ def test_images_beyond_the_limit_of_memory_are_refused_before_they_are_read(mode
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
     with quiet():  # Pillow warns of fewer
         assert "too many pixels" in reason(bytes(data))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [((0, 6), "black all over"), ((200, 203), "one colour all over"), ((0, 256), "")],
+)
+def test_what_holds_nothing_to_see_is_told(values, told, kind):
+    """The noise of a camera behind its cap is black; noise that is loud is no colour."""
+    pixels = np.random.default_rng(0).integers(*values, (180, 240, 3), np.uint8)
+    modality, file = ImageModality(), io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    picture = modality.read(file.getvalue(), modality.digest_detail)
+    assert modality.blank(modality.digest(picture)) == told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,14 @@ from headstart.choose.layer import BESIDE, Places, best, pick_in_folds, pick_ins
 from headstart.data.items import Examples, Files
 from headstart.errors import BackboneError, ConfigError, UnknownNameError
 from headstart.features.engines import Kitchen, SideBySideEngine
-from headstart.folder.model import load_model
+from headstart.folder.model import _familiar, _tensors, load_model
 from headstart.judge.explain import explain, few_parts
 from headstart.judge.maps import embedder
 from headstart.modalities import modality
 from headstart.modalities.side_by_side import SideBySide
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels, Stream
+from headstart.transfer import Familiarity
 from tiny_bert import LETTERS, PIECES, save_tiny
 
 TASTE, SPEED = ("good", "bad"), ("slow", "fast")
@@ -252,6 +254,22 @@ def test_the_model_holds_both_and_answers_alike_elsewhere(chosen, taste, speed, 
     model = load_model(moved / "model").model
     assert np.allclose(rows, model.predict_proba(seen), atol=1e-6)
     assert [p.unfamiliar for p in found] == model.is_unfamiliar(seen).tolist()
+    parts = held["weights"]["parts"]
+    assert model.familiar.dim == held["backbone"]["dim"]
+    assert len(model.familiar.widths) == len(parts) == 2
+
+
+def test_what_one_distance_for_both_was_saved_as_is_read_as_before(chosen):
+    """Models of two networks had one distance for both."""
+    model, rng = chosen.saved.model, np.random.default_rng(0)
+    X = rng.normal(size=(40, model.familiar.dim)).astype(np.float32)
+    for found in (Familiarity.fit(X, np.arange(40) % 2, 2), model.familiar):
+        kept = _tensors(replace(model, familiar=found))
+        again = _familiar(found.threshold, kept)
+        assert type(again) is type(found)
+        assert np.array_equal(again.scores(X), found.scores(X))
+    assert _familiar(None, kept) is None
+    assert _familiar(0.5, {"head.weight": X}) is None
 
 
 def test_a_part_that_was_tampered_with_is_refused(chosen, tmp_path):

@@ -170,3 +170,12 @@ def test_the_same_text_with_two_labels_is_said() -> None:
     )
     assert "(0 exact, 2 near, 1 of them with a few words changed; first:" in found["duplicates"]
     assert "of the test set" not in found["duplicates"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("...", "nothing but punctuation"), ("!? —\n", "nothing but punctuation"), ("好", ""),
+     ("7", ""), ("😀", "")],
+)  # fmt: skip
+def test_a_text_without_words_is_told(text: str, told: str) -> None:
+    assert TEXT.blank(digest(text)) == told

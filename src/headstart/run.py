@@ -60,6 +60,8 @@ class Prediction:
         Whether the input looks unlike everything trained on.
     error : str
         Why it could not be read, or "".
+    note : str
+        That it holds nothing to answer by, such as silence, in a few words; or "".
     abstained : bool or None
         Whether the model is too unsure to answer; None where it was trained without ``--abstain``.
     labels : tuple of str or None
@@ -78,12 +80,14 @@ class Prediction:
     labels: tuple[str, ...] | None = None
     start: float | None = None
     end: float | None = None
+    note: str = ""
 
     def row(
         self, classes: Sequence[str], *, abstains: bool = False, timed: bool = False
     ) -> dict[str, Any]:
-        """Return one flat row: ``path, predicted, confidence, p:CLASS..., unfamiliar, error``.
+        """Return one flat row.
 
+        Its columns: ``path, predicted, confidence, p:CLASS..., unfamiliar, note, error``.
         With ``timed`` also ``start, end``, after the path; with ``abstains`` also ``abstained``, at
         the end.
         """
@@ -95,6 +99,7 @@ class Prediction:
             "confidence": self.confidence,
             **{f"p:{name}": p.get(name) for name in classes},
             "unfamiliar": self.unfamiliar,
+            "note": self.note,
             "error": self.error,
         }
         return {**row, "abstained": self.abstained} if abstains else row
@@ -252,7 +257,7 @@ class Run:
                 found = extract(once, [engine], store, workers=workers, on_event=heard)
                 vectors = found.vectors[0]
                 X = self._taken(vectors, found)
-                answers = answer(self.saved.model, once.refs, X, found.unreadable, seen=vectors)
+                answers = self._answers(once.refs, X, found)
                 for ref, row in zip(examples.refs, rows, strict=True):
                     yield replace(answers[row], path=ref)
                 done += len(examples)
@@ -275,9 +280,7 @@ class Run:
                 found = extract(examples, [engine], store, workers=workers, on_event=heard)
                 vectors = found.vectors[0]
                 X = self._taken(vectors, found)
-                answers = iter(
-                    answer(self.saved.model, examples.refs, X, found.unreadable, seen=vectors)
-                )
+                answers = iter(self._answers(examples.refs, X, found))
                 for moment in piece:
                     if moment.error:
                         yield Prediction(moment.name, error=moment.error)
@@ -333,8 +336,19 @@ class Run:
         features = self.embed(examples, on_event)
         vectors = self._adapted(adapt, examples, features, on_event)
         X = self._taken(vectors, features)
+        return self._answers(examples.refs, X, features)
+
+    def _answers(
+        self, refs: Sequence[str], X: NDArray[np.floating] | Pair, features: Features
+    ) -> list[Prediction]:
+        """Answer for what was embedded; what is unfamiliar is told by what the network gave."""
         return answer(
-            self.saved.model, examples.refs, X, features.unreadable, seen=features.vectors[0]
+            self.saved.model,
+            refs,
+            X,
+            features.unreadable,
+            seen=features.vectors[0],
+            notes=blanks(self.modality, features.digests),
         )
 
     @declared
@@ -533,6 +547,7 @@ def answer(
     unreadable: Mapping[int, str],
     *,
     seen: NDArray[np.floating] | None = None,
+    notes: Mapping[int, str] | None = None,
 ) -> list[Prediction]:
     """Answer for embedded inputs, in order.
 
@@ -544,16 +559,34 @@ def answer(
         Row -> reason.
     seen : ndarray of shape (n, dim), optional
         What tells unfamiliar inputs, where it is not ``vectors``.
+    notes : dict of int to str, optional
+        Row -> what there is to say of it, as ``blanks`` does.
     """
+    notes = notes or {}
     out = model.answers(vectors)
     own = vectors.vectors if isinstance(vectors, Pair) else vectors
     strange = model.is_unfamiliar(own if seen is None else seen)
     return [
         Prediction(name, error=unreadable[i])
         if i in unreadable
-        else _prediction(model, name, out[i], None if strange is None else bool(strange[i]))
+        else replace(
+            _prediction(model, name, out[i], None if strange is None else bool(strange[i])),
+            note=notes.get(i, ""),
+        )
         for i, name in enumerate(names)
     ]
+
+
+def blanks(modality: Modality[Any, Any], digests: Sequence[Any]) -> dict[int, str]:
+    """Say which inputs hold nothing to answer by: row -> what is there instead.
+
+    Parameters
+    ----------
+    digests : sequence
+        None where an input could not be read.
+    """
+    told = {i: modality.blank(d) for i, d in enumerate(digests) if d is not None}
+    return {i: note for i, note in told.items() if note}
 
 
 def _prediction(

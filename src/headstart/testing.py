@@ -135,6 +135,7 @@ def check_modality(
         assert all(isinstance(v, float | int | str | tuple) for v in told.values()), (
             "circumstances are numbers, names, or tuples of numbers"
         )
+        assert isinstance(modality.blank(d), str), "blank says something, or nothing, in words"
         packed = modality.pack(d)
         assert isinstance(packed, bytes), "pack writes bytes"
         assert modality.pack(modality.unpack(packed)) == packed, "a digest changes in the cache"

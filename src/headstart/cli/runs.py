@@ -211,6 +211,8 @@ class _Tally:
         self._many = many
         self._bad: list[tuple[str, str]] = []
         self._unread = 0
+        self._blank: tuple[str, str] = "", ""  # the first, and what is there instead
+        self._blanks = 0
         self.n = 0
 
     def over(self, predictions: Iterable[Prediction]) -> Iterator[Prediction]:
@@ -221,6 +223,10 @@ class _Tally:
                 self._unread += 1
                 if self._unread in (1, self.n):  # the first, and more as long as nothing is read
                     self._bad.append((prediction.path, prediction.error))
+            if prediction.note:
+                self._blanks += 1
+                if self._blanks == 1:
+                    self._blank = prediction.path, prediction.note
             yield prediction
         if self._unread and self._unread == self.n:
             from headstart.prepare.source import with_reasons  # others do not wait for it
@@ -236,7 +242,19 @@ class _Tally:
             )
 
     def say(self) -> None:
-        """Say what could not be read."""
+        """Say what could not be read, and what held nothing to answer by."""
+        if self._blanks:
+            name, note = self._blank
+            said = _n(
+                "{n:,} input holds nothing to answer by ({name}: {note}): its answer means nothing "
+                "unless the model was trained on such.",
+                "{n:,} inputs hold nothing to answer by (first: {name}: {note}): their answers "
+                "mean nothing unless the model was trained on such.",
+                self._blanks,
+                name=name,
+                note=note,
+            )
+            warn(said)
         if self._unread:
             said = _(
                 "{n} of {all} inputs cannot be read (first: {name}: {reason}).",

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from headstart.backbones import Card
 from headstart.backbones.side_by_side import card_of
-from headstart.errors import ConfigError
+from headstart.errors import BackboneError, ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.modalities import Fed, Padded, modality
 from headstart.modalities.side_by_side import SideBySide
@@ -311,13 +311,20 @@ def batched_engine(backbone: Network, device: str, name: str | None = None) -> T
     """Return torch on a device that takes batches: in bfloat16 where that passes the parity check.
 
     ``name``, if given, decides instead of the check.
+
+    Raises
+    ------
+    BackboneError
+        A network whose vectors are of no use, as ``refuse_useless`` has it.
     """
     exact = TorchEngine(backbone, "float32", device)
     reduced = TorchEngine(backbone, "bfloat16", device)
     if name is not None:
         return exact if name.endswith("float32") else reduced
     samples = backbone.card.look.drawn(SAMPLES)
-    agreement = cosine(reduced.replica()(samples), exact.replica()(samples))
+    reference = exact.replica()(samples)
+    refuse_useless(reference, backbone.card.name)
+    agreement = cosine(reduced.replica()(samples), reference)
     return reduced if agreement.min() >= PARITY else exact
 
 
@@ -371,11 +378,18 @@ class Bench:
         return name
 
     def time_engines(self) -> dict[str, float]:
-        """Seconds per example, single-threaded, of every engine that passes the parity check."""
+        """Seconds per example, single-threaded, of every engine that passes the parity check.
+
+        Raises
+        ------
+        BackboneError
+            A network whose vectors are of no use, as ``refuse_useless`` has it.
+        """
         samples = self.backbone.card.look.drawn(SAMPLES)
         packs = modality(self.backbone.card.modality).packs(list(samples))
         found = {name: _run(self.make(name).replica(), samples, packs) for name in _candidates()}
-        reference, _ = found["torch-float32"]
+        reference, _seconds = found["torch-float32"]
+        refuse_useless(reference, self.backbone.card.name)
         return {
             name: seconds
             for name, (vectors, seconds) in found.items()
@@ -471,10 +485,48 @@ def fastest(timed: dict[str, float]) -> str:
     return best if timed[best] * WORTH < exact[best_exact] else best_exact
 
 
+def refuse_useless(vectors: Vectors, name: str) -> None:
+    """Refuse a network by what torch in float32 makes of unlike examples, (n, dim).
+
+    Raises
+    ------
+    BackboneError
+        Values that are no numbers, or nothing but zeros: nobody could learn from either, and no
+        engine be compared with it.
+    """
+    broken = ~np.isfinite(vectors).all(axis=1)
+    if broken.any():
+        raise BackboneError(
+            _(
+                "The network {name} gives values that are no numbers (NaN or infinite), for {n} of "
+                "{all} made-up examples: its weights are damaged, or another network's.",
+                name=name,
+                n=int(broken.sum()),
+                all=len(vectors),
+            ),
+            _("Get the weights anew, or name another backbone."),
+        )
+    if not vectors.any():
+        raise BackboneError(
+            _(
+                "The network {name} gives nothing but zeros, whatever it is shown ({all} made-up "
+                "examples): there is nothing to tell examples by. Its weights are empty or "
+                "damaged, or another network's.",
+                name=name,
+                all=len(vectors),
+            ),
+            _("Get the weights anew, or name another backbone."),
+        )
+
+
 def cosine(a: Vectors, b: Vectors) -> NDArray[np.float32]:
-    """Cosine of rows (n,)."""
-    scale = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.asarray((a * b).sum(axis=1) / scale)
+    """Cosine of rows (n,): of two that are zero 1, of one that is 0, of what is no number 0."""
+    a, b = a.astype(np.float64), b.astype(np.float64)  # squares of large values are beyond float32
+    one, other = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
+    scale, product = one * other, (a * b).sum(axis=1)
+    both = (one == 0) & (other == 0)
+    known = np.isfinite(product) & np.isfinite(scale) & (scale > 0)
+    return np.asarray(np.where(known, product / np.where(known, scale, 1), both), np.float32)
 
 
 def _engines_here() -> list[str]:

@@ -31,7 +31,8 @@ from headstart.folder.reading import MEND, UNREADABLE, read_document
 from headstart.said import _, listed
 from headstart.tasks.classification import Classification
 from headstart.tasks.multilabel import MultiLabel
-from headstart.transfer import Familiarity, FittedModel, Moments, Pair
+from headstart.transfer import Familiarity, FamiliarSideBySide, FittedModel, Moments, Pair
+from headstart.transfer.familiar import LOWEST
 from headstart.transfer.heads import HEADS, arrays_of
 
 if TYPE_CHECKING:
@@ -161,10 +162,12 @@ def save_with_head(source: Path, folder: Path, model: FittedModel) -> None:
 
 def _tensors(model: FittedModel) -> dict[str, NDArray[Any]]:
     """Collect the arrays of a model by the names they are saved under."""
-    named: list[tuple[str, object, tuple[str, ...]]] = [
-        ("familiar", model.familiar, FAMILIAR),
-        ("moments", model.moments, MOMENTS),
-    ]
+    named: list[tuple[str, object, tuple[str, ...]]] = [("moments", model.moments, MOMENTS)]
+    if isinstance(model.familiar, FamiliarSideBySide):
+        own = [(f"familiar.{PART.format(k)}", p) for k, p in enumerate(model.familiar.parts)]
+        named += [("familiar", model.familiar, ("scale",)), *((n, p, FAMILIAR) for n, p in own)]
+    else:
+        named += [("familiar", model.familiar, FAMILIAR)]
     tensors = {f"head.{name}": np.ascontiguousarray(a) for name, a in arrays_of(model.head).items()}
     for prefix, part, names in named:
         if part is not None:
@@ -350,10 +353,6 @@ def _lone(
 def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> FittedModel:
     head_class = HEADS[described["head"]]
     arrays = {k.removeprefix("head."): v for k, v in tensors.items() if k.startswith("head.")}
-    familiar = None
-    if all(f"familiar.{name}" in tensors for name in FAMILIAR):
-        seen = {name: tensors[f"familiar.{name}"] for name in FAMILIAR}
-        familiar = Familiarity(**seen, threshold=described["thresholds"]["familiar"])
     moments = None
     if all(f"moments.{name}" in tensors for name in MOMENTS):
         moments = Moments(**{name: tensors[f"moments.{name}"] for name in MOMENTS})
@@ -362,7 +361,7 @@ def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Fitt
         head_class(**arrays),
         float(described["temperature"]),
         tuple(described["classes"]),
-        familiar,
+        _familiar(described["thresholds"].get("familiar"), tensors),
         described["thresholds"].get("abstain"),
         moments,
         described.get("beside", ""),
@@ -378,6 +377,24 @@ def _fitted(described: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Fitt
             )
         )
     return model
+
+
+def _familiar(
+    threshold: float | None, tensors: dict[str, NDArray[Any]]
+) -> Familiarity | FamiliarSideBySide | None:
+    """Return what tells unfamiliar inputs: of one network, of several, or nothing."""
+
+    def one(prefix: str, threshold: float) -> Familiarity:
+        return Familiarity(**{n: tensors[f"{prefix}.{n}"] for n in FAMILIAR}, threshold=threshold)
+
+    if threshold is None:
+        return None
+    if "familiar.scale" in tensors:
+        scale = tensors["familiar.scale"]
+        parts = tuple(one(f"familiar.{PART.format(k)}", LOWEST) for k in range(len(scale)))
+        return FamiliarSideBySide(parts, scale, threshold)
+    there = all(f"familiar.{name}" in tensors for name in FAMILIAR)
+    return one("familiar", threshold) if there else None
 
 
 def _label_thresholds(described: dict[str, Any]) -> tuple[float, ...] | None:

@@ -196,7 +196,10 @@ def _unfamiliar(prepared: Prepared, kept: Kept, machine: Machine) -> Unfamiliar 
         X[rows] = kept.network.features
     folds = [(rows[a], rows[b]) for a, b in labels.folds(rows, 5, Stream.FALSE_ALARMS)]
     kinds, n_kinds = labels.kinds
-    alarms = false_alarms(X, kinds, n_kinds, folds, groups=labels.groups, workers=machine.workers)
+    alarms = false_alarms(
+        X, kinds, n_kinds, folds,
+        widths=kept.model.familiar.widths, groups=labels.groups, workers=machine.workers,
+    )  # fmt: skip
     return Unfamiliar(kept.model.familiar.threshold, alarms)
 
 

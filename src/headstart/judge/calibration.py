@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from headstart.judge.crossval import in_threads
 from headstart.judge.intervals import Interval, wilson
 from headstart.tasks.metrics import calibration_error
-from headstart.transfer.familiar import Familiarity
+from headstart.transfer.familiar import fit_familiar
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -139,6 +140,7 @@ def false_alarms(
     n_classes: int,
     folds: list[tuple[Ints, Ints]],
     *,
+    widths: Sequence[int] = (),
     groups: Ints | None = None,
     workers: int = 1,
 ) -> FalseAlarms:
@@ -151,6 +153,8 @@ def false_alarms(
     n_classes : int
     folds : list of (train rows, held-out rows)
         Every row is held out at most once.
+    widths : sequence of int, optional
+        Features of each of several networks.
     groups : ndarray of int, shape (n,), optional
     workers : int, default=1
         Threads; one core each.
@@ -159,7 +163,7 @@ def false_alarms(
     def count(fold: tuple[Ints, Ints]) -> int:
         train, held = fold
         together = None if groups is None else groups[train]
-        detector = Familiarity.fit(X[train], y[train], n_classes, groups=together)
+        detector = fit_familiar(X[train], y[train], n_classes, widths, groups=together)
         return int(detector.is_unfamiliar(X[held]).sum())
 
     flagged = sum(in_threads(count, folds, workers))

@@ -6,6 +6,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from headstart.events import Event, OnEvent, ignore
+from headstart.features.engines import single
 from headstart.methods import Work
 from headstart.methods.kept import Kept
 from headstart.prepare.source import Prepared
@@ -35,4 +36,5 @@ def fit(
     X, labels = prepared.training()
     rows, folds = labels.choosing(np.arange(len(X)), Stream.MODEL_HEAD)
     with threadpool_limits(1):  # as all fitting: see judge.crossval.in_threads
-        return choosing.fit(X, labels, rows, folds, rivals=rivals)
+        widths = [engine.card.dim for engine in single(prepared.engine)]
+        return choosing.fit(X, labels, rows, folds, rivals=rivals, widths=widths)

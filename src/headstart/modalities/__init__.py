@@ -436,6 +436,13 @@ class Modality(Protocol[X, D]):
         """Report what a score would hide and only this modality can see."""
         return []
 
+    def blank(self, d: D) -> str:
+        """Say in a few words that an example holds nothing to answer by, such as silence; else "".
+
+        Said beside the answer, in the language in force: "silence from beginning to end".
+        """
+        return ""
+
     def circumstances(self, d: D) -> Mapping[str, Circumstance]:
         """Tell how an example came to be, not what it shows, by the names that sentences use.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from headstart.tasks import Task
 from headstart.tasks.classification import Classification
 from headstart.tasks.multilabel import MultiLabel
-from headstart.transfer.familiar import Familiarity
+from headstart.transfer.familiar import Familiarity, FamiliarSideBySide
 from headstart.transfer.heads import Head
 from headstart.transfer.logistic import sigmoid, softmax
 from headstart.transfer.moments import Moments
@@ -34,7 +34,7 @@ class FittedModel:
         Logits are divided by it; fitted on held-out logits so that confidences mean what they say
         (Guo et al. 2017, "On calibration of modern neural networks", eq. 9).
     classes : tuple of str
-    familiar : Familiarity or None
+    familiar : Familiarity, FamiliarSideBySide or None
         What embeddings of the training examples look like.
     abstain : float or None, 0 to 1
         Below this confidence the model gives no answer; None: it always answers.
@@ -50,7 +50,7 @@ class FittedModel:
     head: Head
     temperature: float
     classes: tuple[str, ...]
-    familiar: Familiarity | None = None
+    familiar: Familiarity | FamiliarSideBySide | None = None
     abstain: float | None = None
     moments: Moments | None = None
     beside: str = ""
@@ -89,7 +89,7 @@ class FittedModel:
         """
         if self.familiar is None:
             return None
-        return self.familiar.is_unfamiliar(X[:, -self.familiar.centroids.shape[1] :])
+        return self.familiar.is_unfamiliar(X[:, -self.familiar.dim :])
 
 
-__all__ = ["Familiarity", "FittedModel", "Head", "Moments", "Pair"]
+__all__ = ["FamiliarSideBySide", "Familiarity", "FittedModel", "Head", "Moments", "Pair"]

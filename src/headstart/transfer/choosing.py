@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,10 +50,19 @@ def choose(
 
 
 def fit(
-    X: Floats, labels: Labels, rows: Ints, folds: Folds, *, rivals: bool = True
+    X: Floats,
+    labels: Labels,
+    rows: Ints,
+    folds: Folds,
+    *,
+    rivals: bool = True,
+    widths: Sequence[int] = (),
 ) -> tuple[FittedModel, Choice]:
-    """Choose a head on some rows, refit it on all, calibrated; parameters as above."""
-    shared: dict[str, Any] = {"rows": rows, "groups": labels.groups}
+    """Choose a head on some rows, refit it on all, calibrated; parameters as above.
+
+    ``widths`` are the features of each of several networks, in order.
+    """
+    shared: dict[str, Any] = {"rows": rows, "groups": labels.groups, "widths": widths}
     if labels.several:
         return fit_labels(X, labels.y, labels.task.classes, folds, **shared)
     return fit_probe(

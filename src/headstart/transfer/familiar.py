@@ -7,7 +7,9 @@ Compared with other scores on real data in ``benchmarks/unfamiliar.py``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from headstart.tasks.splits import pairs, stratified_folds
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
+Folds = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 ALARMS = 0.01
 """Share of ordinary examples that may be flagged: alarms that are usually false are ignored."""
@@ -110,20 +113,20 @@ class Familiarity:
         seed : int, default=0
             Of the draw and of the folds that the threshold is found on.
         """
-        rng = np.random.default_rng([seed, len(X)])
-        rows = np.arange(len(X))
-        if len(rows) > ENOUGH:
-            rows = np.sort(rng.choice(rows, ENOUGH, replace=False))
+        rows, folds = _rows_and_folds(y, groups, seed)
         Z, labels = _unit(np.asarray(X[rows], np.float64)), y[rows].astype(np.int64)
-        together = None if groups is None else groups[rows].astype(np.int64)
-        parts = len(labels) if together is None else len(np.unique(together))
-        scores = np.full(len(labels), LOWEST)
-        if parts > 1:
-            fold = stratified_folds(labels, together, min(CROSS_FITS, parts), rng)
-            for train, held in pairs(fold):
-                model = cls(*_gaussian(Z[train], labels[train], n_classes), LOWEST)
-                scores[held] = model.scores(Z[held])
+        scores = _cross_fitted(Z, labels, n_classes, folds)
         return cls(*_gaussian(Z, labels, n_classes), _threshold(scores))
+
+    @property
+    def dim(self) -> int:
+        """Features of a vector."""
+        return int(self.centroids.shape[1])
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Nothing: it is of one network."""
+        return ()
 
     def scores(self, X: Floats) -> NDArray[np.float64]:
         """Score rows: ``(n, dim)`` -> ``(n,)``, at most 0; larger is more familiar."""
@@ -139,6 +142,127 @@ class Familiarity:
     def is_unfamiliar(self, X: Floats) -> NDArray[np.bool_]:
         """Flag rows (n, dim) that are farther from every class than training examples are."""
         return np.asarray(self.scores(X) < self.threshold)
+
+
+@dataclass(frozen=True)
+class FamiliarSideBySide:
+    """Flags inputs that look like nothing in the training set, by networks side by side.
+
+    Each network has a sense of its own, and its scores count in units of how much they vary among
+    ordinary examples. In one distance for all of them the longest vectors would decide, and with
+    vectors of one length those that vary with what does not matter here.
+
+    Attributes
+    ----------
+    parts : tuple of Familiarity
+        One for the vectors of each; their own thresholds are not asked.
+    scale : ndarray of float64, shape (k,)
+        Standard deviation of the scores of each among training examples, each scored by a model
+        that was fitted without its fold.
+    threshold : float
+        Scores below it are unfamiliar; found as that of :class:`Familiarity` is.
+
+    Notes
+    -----
+    The score is the sum over the networks of ``score_k / scale_k``. Where groups are given, those
+    of one are scored together by models without any of them: a network that finds every new
+    speaker strange has widely varying scores, and so says little.
+    """
+
+    parts: tuple[Familiarity, ...]
+    scale: NDArray[np.float64]
+    threshold: float
+
+    @classmethod
+    def fit(
+        cls,
+        X: Floats,
+        y: NDArray[np.integer],
+        n_classes: int,
+        widths: Sequence[int],
+        *,
+        groups: Ints | None = None,
+        seed: int = 0,
+    ) -> FamiliarSideBySide:
+        """Learn from training rows; ``widths`` are the features of each network, in order."""
+        rows, folds = _rows_and_folds(y, groups, seed)
+        labels, apart = y[rows].astype(np.int64), _apart(np.asarray(X[rows]), widths)
+        units = [_unit(np.asarray(own, np.float64)) for own in apart]
+        found = [_cross_fitted(Z, labels, n_classes, folds) for Z in units]
+        parts = [Familiarity(*_gaussian(Z, labels, n_classes), LOWEST) for Z in units]
+        spread = np.array([scores.std() for scores in found])
+        scale = np.where(spread > TINY, spread, 1.0)
+        together = sum(scores / own for scores, own in zip(found, scale, strict=True))
+        return cls(tuple(parts), scale, _threshold(np.asarray(together)))
+
+    @property
+    def dim(self) -> int:
+        """Features of a vector."""
+        return sum(self.widths)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Features of each network."""
+        return tuple(part.dim for part in self.parts)
+
+    def scores(self, X: Floats) -> NDArray[np.float64]:
+        """Score rows: ``(n, dim)`` -> ``(n,)``, at most 0; larger is more familiar."""
+        apart = _apart(np.asarray(X), self.widths)
+        each = zip(self.parts, apart, self.scale, strict=True)
+        return np.asarray(sum(part.scores(own) / scale for part, own, scale in each))
+
+    def is_unfamiliar(self, X: Floats) -> NDArray[np.bool_]:
+        """Flag rows (n, dim) that are farther from every class than training examples are."""
+        return np.asarray(self.scores(X) < self.threshold)
+
+
+def fit_familiar(
+    X: Floats,
+    y: NDArray[np.integer],
+    n_classes: int,
+    widths: Sequence[int] = (),
+    *,
+    groups: Ints | None = None,
+) -> Familiarity | FamiliarSideBySide:
+    """Learn what is familiar, of one network or, where there are several ``widths``, of each."""
+    if len(widths) > 1:
+        return FamiliarSideBySide.fit(X, y, n_classes, widths, groups=groups)
+    return Familiarity.fit(X, y, n_classes, groups=groups)
+
+
+def _rows_and_folds(
+    y: NDArray[np.integer], groups: Ints | None, seed: int
+) -> tuple[NDArray[np.int64], Folds]:
+    """Draw the rows that are learned from, and deal them into folds; of one group there are none.
+
+    Folds are pairs of rows, counted among those drawn.
+    """
+    rng = np.random.default_rng([seed, len(y)])
+    rows = np.arange(len(y))
+    if len(rows) > ENOUGH:
+        rows = np.sort(rng.choice(rows, ENOUGH, replace=False))
+    labels = y[rows].astype(np.int64)
+    together = None if groups is None else groups[rows].astype(np.int64)
+    parts = len(labels) if together is None else len(np.unique(together))
+    if parts < 2:
+        return rows, []
+    return rows, pairs(stratified_folds(labels, together, min(CROSS_FITS, parts), rng))
+
+
+def _cross_fitted(
+    Z: Floats, labels: NDArray[np.int64], n_classes: int, folds: Folds
+) -> NDArray[np.float64]:
+    """Score unit vectors (n, dim), each by a model without its fold: (n,)."""
+    scores = np.full(len(labels), LOWEST)
+    for train, held in folds:
+        model = Familiarity(*_gaussian(Z[train], labels[train], n_classes), LOWEST)
+        scores[held] = model.scores(Z[held])
+    return scores
+
+
+def _apart(X: NDArray[Any], widths: Sequence[int]) -> list[NDArray[Any]]:
+    """Take vectors of networks side by side apart."""
+    return np.split(X, np.cumsum(widths)[:-1], axis=1)
 
 
 def _threshold(scores: Floats) -> float:

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from headstart.tasks import Encoded
 from headstart.tasks.multilabel import jaccard, log_losses
-from headstart.transfer import Familiarity, FittedModel
+from headstart.transfer import FittedModel
 from headstart.transfer.counts import COUNT_STRENGTHS, counts_path, fit_counts, is_counts
+from headstart.transfer.familiar import fit_familiar
 from headstart.transfer.heads import CountsHead, Head, LinearHead
 from headstart.transfer.logistic import (
     STRENGTHS,
@@ -148,13 +149,14 @@ def fit_labels(
     *,
     rows: Ints | None = None,
     groups: Ints | None = None,
+    widths: Sequence[int] = (),
 ) -> tuple[FittedModel, LabelChoice]:
     """Choose on the folds, refit on all rows; parameters as :func:`fit_probe` takes them."""
     rows = np.arange(len(X)) if rows is None else rows
     choice = choose_labels(X[rows], y[rows], folds)
     with ThreadPoolExecutor(1) as beside:
         alike = np.zeros(len(X), np.int64)  # examples are no classes that could lie apart
-        familiar = beside.submit(Familiarity.fit, X, alike, 1, groups=groups)
+        familiar = beside.submit(fit_familiar, X, alike, 1, widths, groups=groups)
         head = choice.fit(X, y, len(classes), exact=True)
     thresholds = tuple(map(float, choice.thresholds))
     model = FittedModel("probe", head, 1.0, classes, familiar.result(), thresholds=thresholds)

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from headstart.tasks.labels import ENOUGH
-from headstart.transfer import Familiarity, FittedModel, Moments
+from headstart.transfer import FittedModel, Moments
 from headstart.transfer.counts import COUNT_STRENGTHS, counts_path, fit_counts, is_counts
+from headstart.transfer.familiar import fit_familiar
 from headstart.transfer.heads import CentroidHead, CountsHead, Head, LinearHead, NeighbourHead
 from headstart.transfer.logistic import (
     STRENGTHS,
@@ -169,6 +170,7 @@ def fit_probe(
     rows: Ints | None = None,
     balanced: bool = False,
     groups: Ints | None = None,
+    widths: Sequence[int] = (),
     rivals: bool = True,
 ) -> tuple[FittedModel, Choice]:
     """Choose on the folds, refit on all rows, calibrate on the folds' held-out logits.
@@ -179,13 +181,15 @@ def fit_probe(
         The rows that the folds count in, where those are not all rows.
     groups : ndarray of int64, shape (n,), optional
         Rows that belong together, for what is called unfamiliar.
+    widths : sequence of int, optional
+        Features of each of several networks, for what is called unfamiliar.
     rivals : bool, default=True
         Also try kNN and nearest class mean.
     """
     rows = np.arange(len(X)) if rows is None else rows
     choice = choose_head(X[rows], y[rows], len(classes), folds, balanced=balanced, rivals=rivals)
     with ThreadPoolExecutor(1) as beside:
-        familiar = beside.submit(Familiarity.fit, X, y, len(classes), groups=groups)
+        familiar = beside.submit(fit_familiar, X, y, len(classes), widths, groups=groups)
         head = choice.fit(X, y, len(classes), exact=True)
         moments = Moments.fit(X, y, len(classes))
     model = FittedModel(

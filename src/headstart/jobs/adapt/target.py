@@ -21,11 +21,12 @@ from headstart.modalities import Modality
 from headstart.prepare.config import Config
 from headstart.prepare.source import Prepared
 from headstart.prepare.target import Target
-from headstart.run import answer
+from headstart.run import answer, blanks
 from headstart.said import _, _n, commas
 from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels, Stream
-from headstart.transfer import Familiarity, FittedModel, Moments
+from headstart.transfer import FittedModel, Moments
+from headstart.transfer.familiar import fit_familiar
 from headstart.transfer.heads import Head
 
 METHOD = "adapt"
@@ -170,7 +171,8 @@ def model_for(
     """
     X, K = target.X, len(model.classes)
     said = head.logits(X.astype(np.float64)).argmax(axis=1).astype(np.int64)
-    familiar = Familiarity.fit(X, said, K)
+    widths = model.familiar.widths if model.familiar else ()
+    familiar = fit_familiar(X, said, K, widths)
     adapted = replace(
         model,
         method=METHOD,
@@ -182,7 +184,7 @@ def model_for(
     )
     labels = Labels(said, Classification(model.classes), None, False, 0)
     folds = labels.folds(np.arange(len(said)), 5, Stream.FALSE_ALARMS)
-    alarms = false_alarms(X, said, K, folds, workers=machine.workers)
+    alarms = false_alarms(X, said, K, folds, widths=widths, workers=machine.workers)
     return adapted, Unfamiliar(familiar.threshold, alarms)
 
 
@@ -190,7 +192,11 @@ def answers(listed: Unlabelled, target: Target, model: FittedModel) -> list[dict
     """Answer for every example that was listed, as ``predict`` would: one row each, in order."""
     vectors = np.zeros((len(listed), target.X.shape[1]), np.float32)
     vectors[target.kept] = target.X
-    found = answer(model, listed.refs, vectors, target.unreadable)
+    digests: list[Any] = [None] * len(listed)
+    for place, d in zip(target.kept.tolist(), target.features.digests, strict=True):
+        digests[place] = d
+    notes = blanks(listed.examples.modality, digests)
+    found = answer(model, listed.refs, vectors, target.unreadable, notes=notes)
     return [p.row(model.classes, abstains=model.abstain is not None) for p in found]
 
 

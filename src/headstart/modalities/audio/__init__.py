@@ -19,7 +19,7 @@ from headstart.modalities import Circumstance, Fed, Kind, Modality, Unit
 from headstart.modalities.audio import read
 from headstart.modalities.audio.augmentation import SoundAugmentation
 from headstart.modalities.audio.baselines import RIVALS
-from headstart.modalities.audio.check import check
+from headstart.modalities.audio.check import blank, check
 from headstart.modalities.audio.circumstances import OF_CONTENT, circumstances
 from headstart.modalities.audio.clip import Clip
 from headstart.modalities.audio.copies import find_copies
@@ -115,6 +115,10 @@ class AudioModality(Modality[Clip, AudioDigest]):
     ) -> list[Finding]:
         """Report silence, ends that are missing or not heard, channels, clipping, several rates."""
         return check(digests, refs, look)
+
+    def blank(self, d: AudioDigest) -> str:
+        """Tell silence, and noise that is hardly louder."""
+        return blank(d)
 
     def circumstances(self, d: AudioDigest) -> Mapping[str, Circumstance]:
         """Tell its rate, length, loudness, noise, and what its file tells."""

@@ -23,7 +23,9 @@ ALIKE = 0.86
 """Correlation of two prints, laid over each other, from which on they are copies. Of 3,000 spoken
 digits of six voices, half a second each and all different, the most alike have 0.852. Over 0.86 are
 96 to 100 % of their copies at other rates, gains, codecs (MP3, Vorbis, Opus, mu-law), with noise
-30 dB below, silence before, or the last 15 % cut off, but only 7 in 10 without their first 10 %."""
+30 dB below, silence before, or the last 15 % cut off, but only 7 to 8 in 10 without their first
+10 %. Laid between the cells of the other, too, 9 in 10 of those are found, but so are 7 pairs of
+the 3,000 that are none, one of them with 0.91."""
 ALIKE_SLOW = 0.6
 """The same where cells last 20 ms or longer, in recordings over 2.5 s. Copies that are shifted fall
 between cells, while others are hardly ever alike: of 30 recordings of digits in a row at most .34

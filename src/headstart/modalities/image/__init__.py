@@ -23,6 +23,7 @@ from headstart.modalities.image.digest import (
     DIGEST_KEY,
     THUMB_FROM,
     Digest,
+    blank,
     check_levels,
     check_sizes,
     digest,
@@ -125,6 +126,10 @@ class ImageModality(Modality[Picture, Digest]):
     ) -> list[Finding]:
         """Report the scale of deep images, and those smaller than the network wants them."""
         return [*check_levels(digests, look.levels), *check_sizes(refs, digests, look.size)]
+
+    def blank(self, d: Digest) -> str:
+        """Tell one colour all over, as behind a cap."""
+        return blank(d)
 
     def circumstances(self, d: Digest) -> Mapping[str, Circumstance]:
         """Tell its shape, file, camera, and its colours on the whole and at the border."""

@@ -21,6 +21,11 @@ report's map are made from, so that none of them decodes a file again."""
 THUMB_FROM = 224
 """Size that an image is decoded for to make the small copy: that of the default backbone, so that
 one decoding serves both."""
+DARK = 16
+"""Values up to which a colour is called black (plain choice)."""
+FLAT = 4
+"""Values of 255 within which a small copy is one colour: JPEG and the noise of a dark camera stay
+below, while the flattest of 970 photos, of bare steel, spans 35."""
 DIGEST_KEY = f"thumb {THUMB} of {THUMB_FROM}, width first, with circumstances"
 
 
@@ -74,6 +79,17 @@ def digest(picture: Picture) -> Digest:
     coarse = image.reduce(max(1, min(image.size) // (2 * THUMB)))  # four times faster, as good
     small = np.asarray(resized(coarse, (THUMB, THUMB), "bilinear"))
     return Digest(picture.size, small, picture.circumstances, deep.span() if deep else None)
+
+
+def blank(d: Digest) -> str:
+    """Say that there is nothing to see."""
+    colours = d.thumb.reshape(-1, d.thumb.shape[-1]).astype(int)
+    low, high = colours.min(axis=0), colours.max(axis=0)
+    if (high - low).max() > FLAT:
+        return ""
+    if high.max() <= DARK:
+        return _("black all over")
+    return _("one colour all over")
 
 
 def check_levels(digests: Sequence[Digest], levels: Levels | None) -> list[Finding]:

@@ -15,7 +15,7 @@ from headstart.modalities import Circumstance, Fed, Kind, Modality, Unit
 from headstart.modalities.copies import Copies
 from headstart.modalities.text import read
 from headstart.modalities.text.baselines import CHARACTERS, RIVALS
-from headstart.modalities.text.check import check
+from headstart.modalities.text.check import blank, check
 from headstart.modalities.text.circumstances import OF_CONTENT, circumstances
 from headstart.modalities.text.copies import find_copies
 from headstart.modalities.text.digest import DIGEST_KEY, TextDigest, digest
@@ -108,6 +108,10 @@ class TextModality(Modality[str, TextDigest]):
     ) -> list[Finding]:
         """Report languages, tokens that the network does not know, cut texts, and markup."""
         return check(digests, refs, look)
+
+    def blank(self, d: TextDigest) -> str:
+        """Tell a text without words; an empty one cannot be read."""
+        return blank(d)
 
     def circumstances(self, d: TextDigest) -> Mapping[str, Circumstance]:
         """Tell its length, its language, and what kinds of characters it is made of."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -35,6 +36,13 @@ def check(digests: Sequence[TextDigest], refs: Sequence[str], look: Tokens) -> l
         *check_length(digests, refs, look),
         *check_markup(digests, refs),
     ]
+
+
+def blank(d: TextDigest) -> str:
+    """Say that there is nothing to read: neither letters nor digits nor emoji."""
+    kinds = map(unicodedata.category, d.text)
+    told = any(kind[0] in "LN" or kind == "So" for kind in kinds)
+    return "" if told else _("nothing but punctuation")
 
 
 def check_languages(digests: Sequence[TextDigest], refs: Sequence[str]) -> list[Finding]:
