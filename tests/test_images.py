@@ -500,3 +500,14 @@ def test_images_beyond_the_limit_of_memory_are_refused_before_they_are_read(mode
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
     with quiet():  # Pillow warns of fewer
         assert "too many pixels" in reason(bytes(data))
+
+
+def test_a_header_tells_how_much_there_is_to_unpack():
+    told = ImageModality().unpacked
+    assert told(encode(Image.new("L", (300, 200)), "PNG")) == 3 * 300 * 200
+    assert told(encode(Image.new("RGB", (30, 20)), "JPEG")[:200]) in (0, 3 * 30 * 20)
+    assert told(b"") == told(b"no image") == 0
+    bomb = bytearray(encode(Image.new("L", (8, 8)), "PNG"))
+    bomb[16:24] = struct.pack(">II", 100_000, 100_000)
+    bomb[29:33] = struct.pack(">I", zlib.crc32(bomb[12:29]))
+    assert told(bytes(bomb)) > 2e9

@@ -239,13 +239,13 @@ class Run:
         if not total:
             return
         with FeatureStore(cache_folder()) as store:
-            engine = self._engine(workers, on_event)
+            engine = self.engine(workers, on_event)
             for examples in pieces:
                 once, rows = distinct(examples)
                 heard = _as_part(on_event, done, len(examples), total)
                 found = extract(once, [engine], store, workers=workers, on_event=heard)
                 vectors = found.vectors[0]
-                X = self._taken(vectors, found)
+                X = self.taken(vectors, found)
                 answers = answer(self.saved.model, once.refs, X, found.unreadable, seen=vectors)
                 for ref, row in zip(examples.refs, rows, strict=True):
                     yield replace(answers[row], path=ref)
@@ -262,13 +262,13 @@ class Run:
         pieces = Pieces(each(inputs), self.modality, **how)
         total, done, workers = timeline.count(pieces, self.modality, every), 0, worker_count()
         with FeatureStore(cache_folder()) as store:
-            engine = self._engine(workers, on_event)
+            engine = self.engine(workers, on_event)
             for piece in timeline.pieces_of(pieces, self.modality, every):
                 examples = timeline.examples_of(piece, self.modality)
                 heard = _as_part(on_event, done, len(examples), max(total, done + len(examples)))
                 found = extract(examples, [engine], store, workers=workers, on_event=heard)
                 vectors = found.vectors[0]
-                X = self._taken(vectors, found)
+                X = self.taken(vectors, found)
                 answers = iter(
                     answer(self.saved.model, examples.refs, X, found.unreadable, seen=vectors)
                 )
@@ -326,7 +326,7 @@ class Run:
         examples = expand(each(inputs), self.modality, **how)
         features = self.embed(examples, on_event)
         vectors = self._adapted(adapt, examples, features, on_event)
-        X = self._taken(vectors, features)
+        X = self.taken(vectors, features)
         return answer(
             self.saved.model, examples.refs, X, features.unreadable, seen=features.vectors[0]
         )
@@ -378,7 +378,7 @@ class Run:
                 _("None of the {many} can be read.", many=self.modality.unit.many),
                 _("Check the files."),
             )
-        X = self._taken(features.vectors[0], features)
+        X = self.taken(features.vectors[0], features)
         truth, proba = truth[rows], self.saved.model.answers(X[rows])
         found, right = known.scores(truth, proba), known.score(truth, proba).sum()
         return {
@@ -418,10 +418,10 @@ class Run:
         """Embed examples as the model does; what the cache holds is not computed again."""
         workers = worker_count()
         with FeatureStore(cache_folder()) as store:
-            engine = self._engine(workers, on_event)
+            engine = self.engine(workers, on_event)
             return extract(examples, [engine], store, workers=workers, on_event=on_event)
 
-    def _taken(
+    def taken(
         self, vectors: NDArray[np.floating], features: Features
     ) -> NDArray[np.floating] | Pair:
         """Return what the head takes: vectors, beside counts where it learned from both."""
@@ -477,7 +477,7 @@ class Run:
         examples = read_document(self.folder / SPLIT)["examples"]
         return {e["sha256"] for e in examples if e["role"] == "train"}
 
-    def _engine(self, workers: int, on_event: OnEvent) -> Engine:
+    def engine(self, workers: int, on_event: OnEvent) -> Engine:
         """Repeat the arithmetic of training, so that predictions do not depend on the machine."""
         kitchen = Kitchen(cache_folder(), workers, on_event)
         name = self.saved.engine
@@ -525,9 +525,13 @@ def answer(
     seen : ndarray of shape (n, dim), optional
         What tells unfamiliar inputs, where it is not ``vectors``.
     """
-    out = model.answers(vectors)
     own = vectors.vectors if isinstance(vectors, Pair) else vectors
-    strange = model.is_unfamiliar(own if seen is None else seen)
+    with np.errstate(over="ignore", invalid="ignore"):  # is told of the example, below
+        out = model.answers(vectors)
+        strange = model.is_unfamiliar(own if seen is None else seen)
+    boundless = _("its values are so far out of all bounds that there is no answer")
+    wrong = dict.fromkeys(np.flatnonzero(~np.isfinite(out).all(axis=1)).tolist(), boundless)
+    unreadable = {**wrong, **unreadable}
     return [
         Prediction(name, error=unreadable[i])
         if i in unreadable
