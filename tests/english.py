@@ -25,6 +25,7 @@ NAMES = """
     coral tent mixup cutmix mcnemar holm wilson brier beta bitfit centroid knn shot dann wise alpha
     sgd nadeau bengio hamming lanczos hugging face hub imagenet sentinel postscript pandas mib gib
     ctrl tf idf bert lora minilm multilingual snownlp transformers gb sst iso unicode html
+    http kserve
     grouplens movielens recbole recall ndcg whisper espeak ng hz nan db quicktime specaugment
 """
 """Names, which are the same in every language."""
@@ -38,7 +39,7 @@ TYPED = """
     weights mean std levels cpu study selection provider name
     mix contrastive lora labels pairs multilabel classification images text sentence review
     user item rating time title genres year description
-    sound spoken noise shift gain start end channels implicit target both
+    sound spoken noise shift gain start end channels implicit target both serve
 """
 """What can be typed, or stands in a file: commands, values, keys, columns, sets of images."""
 

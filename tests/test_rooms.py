@@ -26,6 +26,7 @@ EXCEPTIONS = {
     "cli/adapt.py": EXAMPLES,
     "cli/console.py": EXAMPLES,
     "cli/runs.py": EXAMPLES,
+    "cli/serve.py": EXAMPLES,
     "cli/studies.py": EXAMPLES,
     "cli/train.py": EXAMPLES,
     "data/archives.py": EXAMPLES,
