@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,13 @@ from PIL import Image
 
 import headstart as hs
 from conftest import draw, draw_log
+from headstart.backbones import resolve
 from headstart.cli import run as run_command
 from headstart.errors import ArtifactError, ConfigError, MissingExtraError
+from headstart.features.engines import TorchEngine
 from headstart.machine import cache_folder
 from headstart.run import Run
+from headstart.serve.batches import Gathered
 from headstart.serve.extra import refuse_without_extra
 from headstart.serve.limits import Limits
 from headstart.serve.pool import BusyError, Job, Pool
@@ -491,6 +495,43 @@ def test_a_thread_that_cannot_start_is_told() -> None:
         Pool(2, 1, prepare).start()
 
 
+def test_a_fault_of_ours_is_told_without_what_was_sent(strict, known, monkeypatch, caplog) -> None:
+    def fail(*given: object) -> None:
+        raise ZeroDivisionError("secret contents")
+
+    (served,) = strict.models.values()
+    monkeypatch.setattr(served, "examples", fail)
+    told = known.post("/predict", json={"items": [""]})
+    assert told.headers["x-request-id"] in said(told, 500)
+    until(lambda: faults(caplog))  # the line is written once the answer has gone
+    (line,) = faults(caplog)
+    assert line["fault"].startswith("ZeroDivisionError at test_serve.py:")
+    assert "secret" not in told.text + str(line)
+
+
+def faults(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    told = (one.msg for one in caplog.records if isinstance(one.msg, dict))
+    return [line for line in told if "fault" in line]
+
+
+def test_what_comes_together_goes_through_an_accelerator_together(small: str) -> None:
+    backbone = resolve(small).load()
+    engine = TorchEngine(backbone, "float32")
+    engine.batch_size, passes = 8, []
+    replica = engine.replica
+    monkeypatched = replica()
+    engine.replica = lambda: lambda fed: passes.append(len(fed)) or monkeypatched(fed)  # type: ignore[method-assign]
+    drawn, gathered = backbone.card.look.drawn(20), Gathered(engine)
+    forward = gathered.replica()
+    with ThreadPoolExecutor(20) as threads:
+        found = list(threads.map(lambda one: forward(one[None]), drawn))
+    assert set(passes) == {8} and len(passes) < 20, "few passes, all of one shape"
+    assert np.allclose(np.concatenate(found), monkeypatched(drawn), atol=1e-4)
+    with pytest.raises(RuntimeError):
+        forward(np.zeros((1, 2, 2, 7), np.uint8))
+    assert np.allclose(forward(drawn[:1]), found[0], atol=1e-4), "one fault stops nothing"
+
+
 # ---- what stays behind -------------------------------------------------------------------------
 
 
@@ -606,7 +647,7 @@ def test_an_extra_that_is_not_installed_is_named(monkeypatch) -> None:
 
 
 def test_who_listens_elsewhere_without_a_key_is_warned(headstart, run_folder, monkeypatch) -> None:
-    monkeypatch.setattr(Server, "run", lambda self: self._socket.close())
+    monkeypatch.setattr(Server, "run", lambda self: (self.pool.close(), self._socket.close()))
     monkeypatch.delenv("HEADSTART_KEY", raising=False)
     open_to_all = headstart("serve", run_folder, "--host", "0.0.0.0", "--port", "0")
     assert "there is no key" in open_to_all.err

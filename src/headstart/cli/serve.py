@@ -101,6 +101,7 @@ def serve(
     key = key_from(key_file)
     with Bars() as bars:
         server = Server(runs, limits, host=host, port=port, workers=workers, key=key, on_event=bars)
+        server.load()
     if not key and not is_loopback(host):
         said = _(
             "Anybody who reaches {host} may ask, for there is no key (--key-file, HEADSTART_KEY).",

@@ -14,7 +14,7 @@ from headstart.said import N_, _
 from headstart.serve import inference, page
 from headstart.serve.bodies import read_body
 from headstart.serve.desk import Desk, as_json
-from headstart.serve.guard import GONE, Application, Guard
+from headstart.serve.guard import GONE, Application, Guard, failure
 from headstart.serve.refusals import Refusal, asked_language, in_words
 from headstart.serve.schema import ABOUT, ANSWERS, MODELS, STATE, predict, refusals
 
@@ -61,6 +61,10 @@ def _answer_errors(app: FastAPI, desk: Desk) -> None:
         answer = as_json(in_words(HeadstartError(_(message), _(hint)), language), wrong.status_code)
         answer.headers.update(wrong.headers or {})
         return answer
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, wrong: Exception) -> Response:
+        return await said(request, failure(request.state.id))
 
     @app.exception_handler(ClientDisconnect)
     async def left(request: Request, wrong: Exception) -> Response:

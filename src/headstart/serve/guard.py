@@ -197,7 +197,7 @@ class Guard:
         except Exception as cause:
             fault = _where(cause)
             if not exchange.status:
-                await _apologise(exchange)
+                await _refuse(failure(exchange.id), exchange, self._language)
         finally:
             self._now -= asking
             self._tell(exchange, perf_counter() - start, fault)
@@ -285,12 +285,9 @@ async def _refuse(refusal: Refusal, exchange: _Exchange, language: str) -> None:
     await _answer(exchange, refusal.status, refusal.to_json(language), headers)
 
 
-async def _apologise(exchange: _Exchange) -> None:
-    message = {
-        "error": _("The server failed."),
-        "hint": _("Its log tells where: {id}.", id=exchange.id),
-    }
-    await _answer(exchange, 500, message, [])
+def failure(id: str) -> Refusal:
+    """Say that it is our fault, and by what name the log has it."""
+    return Refusal(500, _("The server failed."), _("Its log tells where: {id}.", id=id))
 
 
 async def _answer(

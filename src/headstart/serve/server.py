@@ -119,6 +119,7 @@ class Server:
         def prepare() -> Own:
             return {name: served.replicas() for name, served in models.items()}
 
+        self._loaded = False
         self.models = models
         self.pool: Pool[Own] = Pool(workers, limits.queue, prepare)
         self.desk = Desk(
@@ -149,11 +150,17 @@ class Server:
         shown = f"[{host}]" if ":" in host else host
         return f"http://{shown}:{port}"
 
+    def load(self) -> None:
+        """Ready the network in every thread; ``run`` does it, where nobody did before."""
+        if not self._loaded:
+            self._loaded = True
+            self.pool.start()
+
     def run(self) -> None:
         """Answer until a signal says to stop; then finish what was begun."""
         kinds = {served.run.modality for served in self.models.values()}
         with _in_main_thread(kind.quiet() for kind in kinds):
-            self.pool.start()
+            self.load()
             try:
                 with suppress(KeyboardInterrupt), _in_main_thread([_stopped_by_term()]):
                     self._server.run(sockets=[self._socket])
