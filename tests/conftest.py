@@ -247,6 +247,39 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
+def text_run(tiny_bert: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on short reviews; do not write into it."""
+    import headstart as hs
+
+    folder, rng = tmp_path_factory.mktemp("reviews"), np.random.default_rng(0)
+    with (folder / "reviews.csv").open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(["text", "label"])
+        for i in range(40):
+            words = rng.choice(["food", "room", "very", "slow", "fast"], rng.integers(2, 12))
+            word = ("good", "bad")[i % 2]
+            writer.writerow([" ".join([*words, word, word, str(i)]), word])
+    run = hs.train(
+        folder / "reviews.csv", backbone=tiny_bert, method="probe", out=folder / "reviews"
+    )
+    return run.folder
+
+
+@pytest.fixture(scope="session")
+def row_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on rows of four numbers; do not write into it."""
+    import headstart as hs
+
+    folder, rng = tmp_path_factory.mktemp("rows"), np.random.default_rng(0)
+    with (folder / "rows.csv").open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(["a", "b", "c", "d", "label"])
+        for i in range(40):
+            writer.writerow([*rng.normal(i % 2, 0.5, 4).round(3), ("low", "high")[i % 2]])
+    return hs.train(folder / "rows.csv", x="a,b,c,d", y="label", out=folder / "rows").folder
+
+
+@pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Name a small network whose weights are random: it knows nothing, and is quick to train."""
     from safetensors.torch import save_file

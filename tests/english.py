@@ -25,11 +25,13 @@ NAMES = """
     coral tent mixup cutmix mcnemar holm wilson brier beta bitfit centroid knn shot dann wise alpha
     sgd nadeau bengio hamming lanczos hugging face hub imagenet sentinel postscript pandas mib gib
     ctrl tf idf bert lora minilm multilingual snownlp transformers gb sst iso unicode html
-    onnx onnxruntime grouplens movielens recbole recall ndcg whisper espeak ng hz nan db quicktime specaugment
+    http kserve onnx onnxruntime
+    grouplens movielens recbole recall ndcg whisper espeak ng hz nan db quicktime specaugment
 """
 """Names, which are the same in every language."""
 TYPED = """
-    train adapt recommend export verify check predict evaluate report rank layers curve backbones cache demo
+    train adapt recommend export verify check predict evaluate report rank layers curve backbones
+    cache demo
     auto all builtin probe finetune full scratch small cnn none mirror flips crops pad colour
     randaugment cosine one cycle constant frozen bias norm last blocks stage co tuning bss bn
     statistics prototypes label en zh csv txt tar zip utf
@@ -38,7 +40,7 @@ TYPED = """
     weights mean std levels cpu study selection provider name
     mix contrastive lora labels pairs multilabel classification images text sentence review
     user item rating time title genres year description
-    sound spoken noise shift gain start end channels implicit target both
+    sound spoken noise shift gain start end channels implicit target both serve
 """
 """What can be typed, or stands in a file: commands, values, keys, columns, sets of images."""
 

@@ -373,6 +373,15 @@ def test_a_model_names_the_column_it_misses(digits, tmp_path, capsys):
     assert "a.npz has 9 columns; the model was trained on 64" in said
 
 
+def test_values_beyond_float32_are_told_and_spoil_no_other_answer(digits):
+    far = X[160:163].copy()
+    far[1, 20] = 1e300
+    wanted = digits.predict(X[160:163])
+    first, second, third = digits.predict(far)
+    assert (first, third) == (wanted[0], wanted[2])
+    assert (second.error, second.probabilities) == ("a value is missing or infinite", None)
+
+
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [

@@ -22,7 +22,7 @@ from headstart.language import in_force
 from headstart.speaking import speaking
 
 COMMANDS = ["train", "demo", "check", "adapt", "rank", "layers", "curve", "predict", "evaluate"]
-COMMANDS += ["recommend", "report", "export", "verify", "backbones", "cache"]
+COMMANDS += ["recommend", "report", "export", "verify", "serve", "backbones", "cache"]
 
 
 @pytest.fixture

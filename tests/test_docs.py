@@ -36,7 +36,14 @@ CHINESE = [page for page in PAGES if page.name.endswith(".zh-CN.md")]
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 ANYWHERE = {"--help", "--debug", "--lang"}
 """Options that every command takes, wherever they stand in the line."""
-HOSTS = {"keepachangelog.com", "www.apache.org", "creativecommons.org", "arxiv.org", "doi.org"}
+HOSTS = {
+    "127.0.0.1:8000",
+    "keepachangelog.com",
+    "www.apache.org",
+    "creativecommons.org",
+    "arxiv.org",
+    "doi.org",
+}
 """Sites that a page may point to; where packages or weights come from is not among them."""
 
 

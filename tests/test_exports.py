@@ -20,7 +20,7 @@ from given import picture
 from headstart.errors import ArtifactError, BackboneError, ConfigError
 from headstart.exports.formats import FORMATS
 from headstart.exports.graph import graph_of
-from headstart.exports.heads import HEADS, Answer
+from headstart.exports.heads import HEADS, Answer, familiar
 from headstart.exports.onnx import Session
 from headstart.exports.parity import Parity
 from headstart.modalities.audio.clip import Clip
@@ -29,7 +29,7 @@ from headstart.modalities.audio.look import Mels, Waves
 from headstart.modalities.image.graph import KERNELS, Resize
 from headstart.modalities.image.look import Preprocessing
 from headstart.transfer import FittedModel
-from headstart.transfer.familiar import Familiarity
+from headstart.transfer.familiar import Familiarity, FamiliarSideBySide
 from headstart.transfer.heads import (
     BottleneckHead,
     CentroidHead,
@@ -140,13 +140,24 @@ def heads() -> list[Any]:
 def test_heads_answer_alike_in_a_graph(head: Any, thresholds: Any) -> None:
     rng = np.random.default_rng(1)
     X = rng.standard_normal((20, 12)).astype(np.float32)
-    familiar = Familiarity.fit(rng.standard_normal((50, 12)), np.arange(50) % 3, 3)
-    model = FittedModel("probe", head, 1.7, ("a", "b", "c"), familiar, thresholds=thresholds)
+    known = Familiarity.fit(rng.standard_normal((50, 12)), np.arange(50) % 3, 3)
+    model = FittedModel("probe", head, 1.7, ("a", "b", "c"), known, thresholds=thresholds)
     answer = Answer(model)
     for row in X:
         p, score = answer(torch.from_numpy(row[None]))
         np.testing.assert_allclose(p.numpy(), model.predict_proba(row[None])[0], atol=1e-5)
-        np.testing.assert_allclose(score.numpy(), familiar.scores(row[None]), atol=1e-5)
+        np.testing.assert_allclose(score.numpy(), known.scores(row[None]), atol=1e-5)
+
+
+def test_networks_side_by_side_are_familiar_apart() -> None:
+    rng = np.random.default_rng(0)
+    found = FamiliarSideBySide.fit(
+        rng.standard_normal((60, 12)) * ([9.0] * 8 + [0.1] * 4), np.arange(60) % 3, 3, (8, 4)
+    )
+    part = familiar(found)
+    for row in rng.standard_normal((10, 12)).astype(np.float32):
+        ours = part(torch.from_numpy(row[None])).numpy()
+        np.testing.assert_allclose(ours, found.scores(row[None]), rtol=1e-4)
 
 
 def test_every_head_of_vectors_has_its_part() -> None:

@@ -15,8 +15,8 @@ from PIL import Image
 from given import images
 from headstart.backbones import resolve
 from headstart.events import Event
-from headstart.features.engines import Engine, Kitchen, TorchEngine
-from headstart.features.extract import Features, extract
+from headstart.features.engines import Engine, Kitchen, TorchEngine, single
+from headstart.features.extract import Embedder, Features, extract
 from headstart.features.store import FeatureStore
 from headstart.machine import cache_folder
 
@@ -204,3 +204,17 @@ def test_orientations_give_equal_features(
     features = run(files, engine, store)
     assert all(digest.size == (260, 180) for digest in features.digests)
     assert np.array_equal(features.vectors[0], np.tile(features.vectors[0][0], (8, 1)))
+
+
+def test_an_embedder_gives_what_extract_gives_and_keeps_nothing(
+    photos: Path, engine: Engine, store: FeatureStore
+) -> None:
+    files = [*files_of(photos)[:5], photos / "not-there.jpg"]
+    wanted = run(files, engine, store)
+    for digests in (True, False):
+        embedder = Embedder(single(engine), digests)
+        found = embedder(images(files), embedder.replicas())
+        assert np.array_equal(found.vectors[0], wanted.vectors[0])
+        assert found.unreadable == wanted.unreadable
+        assert all((one is not None) is digests for one in found.digests[:5])
+        assert embedder(images([]), embedder.replicas()).vectors[0].shape == (0, 1280)

@@ -514,3 +514,14 @@ def test_what_holds_nothing_to_see_is_told(values, told, kind):
     Image.fromarray(pixels).save(file, kind)
     picture = modality.read(file.getvalue(), modality.digest_detail)
     assert modality.blank(modality.digest(picture)) == told
+
+
+def test_a_header_tells_how_much_there_is_to_unpack():
+    told = ImageModality().unpacked
+    assert told(encode(Image.new("L", (300, 200)), "PNG")) == 3 * 300 * 200
+    assert told(encode(Image.new("RGB", (30, 20)), "JPEG")[:200]) in (0, 3 * 30 * 20)
+    assert told(b"") == told(b"no image") == 0
+    bomb = bytearray(encode(Image.new("L", (8, 8)), "PNG"))
+    bomb[16:24] = struct.pack(">II", 100_000, 100_000)
+    bomb[29:33] = struct.pack(">I", zlib.crc32(bomb[12:29]))
+    assert told(bytes(bomb)) > 2e9

@@ -28,6 +28,7 @@ EXCEPTIONS = {
     "cli/console.py": EXAMPLES,
     "cli/export.py": EXAMPLES,
     "cli/runs.py": EXAMPLES,
+    "cli/serve.py": EXAMPLES,
     "cli/studies.py": EXAMPLES,
     "cli/train.py": EXAMPLES,
     "data/archives.py": EXAMPLES,

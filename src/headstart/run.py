@@ -250,14 +250,14 @@ class Run:
         if not total:
             return
         with FeatureStore(cache_folder()) as store:
-            engine = self._engine(workers, on_event)
+            engine = self.engine(workers, on_event)
             for examples in pieces:
                 once, rows = distinct(examples)
                 heard = _as_part(on_event, done, len(examples), total)
                 found = extract(once, [engine], store, workers=workers, on_event=heard)
                 vectors = found.vectors[0]
-                X = self._taken(vectors, found)
-                answers = self._answers(once.refs, X, found)
+                X = self.taken(vectors, found)
+                answers = self.answers(once.refs, X, found)
                 for ref, row in zip(examples.refs, rows, strict=True):
                     yield replace(answers[row], path=ref)
                 done += len(examples)
@@ -273,14 +273,14 @@ class Run:
         pieces = Pieces(each(inputs), self.modality, **how)
         total, done, workers = timeline.count(pieces, self.modality, every), 0, worker_count()
         with FeatureStore(cache_folder()) as store:
-            engine = self._engine(workers, on_event)
+            engine = self.engine(workers, on_event)
             for piece in timeline.pieces_of(pieces, self.modality, every):
                 examples = timeline.examples_of(piece, self.modality)
                 heard = _as_part(on_event, done, len(examples), max(total, done + len(examples)))
                 found = extract(examples, [engine], store, workers=workers, on_event=heard)
                 vectors = found.vectors[0]
-                X = self._taken(vectors, found)
-                answers = iter(self._answers(examples.refs, X, found))
+                X = self.taken(vectors, found)
+                answers = iter(self.answers(examples.refs, X, found))
                 for moment in piece:
                     if moment.error:
                         yield Prediction(moment.name, error=moment.error)
@@ -335,10 +335,10 @@ class Run:
         examples = expand(each(inputs), self.modality, **how)
         features = self.embed(examples, on_event)
         vectors = self._adapted(adapt, examples, features, on_event)
-        X = self._taken(vectors, features)
-        return self._answers(examples.refs, X, features)
+        X = self.taken(vectors, features)
+        return self.answers(examples.refs, X, features)
 
-    def _answers(
+    def answers(
         self, refs: Sequence[str], X: NDArray[np.floating] | Pair, features: Features
     ) -> list[Prediction]:
         """Answer for what was embedded; what is unfamiliar is told by what the network gave."""
@@ -399,7 +399,7 @@ class Run:
                 _("None of the {many} can be read.", many=self.modality.unit.many),
                 _("Check the files."),
             )
-        X = self._taken(features.vectors[0], features)
+        X = self.taken(features.vectors[0], features)
         truth, proba = truth[rows], self.saved.model.answers(X[rows])
         found, right = known.scores(truth, proba), known.score(truth, proba).sum()
         return {
@@ -452,10 +452,10 @@ class Run:
         """Embed examples as the model does; what the cache holds is not computed again."""
         workers = worker_count()
         with FeatureStore(cache_folder()) as store:
-            engine = self._engine(workers, on_event)
+            engine = self.engine(workers, on_event)
             return extract(examples, [engine], store, workers=workers, on_event=on_event)
 
-    def _taken(
+    def taken(
         self, vectors: NDArray[np.floating], features: Features
     ) -> NDArray[np.floating] | Pair:
         """Return what the head takes: vectors, beside counts where it learned from both."""
@@ -511,7 +511,7 @@ class Run:
         examples = read_document(self.folder / SPLIT)["examples"]
         return {e["sha256"] for e in examples if e["role"] == "train"}
 
-    def _engine(self, workers: int, on_event: OnEvent) -> Engine:
+    def engine(self, workers: int, on_event: OnEvent) -> Engine:
         """Repeat the arithmetic of training, so that predictions do not depend on the machine."""
         kitchen = Kitchen(cache_folder(), workers, on_event)
         name = self.saved.engine
@@ -563,9 +563,13 @@ def answer(
         Row -> what there is to say of it, as ``blanks`` does.
     """
     notes = notes or {}
-    out = model.answers(vectors)
     own = vectors.vectors if isinstance(vectors, Pair) else vectors
-    strange = model.is_unfamiliar(own if seen is None else seen)
+    with np.errstate(over="ignore", invalid="ignore"):  # is told of the example, below
+        out = model.answers(vectors)
+        strange = model.is_unfamiliar(own if seen is None else seen)
+    boundless = _("its values are so far out of all bounds that there is no answer")
+    wrong = dict.fromkeys(np.flatnonzero(~np.isfinite(out).all(axis=1)).tolist(), boundless)
+    unreadable = {**wrong, **unreadable}
     return [
         Prediction(name, error=unreadable[i])
         if i in unreadable

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from headstart.errors import ConfigError
 from headstart.said import _
 from headstart.transfer import FittedModel
-from headstart.transfer.familiar import Familiarity
+from headstart.transfer.familiar import Familiarity, FamiliarSideBySide
 from headstart.transfer.heads import arrays_of
 
 TINY = 1e-12
@@ -100,6 +100,31 @@ class Familiar(Part):
         return torch.clamp(-squared.min(), max=0.0)[None]
 
 
+class FamiliarApart(nn.Module):
+    """The same of networks side by side, as :class:`FamiliarSideBySide` adds up their scores."""
+
+    scale: Tensor
+
+    def __init__(self, found: FamiliarSideBySide) -> None:
+        super().__init__()
+        self.widths = found.widths
+        self.parts = nn.ModuleList(familiar(part) for part in found.parts)
+        self.register_buffer("scale", torch.tensor(found.scale, dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Score vectors: (1, dim) -> (1,)."""
+        apart = x[:, -sum(self.widths) :].split(self.widths, dim=1)
+        scores = [part(own) for part, own in zip(self.parts, apart, strict=True)]
+        return (torch.cat(scores) / self.scale).sum()[None]
+
+
+def familiar(found: Familiarity | FamiliarSideBySide) -> nn.Module:
+    """Build the part that scores how familiar a vector is."""
+    if isinstance(found, FamiliarSideBySide):
+        return FamiliarApart(found)
+    return Familiar(centroids=found.centroids, basis=found.basis, discount=found.discount)
+
+
 HEADS: dict[str, type[Part]] = {
     "logistic": Linear,
     "centroid": Centroid,
@@ -123,7 +148,7 @@ class Answer(nn.Module):
             )
         self.head = HEADS[model.head.kind](**arrays_of(model.head))
         self.register_buffer("temperature", torch.tensor(model.temperature, dtype=torch.float32))
-        self.familiar = None if model.familiar is None else _familiar(model.familiar)
+        self.familiar = None if model.familiar is None else familiar(model.familiar)
         self.several = model.thresholds is not None
 
     def forward(self, vector: Tensor) -> list[Tensor]:
@@ -131,10 +156,6 @@ class Answer(nn.Module):
         logits = self.head(vector) / self.temperature
         p = torch.sigmoid(logits) if self.several else torch.softmax(logits, dim=1)
         return [p[0]] if self.familiar is None else [p[0], self.familiar(vector)]
-
-
-def _familiar(found: Familiarity) -> Familiar:
-    return Familiar(centroids=found.centroids, basis=found.basis, discount=found.discount)
 
 
 def _unit(x: Tensor) -> Tensor:

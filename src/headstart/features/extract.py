@@ -12,8 +12,8 @@ import hashlib
 import itertools
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,6 +120,66 @@ def extract(
     return replace(found, vectors=[X[0] if len(X) == 1 else np.hstack(X) for X in together])
 
 
+class Known(Protocol):
+    """What was found out before."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value of a key, or None."""
+
+
+class Nothing:
+    """Knows nothing, and is told nothing."""
+
+    def get(self, key: str) -> None:
+        """Return None."""
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """Embeds a few examples at a time, in the calling thread, as ``extract`` does; keeps nothing.
+
+    Parameters
+    ----------
+    engines : sequence of Engine
+        Of single networks (``engines.single``); each takes one example at a time.
+    digests : bool
+        Whether examples are digested, too.
+    """
+
+    engines: Sequence[Engine]
+    digests: bool
+    _spaces: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_spaces", [space(e) for e in self.engines])
+
+    def replicas(self) -> list[Forward]:
+        """Return forward passes for the calling thread."""
+        return [engine.replica() for engine in self.engines]
+
+    def __call__(self, examples: Examples, forwards: Sequence[Forward]) -> Features:
+        """Read and embed examples, with the calling thread's own forward passes."""
+        start, n = time.perf_counter(), len(examples)
+        reader = _Reader(
+            examples, self.engines, self._spaces, Nothing(), max(1, n), digests=self.digests
+        )
+        read = reader(0, list(forwards)) if n else []
+        vectors = [np.zeros((n, engine.card.dim), np.float32) for engine in self.engines]
+        for item in read:
+            for k, vector in enumerate(() if item.reason else item.vectors or ()):
+                vectors[k][item.row] = vector
+        unreadable = {item.row: item.reason for item in read if item.reason}
+        return Features(
+            [vectors[0] if len(vectors) == 1 else np.hstack(vectors)],
+            [item.digest for item in read],
+            [item.sha for item in read],
+            unreadable,
+            (n - len(unreadable)) * len(vectors),
+            0,
+            time.perf_counter() - start,
+        )
+
+
 def _extract(
     examples: Examples,
     engines: Sequence[Engine],
@@ -190,8 +250,9 @@ class _Reader:
     examples: Examples
     engines: Sequence[Engine]
     spaces: Sequence[str]
-    store: FeatureStore
+    store: Known
     size: int
+    digests: bool = True
 
     @classmethod
     def of(
@@ -269,7 +330,7 @@ class _Reader:
                 decoded[level] = modality.read(data, detail)
             return decoded[level]
 
-        if item.digest is None:
+        if item.digest is None and self.digests:
             item.digest, item.new_digest = modality.digest(read(modality.digest_detail)), True
         item.fed = [None] * len(self.engines)
         shown: list[tuple[Any, Fed]] = []  # a network and its re-initialised twin look alike

@@ -371,6 +371,14 @@ class Modality(Protocol[X, D]):
             With a reason that a person understands.
         """
 
+    def unpacked(self, data: bytes) -> int:
+        """Say by its header how many bytes an example takes once it is read.
+
+        Asked before strangers' files are read; 0 where reading never takes much more than the file,
+        or where the header says nothing.
+        """
+        return 0
+
     def encode(self, held: object) -> bytes | None:
         """Write what a program holds in memory as a file of it would be; None: it is no example.
 

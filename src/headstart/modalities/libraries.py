@@ -61,6 +61,8 @@ class Libraries:
                 self.file.seek(start)
                 lines = self.file.read().decode("utf-8", "replace").splitlines()
                 said += [line.removeprefix("tempfile.tif: ") for line in lines]  # not its name
+                self.file.seek(0)  # where a server reads for months, it must not grow
+                self.file.truncate()
 
 
 def _writes_to(stream: object, descriptor: int) -> bool:

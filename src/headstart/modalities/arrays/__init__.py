@@ -84,7 +84,9 @@ class ArrayModality(Modality[Row, Row]):
         if not data or len(data) % 8:
             raise UnreadableError(_("not a row of numbers"))
         row = np.frombuffer(data, np.float64)
-        if not np.isfinite(row).all():
+        with np.errstate(over="ignore"):  # vectors are of float32
+            finite = np.isfinite(row.astype(np.float32)).all()
+        if not finite:
             raise UnreadableError(_("a value is missing or infinite"))
         return row
 

@@ -73,6 +73,10 @@ class ImageModality(Modality[Picture, Digest]):
         """Decode a file; ``detail`` is the side in pixels that will be seen."""
         return read.decode(data, detail)
 
+    def unpacked(self, data: bytes) -> int:
+        """Count the pixels that the header promises, at three bytes each."""
+        return read.unpacked(data)
+
     def encode(self, held: object) -> bytes | None:
         """Write a picture of Pillow, or an array of grey or colour values, without loss."""
         return encode(held)

@@ -140,6 +140,17 @@ def reduction(data: bytes, short_side: int) -> int:
     return next(scale for scale in (8, 4, 2, 1) if least // (2 * short_side) >= scale)
 
 
+def unpacked(data: bytes) -> int:
+    """Return how many bytes the pixels take that a file's header promises; nothing is decoded."""
+    try:
+        width, height = _open(data).size
+    except Image.DecompressionBombError:
+        return sys.maxsize
+    except DAMAGE:
+        return 0  # reading it will say why
+    return 3 * width * height
+
+
 def _open(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=formats_for(data))
 
