@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,8 @@ from headstart.said import _
 if TYPE_CHECKING:
     from headstart.exports.parity import Parity
 
+DOUBTFUL = re.compile(r"\bnc\b|non.?commercial|not stated|unknown|other|research", re.IGNORECASE)
+"""Licences that forbid something, or say nothing."""
 Examples = Annotated[
     str | None,
     typer.Option(
@@ -134,7 +137,7 @@ def _say(parity: Parity, *, gated: bool = True) -> None:
 
 def _warn_of_licence(licence: str) -> None:
     """Warn of weights that may not go everywhere."""
-    if any(word in licence.upper() for word in ("NC", "NON-COMMERCIAL", "NOT STATED", "OTHER")):
+    if DOUBTFUL.search(licence):
         said = _(
             "The licence of the backbone's weights is {licence!r}: look whether it allows what you "
             "are going to do.",
