@@ -134,7 +134,9 @@ def _say(parity: Parity, *, gated: bool = True) -> None:
 
 def _warn_of_licence(licence: str) -> None:
     """Warn of weights that may not go everywhere."""
-    if any(word in licence.upper() for word in ("NC", "NON-COMMERCIAL", "NOT STATED", "OTHER")):
+    from headstart.report.licences import forbids_trade, is_unknown
+
+    if forbids_trade(licence) or is_unknown(licence):
         said = _(
             "The licence of the backbone's weights is {licence!r}: look whether it allows what you "
             "are going to do.",
