@@ -76,7 +76,7 @@ def export(
             protocol=done.int8.protocol,
         )
         say(escape(said))
-    _warn_of_licence(done.licence)
+    warn_of_licence(done.licence)
     said = _("{file}, {size:.1f} MB", file=str(done.file), size=done.bytes / 1e6)
     say(escape(said))
     say(escape(_("How to use it: {file}", file=str(done.folder / "README.md"))))
@@ -132,7 +132,7 @@ def _say(parity: Parity, *, gated: bool = True) -> None:
         say(escape(said))
 
 
-def _warn_of_licence(licence: str) -> None:
+def warn_of_licence(licence: str) -> None:
     """Warn of weights that may not go everywhere."""
     from headstart.report.licences import forbids_trade, is_unknown
 

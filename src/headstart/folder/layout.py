@@ -14,5 +14,7 @@ BEHAVIOUR = "behaviour"
 """The modality of runs that recommend: their documents are others, under the same names."""
 TENSORS, USERS_FILE, ITEMS_FILE = "behaviour.safetensors", "users.parquet", "items.parquet"
 NEW_ITEMS_FILE = "new_items.parquet"
+TIMM = ("config.json", "model.safetensors")
+"""What ``timm`` reads, at the top of a repository of the hub."""
 EXPORT, EXPORTS = "export.json", "export"
 """What lies beside an exported model, and the folder below a run where such models lie."""

@@ -15,7 +15,7 @@ HIDDEN = "…"
 BUILTIN = "builtin:"
 """How the names of public data begin."""
 FILES = re.compile(
-    r"(?:(?<![\w/\\])(?:~|[a-z]:)?[/\\][^\s'\",;|#()]+)"  # a path from the root, or from home
+    r"(?:(?<![\w/\\])(?:~|[a-z]:)?[/\\](?![/\\])[^\s'\",;|#()]+)"  # a path, from home or the root
     r"|[^\s'\",;:=|]*\.(?:jpe?g|png|webp|avif|gif|bmp|tiff?|jp2|heic|wav|flac|mp3|ogg|opus|aiff?|caf"
     r"|au|m4a|csv|tsv|jsonl?|ndjson|parquet|np[yz]|txt|zip|tar|t?gz|bz2|xz)\b",
     re.IGNORECASE,

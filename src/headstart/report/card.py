@@ -42,13 +42,14 @@ def compose(facts: Facts, name: str = "") -> str:
     Parameters
     ----------
     name : str, optional
-        Of the model; default: that of the run folder.
+        Of the model, or of its repository; default: that of the run folder.
     """
     name = name or facts.name
     names = Names.of(facts.metrics, facts.run, facts.split)
     metrics, _places = without_names(facts.metrics, names)
     text = _environment().get_template(TEMPLATE).render(
         name=name,
+        repository=name if re.fullmatch(r"[\w.-]+/[\w.-]+", name, re.ASCII) else "",
         facts=facts,
         m=metrics,
         unit=facts.unit,
@@ -101,21 +102,28 @@ def _metadata(facts: Facts, name: str) -> str:
         library_name="headstart",
         pipeline_tag=task,
         tags=["headstart", "transfer-learning", *(["multi-label"] if facts.several else [])],
-        base_model=base_model(facts.card.name),
+        base_model=base_model(facts.card.name, facts.card.source),
         model_name=name.rpartition("/")[2],
         eval_results=[result],
     )
     return str(data.to_yaml(line_break="\n"))
 
 
-def base_model(backbone: str) -> str | None:
+def base_model(backbone: str, source: str) -> str | None:
     """Return what the hub calls a backbone; None where it does not come from there.
+
+    Parameters
+    ----------
+    backbone, source : str
+        Its name with the provider, and where its weights come from.
 
     Examples
     --------
-    >>> base_model("hf:bert-base-chinese"), base_model("timm:resnet18.a1_in1k")
-    ('bert-base-chinese', 'timm/resnet18.a1_in1k')
-    >>> base_model("embedded:efficientnet-lite0"), base_model("hf:./my-bert")
+    >>> base_model("hf:bert-base-chinese", "bert-base-chinese")
+    'bert-base-chinese'
+    >>> base_model("timm:resnet18.a1_in1k", "timm/resnet18.a1_in1k")
+    'timm/resnet18.a1_in1k'
+    >>> base_model("hf:tiny", "/home/ann/tiny"), base_model("embedded:minilm-l6", "package")
     (None, None)
     """
     provider, _colon, name = backbone.partition(":")
@@ -123,7 +131,7 @@ def base_model(backbone: str) -> str | None:
         return None
     if provider == "timm":  # only what has a tag has weights that timm publishes
         return f"timm/{name}" if "." in name else None
-    return name if provider == "hf" else None
+    return name if provider == "hf" and source == name else None
 
 
 def _headline(facts: Facts) -> str:
