@@ -31,7 +31,7 @@ NAMES = """
 """Names, which are the same in every language."""
 TYPED = """
     train adapt recommend export verify check predict evaluate report rank layers curve backbones
-    cache demo
+    push pull cache demo
     auto all builtin probe finetune full scratch small cnn none mirror flips crops pad colour
     randaugment cosine one cycle constant frozen bias norm last blocks stage co tuning bss bn
     statistics prototypes label en zh csv txt tar zip utf

@@ -22,7 +22,17 @@ from headstart.language import in_force
 from headstart.speaking import speaking
 
 COMMANDS = ["train", "demo", "check", "adapt", "rank", "layers", "curve", "predict", "evaluate"]
-COMMANDS += ["recommend", "report", "export", "verify", "serve", "backbones", "cache"]
+COMMANDS += [
+    "recommend",
+    "report",
+    "export",
+    "verify",
+    "push",
+    "pull",
+    "serve",
+    "backbones",
+    "cache",
+]
 
 
 @pytest.fixture

@@ -355,16 +355,6 @@ def test_eight_bits_need_the_examples(run: hs.Run, tmp_path: Path) -> None:
 # ---- the command line ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("licence", "doubtful"),
-    [("Apache-2.0", False), ("MIT Licence", False), ("CC BY-NC 4.0", True), ("not stated", True)],
-)
-def test_a_licence_that_forbids_is_pointed_out(licence: str, doubtful: bool) -> None:
-    from headstart.cli.export import DOUBTFUL
-
-    assert bool(DOUBTFUL.search(licence)) == doubtful
-
-
 def test_the_commands(headstart: Any, run: hs.Run, photos: Path, tmp_path: Path) -> None:
     done = headstart("export", run.folder, "--examples", photos, "--out", tmp_path / "o", "--json")
     assert done.status == 0, done.err

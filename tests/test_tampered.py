@@ -178,7 +178,7 @@ def test_damaged_run_folders(run: Path, place: Path, data: st.DataObject) -> Non
         now = files_of(place)
         assert {p.name for p in place.parent.iterdir()} == beside
         written = {name for name in now if now[name] != damaged.get(name)}
-        assert all(n == "report.html" or n.startswith("figures/") for n in written)
+        assert all(n in ("report.html", "README.md") or n.startswith("figures/") for n in written)
         assert not [n for n in now if "/." in f"/{n}"], "a half-written file is left"
     finally:
         restore(place, whole)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from headstart.estimators import TransferClassifier
     from headstart.events import Event
     from headstart.exports.handover import export, verify
+    from headstart.exports.pull import pull
+    from headstart.exports.push import push
     from headstart.item_recommender import ItemRecommender
     from headstart.jobs.adapt.adapt import adapt
     from headstart.jobs.check import check
@@ -61,6 +63,8 @@ _HOME = {
     "curve": "jobs.curve",
     "export": "exports.handover",
     "layers": "jobs.layers",
+    "pull": "exports.pull",
+    "push": "exports.push",
     "rank": "jobs.rank",
     "recommend": "jobs.recommend",
     "speak": "speaking",
@@ -89,6 +93,8 @@ __all__ = [
     "export",
     "layers",
     "load",
+    "pull",
+    "push",
     "rank",
     "recommend",
     "speak",

@@ -102,6 +102,15 @@ class RecommendRun:
         with speaking(lang):
             return render_recommendation(self.folder)
 
+    def __repr__(self) -> str:
+        return f"<RecommendRun {str(self.folder)!r}>"
+
+    def _repr_html_(self) -> str:
+        """Show the run in a notebook: what came out, and the comparison; nothing is loaded."""
+        from headstart.report.glance import of_recommendation
+
+        return of_recommendation(self.folder, self.metrics)
+
 
 def _asked(users: Sequence[str | Asking], n: int) -> list[Asking]:
     if not 1 <= n <= MOST:

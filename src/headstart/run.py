@@ -504,6 +504,21 @@ class Run:
         with speaking(lang):
             return render(self.folder)
 
+    def __repr__(self) -> str:
+        from headstart.report.glance import in_short
+
+        try:
+            return in_short(self.folder, self.metrics)
+        except ArtifactError:  # who prints a run does not ask whether its numbers are whole
+            return f"<Run {str(self.folder)!r}>"
+
+    def _repr_html_(self) -> str:
+        """Show the run in a notebook: verdict, accuracy, comparison; no script, nothing loaded."""
+        from headstart.report.glance import of_run
+
+        unit, learned = self.modality.unit, self.saved.card.learned
+        return of_run(self.folder, self.metrics, unit, learned=learned)
+
     def examples(
         self,
         inputs: Input | Iterable[Input],

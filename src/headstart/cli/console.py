@@ -123,6 +123,11 @@ def quoted(path: Path) -> str:
 def say_how_to_predict(folder: Path, modality: str) -> None:
     """End a job that leaves a run: where its report is, and what to type next."""
     say_where_the_report_is(folder)
+    say_what_to_type(folder, modality)
+
+
+def say_what_to_type(folder: Path, modality: str) -> None:
+    """Say how a run is asked."""
     line = f"headstart predict {quoted(folder)} {inputs(modality)}..."
     say(escape(_("Predict: {line}", line=line)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,8 +16,6 @@ from headstart.said import _
 if TYPE_CHECKING:
     from headstart.exports.parity import Parity
 
-DOUBTFUL = re.compile(r"\bnc\b|non.?commercial|not stated|unknown|other|research", re.IGNORECASE)
-"""Licences that forbid something, or say nothing."""
 Examples = Annotated[
     str | None,
     typer.Option(
@@ -79,7 +76,7 @@ def export(
             protocol=done.int8.protocol,
         )
         say(escape(said))
-    _warn_of_licence(done.licence)
+    warn_of_licence(done.licence)
     said = _("{file}, {size:.1f} MB", file=str(done.file), size=done.bytes / 1e6)
     say(escape(said))
     say(escape(_("How to use it: {file}", file=str(done.folder / "README.md"))))
@@ -135,9 +132,11 @@ def _say(parity: Parity, *, gated: bool = True) -> None:
         say(escape(said))
 
 
-def _warn_of_licence(licence: str) -> None:
+def warn_of_licence(licence: str) -> None:
     """Warn of weights that may not go everywhere."""
-    if DOUBTFUL.search(licence):
+    from headstart.report.licences import forbids_trade, is_unknown
+
+    if forbids_trade(licence) or is_unknown(licence):
         said = _(
             "The licence of the backbone's weights is {licence!r}: look whether it allows what you "
             "are going to do.",

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from headstart.errors import ConfigError
 from headstart.folder.files import WRITING
-from headstart.folder.layout import FIGURES, PAGE
+from headstart.folder.layout import CARD, FIGURES, PAGE
 from headstart.said import _
 from headstart.scratch import scratch
 
 
-def write(folder: Path, page: str, figures: Iterable[tuple[str, bytes]]) -> Path:
-    """Write a page and its figures into a folder; return where the page lies.
+def write(
+    folder: Path, page: str, figures: Iterable[tuple[str, bytes]], card: str | None = None
+) -> Path:
+    """Write a page, its figures and a model card into a folder; return where the page lies.
 
     Raises
     ------
@@ -25,6 +27,8 @@ def write(folder: Path, page: str, figures: Iterable[tuple[str, bytes]]) -> Path
         with scratch(WRITING, folder) as beside:
             for filename, content in figures:
                 _replace(beside, folder / FIGURES / filename, content)
+            if card is not None:
+                _replace(beside, folder / CARD, card.encode("utf-8", "backslashreplace"))
             _replace(beside, folder / PAGE, page.encode("utf-8", "backslashreplace"))
     except OSError as cause:
         raise ConfigError(

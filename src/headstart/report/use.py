@@ -6,6 +6,7 @@ import json
 import shlex
 
 from headstart.folder.layout import (
+    CARD,
     FIGURES,
     HISTORY,
     ISSUES,
@@ -68,6 +69,7 @@ def kept(facts: Facts) -> list[tuple[str, str]]:
         (f"{MODEL}/", _("the network and its head: what predicts")),
         (PAGE, _("this page")),
         (f"{FIGURES}/", _("its charts, as PNG and SVG")),
+        (CARD, _("the model card: what a stranger must know, without names of files")),
         (METRICS, _("its numbers")),
         (
             PREDICTIONS,
