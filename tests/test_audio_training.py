@@ -12,10 +12,11 @@ import soundfile
 import torch
 
 import headstart as hs
-from headstart.backbones import resolve
+from headstart.backbones import Ref, resolve
 from headstart.backbones.cutting import Prefix, suffix
 from headstart.choose.plan import make_plan
 from headstart.data.items import Examples
+from headstart.errors import BackboneError
 from headstart.features.activations import activate
 from headstart.features.engines import TorchEngine
 from headstart.modalities import modality
@@ -83,6 +84,7 @@ def test_kept_activations_give_the_embedding_whatever_is_padded(
     [
         ("whisper", {"method": "finetune", "unfreeze": 1, "epochs": 2}),
         ("whisper", {"method": "scratch", "epochs": 1}),
+        ("wav2vec2", {"method": "small-cnn", "epochs": 2}),
         ("wav2vec2", {"method": "full", "tune": "lora", "epochs": 1}),
     ],
     ids=lambda o: o if isinstance(o, str) else o["method"],
@@ -102,6 +104,29 @@ def test_recordings_are_trained_on_and_predicted(
     ]
     assert np.abs(X - np.stack(alone)).max() < 1e-5
     assert run.saved.model.predict_proba(X).sum(axis=1) == pytest.approx([1] * 5)
+    if options["method"] == "small-cnn":
+        assert told["training"]["parameters"] == 101_008
+        assert "small network, trained from scratch" in {b["name"] for b in told["baselines"]}
+    found = [p.probabilities for p in run.predict(names)]
+    assert [p.probabilities for p in hs.Run(run.folder).predict(names)] == found
+
+
+def test_the_small_network_hears_no_padding_and_every_layer_has_its_places() -> None:
+    net = Ref("embedded", "small-sound", seed=0).load()
+    look = net.card.look
+    fed = torch.from_numpy(look.drawn(2))
+    wide = torch.zeros(2, 3, look.mels, fed.shape[3] + 60)
+    wide[:, :1, :, : fed.shape[3]] = fed
+    with torch.inference_mode():
+        assert torch.allclose(net(fed), net(wide), atol=1e-5)
+        maps = fed.transpose(1, 2)
+        for _name, block in net.blocks():
+            maps = block(maps)
+            assert tuple(maps.shape[2:]) == look.places(tuple(fed.shape[1:]))
+    again = Ref("embedded", "small-sound", seed=0).load()
+    assert again.card == net.card  # the same seed, the same weights
+    with pytest.raises(BackboneError, match=r"no pretrained weights.*--method small-cnn"):
+        Ref("embedded", "small-sound").load()
 
 
 def test_layers_of_a_network_for_sound_are_compared(

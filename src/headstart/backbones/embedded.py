@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from headstart.backbones import LISTING, Listing
 from headstart.backbones.embedded_sounds import SOUNDS
 from headstart.backbones.embedded_texts import TEXTS
+from headstart.backbones.forms import FORMS
 from headstart.backbones.libraries import load_timm
 from headstart.errors import BackboneError
 from headstart.registry import unknown_name
@@ -75,7 +76,9 @@ class EmbeddedProvider:
         yield from (package.listing(name) for name, package in SOUNDS.items())
 
     def fingerprint(self, name: str) -> str | None:
-        """SHA-256 of the packaged weights file."""
+        """SHA-256 of the packaged weights file; of a form without weights, its mark."""
+        if name in FORMS:
+            return FORMS[name].mark
         if name in TEXTS:
             return TEXTS[name].fingerprint()
         if name in SOUNDS:
@@ -84,6 +87,8 @@ class EmbeddedProvider:
 
     def load(self, name: str, *, pretrained: bool = True) -> Backbone:
         """Build the network; with ``pretrained`` also fill it from the package."""
+        if name in FORMS:
+            return FORMS[name].load(name, pretrained=pretrained)
         if name in TEXTS:
             return TEXTS[name].load(f"embedded:{name}", pretrained=pretrained)
         if name in SOUNDS:

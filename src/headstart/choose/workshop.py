@@ -65,7 +65,7 @@ class Workshop:
     passes: dict[str, int] = field(default_factory=dict)
     _backbones: dict[Ref, Backbone] = field(default_factory=dict)
     _heads: dict[bytes, LinearHead] = field(default_factory=dict)
-    _known: NDArray[np.int64] | None = None  # extents
+    _known: dict[str, NDArray[np.int64]] = field(default_factory=dict)  # extents, by look
 
     def backbone_of(self, method: str) -> Backbone:
         """Return where a method starts: pretrained weights, or random ones; loaded once."""
@@ -185,10 +185,11 @@ class Workshop:
         look = backbone.card.look
         if not isinstance(look, Padded):
             return None
-        if self._known is None:
+        key = repr(look)
+        if key not in self._known:
             read = (self.examples.read(row, look.detail) for row in range(len(self.examples)))
-            self._known = np.array([look(x).shape for x in read])
-        return self._known
+            self._known[key] = np.array([look(x).shape for x in read])
+        return self._known[key]
 
     def _places(self, backbone: Backbone) -> NDArray[np.int64] | None:
         """Extents (n, k) of the maps that a network makes of the examples, where they differ."""

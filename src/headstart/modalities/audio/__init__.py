@@ -65,6 +65,7 @@ class AudioModality(Modality[Clip, AudioDigest]):
     recipe = RECIPE
     layered = True
     encoders = ("whisper-tiny", "speaker")
+    small_network = ("embedded:small-sound", {})
 
     def recognise(self, kind: Kind, name: str, head: bytes) -> float:
         """Judge a file by its suffix or its first bytes."""
