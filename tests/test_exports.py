@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import functools
+import io
 import json
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 import headstart as hs
 from given import picture
@@ -485,3 +490,69 @@ def test_mlflow_has_no_form_for_texts(text_run: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="MLflow's form"):
         hs.export(text_run, tmp_path / "mlflow", format="mlflow", examples=None)
     assert not (tmp_path / "mlflow").exists()
+
+
+# ---- in a browser --------------------------------------------------------------------------------
+
+WEB = "onnxruntime-web@1.30.0"
+ASK = """async data => {
+  const { predict } = await import("./predict.mjs");
+  return await predict(new Blob([Uint8Array.from(atob(data), c => c.charCodeAt(0))]));
+}"""
+
+
+@pytest.fixture(scope="module")
+def ort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runtime for browsers, as npm has it."""
+    npm, folder = shutil.which("npm"), tmp_path_factory.mktemp("npm")
+    if npm is None:
+        pytest.skip("npm is not installed")
+    fetched = subprocess.run([npm, "pack", "--silent", WEB], cwd=folder, check=False, timeout=180)
+    packed = next(folder.glob("*.tgz"), None)
+    if fetched.returncode or packed is None:
+        pytest.skip(f"{WEB} cannot be fetched here")
+    shutil.unpack_archive(packed, folder, filter="data")
+    return folder / "package" / "dist"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}  # noqa: RUF012
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_browser_answers_alike(
+    exported: Path, ort: Path, run: hs.Run, photos: Path, tmp_path: Path
+) -> None:
+    """Photos with a colour profile and an EXIF turn among them."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium is installed")
+    page_folder = shutil.copytree(exported, tmp_path / "page")
+    shutil.copytree(ort, page_folder / "ort")
+    given = [path.read_bytes() for path in sorted(photos.rglob("*.*"))[::9]]
+    picture_ = Image.open(io.BytesIO(given[0])).convert("RGB")
+    exif, turned, profiled = Image.Exif(), io.BytesIO(), io.BytesIO()
+    exif[0x0112] = 6
+    picture_.save(turned, "PNG", exif=exif)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture_.save(profiled, "PNG", icc_profile=profile)
+    given += [turned.getvalue(), profiled.getvalue()]
+    handler = functools.partial(Quiet, directory=page_folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with sync_playwright() as driver:
+            arguments = ["--no-sandbox", "--disable-background-networking"]
+            browser = driver.chromium.launch(executable_path=chromium, args=arguments)
+            page = browser.new_page()
+            page.set_default_timeout(120_000)
+            page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+            there = [page.evaluate(ASK, base64.b64encode(data).decode()) for data in given]
+            browser.close()
+        server.shutdown()
+    for found, told in zip(there, run.predict(given), strict=True):
+        for label, p in (told.probabilities or {}).items():
+            assert found[label] == pytest.approx(p, abs=5e-3)

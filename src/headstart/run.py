@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -236,57 +237,120 @@ class Run:
             Stretches of what has no time.
         """
         how = self._reading(x, encoding, strings, on_event)
+        every = self.stretch(every)
+
+        def answered() -> Iterator[Prediction]:
+            pieces = Pieces(each(inputs), self.modality, **how)
+            for part in self.in_parts(pieces, every, on_event=on_event):
+                yield from part
+
+        return answered()
+
+    def pieces(
+        self,
+        inputs: Input | Iterable[Input],
+        *,
+        x: str | None = None,
+        encoding: str = "utf-8",
+        strings: bool = True,
+        on_event: OnEvent = ignore,
+    ) -> Pieces:
+        """Look through inputs, and give them in pieces; with the mark that tells them from others.
+
+        Parameters
+        ----------
+        inputs, x, encoding, strings
+            As of ``predict``.
+
+        Raises
+        ------
+        DataError
+            An input that names nothing.
+        """
+        how = self._reading(x, encoding, strings, on_event)
+        return Pieces(each(inputs), self.modality, **how, marked=True)
+
+    def in_parts(
+        self,
+        pieces: Pieces,
+        every: float | None = None,
+        *,
+        after: tuple[int, int] = (0, 0),
+        on_event: OnEvent = ignore,
+    ) -> Iterator[list[Prediction]]:
+        """Answer part by part: the parts are the same every time, and so are the answers.
+
+        Parameters
+        ----------
+        every : float, seconds, optional
+            As ``stretch`` gives it.
+        after : (int, int)
+            Parts that are left out, since they were answered before, and answers in these. Of
+            stretches of time they are cut again, but not answered again.
+        """
         if every is None:
-            return self._in_pieces(inputs, how, on_event)
-        every = length(every) if isinstance(every, str) else every
-        self._refuse_timeless(every)
-        return self._over_time(inputs, every, how, on_event)
+            return self._in_pieces(pieces, after, on_event)
+        return self._over_time(pieces, every, after, on_event)
+
+    def stretch(self, every: float | str | None) -> float | None:
+        """Return the length of stretches in seconds; None for whole inputs.
+
+        Raises
+        ------
+        ConfigError
+            Stretches of what has no time, or no length of one.
+        """
+        if every is not None:
+            every = length(every) if isinstance(every, str) else every
+            self._refuse_timeless(every)
+        return every
 
     def _in_pieces(
-        self, inputs: Input | Iterable[Input], how: Mapping[str, Any], on_event: OnEvent
-    ) -> Iterator[Prediction]:
-        pieces = Pieces(each(inputs), self.modality, **how)
-        total, done, workers = len(pieces), 0, worker_count()
-        if not total:
+        self, pieces: Pieces, after: tuple[int, int], on_event: OnEvent
+    ) -> Iterator[list[Prediction]]:
+        (parts, done), total, workers = after, len(pieces), worker_count()
+        if done >= total:
             return
         with FeatureStore(cache_folder()) as store:
             engine = self.engine(workers, on_event)
-            for examples in pieces:
+            for examples in itertools.islice(pieces, parts, None):
                 once, rows = distinct(examples)
                 heard = _as_part(on_event, done, len(examples), total)
                 found = extract(once, [engine], store, workers=workers, on_event=heard)
                 vectors = found.vectors[0]
                 X = self.taken(vectors, found)
                 answers = self.answers(once.refs, X, found)
-                for ref, row in zip(examples.refs, rows, strict=True):
-                    yield replace(answers[row], path=ref)
                 done += len(examples)
+                named = zip(examples.refs, rows, strict=True)
+                yield [replace(answers[row], path=ref) for ref, row in named]
 
     def _over_time(
         self,
-        inputs: Input | Iterable[Input],
+        pieces: Pieces,
         every: float,
-        how: Mapping[str, Any],
+        after: tuple[int, int],
         on_event: OnEvent,
-    ) -> Iterator[Prediction]:
+    ) -> Iterator[list[Prediction]]:
         """Answer for one stretch of the inputs after the other."""
-        pieces = Pieces(each(inputs), self.modality, **how)
-        total, done, workers = timeline.count(pieces, self.modality, every), 0, worker_count()
+        (parts, done), workers = after, worker_count()
+        total = timeline.count(pieces, self.modality, every)
         with FeatureStore(cache_folder()) as store:
             engine = self.engine(workers, on_event)
-            for piece in timeline.pieces_of(pieces, self.modality, every):
+            cut = timeline.pieces_of(pieces, self.modality, every)
+            for piece in itertools.islice(cut, parts, None):
                 examples = timeline.examples_of(piece, self.modality)
                 heard = _as_part(on_event, done, len(examples), max(total, done + len(examples)))
                 found = extract(examples, [engine], store, workers=workers, on_event=heard)
                 vectors = found.vectors[0]
                 X = self.taken(vectors, found)
                 answers = iter(self.answers(examples.refs, X, found))
-                for moment in piece:
-                    if moment.error:
-                        yield Prediction(moment.name, error=moment.error)
-                    else:
-                        yield replace(next(answers), start=moment.start, end=moment.end)
                 done += len(piece)
+                yield [
+                    Prediction(moment.name, error=moment.error)
+                    if moment.error
+                    else replace(next(answers), start=moment.start, end=moment.end)
+                    for moment in piece
+                ]
 
     def _refuse_timeless(self, every: float) -> None:
         """Raise ``ConfigError`` where inputs cannot be cut into stretches of time."""
@@ -421,6 +485,10 @@ class Run:
         """Return a prediction as a flat row, with the columns of all; ``timed``: with its times."""
         abstains = self.saved.model.abstain is not None
         return prediction.row(self.classes, abstains=abstains, timed=timed)
+
+    def columns(self, *, timed: bool = False) -> tuple[str, ...]:
+        """Names of the columns of a row."""
+        return tuple(self.row(Prediction(""), timed=timed))
 
     @declared
     def report(self, *, lang: str | None = None) -> Path:

@@ -57,9 +57,15 @@ def left_behind(kind: str, into: Path) -> list[Path]:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold a folder, under whatever name it goes on, so that nobody takes it for left behind."""
-    handle = _lock(folder, wait=True)
+def held(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a folder, under whatever name it goes on, so that nobody takes it for left behind.
+
+    Raises
+    ------
+    BlockingIOError
+        Somebody else holds it; not with ``wait``.
+    """
+    handle = _lock(folder, wait=wait)
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from headstart.cli.stopped import STOPPED, Stopped
 from headstart.errors import ConfigError, HeadstartError
 from headstart.language import CATALOGUES, DOMAIN, in_force, languages
 from headstart.said import N_, _, commas
@@ -25,7 +26,6 @@ from headstart.text import ANY_NAME
 if TYPE_CHECKING:
     from typer import Typer
 
-STOPPED = 130
 COMMANDS = ("train", "adapt", "recommend", "studies", "runs", "export", "hub", "serve", "machine")
 """Modules that declare commands, in the order in which help lists them."""
 OF_SYSTEMS = (
@@ -101,8 +101,9 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         application()(arguments, prog_name="headstart")
     except SystemExit as done:  # typer's way to return, for help and wrong options too
         if done.code == STOPPED:
+            usual = _("Stopped. What was computed is cached: the same command goes on from there.")
             say("")
-            say(_("Stopped. What was computed is cached: the same command goes on from there."))
+            say(done.said if isinstance(done, Stopped) else usual)
         return done.code if isinstance(done.code, int) else 0
     except HeadstartError as mistake:
         if debug:

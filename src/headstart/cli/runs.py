@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,12 +17,14 @@ from headstart.cli.console import Bars, err, print_data, print_json, say, warn
 from headstart.cli.options import Data, Json, RunFolder, options
 from headstart.cli.recommend import recommended
 from headstart.cli.spool import as_document, pour, spool
+from headstart.cli.stopped import Stopped
 from headstart.data.cells import write_records
-from headstart.errors import ConfigError, DataError
+from headstart.errors import ConfigError
 from headstart.options import length
 from headstart.said import _, _n, number
 
 if TYPE_CHECKING:
+    from headstart.jobs.predict import Tally
     from headstart.run import Prediction, Run
 
 
@@ -53,8 +55,16 @@ def predict(
         typer.Option(help=_("A text itself, for a model of texts; may be given several times.")),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help=_("Write here (.csv or .jsonl) instead of stdout."))
+        Path | None,
+        typer.Option(help=_("Write here (.csv, .jsonl or .parquet) instead of stdout.")),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help=_("Go on where an interrupted call with the same --out, model and inputs was."),
+        ),
+    ] = False,
     adapt: Annotated[
         str | None,
         typer.Option(
@@ -100,16 +110,16 @@ def predict(
     **options: Any,
 ) -> None:
     """Predict."""
-    from headstart.folder.files import write_rows
     from headstart.folder.place import make_room
+    from headstart.folder.rows import SUFFIXES
     from headstart.recommendation import RecommendRun, recommends
     from headstart.run import Run
 
     if not inputs and not text and history is None:
         raise ConfigError(_("There is nothing to predict."), _("Name files, folders or tables."))
-    if out is not None and out.suffix.lower() not in (".csv", ".jsonl", ".ndjson"):
+    if out is not None and out.suffix.lower() not in SUFFIXES:
         raise ConfigError(
-            _("--out {file!r} is neither .csv nor .jsonl.", file=str(out)),
+            _("--out {file!r} is neither .csv nor .jsonl nor .parquet.", file=str(out)),
             _("Name it one of them."),
         )
     if out is not None and out.is_dir():
@@ -120,13 +130,15 @@ def predict(
             inputs or [],
             history,
             10 if top is None else top,
-            {"--text": text, "--adapt": adapt, "--every": every},
+            {"--text": text, "--adapt": adapt, "--every": every, "--resume": resume},
             column=options["x"],
             encoding=options["encoding"],
             new_items=new_items,
         )
         _write(advice, out, as_json=as_json)
         return
+    if resume:
+        _refuse_resume(out, adapt, as_json)
     if history is not None or top is not None or new_items:
         raise ConfigError(
             _("--history, --top and --new-items are for models that recommend; this one predicts."),
@@ -134,20 +146,71 @@ def predict(
         )
     loaded, step = Run(run), None if every is None else length(every)
     given, strings = _given(inputs, text, loaded)
+    how: dict[str, Any] = {"strings": strings, "every": step, **options}
     if out is not None:
         make_room(out.parent)
-    tally = _Tally(loaded.modality.unit.many)
+    if out is not None and adapt is None and not as_json:
+        tally = _predict_into(loaded, given, out, resume=resume, **how)
+    else:
+        tally = _predict_whole(loaded, given, out, adapt=adapt, as_json=as_json, **how)
+    if out is not None:
+        said = _n(
+            "{n:,} prediction is in {file}",
+            "{n:,} predictions are in {file}",
+            tally.n,
+            file=str(out),
+        )
+        say(escape(said))
+
+
+def _predict_into(run: Run, given: list[str], out: Path, **how: Any) -> Tally:
+    """Write predictions to a file as they come; an interrupted one can be resumed."""
+    from headstart.folder.partial import rows_kept
+    from headstart.jobs.predict import predict_into
+
+    try:
+        with Bars() as bars:
+            tally = predict_into(run, given, out, on_event=bars, **how)
+    except KeyboardInterrupt:
+        if n := rows_kept(out):
+            said = _n(
+                "Stopped. {n:,} prediction is kept: the same command with --resume goes on.",
+                "Stopped. {n:,} predictions are kept: the same command with --resume goes on.",
+                n,
+            )
+            raise Stopped(said) from None
+        raise
+    _say_of(tally)
+    return tally
+
+
+def _predict_whole(
+    run: Run,
+    given: list[str],
+    out: Path | None,
+    *,
+    adapt: str | None,
+    as_json: bool,
+    every: float | None,
+    strings: bool,
+    **options: Any,
+) -> Tally:
+    """Give predictions when all are there, on stdout or in a file."""
+    from headstart.folder.files import write_rows
+    from headstart.jobs.predict import Tally
+
+    tally = Tally()
     with spool() as held:
         with Bars() as bars:
+            how: dict[str, Any] = {"strings": strings, "every": every, "on_event": bars, **options}
             answers: Iterable[Prediction] = (
-                loaded.stream(given, strings=strings, every=step, on_event=bars, **options)
+                run.stream(given, **how)
                 if adapt is None
-                else loaded.predict(
-                    given, strings=strings, adapt=adapt, every=step, on_event=bars, **options
-                )
+                else run.predict(given, adapt=adapt, **how)
             )
             rows: Iterable[dict[str, Any]] = map(
-                partial(loaded.row, timed=step is not None), tally.over(answers)
+                partial(run.row, timed=every is not None),
+                tally.over(answers, run.modality.unit.many),
             )
             if as_json:
                 rows = as_document("predictions", rows, held)
@@ -157,16 +220,28 @@ def predict(
                 deque(rows, maxlen=0)
             else:
                 write_records(held, rows, end="\n")
-        tally.say()
-        if out is not None:
-            said = _n(
-                "{n:,} prediction is in {file}",
-                "{n:,} predictions are in {file}",
-                tally.n,
-                file=str(out),
-            )
-            say(escape(said))
+        _say_of(tally)
         pour(held)
+    return tally
+
+
+def _refuse_resume(out: Path | None, adapt: str | None, as_json: bool) -> None:
+    """Refuse to go on where nothing is kept that could go on."""
+    if out is None:
+        raise ConfigError(
+            _("--resume goes on with a file, and there is no --out."),
+            _("Name the file: --out answers.csv."),
+        )
+    if adapt is not None:
+        raise ConfigError(
+            _("--adapt answers for all inputs at once, so there is nothing to --resume."),
+            _("Leave one of them out."),
+        )
+    if as_json:
+        raise ConfigError(
+            _("--resume goes on with a file alone, not with --json beside it."),
+            _("Leave out --json, or name a file that ends in .jsonl."),
+        )
 
 
 def _write(rows: Iterable[dict[str, Any]], out: Path | None, *, as_json: bool) -> None:
@@ -204,66 +279,29 @@ def _given(inputs: list[str] | None, texts: list[str] | None, run: Run) -> tuple
     return texts or inputs or [], bool(texts)
 
 
-class _Tally:
-    """Counts what could be read, and remembers the first reasons why something could not."""
-
-    def __init__(self, many: str) -> None:
-        self._many = many
-        self._bad: list[tuple[str, str]] = []
-        self._unread = 0
-        self._blank: tuple[str, str] = "", ""  # the first, and what is there instead
-        self._blanks = 0
-        self.n = 0
-
-    def over(self, predictions: Iterable[Prediction]) -> Iterator[Prediction]:
-        """Pass predictions on; raise at the end where nothing could be read."""
-        for prediction in predictions:
-            self.n += 1
-            if prediction.error:
-                self._unread += 1
-                if self._unread in (1, self.n):  # the first, and more as long as nothing is read
-                    self._bad.append((prediction.path, prediction.error))
-            if prediction.note:
-                self._blanks += 1
-                if self._blanks == 1:
-                    self._blank = prediction.path, prediction.note
-            yield prediction
-        if self._unread and self._unread == self.n:
-            from headstart.prepare.source import with_reasons  # others do not wait for it
-
-            raise DataError(
-                _n(
-                    "The input cannot be read ({named}).",
-                    "None of the {n} inputs can be read ({named}).",
-                    self.n,
-                    named=with_reasons(self._bad, 3),
-                ),
-                _("Check that they are {many} and that the paths are right.", many=self._many),
-            )
-
-    def say(self) -> None:
-        """Say what could not be read, and what held nothing to answer by."""
-        if self._blanks:
-            name, note = self._blank
-            said = _n(
-                "{n:,} input holds nothing to answer by ({name}: {note}): its answer means nothing "
-                "unless the model was trained on such.",
-                "{n:,} inputs hold nothing to answer by (first: {name}: {note}): their answers "
-                "mean nothing unless the model was trained on such.",
-                self._blanks,
-                name=name,
-                note=note,
-            )
-            warn(said)
-        if self._unread:
-            said = _(
-                "{n} of {all} inputs cannot be read (first: {name}: {reason}).",
-                n=self._unread,
-                all=self.n,
-                name=self._bad[0][0],
-                reason=self._bad[0][1],
-            )
-            warn(said)
+def _say_of(tally: Tally) -> None:
+    """Say what could not be read, and what held nothing to answer by."""
+    if tally.blanks:
+        name, note = tally.blank
+        said = _n(
+            "{n:,} input holds nothing to answer by ({name}: {note}): its answer means nothing "
+            "unless the model was trained on such.",
+            "{n:,} inputs hold nothing to answer by (first: {name}: {note}): their answers "
+            "mean nothing unless the model was trained on such.",
+            tally.blanks,
+            name=name,
+            note=note,
+        )
+        warn(said)
+    if tally.unread:
+        said = _(
+            "{n} of {all} inputs cannot be read (first: {name}: {reason}).",
+            n=tally.unread,
+            all=tally.n,
+            name=tally.bad[0][0],
+            reason=tally.bad[0][1],
+        )
+        warn(said)
 
 
 @command(help=_("Score a model on labelled data it has not seen."))

@@ -32,8 +32,12 @@ def write_table(
     end : str
         Of a line.
     """
+    write_lines(out, itertools.chain([columns], rows), end=end)
+
+
+def write_lines(out: IO[str], rows: Iterable[Sequence[Any]], *, end: str = "\r\n") -> None:
+    """Write rows of a table without a header, as ``write_table`` does."""
     table = csv.writer(out, lineterminator=end)
-    table.writerow([guarded(name) for name in columns])
     table.writerows([guarded(c) if isinstance(c, str) else c for c in row] for row in rows)
 
 

@@ -6,12 +6,14 @@ when it is asked for. What fits into one piece is kept and read once.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from headstart.data.inputs import Input, Piece, Reading, Source, are_several, called, joined
 from headstart.data.items import Examples
+from headstart.data.marks import marks
 from headstart.errors import DataError
 from headstart.events import OnEvent, ignore
 from headstart.modalities import Kind, Modality
@@ -28,6 +30,13 @@ class Pieces:
     ----------
     size : int, optional
         The most examples of a piece; default ``SIZE``.
+    marked : bool
+        Whether ``mark`` is made, while all is looked through.
+
+    Attributes
+    ----------
+    mark : str
+        Equal for equal examples under equal names in equal order; "" unless it was asked for.
 
     Raises
     ------
@@ -48,6 +57,7 @@ class Pieces:
         cache_dir: Path | None = None,
         on_event: OnEvent = ignore,
         size: int | None = None,
+        marked: bool = False,
     ) -> None:
         self._modality, self._size = modality, size or SIZE
         reading = Reading(
@@ -55,13 +65,18 @@ class Pieces:
         )
         kinds: set[Kind] = set()
         self._sources: list[tuple[Source, int]] = []
+        mark = hashlib.sha256()
         for source in reading.sources(inputs):
             first, n = None, 0
             for piece in source.pieces():
                 first, n = piece if n == 0 else None, n + len(piece[1])
                 kinds.add(piece[1].kind)
+                if marked:
+                    for part in marks(source.name, *piece):
+                        mark.update(part)
             self._sources.append((source if first is None else Source.held(source.name, *first), n))
         self._several = are_several([source for source, _n in self._sources], kinds)
+        self.mark = mark.hexdigest() if marked else ""
 
     def __len__(self) -> int:
         """How many examples there are in all."""

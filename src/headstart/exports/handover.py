@@ -24,6 +24,7 @@ from headstart.folder.layout import EXPORT, EXPORTS, MODEL
 from headstart.folder.model import described_in
 from headstart.folder.place import make_room
 from headstart.folder.reading import read_document
+from headstart.kinds import declared
 from headstart.run import Run
 from headstart.said import _, commas
 
@@ -58,6 +59,7 @@ class Exported:
 WEIGHTS = {".onnx", ".xml", ".bin", ".pt2", ".safetensors"}
 
 
+@declared
 def export(
     run: Run | str | Path,
     out: str | Path | None = None,
@@ -124,6 +126,7 @@ def export(
     return Exported(folder, folder / form.file, parity, run.saved.card.licence, scores)
 
 
+@declared
 def verify(
     file: str | Path,
     run: Run | str | Path,

@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -204,27 +205,29 @@ def _extract(
 
     on_event(stage(0))
     reader = _Reader.of(examples, engines, spaces, store, workers)
-    found = parallel(reader, reader.chunks, workers, modality.quiet)
-    for done, item in enumerate(_batched(itertools.chain.from_iterable(found), engines), 1):
-        hashes[item.row] = item.sha
-        if item.reason:
-            unreadable[item.row] = item.reason
-        else:
-            assert item.vectors is not None and item.digest is not None
-            digests[item.row] = item.digest
-            if item.new_digest:
-                key = f"{item.sha}:{modality.digest_key}"
-                pending.append((key, modality.pack(item.digest)))
-            for k, vector in enumerate(item.vectors):
-                assert vector is not None
-                vectors[k][item.row] = vector
-                if item.fresh >> k & 1:
-                    forwards += 1
-                    pending.append((f"{item.sha}:{spaces[k]}", vector.tobytes()))
-        if len(pending) >= FLUSH_ITEMS or time.monotonic() - flushed > FLUSH_SECONDS:
-            store.put(pending)
-            pending, flushed = [], time.monotonic()
-        on_event(stage(done))
+    with closing(parallel(reader, reader.chunks, workers, modality.quiet)) as found:
+        for done, item in enumerate(_batched(itertools.chain.from_iterable(found), engines), 1):
+            # Between chunks alone: what is packed together is kept together, or made again so.
+            due = len(pending) >= FLUSH_ITEMS or time.monotonic() - flushed > FLUSH_SECONDS
+            if due and item.row % reader.size == 0:
+                store.put(pending)
+                pending, flushed = [], time.monotonic()
+            hashes[item.row] = item.sha
+            if item.reason:
+                unreadable[item.row] = item.reason
+            else:
+                assert item.vectors is not None and item.digest is not None
+                digests[item.row] = item.digest
+                if item.new_digest:
+                    key = f"{item.sha}:{modality.digest_key}"
+                    pending.append((key, modality.pack(item.digest)))
+                for k, vector in enumerate(item.vectors):
+                    assert vector is not None
+                    vectors[k][item.row] = vector
+                    if item.fresh >> k & 1:
+                        forwards += 1
+                        pending.append((f"{item.sha}:{spaces[k]}", vector.tobytes()))
+            on_event(stage(done))
     store.put(pending)
     hits = (n - len(unreadable)) * len(engines) - forwards
     return Features(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeVar
 
@@ -29,12 +29,13 @@ def parallel(
     n: int,
     workers: int,
     quiet: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> Iterator[Item]:
+) -> Generator[Item]:
     """Run ``work`` over 0..n-1 in threads; yield results as they come, in any order.
 
     At most a few results wait at a time, so memory does not grow with ``n``. An error in a worker,
-    or Ctrl-C in the caller, stops all workers before it travels on. ``quiet`` makes a context for
-    the calling thread, around all of it: filters of warnings belong to the whole process.
+    or Ctrl-C while the caller waits, stops all workers before it travels on; for what comes in
+    between, the caller closes the generator. ``quiet`` makes a context for the calling thread,
+    around all of it: filters of warnings belong to the whole process.
     """
     rows = itertools.count()
     results: queue.Queue[Any] = queue.Queue(maxsize=8 * workers)

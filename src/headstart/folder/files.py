@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -10,17 +11,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from headstart.data.cells import write_records
 from headstart.errors import ConfigError
+from headstart.folder.rows import rows_of
 from headstart.folder.sentences import with_sentences
 from headstart.said import _
 from headstart.scratch import held, left_behind, scratch
-from headstart.text import ANY_NAME, to_json
+from headstart.text import to_json
 
 WRITING = ".headstart-writing-"
 """How folders begin that are not complete yet; left behind, they are swept by the next run."""
 REPLACED = ".headstart-replaced-"
 """How a run folder begins, for a moment, in whose place another one is put."""
+AT_A_TIME = 4096
+"""Rows that are written at a time."""
 
 
 @contextmanager
@@ -80,15 +83,17 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 
 
 def write_rows(rows: Iterable[dict[str, Any]], path: Path) -> None:
-    """Write rows of predictions as CSV or, for ``.jsonl``, as JSON lines; whole or not at all.
+    """Write rows of predictions in the format of the suffix, by default CSV; whole or not at all.
 
-    They are written as they come; the columns are those of the first.
+    They are written as they come; the columns are those of the first, or ``path`` alone.
     """
-    with (
-        whole_file(path) as beside,
-        beside.open("w", encoding="utf-8", errors=ANY_NAME, newline="") as out,
-    ):
-        if path.suffix.lower() in (".jsonl", ".ndjson"):
-            out.writelines(to_json(row) + "\n" for row in rows)
-        else:
-            write_records(out, rows)
+    form, coming = rows_of(path), iter(rows)
+    with whole_file(path) as beside:
+        kept = beside.with_name(f"{beside.name}.rows")
+        with kept.open("wb") as out:
+            part = list(itertools.islice(coming, AT_A_TIME))
+            out.write(form.head(list(part[0]) if part else ["path"]))
+            while part:
+                out.write(form.body(part))
+                part = list(itertools.islice(coming, AT_A_TIME))
+        form.whole(kept).replace(beside)

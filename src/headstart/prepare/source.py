@@ -432,13 +432,16 @@ def note_unreadable(
     ]
 
 
-def with_reasons(unreadable: list[tuple[str, str]], most: int) -> str:
-    """Name examples with why they cannot be read; beyond ``most``, say only how many more."""
+def with_reasons(unreadable: list[tuple[str, str]], most: int, n: int | None = None) -> str:
+    """Name examples with why they cannot be read; beyond ``most``, say only how many more.
+
+    Where only the first of them are given, ``n`` says how many there are.
+    """
     named: dict[str, list[str]] = {}
     for name, why in unreadable[:most]:
         named.setdefault(why, []).append(name)
     first = [_("{name}: {reason}", name=commas(of), reason=why) for why, of in named.items()]
-    more = len(unreadable) - min(len(unreadable), most)
+    more = (n or len(unreadable)) - min(len(unreadable), most)
     rest = [_("and {n} more", n=more)] if more else []
     return Said({"joined": [*first, *rest], "by": N_("{before}; {after}")})
 

@@ -51,6 +51,7 @@ function tell(answer, file) {
   said.append(made("strong", answer.predicted || words.none));
   item.append(said);
   if (answer.abstained) item.append(made("p", words.abstained, "unsure"));
+  if (answer.note) item.append(made("p", answer.note, "unsure"));
   if (answer.unfamiliar) item.append(made("p", words.unfamiliar, "unsure"));
   const best = Object.entries(answer.probabilities).sort((a, b) => b[1] - a[1]).slice(0, 10);
   for (const [name, share] of best) {

@@ -80,13 +80,14 @@ def predict(kinds: Iterable[str], columns: Sequence[Sequence[str]], most: int) -
 
 
 PREDICTION = _object(
-    ["path", "predicted", "confidence", "probabilities", "unfamiliar", "error"],
+    ["path", "predicted", "confidence", "probabilities", "unfamiliar", "error", "note"],
     path=TEXT,
     predicted=TEXT,
     confidence=_or_null(NUMBER),
     probabilities={"type": ["object", "null"], "additionalProperties": NUMBER},
     unfamiliar=_or_null({"type": "boolean"}),
     error=TEXT,
+    note=TEXT,
     abstained=_or_null({"type": "boolean"}),
     labels={"type": ["array", "null"], "items": TEXT},
 )
