@@ -25,7 +25,7 @@ NAMES = """
     coral tent mixup cutmix mcnemar holm wilson brier beta bitfit centroid knn shot dann wise alpha
     sgd nadeau bengio hamming lanczos hugging face hub imagenet sentinel postscript pandas mib gib
     ctrl tf idf bert lora minilm multilingual snownlp transformers gb sst iso unicode html
-    http kserve onnx onnxruntime
+    http kserve onnx onnxruntime mlflow
     grouplens movielens recbole recall ndcg whisper espeak ng hz nan db quicktime specaugment
 """
 """Names, which are the same in every language."""

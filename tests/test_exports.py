@@ -448,6 +448,50 @@ def test_rows_of_numbers_leave(tmp_path: Path) -> None:
             assert json.loads(line)[label] == pytest.approx(p, abs=1e-4)
 
 
+# ---- MLflow --------------------------------------------------------------------------------------
+
+
+def test_mlflow_gets_a_folder_that_answers_without_headstart(
+    run: hs.Run, photos: Path, tmp_path: Path
+) -> None:
+    """Loaded by the contract of its file: MLflow is no package of ours."""
+    done = hs.export(run, tmp_path / "mlflow", format="mlflow", examples=photos)
+    told = json.loads(done.file.read_text("utf-8"))["flavors"]["python_function"]
+    picture_file = next((photos / "disc").glob("*.png"))
+    code = (
+        f"import sys; sys.path.insert(0, {str(done.folder / told['code'])!r})\n"
+        f"import {told['loader_module']} as loader, json\n"
+        f"model = loader._load_pyfunc({str(done.folder / told['data'])!r})\n"
+        f"given = open({str(picture_file)!r}, 'rb').read()\n"
+        "found = model.predict([given])\n"
+        "print(json.dumps(found if isinstance(found, list) else found.to_dict('records')))\n"
+        "assert not {'headstart', 'torch'} & set(sys.modules)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    (answer,) = json.loads(said.stdout)
+    (ours,) = run.predict(picture_file)
+    assert answer["predicted"] == ours.predicted
+    for name, p in ours.probabilities.items():
+        assert answer[f"p:{name}"] == pytest.approx(p, abs=5e-3)
+    assert hs.verify(done.folder, run, examples=photos).labels == 1
+    assert "mlflow.pyfunc.load_model" in (done.folder / "README.md").read_text("utf-8")
+
+
+def test_mlflow_code_that_is_not_ours_is_not_run(run: hs.Run, photos: Path, tmp_path: Path) -> None:
+    done = hs.export(run, tmp_path / "mlflow", format="mlflow", examples=photos)
+    loader = next((done.folder / "code").iterdir())
+    loader.write_text(f"open({str(tmp_path / 'was-run')!r}, 'w')\n" + loader.read_text("utf-8"))
+    with pytest.raises(ArtifactError, match="was changed"):
+        hs.verify(done.folder, run, examples=photos)
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_mlflow_has_no_form_for_texts(text_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="MLflow's form"):
+        hs.export(text_run, tmp_path / "mlflow", format="mlflow", examples=None)
+    assert not (tmp_path / "mlflow").exists()
+
+
 # ---- in a browser --------------------------------------------------------------------------------
 
 WEB = "onnxruntime-web@1.30.0"

@@ -11,6 +11,7 @@ IMAGES = (
     "modalities/image/",
     *("backbones/vision.py", "backbones/timm.py", "backbones/torchvision.py"),
     *("backbones/embedded.py", "backbones/file.py"),
+    "exports/mlflow.py",
     "exports/timm.py",
 )
 """Where images live, and the networks that see."""

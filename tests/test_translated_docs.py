@@ -117,7 +117,7 @@ def links(section: Section, page: Path) -> Counter[str]:
             continue
         if anchor and any(to in pair for pair in PAIRS):
             anchor = anchors(to).get(anchor, f"#{anchor}, which is not there,")
-        found[f"{path.replace(TAIL, '.md')} {anchor}".strip()] += 1
+        found[f"{path.replace('.zh-CN.', '.')} {anchor}".strip()] += 1
     return found
 
 

@@ -44,7 +44,7 @@ def export(
             metavar="FORM",
             help=_(
                 "onnx (onnxruntime: Python, browsers, phones), onnx-int8 (a third of the "
-                "size), openvino, torch (.pt2), timm."
+                "size), openvino, torch (.pt2), mlflow, timm."
             ),
         ),
     ] = "onnx",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from headstart.errors import ArtifactError, ConfigError
-from headstart.exports import onnx, openvino, program, timm
+from headstart.exports import mlflow, onnx, openvino, program, timm
 from headstart.exports.graph import Graph
 from headstart.exports.parity import Runtime
 from headstart.folder.model import SavedModel
@@ -64,6 +64,7 @@ FORMATS = {
     "onnx": Format(onnx.NAME, _onnx, onnx.Session),
     "openvino": Format(openvino.NAME, _openvino, openvino.Compiled, whole=False),
     "torch": Format(program.NAME, _torch, program.Program),
+    "mlflow": Format(mlflow.NAME, mlflow.write, mlflow.Loaded),
     "timm": Format(timm.NAME, timm.write, timm.Timm, refuse=timm.refuse),
 }
 """All that are made of a model as it is; int8 needs examples with labels besides."""
@@ -89,14 +90,14 @@ def format_of(file: Path) -> Format:
             _("{file!r} is no model that was exported.", file=str(file)),
             _("Name what `headstart export` wrote: {names}.", names=commas(_files())),
         )
-    return found[0]
+    return found[-1]  # in the folder of another form a model.onnx may lie too
 
 
 def _is(file: Path, form: Format) -> bool:
     if file.is_dir():
         return (file / form.file).is_file()
     same = file.suffix == Path(form.file).suffix
-    return file.is_file() and (same if file.suffix != ".json" else file.name == form.file)
+    return file.is_file() and (same if file.suffix not in (".json", "") else file.name == form.file)
 
 
 def _files() -> list[str]:

@@ -77,7 +77,7 @@ def export(
         The run, or its folder.
     out : str or Path, optional
         The folder to write. Default: ``export/FORMAT`` in the run folder.
-    format : {"onnx", "onnx-int8", "openvino", "torch", "timm"}
+    format : {"onnx", "onnx-int8", "openvino", "torch", "mlflow", "timm"}
     examples : str or Path, optional
         What to compare on, as ``predict`` takes it; up to 100, evenly spread. Default: what the run
         keeps for its report. With ``"onnx-int8"``: what it was trained on, with labels.
@@ -281,8 +281,9 @@ def _record(
 
 def _for_all(folder: Path) -> None:
     """Let everyone read the files: safetensors writes them for their owner alone."""
-    for file in folder.iterdir():
-        file.chmod(0o644)
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.chmod(0o644)
 
 
 def _sha256(path: Path) -> str:
