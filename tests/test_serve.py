@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -36,7 +37,7 @@ from headstart.serve.batches import Gathered
 from headstart.serve.extra import refuse_without_extra
 from headstart.serve.limits import Limits
 from headstart.serve.pool import BusyError, Job, Pool
-from headstart.serve.server import Server, key_from
+from headstart.serve.server import Server, _bound, key_from
 from serving import answer_of, asking, by_hand, in_base64, serving
 
 KEY = "a-key-of-twenty-four-let"
@@ -695,3 +696,11 @@ def test_what_the_documentation_asks_is_answered(server, run_folder, photos, tmp
         described = httpx.get(f"{one.address}/openapi.json").json()["paths"]
     there = {address.replace("{name}", "NAME") for address in described}
     assert there == set(addresses) - {"/", "/openapi.json"}
+
+
+def test_answers_are_sent_at_once() -> None:
+    """Asyncio turns off Nagle's algorithm only for sockets that are named as TCP."""
+    with _bound("127.0.0.1", 0) as listening:
+        listening.listen()
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as taken:
+            assert taken.proto == socket.IPPROTO_TCP
