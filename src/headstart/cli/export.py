@@ -95,13 +95,20 @@ def verify(
     ],
     against: Annotated[Path, typer.Option(metavar="RUN", help=_("The run that it is of."))],
     examples: Examples = None,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help=_("Open a .pt2 file, which may run code: only one that you exported yourself."),
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Verify."""
     from headstart.exports.handover import verify as compare_again
 
     with Bars() as bars:
-        parity = compare_again(file, against, examples=examples, on_event=bars)
+        parity = compare_again(file, against, examples=examples, trust=trust, on_event=bars)
     if as_json:
         print_json({"file": str(file), **_plain(parity)})
         return

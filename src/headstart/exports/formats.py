@@ -39,6 +39,8 @@ class Format:
         Whether all is done in the graph (``modalities.Exported.entry``).
     refuse : callable
         Raises ``ConfigError`` for a model that it cannot hold.
+    executes : bool
+        Whether opening a file that somebody prepared may run code in it.
     """
 
     file: str
@@ -46,6 +48,7 @@ class Format:
     load: Callable[[Path], Loaded]
     whole: bool = True
     refuse: Callable[[SavedModel], None] = lambda saved: None
+    executes: bool = False
 
 
 def _onnx(_saved: SavedModel, graph: Graph, folder: Path, about: Mapping[str, str]) -> None:
@@ -63,7 +66,8 @@ def _torch(_saved: SavedModel, graph: Graph, folder: Path, about: Mapping[str, s
 FORMATS = {
     "onnx": Format(onnx.NAME, _onnx, onnx.Session),
     "openvino": Format(openvino.NAME, _openvino, openvino.Compiled, whole=False),
-    "torch": Format(program.NAME, _torch, program.Program),
+    # torch unpickles parts of it, and evaluates the sizes that are written in it
+    "torch": Format(program.NAME, _torch, program.Program, executes=True),
     "mlflow": Format(mlflow.NAME, mlflow.write, mlflow.Loaded),
     "timm": Format(timm.NAME, timm.write, timm.Timm, refuse=timm.refuse),
 }

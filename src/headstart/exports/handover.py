@@ -132,6 +132,7 @@ def verify(
     run: Run | str | Path,
     *,
     examples: str | Path | None = None,
+    trust: bool = False,
     on_event: OnEvent = ignore,
 ) -> Parity:
     """Compare an exported model with its run again.
@@ -143,9 +144,13 @@ def verify(
     run : Run, str or Path
     examples : str or Path, optional
         As of :func:`export`.
+    trust : bool, default=False
+        Open also a file of torch, which may run code: only one that you exported yourself.
 
     Raises
     ------
+    ConfigError
+        A file that may run code, without ``trust``.
     ArtifactError
         A file that was changed, is of another run, or does not answer as the run does.
     """
@@ -161,6 +166,11 @@ def verify(
     record = file.parent / EXPORT
     document = read_document(record) if record.is_file() else {}
     _refuse_changed(file.parent, document.get("files", {}))
+    if form.executes and not trust:
+        raise ConfigError(
+            _("{file} is opened by torch, which may run code that is in it.", file=str(file)),
+            _("If you exported it yourself, pass --trust."),
+        )
     runtime = _loaded(form, file)
     _refuse_other_run(file, runtime, run)
     graph = graph_of(run.saved, whole=form.whole)
