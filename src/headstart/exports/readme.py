@@ -66,7 +66,6 @@ def _facts(shown: Shown, folder: Path) -> dict[str, Any]:
     thresholds = json.loads(about["thresholds"])
     return {
         "name": shown.run.folder.resolve().name,
-        "run": shown.run.folder,
         "about": about,
         "format": shown.format,
         "file": shown.file,
