@@ -22,6 +22,7 @@ from headstart.exports.graph import PROBABILITIES, Graph
 from headstart.run import Run
 from headstart.said import Said, _, commas
 from headstart.transfer import FittedModel
+from headstart.transfer.crew import one_thread
 
 CORE, P99, LARGEST = 1e-5, 2e-3, 5e-3
 """The most that probabilities may differ: in the core, of 99 % of all end to end, of any. A level
@@ -146,17 +147,17 @@ def compare(
             _("Name others: --examples DATA"),
         )
     model = run.saved.model
-    torch.set_num_threads(1)  # one example at a time: threads would only wait for each other
     own = model.predict_proba(features.vectors[0][rows])
     exact, got, core = np.empty_like(own), np.empty_like(own), []
-    for k, row in enumerate(rows):
-        x = chosen.read(row, run.saved.card.look.detail)
-        exact[k] = graph.answered(graph.entry.prepare(x))
-        out = runtime.named(graph.entry.given(x))
-        got[k] = out[PROBABILITIES]
-        if set(graph.entry.prepared) <= set(out):
-            core.append(np.abs(got[k] - _inner(graph, out, exact[k])).max())
-        on_event(Event(_("comparing with the run"), k + 1, len(rows), run.modality.unit.many))
+    with one_thread():  # one example at a time: threads would only wait for each other
+        for k, row in enumerate(rows):
+            x = chosen.read(row, run.saved.card.look.detail)
+            exact[k] = graph.answered(graph.entry.prepare(x))
+            out = runtime.named(graph.entry.given(x))
+            got[k] = out[PROBABILITIES]
+            if set(graph.entry.prepared) <= set(out):
+                core.append(np.abs(got[k] - _inner(graph, out, exact[k])).max())
+            on_event(Event(_("comparing with the run"), k + 1, len(rows), run.modality.unit.many))
     off = np.abs(got - exact).max(axis=1)
     same, sure = _same(model, exact, got), _sure(model, exact)
     return Parity(

@@ -37,11 +37,20 @@ def crew(workers: int) -> Iterator[Crew]:
     if workers < 2:
         yield Crew()
         return
+    with (
+        one_thread(),
+        ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        yield Crew(workers, pool)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch on one thread in the calling one, and put its own number back afterwards."""
     own = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield Crew(workers, pool)
+        yield
     finally:
         torch.set_num_threads(own)
 
