@@ -24,6 +24,8 @@ from headstart.speaking import speaking
 COMMANDS = ["train", "demo", "check", "adapt", "rank", "layers", "curve", "predict", "evaluate"]
 COMMANDS += [
     "recommend",
+    "compare",
+    "enrol",
     "report",
     "export",
     "verify",

@@ -20,7 +20,7 @@ from headstart.transfer.recipe import NAMES, RECIPES, Recipe
 
 JOBS = tuple(WHY_NOT)
 OWN = {
-    "train": {"out", "overwrite", "resume"},
+    "train": {"out", "overwrite", "resume", "false_accepts", "pictures"},
     "check": set(),
     "rank": {"backbones", "out", "overwrite"},
     "layers": {"out", "overwrite"},

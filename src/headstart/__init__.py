@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from headstart.exports.handover import export, verify
     from headstart.exports.pull import pull
     from headstart.exports.push import push
+    from headstart.identification import Compared, Identified, IdentifyRun
     from headstart.item_recommender import ItemRecommender
     from headstart.jobs.adapt.adapt import adapt
     from headstart.jobs.check import check
@@ -51,6 +52,9 @@ _HOME = {
     "DataError": "errors",
     "Event": "events",
     "HeadstartError": "errors",
+    "Compared": "identification",
+    "Identified": "identification",
+    "IdentifyRun": "identification",
     "ItemRecommender": "item_recommender",
     "MissingExtraError": "errors",
     "Prediction": "run",
@@ -75,10 +79,13 @@ _HOME = {
 __all__ = [
     "ArtifactError",
     "BackboneError",
+    "Compared",
     "ConfigError",
     "DataError",
     "Event",
     "HeadstartError",
+    "Identified",
+    "IdentifyRun",
     "ItemRecommender",
     "MissingExtraError",
     "Prediction",

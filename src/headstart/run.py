@@ -28,6 +28,7 @@ from headstart.folder.adviser import is_adviser
 from headstart.folder.layout import METRICS, MODEL, RUN, SPLIT
 from headstart.folder.model import SavedModel, load_model
 from headstart.folder.reading import read_document
+from headstart.folder.recogniser import identifies
 from headstart.kinds import declared
 from headstart.machine import cache_folder, worker_count
 from headstart.modalities import Modality, Timed, modality
@@ -132,7 +133,19 @@ class Run:
                 _("{folder!r} is a run of `recommend`.", folder=str(folder)),
                 _("Load it with headstart.RecommendRun."),
             )
-        self.saved: SavedModel = load_model(self.folder / MODEL)
+        self.saved = self._load()
+
+    def _load(self) -> SavedModel:
+        """Read the model of this kind of run."""
+        if identifies(self.folder / MODEL):
+            raise ArtifactError(
+                _("{folder!r} is a run that knows who is who.", folder=str(self.folder)),
+                _(
+                    "Ask it with `headstart predict` and `headstart compare`, or load it with "
+                    "headstart.IdentifyRun."
+                ),
+            )
+        return load_model(self.folder / MODEL)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -320,3 +320,12 @@ class Bars:
             total = task.total or 1
             self._progress.update(task.id, total=total, completed=total)
             self._current = ""
+
+
+def show_findings(findings: list[dict[str, Any]]) -> None:
+    """Print what the checks noticed, one line each."""
+    if findings:
+        say("")
+    for finding in findings:
+        mark = "[yellow]![/]" if finding["severity"] == "warning" else "[dim]·[/]"
+        say(f"{mark} {escape(finding['message'])}")

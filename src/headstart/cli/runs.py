@@ -14,6 +14,7 @@ from rich.table import Table
 
 from headstart.cli.app import command
 from headstart.cli.console import Bars, err, print_data, print_json, say, warn
+from headstart.cli.identify import opened, say_of_names
 from headstart.cli.options import Data, Json, RunFolder, options
 from headstart.cli.recommend import recommended
 from headstart.cli.spool import as_document, pour, spool
@@ -113,7 +114,6 @@ def predict(
     from headstart.folder.place import make_room
     from headstart.folder.rows import SUFFIXES
     from headstart.recommendation import RecommendRun, recommends
-    from headstart.run import Run
 
     if not inputs and not text and history is None:
         raise ConfigError(_("There is nothing to predict."), _("Name files, folders or tables."))
@@ -144,7 +144,7 @@ def predict(
             _("--history, --top and --new-items are for models that recommend; this one predicts."),
             _("Leave them out."),
         )
-    loaded, step = Run(run), None if every is None else length(every)
+    loaded, step = opened(run), None if every is None else length(every)
     given, strings = _given(inputs, text, loaded)
     how: dict[str, Any] = {"strings": strings, "every": step, **options}
     if out is not None:
@@ -309,18 +309,20 @@ def _say_of(tally: Tally) -> None:
 def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) -> None:
     """Score a model."""
     from headstart.recommendation import recommends
-    from headstart.run import Run
 
     if recommends(run):
         raise ConfigError(
             _("{run!r} recommends; it was judged when it was made.", run=str(run)),
             _("See its report, or run `headstart recommend` on a newer log."),
         )
-    loaded = Run(run)
+    loaded = opened(run)
     with Bars() as bars:
         found = loaded.evaluate(data, on_event=bars, **options)
     if as_json:
         print_json(found)
+        return
+    if "strangers" in found:
+        say_of_names(found)
         return
     low, high = found["accuracy_ci95"]
     unit = loaded.modality.unit
@@ -392,6 +394,5 @@ def _say_of_labels(found: dict[str, Any]) -> None:
 def report(run: RunFolder) -> None:
     """Render a report."""
     from headstart.recommendation import RecommendRun, recommends
-    from headstart.run import Run
 
-    print_data(str((RecommendRun(run) if recommends(run) else Run(run)).report()))
+    print_data(str((RecommendRun(run) if recommends(run) else opened(run)).report()))

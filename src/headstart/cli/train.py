@@ -11,9 +11,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from headstart.cli.app import command
-from headstart.cli.console import Bars, err, print_json, say, say_how_to_predict, warn
+from headstart.cli.console import (
+    Bars,
+    err,
+    print_json,
+    say,
+    say_how_to_predict,
+    show_findings,
+    warn,
+)
+from headstart.cli.identify import summarise_names
 from headstart.cli.options import Data, Json, OneBackbone, options
-from headstart.folder.layout import ISSUES
+from headstart.folder.layout import IDENTIFICATION, ISSUES
 from headstart.language import in_force
 from headstart.prepare.config import options_of
 from headstart.said import N_, _, _n
@@ -25,6 +34,7 @@ from headstart.transfer.recipe import TRAINING
         "Train a model, estimate its score, say whether transfer helped, write a report.\n\n"
         "For example: headstart train photos/    or    headstart train photos/ --budget 5m    "
         "or    headstart train labels.csv --groups patient --method finetune --unfreeze last-stage"
+        "    or    headstart train people/ --task identify"
     )
 )
 @options(*options_of("train"))
@@ -44,11 +54,29 @@ def train(
             rich_help_panel=_(TRAINING),
         ),
     ] = False,
+    false_accepts: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help=_(
+                "With --task identify: the share of strangers, and of pairs of two, that may be "
+                "taken for someone, or for one. Default: 0.01."
+            ),
+        ),
+    ] = None,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures",
+            help=_("With --task identify: show examples, such as faces, in the report."),
+        ),
+    ] = False,
     as_json: Json = False,
     **options: Any,
 ) -> None:
     """Train a model."""
-    _train(data, out, overwrite, as_json, resume=resume, **options)
+    own = {"false_accepts": false_accepts, "pictures": pictures}
+    _train(data, out, overwrite, as_json, resume=resume, **own, **options)
 
 
 def _train(data: str, out: Path | None, overwrite: bool, as_json: bool, **options: Any) -> None:
@@ -58,7 +86,10 @@ def _train(data: str, out: Path | None, overwrite: bool, as_json: bool, **option
         run = train(data, out=out, overwrite=overwrite, on_event=bars, **options)
     if as_json:
         print_json({**run.metrics, "run": str(run.folder)})
-    _summarise(run.metrics, run.folder)
+    if run.metrics.get("task") == IDENTIFICATION:
+        summarise_names(run.metrics, run.folder)
+    else:
+        _summarise(run.metrics, run.folder)
 
 
 class Demo(StrEnum):
@@ -229,12 +260,3 @@ def _say_when_it_abstains(found: dict[str, Any] | None, many: str) -> None:
             error=error,
         )
     say(said)
-
-
-def show_findings(findings: list[dict[str, Any]]) -> None:
-    """Print what the checks noticed, one line each."""
-    if findings:
-        say("")
-    for finding in findings:
-        mark = "[yellow]![/]" if finding["severity"] == "warning" else "[dim]·[/]"
-        say(f"{mark} {escape(finding['message'])}")

@@ -20,8 +20,13 @@ from headstart.said import NN_, _, _n, commas, sentences
 from headstart.tasks.labels import Labels
 
 
-def check_classes(dataset: Dataset) -> list[Finding]:
+def check_classes(dataset: Dataset, *, least: int = 2) -> list[Finding]:
     """Refuse what cannot be learned from; report imbalance.
+
+    Parameters
+    ----------
+    least : {1, 2}
+        Training examples that every class needs.
 
     Raises
     ------
@@ -77,7 +82,7 @@ def check_classes(dataset: Dataset) -> list[Finding]:
                 "two or more values."
             ),
         )
-    single = [names[c] for c in present if train[c] == 1]
+    single = [names[c] for c in present if train[c] < least]
     if single:
         raise DataError(
             _n(

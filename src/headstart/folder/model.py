@@ -104,7 +104,7 @@ def save_model(
         "modality": card.modality,
         "engine": engine,
         "backbone": card.to_json(),
-        "weights": _save_weights(folder, ref, layer, trained),
+        "weights": save_weights(folder, ref, layer, trained),
         "layers": base.to_json() if base else None,
         "layer": layer,
         "licence": card.licence,
@@ -112,7 +112,7 @@ def save_model(
     describe(folder, described)
 
 
-def _save_weights(
+def save_weights(
     folder: Path, ref: Ref, layer: str, trained: Backbone | None = None
 ) -> str | dict[str, Any]:
     """Keep the weights that no package holds; return what ``model.json`` says of all of them."""
@@ -131,7 +131,7 @@ def _save_part(folder: Path, ref: Ref, layer: str) -> dict[str, Any]:
     whole = ref.load().card
     return {
         "backbone": (whole if layer == EMBEDDING else at(ref, layer).load().card).to_json(),
-        "weights": _save_weights(folder, ref, layer),
+        "weights": save_weights(folder, ref, layer),
         "layers": None if layer == EMBEDDING else whole.to_json(),
         "layer": layer,
     }
@@ -234,7 +234,7 @@ def load_model(folder: Path) -> SavedModel:
     try:
         card = Card.from_json(described["backbone"])
         model = _fitted(described, load_file(folder / HEAD_FILE))
-        backbone = _backbone(folder, described, card)
+        backbone = backbone_of(folder, described, card)
     except NONSENSE as cause:
         raise no_model(folder / MODEL_JSON, cause) from cause
     return SavedModel(model, card, described["engine"], backbone)
@@ -308,9 +308,10 @@ def no_model(path: Path, cause: BaseException) -> ArtifactError:
     )
 
 
-def _backbone(
+def backbone_of(
     folder: Path, described: dict[str, Any], card: Card
 ) -> Ref | SavedBackbone | StagesRef | LayerRef | SideBySideSaved:
+    """Return how to get the network of a model folder, by what it says of itself."""
     weights = described["weights"]
     if isinstance(weights, dict) and "parts" in weights:
         own = [

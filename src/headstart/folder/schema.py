@@ -17,6 +17,7 @@ from headstart.folder.layout import (
     BACKBONE_FILE,
     BEHAVIOUR,
     EXPORT,
+    IDENTIFICATION,
     IDENTITY,
     METRICS,
     MODEL_JSON,
@@ -1136,6 +1137,176 @@ class AdviserModel(TypedDict):
     checksum: str
 
 
+class Rate(TypedDict):
+    """A share of examples, its interval over names."""
+
+    rate: Share
+    ci95: Ci95
+
+
+class EqualError(TypedDict):
+    """The equal error rate of pairs, and where it is."""
+
+    rate: Share
+    ci95: Ci95 | None
+    threshold: Share
+
+
+class Accepted(TypedDict):
+    """Same pairs that are accepted where so few different ones are."""
+
+    false: Share
+    true: Share
+    ci95: Ci95 | None
+    threshold: Share
+
+
+class ErrorsAt(TypedDict):
+    """Both errors at a threshold."""
+
+    threshold: Share
+    false_accepts: Share
+    false_rejects: Share
+
+
+class Verification(TypedDict):
+    """How well pairs are told."""
+
+    same: Count
+    different: Count
+    equal_error: EqualError | None
+    accepts: list[Accepted]
+    curve: list[ErrorsAt]
+
+
+class IdentifiedFrom(Rate):
+    """How many are recognised from ``k`` enrolled examples each."""
+
+    k: Count
+    n: Count
+
+
+class Keeping(Rate):
+    """Strangers that are rejected where so few of those known are."""
+
+    rejected: Share
+
+
+class Strangers(TypedDict):
+    """What becomes of strangers, and of those who are known."""
+
+    wanted: Share
+    accepted: Rate | None
+    right: Rate | None
+    misnamed: Rate | None
+    rejected: Rate | None
+    keeping: Keeping | None
+
+
+class NamedRival(Rate):
+    """A rival of the network, by recognition from one example."""
+
+    name: str
+    equal_error: Share
+
+
+class Identity(TypedDict):
+    """A name by itself."""
+
+    name: str
+    n: Count
+    one: Share | None
+    rejected: Share | None
+    accepted: Share
+
+
+class GalleryThresholds(TypedDict):
+    """From which similarity on two are one, and someone is known."""
+
+    pair: Share
+    known: Share
+    false_accepts: Share
+
+
+class Enrolled(TypedDict):
+    """How many names and examples a gallery has."""
+
+    identities: Count
+    examples: Count
+
+
+class GalleryData(Enrolled):
+    """What a gallery was made and judged on."""
+
+    single: Count
+    test: Count
+    compared: Count
+    skipped: Count
+    grouped: bool
+
+
+class Identification(TypedDict):
+    """The metrics.json of a run that knows who is who."""
+
+    schema: int
+    task: str
+    modality: str
+    backbone: str
+    data: GalleryData
+    enrolled: Enrolled
+    thresholds: GalleryThresholds
+    verification: Verification
+    identification: list[IdentifiedFrom]
+    strangers: Strangers
+    test: dict[str, Count] | None
+    verdict: Verdict | None
+    compared: list[NamedRival]
+    per_identity: list[Identity]
+    findings: list[Finding]
+    seed: int
+    timing: dict[str, Seconds]
+
+
+class GalleryModel(TypedDict):
+    """The model.json of a run that knows who is who."""
+
+    schema: int
+    headstart: str
+    task: str
+    names: Names
+    counts: list[Count]
+    thresholds: GalleryThresholds
+    quantiles: Annotated[list[list[Share]], Field(min_length=2, max_length=2)]
+    engine: str
+    backbone: CardRecord
+    weights: Annotated[Any, AfterValidator(_source_of_weights)]
+    layers: NotRequired[CardRecord | None]
+    layer: NotRequired[str]
+    files: dict[str, str]
+    checksum: str
+
+
+class ShownOne(Shown):
+    """An example of a pair; with what it looks or sounds like, where that was asked for."""
+
+    label: str
+
+
+class ShownPair(TypedDict):
+    """A pair that is hard to tell."""
+
+    similarity: Share
+    two: Annotated[list[ShownOne], Field(min_length=2, max_length=2)]
+
+
+class ShownPairs(TypedDict):
+    """The pictures.json of a run that knows who is who."""
+
+    task: str
+    same: list[ShownPair]
+    different: list[ShownPair]
+
+
 class ExportRecord(TypedDict):
     """export.json."""
 
@@ -1153,6 +1324,10 @@ DOCUMENTS: dict[str, Any] = {
     f"{BEHAVIOUR}/{METRICS}": Recommendation,
     f"{BEHAVIOUR}/{MODEL_JSON}": AdviserModel,
     f"{BEHAVIOUR}/{RUN}": Table,
+    f"{IDENTIFICATION}/{METRICS}": Identification,
+    f"{IDENTIFICATION}/{MODEL_JSON}": GalleryModel,
+    f"{IDENTIFICATION}/{PICTURES}": ShownPairs,
+    f"{IDENTIFICATION}/{RUN}": RunRecord,
     METRICS: Metrics,
     MODEL_JSON: Model,
     RUN: RunRecord,

@@ -42,7 +42,7 @@ from headstart.prepare.layer import (
     say_that_a_budget_takes_the_last,
     with_encoders,
 )
-from headstart.prepare.refusals import job, refuse_resume
+from headstart.prepare.refusals import job, refuse_of_names, refuse_resume
 from headstart.prepare.source import Prepared, prepare, read_source
 from headstart.report import render
 from headstart.run import Run
@@ -102,6 +102,8 @@ def train(
     augment: str | None = None,
     views: int | None = None,
     cache: bool | None = None,
+    false_accepts: float | None = None,
+    pictures: bool = False,
     on_event: OnEvent = ignore,
 ) -> Run:
     """Train on a dataset and write a run folder.
@@ -154,8 +156,10 @@ def train(
         from the names of the columns. Where examples are stretches of files, ``x`` may name three:
         paths, starts and ends in seconds. Several columns of 0 and 1, with commas between their
         names, are labels too.
-    task : {"classification", "multilabel"}, optional
+    task : {"classification", "multilabel", "identify"}, optional
         Whether an example has one label or any number of them; default: as the labels look.
+        ``"identify"``: labels are names of people or things, and what is made knows who is who
+        (see :class:`~headstart.IdentifyRun`); one example each is enough.
     groups_from : str, optional
         Regular expression that reads the group out of each path (its first parenthesis).
     names : str, optional
@@ -179,12 +183,19 @@ def train(
         Which views of the examples it learns from. All of these are the fields of
         :class:`~headstart.transfer.recipe.Recipe`, explained there, and only for methods that
         train a network; None: the method's own.
+    false_accepts : float, 0 to 1 (exclusive), optional
+        With ``task="identify"``: the share of strangers, and of pairs of two, that may be taken for
+        someone, or for one; default: 0.01.
+    pictures : bool, default=False
+        With ``task="identify"``: whether the report shows the examples it names. They may be faces,
+        so it does not unless it is asked to.
     on_event : callable, optional
         Hears progress as :class:`~headstart.events.Event`.
 
     Returns
     -------
     Run
+        With ``task="identify"`` an :class:`~headstart.IdentifyRun`.
 
     Raises
     ------
@@ -193,6 +204,12 @@ def train(
     """
     clock = Clock()
     config = configure(data, taken("train", locals()))
+    if config.identifies:
+        from headstart.jobs.identify import identify  # which others do not wait for
+
+        place = destination(config.data, out, overwrite)
+        return identify(config, place, clock, false_accepts, on_event, pictures=pictures)
+    refuse_of_names(false_accepts, pictures=pictures)
     if resume:
         refuse_resume(config.method, config.trains_networks)
     folder = destination(config.data, out, overwrite)

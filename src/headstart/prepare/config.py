@@ -19,6 +19,8 @@ from headstart.transfer.recipe import RECIPES, TRAINING, Recipe, from_options
 PROBE = "probe"
 LAYERS = "layers"
 MIX = "mix"
+IDENTIFY = "identify"
+"""The task of knowing who is who; its labels are names."""
 METHOD_NAMES = ("auto", PROBE, LAYERS, MIX, *RECIPES)
 
 
@@ -92,8 +94,9 @@ class Config:
     task: str | None = option(
         None,
         N_(
-            "classification (one label an example) or multilabel (any number). Default: as the "
-            "labels in the table look."
+            "classification (one label an example), multilabel (any number), or identify: labels "
+            "are names of people or things, one example each is enough, and nobody may be the "
+            "answer. Default: one of the first two, as the labels look."
         ),
     )
     groups: str | None = option(
@@ -134,10 +137,10 @@ class Config:
                 ),
                 _("For example --abstain 0.02: two in a hundred."),
             )
-        if self.task is not None and self.task not in TASKS:
+        if self.task is not None and self.task not in (*TASKS, IDENTIFY):
             raise ConfigError(
                 _("No task {name!r}.", name=self.task),
-                _("One of: {names}.", names=commas(TASKS)),
+                _("One of: {names}.", names=commas([*TASKS, IDENTIFY])),
             )
         if self.seed < 0:
             raise ConfigError(
@@ -148,6 +151,11 @@ class Config:
                 _("No device {name!r}.", name=self.device),
                 _("One of: {names}.", names=commas(["auto", "cpu", "cuda"])),
             )
+
+    @property
+    def identifies(self) -> bool:
+        """Whether labels are names, and what is made knows who is who."""
+        return self.task == IDENTIFY
 
     @property
     def on_layers(self) -> bool:

@@ -117,6 +117,40 @@ def stranger(of: str, name: str, taken: Collection[str]) -> ConfigError:
     )
 
 
+def refuse_of_names(false_accepts: float | None, *, pictures: bool) -> None:
+    """Raise ``ConfigError`` for options of a gallery where classes are told."""
+    given = {"--false-accepts": false_accepts is not None, "--pictures": pictures}
+    for name, was_given in given.items():
+        if was_given:
+            raise ConfigError(
+                _("{option} is for --task identify.", option=name),
+                _("Leave it out, or add --task identify."),
+            )
+
+
+def refuse_with_names(
+    method: str, given: Collection[str], *, budget: bool, abstain: bool, balanced: bool, layer: bool
+) -> None:
+    """Raise ``ConfigError`` for options that train or weigh, where names only are enrolled."""
+    wrong = {
+        "--method": method not in ("auto", "probe"),
+        "--budget": budget,
+        "--abstain": abstain,
+        "--balanced": balanced,
+        "--layer": layer,
+        **{flag(name): True for name in given},
+    }
+    named = [name for name, was_given in wrong.items() if was_given]
+    if named:
+        raise ConfigError(
+            _(
+                "{option}: --task identify trains nothing; it compares what the backbone gives.",
+                option=named[0],
+            ),
+            _("Leave it out; --false-accepts says how careful it is."),
+        )
+
+
 def refuse_by_method(method: str, trains_networks: bool, given: Mapping[str, Any]) -> None:
     """Raise ``ConfigError`` for options that a method of ``train`` has no use for.
 

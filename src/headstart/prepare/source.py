@@ -36,7 +36,14 @@ from headstart.judge.baselines import RANDOM_NETWORK
 from headstart.machine import Machine
 from headstart.modalities.plain import Plain
 from headstart.modalities.side_by_side import looks_of
-from headstart.prepare.config import MIX, Config, backbones_of, refuse_several, refuse_unknown
+from headstart.prepare.config import (
+    IDENTIFY,
+    MIX,
+    Config,
+    backbones_of,
+    refuse_several,
+    refuse_unknown,
+)
 from headstart.prepare.layer import (
     Both,
     Encoder,
@@ -48,6 +55,7 @@ from headstart.prepare.layer import (
 )
 from headstart.prepare.refusals import refuse_strange_views, refuse_with_several_labels
 from headstart.said import N_, Said, _, commas, sentences
+from headstart.tasks.classification import Classification
 from headstart.tasks.labels import Labels
 
 Loaded = TypeVar("Loaded")
@@ -121,11 +129,18 @@ class Prepared:
         return self.features.vectors[0][train], self.labels.of(train)
 
 
-def read_source(config: Config, machine: Machine, *, elsewhere: bool = False) -> Dataset:
+def read_source(
+    config: Config, machine: Machine, *, elsewhere: bool = False, named: bool = False
+) -> Dataset:
     """List the examples of a configuration's data; nothing is decoded yet.
 
-    With ``elsewhere`` other tables are read too, so ``x`` and ``encoding`` may be for them.
+    With ``elsewhere`` other tables are read too, so ``x`` and ``encoding`` may be for them; with
+    ``named`` labels may be names, one example of each.
     """
+    if config.identifies and not named:
+        raise ConfigError(
+            _("--task {task} is for `headstart train`.", task=IDENTIFY), _("Leave it out.")
+        )
     dataset = open_source(
         config.data,
         x=config.x,
@@ -135,13 +150,13 @@ def read_source(config: Config, machine: Machine, *, elsewhere: bool = False) ->
         names=config.names,
         encoding=config.encoding,
         modality=config.modality,
-        task=config.task,
+        task=Classification.name if config.identifies else config.task,
         elsewhere=elsewhere,
         cache_dir=machine.cache,
         on_event=machine.on_event,
     )
     dataset = learnable(dataset)
-    check_classes(dataset)
+    check_classes(dataset, least=1 if named else 2)
     if dataset.several:
         refuse_with_several_labels(
             config.method, config.trains_networks, config.abstain, balanced=config.balanced
@@ -356,7 +371,8 @@ def _checked(
     found = note_unreadable(config, unreadable, dataset.examples)
     readable = np.array([i not in features.unreadable for i in range(len(dataset))])
     dataset, features = dataset.take(readable), features.take(np.flatnonzero(readable))
-    check_classes(dataset)
+    if not config.identifies:
+        check_classes(dataset)
 
     modality = dataset.modality
     copies = modality.copies(features.hashes, features.digests)
@@ -366,10 +382,14 @@ def _checked(
     groups = merge_groups(copies.component[keep], _kept(dataset.groups, keep))
     dataset, features = dataset.take(keep), features.take(np.flatnonzero(keep))
     dataset = learnable(dataset, copies.component[keep])
-    imbalance = [
-        *check_classes(dataset),
-        *check_originals(dataset, copies.component[keep]),
-    ]
+    imbalance = (
+        [
+            *check_classes(dataset),
+            *check_originals(dataset, copies.component[keep]),
+        ]
+        if not config.identifies
+        else []
+    )
     own = _own_checks(dataset, features, engines[0].card)
     dataset = dataset.noting(*found, *imbalance, *copy_findings, *own, *check_test_size(dataset))
     dataset = dataset.noting(*check_groups(dataset, groups))

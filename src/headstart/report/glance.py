@@ -13,7 +13,7 @@ from headstart import notation
 from headstart.behaviour.outcome import AT
 from headstart.folder.layout import CARD, PAGE
 from headstart.modalities import Unit
-from headstart.report import recommendation_words, words
+from headstart.report import identification_words, recommendation_words, words
 from headstart.report.svg import tag
 from headstart.said import _, _n, commas
 
@@ -89,6 +89,21 @@ def of_recommendation(folder: Path, found: dict[str, Any]) -> str:
     own = Bar(_("this model"), known["recall"], known["recall_ci95"], own=True)
     said = _("How often the hidden choice was among the first {at}", at=AT)
     return _box(recommendation_words.headline(found), "", "", "", [own, *bars], folder, said)
+
+
+def of_identification(folder: Path, found: dict[str, Any]) -> str:
+    """Show a run that knows who is who: how many are recognised from one example, and by rivals.
+
+    Parameters
+    ----------
+    found : dict
+        ``metrics.json``.
+    """
+    rows = identification_words.rivals(found)
+    bars = [Bar(row["name"], row["rate"], row["ci95"], own=row["own"]) for row in rows]
+    verdict = found["verdict"]["sentence"] if found["verdict"] else ""
+    said = _("Recognised from one example each")
+    return _box(identification_words.headline(found), verdict, "", "", bars, folder, said)
 
 
 def in_short(folder: Path, metrics: dict[str, Any]) -> str:

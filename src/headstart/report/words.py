@@ -57,6 +57,7 @@ FINDINGS = {
     "levels": N_("Brightness"),
     "markup": N_("Markup"),
     "memory": N_("Memory"),
+    "names": N_("Doubtful names"),
     "note": N_("Note"),
     "numbers": N_("Values that are no numbers"),
     "order": N_("Order of {many}"),

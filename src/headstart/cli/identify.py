@@ -1,0 +1,195 @@
+"""The commands ``compare`` and ``enrol``, and what others say of a run that knows who is who."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from headstart.cli.app import command
+from headstart.cli.console import (
+    Bars,
+    print_json,
+    quoted,
+    say,
+    say_where_the_report_is,
+    show_findings,
+)
+from headstart.cli.options import Json, RunFolder
+from headstart.errors import ConfigError
+from headstart.said import _, _n
+
+if TYPE_CHECKING:
+    from headstart.identification import IdentifyRun
+    from headstart.run import Run
+
+
+def opened(folder: Path) -> Run:
+    """Open a run that predicts, whatever it tells."""
+    from headstart.identification import IdentifyRun, knows_who
+    from headstart.run import Run
+
+    return IdentifyRun(folder) if knows_who(folder) else Run(folder)
+
+
+def _who(folder: Path) -> IdentifyRun:
+    """Open a run that knows who is who; refuse others."""
+    from headstart.identification import IdentifyRun
+
+    return IdentifyRun(folder)
+
+
+@command(
+    help=_(
+        "Compare two: are they the same, whether anyone knows them or not?\n\n"
+        "For example: headstart compare runs/people a.jpg b.jpg"
+    )
+)
+def compare(
+    run: RunFolder,
+    a: Annotated[str, typer.Argument(metavar="A", help=_("One file."))],
+    b: Annotated[str, typer.Argument(metavar="B", help=_("The other file."))],
+    as_json: Json = False,
+) -> None:
+    """Compare two."""
+    loaded = _who(run)
+    with Bars() as bars:
+        found = loaded.compare(Path(a), Path(b), on_event=bars)
+    if as_json:
+        print_json(asdict(found))
+        return
+    told = {"similarity": found.similarity, "threshold": found.threshold}
+    if found.same:
+        say(
+            _(
+                "The same: similarity {similarity:.3f}, and from {threshold:.3f} on two count as "
+                "the same.",
+                **told,
+            )
+        )
+    else:
+        say(
+            _(
+                "Not the same: similarity {similarity:.3f}, and only from {threshold:.3f} on two "
+                "count as the same.",
+                **told,
+            )
+        )
+    say(
+        _(
+            "Of the pairs of two that this run has seen, {share:.1%} were at least as similar.",
+            share=found.different_at_least,
+        )
+    )
+    if found.same_at_most is not None:
+        say(
+            _(
+                "Of its pairs of one, {share:.1%} were no more similar.",
+                share=found.same_at_most,
+            )
+        )
+
+
+@command(
+    help=_(
+        "Enrol someone in a run that knows who is who, or take someone out.\n\n"
+        "For example: headstart enrol runs/people Anna anna1.jpg anna2.jpg    or    "
+        "headstart enrol runs/people --forget Anna"
+    )
+)
+def enrol(
+    run: RunFolder,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help=_("Who it is, known or new."))
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="INPUT...", help=_("Files, folders, patterns: all of that name.")),
+    ] = None,
+    forget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=_("Take this name out: its vectors, file names and rows, and what shows it."),
+        ),
+    ] = None,
+) -> None:
+    """Enrol or forget."""
+    if forget is not None:
+        if name is not None:
+            raise ConfigError(
+                _("--forget {forget!r} stands beside {name!r}.", forget=forget, name=name),
+                _("Forget and enrol in calls of their own."),
+            )
+        loaded = _who(run)
+        loaded.forget(forget)
+        known = len(loaded.classes)
+        say(
+            escape(
+                _n(
+                    "{name!r} is out of {run}; {n} name is known.",
+                    "{name!r} is out of {run}; {n} names are known.",
+                    known,
+                    name=forget,
+                    run=str(run),
+                )
+            )
+        )
+        say(
+            _(
+                "Features computed on this computer stay in its cache until `headstart cache "
+                "--clear`; so do copies of the run."
+            )
+        )
+        return
+    if name is None or not inputs:
+        raise ConfigError(
+            _("There is nobody to enrol."),
+            _("Name someone and files: headstart enrol RUN NAME a.jpg; or --forget NAME."),
+        )
+    loaded = _who(run)
+    with Bars() as bars:
+        n = loaded.enrol(name, [Path(one) for one in inputs], on_event=bars)
+    count = loaded.modality.unit.count(n)
+    say(escape(_("{name!r} is known by {examples}.", name=name.strip(), examples=count)))
+
+
+def summarise_names(found: dict[str, Any], folder: Path) -> None:
+    """Say what is known of a new run beyond the answer, which was said when it was found."""
+    from headstart.modalities import unit
+    from headstart.report.identification_words import CONSENT, OF_PEOPLE
+
+    show_findings(found["findings"])
+    say("")
+    if found["modality"] in OF_PEOPLE:
+        say(escape(_(CONSENT)))
+        say("")
+    timing = found["timing"]
+    say(
+        _(
+            "{examples}, {seconds:.1f} s ({passes} forward passes, {hits} from the cache).",
+            examples=unit(found["modality"]).count(found["data"]["examples"]),
+            seconds=timing["total_s"],
+            passes=timing["forward_examples"],
+            hits=timing["cache_hits"],
+        )
+    )
+    say_where_the_report_is(folder)
+    say(escape(_("Who is it: {line}", line=f"headstart predict {quoted(folder)} NEW")))
+    say(escape(_("Are they the same: {line}", line=f"headstart compare {quoted(folder)} A B")))
+
+
+def say_of_names(found: dict[str, Any]) -> None:
+    """Say what became of labelled examples."""
+    say("")
+    say(
+        _(
+            "Of {known} known {right} are named rightly, {misnamed} wrongly and {rejected} not at "
+            "all; of {strangers} strangers {accepted} are taken for someone.",
+            **{k: found[k] for k in
+               ("known", "right", "misnamed", "rejected", "strangers", "accepted")},
+        )
+    )  # fmt: skip
