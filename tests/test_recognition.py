@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
 from headstart.errors import DataError
+from headstart.recognition.choice import choose
 from headstart.recognition.doubts import find_doubts
 from headstart.recognition.gallery import Gallery
 from headstart.recognition.identification import from_one, from_several
@@ -215,6 +216,35 @@ def test_one_in_two_folders_two_in_one_and_one_in_a_strange_place_are_found():
     assert [c for c, _ in found.mixed] == [12]
     assert set(found.mixed[0][1]) in (set(np.flatnonzero(y == 12)), set(np.flatnonzero(y == 13)))
     assert found.misplaced == [(0, 0)]
+
+
+# ---- the choice --------------------------------------------------------------------------------
+
+
+def test_the_better_network_is_chosen_and_judged_by_choosing_on_other_names():
+    X, y = drawn(people=20, each=5, noise=0.6)
+    worse = X + 2 * np.random.default_rng(1).normal(size=X.shape)
+    spaces = {name: Space.of(V, y, None, 0) for name, V in (("worse", worse), ("better", X))}
+    found = choose(spaces, 0)
+    assert found.name == "better"
+    assert np.array_equal(found.one, spaces["better"].one)  # every fold agrees
+
+
+def test_choosing_among_noise_does_not_look_better_than_noise():
+    gained = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        y = np.repeat(np.arange(10), 4)
+        spaces = {str(k): Space.of(rng.normal(size=(40, 8)), y, None, 0) for k in range(6)}
+        found = choose(spaces, seed)
+        gained.append(found.one.mean() - np.mean([s.one.mean() for s in spaces.values()]))
+    assert abs(np.mean(gained)) < 0.015  # the best of six alone looks .04 better
+
+
+def test_where_nothing_can_be_told_the_first_is_taken():
+    X, y = drawn(people=4, each=1)
+    spaces = {name: Space.of(X, y, None, 0) for name in ("a", "b")}
+    assert choose(spaces, 0).name == "a"
 
 
 # ---- the verdict -------------------------------------------------------------------------------

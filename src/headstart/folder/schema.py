@@ -1261,6 +1261,7 @@ class Identification(TypedDict):
     test: dict[str, Count] | None
     verdict: Verdict | None
     compared: list[NamedRival]
+    choice: dict[str, Share]
     per_identity: list[Identity]
     findings: list[Finding]
     seed: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from headstart._version import __version__
+from headstart.backbones import available
 from headstart.backbones.side_by_side import at
 from headstart.data.cells import write_table
+from headstart.data.dataset import Dataset
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, Tone
 from headstart.features.engines import describe
@@ -30,10 +32,11 @@ from headstart.jobs.answer import TONES
 from headstart.jobs.clock import Clock
 from headstart.jobs.record import timing
 from headstart.machine import Machine
-from headstart.prepare.config import Config
+from headstart.prepare.config import Config, backbones_of, several
 from headstart.prepare.refusals import refuse_with_names
 from headstart.prepare.source import Prepared, baseline_spaces, prepare, read_source
 from headstart.recognition import outcome
+from headstart.recognition.choice import Choice, choose
 from headstart.recognition.doubts import find_doubts
 from headstart.recognition.gallery import Gallery
 from headstart.recognition.open_set import OpenSet
@@ -77,15 +80,15 @@ def identify(
         layer=config.layer is not None,
     )
     machine = Machine.here(config.device, on_event)
-    prepared = prepare(
-        config, read_source(config, machine, named=True), baseline=True, machine=machine
-    )
+    dataset = read_source(config, machine, named=True)
+    config, chosen = choose_backbone(config, dataset, machine)
+    prepared = prepare(config, dataset, baseline=True, machine=machine)
     clock.parts |= {"embed_s": prepared.features.seconds, "prepare_s": prepared.backbone_seconds}
     clock.rest("read_s")
     with clock.timed("judge_s"):
         on_event(Event(_("comparing all pairs")))
         rows = compared_rows(prepared)
-        model, found, own = judge(config, prepared, rows, accepted, machine)
+        model, found, own = judge(config, prepared, rows, accepted, chosen)
     for line in answers(found):
         tone: Tone = TONES.get((found["verdict"] or {}).get("decision", ""), "unsure")
         on_event(Event(_("answering"), message=line, level="answer", tone=tone))
@@ -103,6 +106,38 @@ def identify(
     return IdentifyRun(folder)
 
 
+def choose_backbone(
+    config: Config, dataset: Dataset, machine: Machine
+) -> tuple[Config, Choice | None]:
+    """Settle which backbone knows who is who: by measurement, where several may."""
+    if config.backbone is None:
+        usable = {row.name.partition(":")[2]: row for row in
+                  available(modality=dataset.modality.name)}  # fmt: skip
+        names = [name for name in dataset.modality.recognisers if name in usable]
+        if not names:
+            return config, None
+        config = replace(config, backbone=",".join(names))
+    if not several(config):
+        return config, None
+    prepared = prepare(config, dataset, baseline=False, several=True, machine=machine)
+    names = list(backbones_of(config, dataset.modality.name))
+    rows = compared_rows(prepared)
+    labels = prepared.labels.of(rows)
+    spaces = {
+        name: Space.of(X[rows], labels.y, labels.groups, config.seed)
+        for name, X in zip(names, prepared.features.vectors, strict=True)
+    }
+    found = choose(spaces, config.seed)
+    if found.rates:
+        shares = commas(
+            _("{name} {rate:.1%}", name=name, rate=rate) for name, rate in found.rates.items()
+        )
+        said = _("Recognised from one example: {shares}. Used: {name}.", shares=shares,
+                 name=found.name)  # fmt: skip
+        machine.on_event(Event(_("comparing backbones"), message=said, level="note"))
+    return replace(config, backbone=found.name), found
+
+
 def compared_rows(prepared: Prepared) -> Ints:
     """Choose the training rows that are compared with one another: all, or ``MOST`` by chance."""
     rows = prepared.train
@@ -113,7 +148,7 @@ def compared_rows(prepared: Prepared) -> Ints:
 
 
 def judge(
-    config: Config, prepared: Prepared, rows: Ints, accepted: float, machine: Machine
+    config: Config, prepared: Prepared, rows: Ints, accepted: float, chosen: Choice | None
 ) -> tuple[Recogniser, dict[str, Any], Space]:
     """Set thresholds, and describe how well it goes; return the model, ``metrics.json``, pairs."""
     labels, seed = prepared.labels.of(rows), config.seed
@@ -121,6 +156,8 @@ def judge(
     names, dataset = prepared.dataset.classes, prepared.dataset
     X = prepared.features.vectors[0]
     own = Space.of(X[rows], y, groups, seed)
+    if chosen is not None:
+        own = chosen.judged(own)
     scored = OpenSet.of(own.S, y, groups)
     rivals = {
         name: Space.of(described[rows], y, groups, seed)
@@ -166,6 +203,7 @@ def judge(
         "test": _tested(prepared, model),
         "verdict": verdict.to_json() if verdict else None,
         "compared": outcome.compared(rivals, seed) if own.testable else [],
+        "choice": {} if chosen is None else chosen.rates,
         "per_identity": _per_identity(own, scored, thresholds, y, names),
         "findings": [
             asdict(f)

@@ -334,6 +334,8 @@ class Modality(Protocol[X, D]):
     """Whether the layer a model stands on is chosen by default; else it is the last one."""
     encoders: tuple[str, ...] = ()
     """Backbones whose layers compete where they do and the user names none; (): the usual one."""
+    recognisers: tuple[str, ...] = ()
+    """Backbones that compete to know who is who, those of them that are here; (): the usual one."""
     few_labels: str = ""
     """A method that ``auto`` also tries where labels are few."""
     small_network: tuple[str, Mapping[str, Any]] | None = None

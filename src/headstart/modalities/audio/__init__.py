@@ -65,6 +65,7 @@ class AudioModality(Modality[Clip, AudioDigest]):
     recipe = RECIPE
     layered = True
     encoders = ("whisper-tiny", "speaker")
+    recognisers = ("speaker", "whisper-tiny")
     small_network = ("embedded:small-sound", {})
 
     def recognise(self, kind: Kind, name: str, head: bytes) -> float:
