@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from headstart.jobs.adapt.adapt import adapt
     from headstart.jobs.check import check
     from headstart.jobs.curve import curve
+    from headstart.jobs.keywords import keywords
     from headstart.jobs.layers import layers
     from headstart.jobs.rank import rank
     from headstart.jobs.recommend import recommend
     from headstart.jobs.train import train
+    from headstart.keyword_run import KeywordRun
     from headstart.recommendation import RecommendRun
     from headstart.run import Prediction, Run
     from headstart.run import Run as load
@@ -52,6 +54,7 @@ _HOME = {
     "Event": "events",
     "HeadstartError": "errors",
     "ItemRecommender": "item_recommender",
+    "KeywordRun": "keyword_run",
     "MissingExtraError": "errors",
     "Prediction": "run",
     "RecommendRun": "recommendation",
@@ -62,6 +65,7 @@ _HOME = {
     "check": "jobs.check",
     "curve": "jobs.curve",
     "export": "exports.handover",
+    "keywords": "jobs.keywords",
     "layers": "jobs.layers",
     "pull": "exports.pull",
     "push": "exports.push",
@@ -80,6 +84,7 @@ __all__ = [
     "Event",
     "HeadstartError",
     "ItemRecommender",
+    "KeywordRun",
     "MissingExtraError",
     "Prediction",
     "RecommendRun",
@@ -91,6 +96,7 @@ __all__ = [
     "check",
     "curve",
     "export",
+    "keywords",
     "layers",
     "load",
     "pull",

@@ -104,7 +104,7 @@ def save_model(
         "modality": card.modality,
         "engine": engine,
         "backbone": card.to_json(),
-        "weights": _save_weights(folder, ref, layer, trained),
+        "weights": save_weights(folder, ref, layer, trained),
         "layers": base.to_json() if base else None,
         "layer": layer,
         "licence": card.licence,
@@ -112,7 +112,7 @@ def save_model(
     describe(folder, described)
 
 
-def _save_weights(
+def save_weights(
     folder: Path, ref: Ref, layer: str, trained: Backbone | None = None
 ) -> str | dict[str, Any]:
     """Keep the weights that no package holds; return what ``model.json`` says of all of them."""
@@ -131,7 +131,7 @@ def _save_part(folder: Path, ref: Ref, layer: str) -> dict[str, Any]:
     whole = ref.load().card
     return {
         "backbone": (whole if layer == EMBEDDING else at(ref, layer).load().card).to_json(),
-        "weights": _save_weights(folder, ref, layer),
+        "weights": save_weights(folder, ref, layer),
         "layers": None if layer == EMBEDDING else whole.to_json(),
         "layer": layer,
     }
@@ -314,16 +314,20 @@ def _backbone(
     weights = described["weights"]
     if isinstance(weights, dict) and "parts" in weights:
         own = [
-            (_lone(folder / PART.format(k), one, Card.from_json(one["backbone"])), one["layer"])
+            (
+                saved_weights(folder / PART.format(k), one, Card.from_json(one["backbone"])),
+                one["layer"],
+            )
             for k, one in enumerate(weights["parts"])
         ]
         return SideBySideSaved(tuple(own))
-    return _lone(folder, described, card)
+    return saved_weights(folder, described, card)
 
 
-def _lone(
+def saved_weights(
     folder: Path, described: dict[str, Any], card: Card
 ) -> Ref | SavedBackbone | StagesRef | LayerRef:
+    """Return how to get the network that a model's description names."""
     weights, layers = described["weights"], described.get("layers")
     base = Card.from_json(layers) if layers else card
     # Before there was a choice, a head on layers was one on all of them.
