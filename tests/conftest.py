@@ -223,6 +223,30 @@ def _errors_are_said(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 # ---- data, and finished runs -------------------------------------------------------------------
 
 
+TOPICS = ["slow food", "fast room", "bad zebra", "good quark", "very fast zebra", "slow quark room"]
+VERBS = ["describes", "was seen with", "comes before", "is about"]
+
+
+def draw_documents(n: int = 30, seed: int = 0) -> list[dict[str, object]]:
+    """Draw texts whose keywords come first and again; one in five has one that is absent."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for k in range(n):
+        gold = [TOPICS[i] for i in rng.permutation(len(TOPICS))[:2]]
+        others = [f"{w} thing{k}" for w in rng.choice(["plain", "grey", "old"], 3, replace=False)]
+        text = (
+            f"The {gold[0]} {rng.choice(VERBS)} the {gold[1]}. With the {others[0]} and the "
+            f"{others[1]}, the {gold[0]} {rng.choice(VERBS)} the {others[2]}."
+        )
+        found.append({"text": text, "keywords": [*gold, *(["absent one"] if k % 5 == 0 else [])]})
+    return found
+
+
+def write_jsonl(path: Path, rows: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    return path
+
+
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """45 drawn pictures in three class folders; do not write into it."""

@@ -20,7 +20,7 @@ import typer
 from PIL import Image, ImageOps
 
 import headstart as hs
-from conftest import draw_folder, draw_log
+from conftest import draw_documents, draw_folder, draw_log, write_jsonl
 from headstart import errors
 from headstart.backbones import PROVIDERS, resolve
 from headstart.cli import application
@@ -417,6 +417,9 @@ def world(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (here / "labels.csv").write_text("\n".join(rows) + "\n", "utf-8")
     for seed, name in enumerate(("books", "films")):
         draw_log(here / f"{name}.csv", seed=seed, prefix=name[0])
+    write_jsonl(here / "papers.jsonl", draw_documents())
+    news = ["北京大学的研究人员发明了新的太阳能电池。", "今年的电影节在上海开幕。"]
+    (here / "news.csv").write_text("\n".join(["text", *news]) + "\n", "utf-8")
     shutil.copytree(run_folder, here / "runs" / "photos")
     return here
 
@@ -429,7 +432,7 @@ def test_examples_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(world)
-    for written in ("patients", "own", "other", "books"):
+    for written in ("patients", "own", "other", "books", "papers", "news"):
         shutil.rmtree(world / "runs" / written, ignore_errors=True)
     runpy.run_path(str(example), run_name="__main__")
     printed = capsys.readouterr().out

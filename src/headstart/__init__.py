@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from headstart.jobs.adapt.adapt import adapt
     from headstart.jobs.check import check
     from headstart.jobs.curve import curve
+    from headstart.jobs.keywords import keywords
     from headstart.jobs.layers import layers
     from headstart.jobs.rank import rank
     from headstart.jobs.recommend import recommend
     from headstart.jobs.train import train
+    from headstart.keyword_run import KeywordRun
     from headstart.recommendation import RecommendRun
     from headstart.run import Prediction, Run
     from headstart.run import Run as load
@@ -56,6 +58,7 @@ _HOME = {
     "Identified": "identification",
     "IdentifyRun": "identification",
     "ItemRecommender": "item_recommender",
+    "KeywordRun": "keyword_run",
     "MissingExtraError": "errors",
     "Prediction": "run",
     "RecommendRun": "recommendation",
@@ -66,6 +69,7 @@ _HOME = {
     "check": "jobs.check",
     "curve": "jobs.curve",
     "export": "exports.handover",
+    "keywords": "jobs.keywords",
     "layers": "jobs.layers",
     "pull": "exports.pull",
     "push": "exports.push",
@@ -87,6 +91,7 @@ __all__ = [
     "Identified",
     "IdentifyRun",
     "ItemRecommender",
+    "KeywordRun",
     "MissingExtraError",
     "Prediction",
     "RecommendRun",
@@ -98,6 +103,7 @@ __all__ = [
     "check",
     "curve",
     "export",
+    "keywords",
     "layers",
     "load",
     "pull",

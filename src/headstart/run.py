@@ -25,6 +25,7 @@ from headstart.features.engines import Engine, Kitchen
 from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore
 from headstart.folder.adviser import is_adviser
+from headstart.folder.extractor import is_extractor
 from headstart.folder.layout import METRICS, MODEL, RUN, SPLIT
 from headstart.folder.model import SavedModel, load_model
 from headstart.folder.reading import read_document
@@ -132,6 +133,11 @@ class Run:
             raise ArtifactError(
                 _("{folder!r} is a run of `recommend`.", folder=str(folder)),
                 _("Load it with headstart.RecommendRun."),
+            )
+        if is_extractor(self.folder / MODEL):
+            raise ArtifactError(
+                _("{folder!r} is a run of `keywords`.", folder=str(folder)),
+                _("Load it with headstart.KeywordRun."),
             )
         self.saved = self._load()
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from typer import Typer
 
 COMMANDS = (
-    *("train", "adapt", "recommend", "studies", "runs", "identify", "export", "hub", "serve"),
+    *("train", "adapt", "recommend", "keywords", "studies", "runs", "identify", "export"),
+    *("hub", "serve"),
     "machine",
 )
 """Modules that declare commands, in the order in which help lists them."""

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from headstart.cli.app import command
 from headstart.cli.console import Bars, err, print_data, print_json, say, warn
+from headstart.cli.keywords import found_keywords
 from headstart.cli.identify import opened, say_of_names
 from headstart.cli.options import Data, Json, RunFolder, options
 from headstart.cli.recommend import recommended
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
         "For example: headstart predict runs/photos new/ --out answers.csv    or    "
         "find new -name '*.jpg' | headstart predict runs/photos -    or    "
         "headstart predict runs/words meeting.wav --every 1s    or    "
-        "headstart predict runs/shop customers.csv --top 5"
+        "headstart predict runs/shop customers.csv --top 5    or    "
+        "headstart predict runs/abstracts new.csv --out keywords.csv"
     )
 )
 @options("x", "encoding")
@@ -97,7 +99,11 @@ def predict(
     top: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help=_("How many items a model recommends to each user. Default: 10.")
+            metavar="N",
+            help=_(
+                "How many items a model recommends to each user, or keywords it gives of each "
+                "document. Default: 10."
+            ),
         ),
     ] = None,
     new_items: Annotated[
@@ -113,6 +119,7 @@ def predict(
     """Predict."""
     from headstart.folder.place import make_room
     from headstart.folder.rows import SUFFIXES
+    from headstart.keyword_run import KeywordRun, finds_keywords
     from headstart.recommendation import RecommendRun, recommends
 
     if not inputs and not text and history is None:
@@ -135,10 +142,28 @@ def predict(
             encoding=options["encoding"],
             new_items=new_items,
         )
-        _write(advice, out, as_json=as_json)
+        said = _("The recommendations are in {file}", file=str(out))
+        _write(advice, out, as_json=as_json, said=said)
         return
     if resume:
         _refuse_resume(out, adapt, as_json)
+    if finds_keywords(run):
+        if out is not None:
+            make_room(out.parent)
+        rows = found_keywords(
+            KeywordRun(run),
+            inputs or [],
+            text,
+            10 if top is None else top,
+            {"--adapt": adapt, "--every": every, "--history": history, "--new-items": new_items},
+            out=None if as_json else out,
+            resume=resume,
+            x=options["x"],
+            encoding=options["encoding"],
+        )
+        if rows is not None:
+            _write(rows, out, as_json=as_json, said=_("The keywords are in {file}", file=str(out)))
+        return
     if history is not None or top is not None or new_items:
         raise ConfigError(
             _("--history, --top and --new-items are for models that recommend; this one predicts."),
@@ -244,8 +269,8 @@ def _refuse_resume(out: Path | None, adapt: str | None, as_json: bool) -> None:
         )
 
 
-def _write(rows: Iterable[dict[str, Any]], out: Path | None, *, as_json: bool) -> None:
-    """Write recommendations to a file or to stdout."""
+def _write(rows: Iterable[dict[str, Any]], out: Path | None, *, as_json: bool, said: str) -> None:
+    """Write recommendations or keywords to a file, and say so, or to stdout."""
     from headstart.folder.files import write_rows
     from headstart.folder.place import make_room
 
@@ -256,7 +281,7 @@ def _write(rows: Iterable[dict[str, Any]], out: Path | None, *, as_json: bool) -
             rows = as_document("predictions", rows, held)
         if out is not None:
             write_rows(rows, out)
-            say(escape(_("The recommendations are in {file}", file=str(out))))
+            say(escape(said))
         elif as_json:
             deque(rows, maxlen=0)
         else:
@@ -308,12 +333,18 @@ def _say_of(tally: Tally) -> None:
 @options("x", "y", "encoding")
 def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) -> None:
     """Score a model."""
+    from headstart.keyword_run import finds_keywords
     from headstart.recommendation import recommends
 
     if recommends(run):
         raise ConfigError(
             _("{run!r} recommends; it was judged when it was made.", run=str(run)),
             _("See its report, or run `headstart recommend` on a newer log."),
+        )
+    if finds_keywords(run):
+        raise ConfigError(
+            _("{run!r} finds keywords; it was judged when it was made.", run=str(run)),
+            _("See its report, or run `headstart keywords` on documents with gold keywords."),
         )
     loaded = opened(run)
     with Bars() as bars:
@@ -393,6 +424,9 @@ def _say_of_labels(found: dict[str, Any]) -> None:
 @command(help=_("Render a run's report.html and figures afresh."))
 def report(run: RunFolder) -> None:
     """Render a report."""
+    from headstart.keyword_run import KeywordRun, finds_keywords
     from headstart.recommendation import RecommendRun, recommends
 
-    print_data(str((RecommendRun(run) if recommends(run) else opened(run)).report()))
+    kinds = ((recommends, RecommendRun), (finds_keywords, KeywordRun))
+    kind = next((kind for is_one, kind in kinds if is_one(run)), opened)
+    print_data(str(kind(run).report()))

@@ -11,6 +11,7 @@ from headstart.events import Event, OnEvent, ignore
 from headstart.exports.hub import checked, in_words, refuse_without_token
 from headstart.exports.staged import ALWAYS, WITH_PICTURES, Staged, stage
 from headstart.folder.adviser import is_adviser
+from headstart.folder.extractor import is_extractor
 from headstart.folder.layout import FIGURES, MODEL, TIMM
 from headstart.kinds import declared
 from headstart.run import Run
@@ -111,6 +112,11 @@ def _refuse_behaviour(folder: Path) -> None:
                 run=str(folder),
             ),
             _("Send the report.html alone, to whom you trust with it."),
+        )
+    if is_extractor(folder / MODEL):
+        raise ConfigError(
+            _("{run!r} finds keywords: such models are not sent yet.", run=str(folder)),
+            _("Copy the run folder; `headstart predict` takes it as it is."),
         )
 
 

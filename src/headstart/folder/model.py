@@ -315,16 +315,20 @@ def backbone_of(
     weights = described["weights"]
     if isinstance(weights, dict) and "parts" in weights:
         own = [
-            (_lone(folder / PART.format(k), one, Card.from_json(one["backbone"])), one["layer"])
+            (
+                saved_weights(folder / PART.format(k), one, Card.from_json(one["backbone"])),
+                one["layer"],
+            )
             for k, one in enumerate(weights["parts"])
         ]
         return SideBySideSaved(tuple(own))
-    return _lone(folder, described, card)
+    return saved_weights(folder, described, card)
 
 
-def _lone(
+def saved_weights(
     folder: Path, described: dict[str, Any], card: Card
 ) -> Ref | SavedBackbone | StagesRef | LayerRef:
+    """Return how to get the network that a model's description names."""
     weights, layers = described["weights"], described.get("layers")
     base = Card.from_json(layers) if layers else card
     # Before there was a choice, a head on layers was one on all of them.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from headstart.data.cells import guarded, unguarded
 from headstart.errors import ArtifactError
-from headstart.folder.layout import BEHAVIOUR, IDENTIFICATION
+from headstart.folder.layout import BEHAVIOUR, IDENTIFICATION, KEYWORDS
 from headstart.folder.sentences import say_again
 from headstart.said import N_, _, _n
 from headstart.tasks import Encoded, Task
@@ -33,6 +33,8 @@ UNREADABLE = N_("{file} cannot be read: {cause}.")
 DEEPEST = 100
 """Lists and tables in one another; a run has about ten."""
 TOO_DEEP = N_("its lists lie in one another more than {most} deep")
+OF_THEIR_OWN = (BEHAVIOUR, KEYWORDS, IDENTIFICATION)
+"""Kinds of runs whose documents are others."""
 LONGEST = 100
 """Letters of a wrong value that are shown."""
 SHOULD = {
@@ -106,8 +108,7 @@ def _refuse_depth(document: Any) -> None:
 def _kind(name: str, document: Any) -> str:
     """Name the document: those of runs of another kind are others."""
     told = document if isinstance(document, dict) else {}
-    kinds = {"modality": BEHAVIOUR, "task": IDENTIFICATION}
-    kind = next((kind for key, kind in kinds.items() if told.get(key) == kind), "")
+    kind = next((k for k in (told.get("modality"), told.get("task")) if k in OF_THEIR_OWN), None)
     return f"{kind}/{name}" if kind else name
 
 

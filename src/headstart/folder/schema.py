@@ -19,6 +19,7 @@ from headstart.folder.layout import (
     EXPORT,
     IDENTIFICATION,
     IDENTITY,
+    KEYWORDS,
     METRICS,
     MODEL_JSON,
     PICTURES,
@@ -1137,6 +1138,161 @@ class AdviserModel(TypedDict):
     checksum: str
 
 
+class KeywordData(TypedDict):
+    """The documents of a run that finds keywords; ``gold`` None: nobody gave any."""
+
+    name: str
+    documents: Count
+    unreadable: Count
+    empty: Count
+    languages: dict[str, Count]
+    unlisted: dict[str, Count]
+    gold: GoldCounts | None
+
+
+class GoldCounts(TypedDict):
+    """Gold keywords, and how many of those in the documents that were judged stand in them."""
+
+    source: str
+    documents: Count
+    judged: Count
+    keywords: Count
+    present: Count
+
+
+class KeywordModel(TypedDict):
+    """How keywords are found; ``learned`` False: by fixed weights."""
+
+    learned: bool
+    backbone: str
+    engine: str
+    longest: Count
+    diversity: Freedom
+    phrases: Count
+    per_document: Number
+    threshold: Share | None
+
+
+class KeywordScores(TypedDict):
+    """A way to rank phrases, on documents whose gold keywords it had not seen."""
+
+    name: str
+    network: bool
+    f1_5: Share
+    f1_5_ci95: Ci95
+    f1_10: Share
+    f1_10_ci95: Ci95
+    f1_m: Share
+    f1_m_ci95: Ci95
+    f1_5_exact: Share
+    f1_5_exact_ci95: Ci95
+    f1_10_exact: Share
+    f1_10_exact_ci95: Ci95
+    f1_m_exact: Share
+    f1_m_exact_ci95: Ci95
+    given: Number
+
+
+class KeywordGain(TypedDict):
+    """A gain of F1@10 over documents, over the way of that name."""
+
+    name: NotRequired[str]
+    gain: Share
+    gain_ci95: Ci95
+    p: Share
+    decision: str
+
+
+class KeywordVerdict(TypedDict):
+    """Whether the network helped, against the best way without one."""
+
+    way: str
+    rival: str
+    decision: str
+    gain: Share
+    gain_ci95: Ci95
+    detectable: Share
+    p: Share
+    test: str
+    metric: str
+    rivals: list[KeywordGain]
+    learning: KeywordGain | None
+
+
+class Piece(TypedDict):
+    """A piece of a text, and what it is marked as."""
+
+    text: str
+    mark: str
+
+
+class GivenKeyword(TypedDict):
+    """A keyword that was found; ``right`` None: nobody gave any to compare with."""
+
+    text: str
+    score: Number
+    right: bool | None
+
+
+class ShownDocument(TypedDict):
+    """A document as an example."""
+
+    ref: str
+    language: str
+    best: bool | None
+    f1: Share | None
+    pieces: list[Piece]
+    cut: bool
+    keywords: list[GivenKeyword]
+    missed: list[str]
+    absent: list[str]
+
+
+class KeywordMetrics(TypedDict):
+    """The metrics.json of a run that finds keywords."""
+
+    schema: int
+    modality: str
+    data: KeywordData
+    model: KeywordModel
+    scores: list[KeywordScores]
+    verdict: KeywordVerdict | None
+    examples: list[ShownDocument]
+    findings: list[Finding]
+    seed: int
+    timing: dict[str, Seconds]
+
+
+class KeywordSettings(TypedDict):
+    """How documents are cut and keywords picked."""
+
+    language: str
+    usual: str
+    longest: Annotated[int, Field(ge=1, le=100)]
+    diversity: Freedom
+
+
+class ExtractorModel(TypedDict):
+    """The model.json of a run that finds keywords."""
+
+    schema: int
+    headstart: str
+    modality: str
+    settings: KeywordSettings
+    known: list[str]
+    threshold: Share | None
+    documents: Count
+    column: str
+    engine: str
+    backbone: CardRecord
+    weights: Annotated[Any, AfterValidator(_source_of_weights)]
+    layers: CardRecord | None
+    layer: str
+    licence: str
+    files: dict[str, str]
+    checksum: str
+
+
 class Rate(TypedDict):
     """A share of examples, its interval over names."""
 
@@ -1325,6 +1481,9 @@ DOCUMENTS: dict[str, Any] = {
     f"{BEHAVIOUR}/{METRICS}": Recommendation,
     f"{BEHAVIOUR}/{MODEL_JSON}": AdviserModel,
     f"{BEHAVIOUR}/{RUN}": Table,
+    f"{KEYWORDS}/{METRICS}": KeywordMetrics,
+    f"{KEYWORDS}/{MODEL_JSON}": ExtractorModel,
+    f"{KEYWORDS}/{RUN}": Table,
     f"{IDENTIFICATION}/{METRICS}": Identification,
     f"{IDENTIFICATION}/{MODEL_JSON}": GalleryModel,
     f"{IDENTIFICATION}/{PICTURES}": ShownPairs,

@@ -13,7 +13,7 @@ from headstart import notation
 from headstart.behaviour.outcome import AT
 from headstart.folder.layout import CARD, PAGE
 from headstart.modalities import Unit
-from headstart.report import identification_words, recommendation_words, words
+from headstart.report import identification_words, keywords_words, recommendation_words, words
 from headstart.report.svg import tag
 from headstart.said import _, _n, commas
 
@@ -89,6 +89,24 @@ def of_recommendation(folder: Path, found: dict[str, Any]) -> str:
     own = Bar(_("this model"), known["recall"], known["recall_ci95"], own=True)
     said = _("How often the hidden choice was among the first {at}", at=AT)
     return _box(recommendation_words.headline(found), "", "", "", [own, *bars], folder, said)
+
+
+def of_keywords(folder: Path, found: dict[str, Any]) -> str:
+    """Show a run that finds keywords: what came out, and F1 of the ways that were compared.
+
+    Parameters
+    ----------
+    found : dict
+        ``metrics.json``.
+    """
+    bars = [
+        Bar(_(row["name"]), row["f1_10"], row["f1_10_ci95"], own=row["network"])
+        for row in found["scores"]
+    ]
+    said = _("F1 of the first 10 keywords, on documents left out")
+    return _box(
+        keywords_words.headline(found), keywords_words.done(found), "", "", bars, folder, said
+    )
 
 
 def of_identification(folder: Path, found: dict[str, Any]) -> str:

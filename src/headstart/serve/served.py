@@ -15,6 +15,7 @@ from headstart.events import OnEvent, ignore
 from headstart.features.engines import Engine, Forward, single
 from headstart.features.extract import Embedder, Features
 from headstart.folder.adviser import is_adviser
+from headstart.folder.extractor import is_extractor
 from headstart.folder.layout import MODEL
 from headstart.run import Prediction, Run
 from headstart.said import _
@@ -44,7 +45,7 @@ class Served:
     ArtifactError
         No run folder, or one that was tampered with.
     ConfigError
-        A run that recommends.
+        A run that recommends or finds keywords.
     """
 
     def __init__(
@@ -59,6 +60,14 @@ class Served:
             raise ConfigError(
                 _("{run!r} recommends; the server answers for runs that predict.", run=str(folder)),
                 _("Recommend with `headstart predict`, or headstart.RecommendRun in Python."),
+            )
+        if is_extractor(folder / MODEL):
+            raise ConfigError(
+                _(
+                    "{run!r} finds keywords; the server answers for runs that predict.",
+                    run=str(folder),
+                ),
+                _("Find them with `headstart predict`, or headstart.KeywordRun in Python."),
             )
         self.name = name
         self.run = Run(folder)

@@ -1,0 +1,553 @@
+"""Find the keywords of documents; with gold ones, learn what makes one, and say what helped."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart._version import __version__
+from headstart.backbones import Card, Ref, resolve
+from headstart.errors import ConfigError, DataError
+from headstart.events import Event, OnEvent, ignore
+from headstart.features.engines import Kitchen
+from headstart.findings import Finding
+from headstart.folder.extractor import save_extractor
+from headstart.folder.files import whole_folder, write_json, write_rows
+from headstart.folder.layout import KEYWORDS, KEYWORDS_TABLE, METRICS, MODEL, RUN
+from headstart.folder.model import refuse_unsavable
+from headstart.folder.place import destination
+from headstart.jobs.clock import Clock
+from headstart.keyword_run import MOST, KeywordRun
+from headstart.machine import Machine
+from headstart.modalities.text.check import check_strange
+from headstart.modalities.text.copies import find_copies
+from headstart.modalities.text.digest import digest
+from headstart.modalities.text.language import backbone_for, language_of
+from headstart.modalities.text.look import Tokens
+from headstart.modalities.text.read import refuse_without_extra as refuse_without_texts
+from headstart.phrases.cutting import LONGEST
+from headstart.phrases.documents import Document, Documents, open_documents
+from headstart.phrases.extractor import Answer, Extractor, Keywords, Settings
+from headstart.phrases.outcome import (
+    EXAMPLES,
+    SHOWN,
+    examples_of,
+    kept,
+    pieces,
+    scores_of,
+    verdict_of,
+)
+from headstart.phrases.scoring import DIVERSITY
+from headstart.phrases.stop_words import UNSPACED, languages, refuse_unknown, refuse_without_extra
+from headstart.phrases.trial import FEWEST, OURS, Judged, Trial
+from headstart.phrases.vectors import Vectors
+from headstart.prepare.refusals import job
+from headstart.report.keywords import render_keywords
+from headstart.said import _, _n, commas, sentences, tongue
+from headstart.speaking import speaking
+
+PathLike = str | Path
+SCHEMA = 1
+JUDGED = 1_000
+"""Documents with gold keywords that are learned from and judged: more are drawn from. At 1,000 the
+interval of F1 is 3 points wide, and the phrases take 150 MB (plain choice)."""
+LEAST = 2
+"""Documents with gold keywords from which on there is a verdict."""
+WIDEST = 10
+"""Words of a phrase that may be asked for."""
+
+
+@dataclass
+class _Seen:
+    """What was seen of the documents while they were read.
+
+    Attributes
+    ----------
+    documents, unreadable, empty, gold : int
+        All; those that cannot be read, hold no phrase, and have gold keywords.
+    long : int
+        Those of which not all phrases were looked at.
+    languages : Counter
+    reasons : list of (str, str)
+        What cannot be read, and why: the first three.
+    """
+
+    documents: int = 0
+    unreadable: int = 0
+    empty: int = 0
+    gold: int = 0
+    long: int = 0
+    phrases: int = 0
+    languages: Counter[str] = field(default_factory=Counter)
+    reasons: list[tuple[str, str]] = field(default_factory=list)
+
+
+@job
+def keywords(
+    data: PathLike,
+    *,
+    gold: str | None = None,
+    x: str | None = None,
+    out: PathLike | None = None,
+    overwrite: bool = False,
+    language: str | None = None,
+    top: int = 10,
+    longest: int = LONGEST,
+    diversity: float = DIVERSITY,
+    backbone: str | None = None,
+    encoding: str = "utf-8",
+    device: str = "auto",
+    seed: int = 0,
+    lang: str | None = None,
+    on_event: OnEvent = ignore,
+) -> KeywordRun:
+    """Find keywords, judge them where gold ones are known, and write a run folder.
+
+    Parameters
+    ----------
+    data : str or Path
+        A CSV, TSV, JSONL or Parquet table with a column of texts; a folder of texts; a zip or tar
+        of either; a single text. Keywords of ``NAME.txt`` are read from ``NAME.key`` beside it, or
+        in a folder ``keys`` beside that of the texts, one a line.
+    gold : str, optional
+        The column of a table with keywords that people gave: a JSON list, or with ``;`` between.
+    x : str, optional
+        The column of texts; default: the one with the longest.
+    out, overwrite
+        The run folder; default ``runs/DATA``, numbered.
+    language : str, optional
+        ISO 639-1 code of all documents; default: told of each.
+    top : int, 1 to 1,000
+        Keywords of a document in ``keywords.csv``.
+    longest : int, 1 to 10, words
+        Of a keyword.
+    diversity : float, 0 to 1
+        What likeness to a better keyword costs one; without gold only.
+    backbone : str, optional
+        A network for texts; default: by their language.
+    seed : int
+        Draws the folds, and documents where there are very many.
+
+    Returns
+    -------
+    KeywordRun
+
+    Raises
+    ------
+    DataError
+        What cannot be read; no texts; a column of gold keywords that is blank.
+    ConfigError
+        An option that does not fit, or a place that cannot be written to.
+    UnknownNameError
+        A language without a list of stop words, a backbone that is none.
+    """
+    with speaking(lang):
+        refuse_without_texts()
+        refuse_without_extra()
+        _refuse(top, longest, diversity)
+        if language is not None:
+            refuse_unknown(language)
+        folder = destination(str(data), out, overwrite)
+        clock, machine = Clock(), Machine.here(device, on_event)
+        with clock.timed("read_s"):
+            documents = open_documents(
+                data, gold=gold, x=x, encoding=encoding, cache_dir=machine.cache, on_event=on_event
+            )
+            judged, told = _gold_of(documents, seed, on_event)
+        settings = Settings(language or "", _usual(told), longest, float(diversity))
+        ref = _backbone(backbone, language, told)
+        on_event(Event(_("preparing the backbone")))
+        engine = Kitchen(machine.cache, machine.workers, on_event).engine(
+            ref, device=machine.device
+        )
+        _refuse_network(ref, engine.card)
+        vectors = Vectors(engine, machine.workers)
+        trial, extractor = None, Extractor(settings)
+        with clock.timed("judge_s"):
+            if len(judged) >= LEAST:
+                trial = _tried(judged, settings, vectors, seed, on_event)
+                if kept(trial) == OURS:
+                    on_event(Event(_("learning from all documents")))
+                    extractor = trial.fit()
+        seen = _Seen()
+        rng = np.random.default_rng(seed)
+        shown: list[dict[str, Any]] = []
+        on_event(Event(_("finding keywords")))
+        with whole_folder(folder) as beside:
+            with clock.timed("find_s"):
+                save_extractor(
+                    beside / MODEL,
+                    extractor,
+                    engine.card,
+                    ref,
+                    engine.name,
+                    column=documents.column,
+                )
+                rows = _found(documents, extractor, vectors, top, seen, shown, rng, on_event)
+                write_rows(rows, beside / KEYWORDS_TABLE)
+            _refuse_unreadable(seen)
+            found = {
+                "schema": SCHEMA,
+                "modality": KEYWORDS,
+                "data": _data(documents, seen, trial),
+                "model": _model(extractor, engine.card, engine.name, seen, vectors),
+                "scores": [] if trial is None else scores_of(trial),
+                "verdict": None if trial is None else verdict_of(trial),
+                "examples": shown if trial is None else examples_of(trial),
+                "findings": [asdict(f) for f in _findings(seen, trial, judged, engine.card)],
+                "seed": seed,
+            }
+            clock.rest("other_s")
+            found["timing"] = {"total_s": clock.total, **clock.parts}
+            on_event(Event(_("writing the run")))
+            write_json(beside / METRICS, found)
+            write_json(beside / RUN, _record(data, documents, settings, ref, top, seed))
+            render_keywords(beside, name=folder.name)
+        return KeywordRun(folder)
+
+
+def _refuse(top: int, longest: int, diversity: float) -> None:
+    if not 1 <= top <= MOST:
+        raise ConfigError(
+            _("--top {n} is not possible.", n=top), _("Give 1 to {most:,}.", most=MOST)
+        )
+    if not 1 <= longest <= WIDEST:
+        raise ConfigError(
+            _("--longest {n} is not possible.", n=longest), _("Give 1 to {most:,}.", most=WIDEST)
+        )
+    if not 0 <= diversity <= 1:
+        raise ConfigError(
+            _("--diversity {n:g} is not possible.", n=diversity), _("Give a number from 0 to 1.")
+        )
+
+
+def _refuse_network(ref: Ref, card: Card) -> None:
+    refuse_unsavable(ref, card)
+    if card.modality != "text":
+        raise ConfigError(
+            _("{backbone} is no network for texts.", backbone=card.name),
+            _("`{command}` lists what there is.", command="headstart backbones --modality text"),
+        )
+
+
+def _gold_of(
+    documents: Documents, seed: int, on_event: OnEvent
+) -> tuple[list[Judged], Counter[str]]:
+    """Draw documents with gold keywords; tell the languages of the first that are read."""
+    rng = np.random.default_rng(seed)
+    drawn: list[Judged] = []
+    told: Counter[str] = Counter()
+    n = 0
+    for part in documents:
+        if not told:
+            told.update(language_of(one.text) for one in part if one.text)
+        for one in part:
+            if not one.gold or not one.text:
+                continue
+            n += 1
+            place = len(drawn) if len(drawn) < JUDGED else int(rng.integers(n))
+            judged = Judged(one.ref, one.text, one.gold)
+            if place == len(drawn):
+                drawn.append(judged)
+            elif place < JUDGED:
+                drawn[place] = judged
+        on_event(Event(_("reading documents"), message=_("{n:,} with gold keywords", n=n)))
+        if not documents.gold and told:
+            break
+    return drawn, told
+
+
+def _usual(told: Counter[str]) -> str:
+    """Return the language of most documents that tell theirs; English where none does."""
+    known = Counter({name: n for name, n in told.items() if name})
+    return known.most_common(1)[0][0] if known else "en"
+
+
+def _backbone(name: str | None, language: str | None, told: Counter[str]) -> Ref:
+    if name is None:
+        name = backbone_for([language] if language else list(told.elements()))
+    return resolve(name)
+
+
+def _tried(
+    judged: list[Judged], settings: Settings, vectors: Vectors, seed: int, on_event: OnEvent
+) -> Trial:
+    stage = _("judging on documents left out")
+    on_event(Event(_("embedding phrases")))
+    digests = [digest(one.text) for one in judged]
+    hashes = [hashlib.sha256(one.text.encode()).hexdigest() for one in judged]
+    groups = find_copies(hashes, digests).component
+
+    def tell(done: int, total: int) -> None:
+        on_event(Event(stage, done, total, _("folds")))
+
+    trial = Trial(judged, groups, settings, vectors, seed, tell)
+    trial.run()
+    return trial
+
+
+def _found(
+    documents: Documents,
+    extractor: Extractor,
+    vectors: Vectors,
+    top: int,
+    seen: _Seen,
+    shown: list[dict[str, Any]],
+    rng: np.random.Generator,
+    on_event: OnEvent,
+) -> Iterator[dict[str, Any]]:
+    """Give the keywords of one document after the other, and note what is seen on the way."""
+    for part in documents:
+        readable = [one for one in part if one.text]
+        answers = iter(extractor.answers([one.text for one in readable], vectors, top))
+        for one in part:
+            seen.documents += 1
+            seen.gold += bool(one.gold)
+            if not one.text:
+                seen.unreadable += 1
+                if len(seen.reasons) < 3:
+                    seen.reasons.append((one.ref, one.error))
+                yield Keywords(one.ref, error=one.error).row()
+                continue
+            answer = next(answers)
+            seen.languages[answer.cut.language] += 1
+            seen.empty += not answer.cut.phrases
+            seen.long += bool(answer.cut.left_out)
+            seen.phrases += len(answer.cut.phrases)
+            _show(shown, one, answer, top, seen.documents, rng)
+            yield Keywords.of(one.ref, answer, top).row()
+        on_event(Event(_("finding keywords"), message=_("{n:,} documents done", n=seen.documents)))
+
+
+def _show(
+    shown: list[dict[str, Any]],
+    document: Document,
+    answer: Answer,
+    top: int,
+    n: int,
+    rng: np.random.Generator,
+) -> None:
+    """Keep a few documents, drawn by chance, to show."""
+    place = len(shown) if len(shown) < EXAMPLES else int(rng.integers(n))
+    if place >= EXAMPLES or not answer.order:
+        return
+    given = [answer.cut.phrases[k] for k in answer.order[:top]]
+    one = {
+        "ref": document.ref,
+        "language": answer.cut.language,
+        "best": None,
+        "f1": None,
+        "pieces": pieces(document.text, [(phrase, "found") for phrase in given]),
+        "cut": len(document.text) > SHOWN,
+        "keywords": [
+            {"text": text, "score": score, "right": None} for text, score in answer.first(top)
+        ],
+        "missed": [],
+        "absent": [],
+    }
+    shown[place:] = [one] if place == len(shown) else [one, *shown[place + 1 :]]
+
+
+def _refuse_unreadable(seen: _Seen) -> None:
+    if seen.documents == seen.unreadable:
+        raise DataError(
+            _n(
+                "The document cannot be read ({named}).",
+                "None of the {n:,} documents can be read ({named}).",
+                seen.documents,
+                named=commas(f"{ref}: {why}" for ref, why in seen.reasons),
+            ),
+            _("Check that they are texts, and not empty."),
+        )
+
+
+def _data(documents: Documents, seen: _Seen, trial: Trial | None) -> dict[str, Any]:
+    given, present = (0, 0) if trial is None else trial.present()
+    gold = {
+        "source": documents.gold,
+        "documents": seen.gold,
+        "judged": 0 if trial is None else len(trial.documents),
+        "keywords": given,
+        "present": present,
+    }
+    known = languages()
+    return {
+        "name": documents.name,
+        "documents": seen.documents,
+        "unreadable": seen.unreadable,
+        "empty": seen.empty,
+        "languages": dict(seen.languages.most_common()),
+        "unlisted": {name: n for name, n in seen.languages.items() if name not in known},
+        "gold": gold if documents.gold else None,
+    }
+
+
+def _model(
+    extractor: Extractor, card: Card, engine: str, seen: _Seen, vectors: Vectors
+) -> dict[str, Any]:
+    ranker, read = extractor.ranker, seen.documents - seen.unreadable
+    return {
+        "learned": ranker is not None,
+        "backbone": card.name,
+        "engine": engine,
+        "longest": extractor.settings.longest,
+        "diversity": extractor.settings.diversity,
+        "phrases": vectors.made,
+        "per_document": seen.phrases / max(read, 1),
+        "threshold": None if ranker is None else ranker.threshold,
+    }
+
+
+def _findings(
+    seen: _Seen, trial: Trial | None, judged: list[Judged], card: Card
+) -> Iterator[Finding]:
+    """Say what takes from the keywords, or from the score."""
+    if seen.unreadable:
+        yield Finding("unreadable", "warning", *_unreadable(seen))
+    if seen.empty:
+        message = _n(
+            "{n:,} document holds no phrase that could be a keyword.",
+            "{n:,} documents hold no phrase that could be a keyword.",
+            seen.empty,
+        )
+        yield Finding("note", "info", message, {"documents": seen.empty})
+    if seen.long:
+        message = _n(
+            "{n:,} document is very long: of its phrases, those that come most often were looked "
+            "at.",
+            "{n:,} documents are very long: of their phrases, those that come most often were "
+            "looked at.",
+            seen.long,
+        )
+        yield Finding("note", "info", message, {"documents": seen.long})
+    yield from _of_languages(seen)
+    if trial is not None:
+        yield from _of_gold(trial, seen)
+        digests = [digest(one.text) for one in judged]
+        if isinstance(card.look, Tokens):
+            yield from check_strange(digests, card.look)
+    elif seen.gold:
+        message = _n(
+            "{n} document has gold keywords: too few to judge by, or to learn from.",
+            "{n} documents have gold keywords: too few to judge by, or to learn from.",
+            seen.gold,
+        )
+        yield Finding("note", "warning", message, {"documents": seen.gold})
+
+
+def _unreadable(seen: _Seen) -> tuple[str, dict[str, object]]:
+    ref, why = seen.reasons[0]
+    message = _n(
+        "{n:,} document cannot be read, and has no keywords ({ref}: {why}).",
+        "{n:,} documents cannot be read, and have no keywords (first: {ref}: {why}).",
+        seen.unreadable,
+        ref=ref,
+        why=why,
+    )
+    return message, {"count": seen.unreadable}
+
+
+def _of_languages(seen: _Seen) -> Iterator[Finding]:
+    """Name languages that phrases cannot be cut in as they should."""
+    known = languages()
+    for code, n in seen.languages.most_common():
+        if code in UNSPACED:
+            message = _n(
+                "{n:,} document is in {language}, which is written without spaces between words: "
+                "what stands between punctuation marks counts as one phrase.",
+                "{n:,} documents are in {language}, which is written without spaces between words: "
+                "what stands between punctuation marks counts as one phrase.",
+                n,
+                language=tongue(code),
+            )
+        elif code not in known:
+            message = _n(
+                "{n:,} document is in {language}, for which there is no list of stop words: "
+                "phrases were cut at punctuation alone.",
+                "{n:,} documents are in {language}, for which there is no list of stop words: "
+                "phrases were cut at punctuation alone.",
+                n,
+                language=tongue(code),
+            )
+        else:
+            continue
+        yield Finding("languages", "warning", message, {"language": code, "documents": n})
+
+
+def _of_gold(trial: Trial, seen: _Seen) -> Iterator[Finding]:
+    """Say what of the gold keywords nobody can find, and what was not judged."""
+    given, present = trial.present()
+    if given > present:
+        message = _n(
+            "{absent:,} of {n:,} gold keyword does not stand in its document; it counts as missed, "
+            "whoever looks.",
+            "{absent:,} of {n:,} gold keywords do not stand in their documents; they count as "
+            "missed, whoever looks.",
+            given,
+            absent=given - present,
+        )
+        yield Finding("note", "info", message, {"absent": given - present, "gold": given})
+    copies = len(trial.groups) - len(np.unique(trial.groups))
+    if copies:
+        message = _n(
+            "{n:,} document is a copy of another, or nearly; both are in one fold.",
+            "{n:,} documents are copies of others, or nearly; they are in one fold with these.",
+            copies,
+        )
+        yield Finding("duplicates", "info", message, {"documents": copies})
+    if OURS not in trial.answers:
+        message = _n(
+            "{n:,} document with gold keywords is too little to learn from (from {least} on it is "
+            "done); they judge fixed weights.",
+            "{n:,} documents with gold keywords are too few to learn from (from {least} on it is "
+            "done); they judge fixed weights.",
+            len(trial.documents),
+            least=FEWEST,
+        )
+        yield Finding("note", "info", message, {"documents": len(trial.documents)})
+    if seen.gold > len(trial.documents):
+        message = sentences(
+            _n(
+                "{n:,} document has gold keywords.",
+                "{n:,} documents have gold keywords.",
+                seen.gold,
+            ),
+            _n(
+                "{n:,} of them was drawn to learn from and to judge by.",
+                "{n:,} of them were drawn to learn from and to judge by.",
+                len(trial.documents),
+            ),
+        )
+        yield Finding("note", "info", message, {"documents": seen.gold})
+
+
+def _record(
+    data: PathLike, documents: Documents, settings: Settings, ref: Ref, top: int, seed: int
+) -> dict[str, Any]:
+    """Write down what would be needed to repeat the run; no user or host name goes in."""
+    packages = ("numpy", "rjieba", "scikit-learn", "snowballstemmer", "stopwordsiso")
+    return {
+        "modality": KEYWORDS,
+        "config": {
+            "data": Path(data).name,
+            "gold": documents.gold,
+            "x": documents.column,
+            **asdict(settings),
+            "backbone": str(ref),
+            "top": top,
+            "seed": seed,
+        },
+        "versions": {"headstart": __version__, "python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in packages},
+        "host": {"system": platform.system(), "machine": platform.machine()},
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
