@@ -39,10 +39,12 @@ if TYPE_CHECKING:
     from headstart.jobs.rank import rank
     from headstart.jobs.recommend import recommend
     from headstart.jobs.train import train
+    from headstart.jobs.translate import translate
     from headstart.recommendation import RecommendRun
     from headstart.run import Prediction, Run
     from headstart.run import Run as load
     from headstart.speaking import speak
+    from headstart.translation_run import TranslateRun
 
 _HOME = {
     "ArtifactError": "errors",
@@ -57,6 +59,7 @@ _HOME = {
     "RecommendRun": "recommendation",
     "Run": "run",
     "TransferClassifier": "estimators",
+    "TranslateRun": "translation_run",
     "UnknownNameError": "errors",
     "adapt": "jobs.adapt.adapt",
     "check": "jobs.check",
@@ -69,6 +72,7 @@ _HOME = {
     "recommend": "jobs.recommend",
     "speak": "speaking",
     "train": "jobs.train",
+    "translate": "jobs.translate",
     "verify": "exports.handover",
 }
 
@@ -85,6 +89,7 @@ __all__ = [
     "RecommendRun",
     "Run",
     "TransferClassifier",
+    "TranslateRun",
     "UnknownNameError",
     "__version__",
     "adapt",
@@ -99,6 +104,7 @@ __all__ = [
     "recommend",
     "speak",
     "train",
+    "translate",
     "verify",
 ]
 

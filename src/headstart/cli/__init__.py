@@ -26,7 +26,10 @@ from headstart.text import ANY_NAME
 if TYPE_CHECKING:
     from typer import Typer
 
-COMMANDS = ("train", "adapt", "recommend", "studies", "runs", "export", "hub", "serve", "machine")
+COMMANDS = (
+    *("train", "adapt", "recommend", "translate", "studies", "runs", "export", "hub", "serve"),
+    "machine",
+)
 """Modules that declare commands, in the order in which help lists them."""
 OF_SYSTEMS = (
     *(N_("No space left on device"), N_("Disk quota exceeded"), N_("Read-only file system")),

@@ -18,10 +18,11 @@ from headstart.cli.options import Data, Json, RunFolder, options
 from headstart.cli.recommend import recommended
 from headstart.cli.spool import as_document, pour, spool
 from headstart.cli.stopped import Stopped
+from headstart.cli.translate import translated
 from headstart.data.cells import write_records
 from headstart.errors import ConfigError
 from headstart.options import length
-from headstart.said import _, _n, number
+from headstart.said import N_, _, _n, number
 
 if TYPE_CHECKING:
     from headstart.jobs.predict import Tally
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
         "For example: headstart predict runs/photos new/ --out answers.csv    or    "
         "find new -name '*.jpg' | headstart predict runs/photos -    or    "
         "headstart predict runs/words meeting.wav --every 1s    or    "
-        "headstart predict runs/shop customers.csv --top 5"
+        "headstart predict runs/shop customers.csv --top 5    or    "
+        "headstart predict runs/en-zh sentences.txt"
     )
 )
 @options("x", "encoding")
@@ -114,6 +116,7 @@ def predict(
     from headstart.folder.rows import SUFFIXES
     from headstart.recommendation import RecommendRun, recommends
     from headstart.run import Run
+    from headstart.translation_run import TranslateRun, translates
 
     if not inputs and not text and history is None:
         raise ConfigError(_("There is nothing to predict."), _("Name files, folders or tables."))
@@ -135,7 +138,25 @@ def predict(
             encoding=options["encoding"],
             new_items=new_items,
         )
-        _write(advice, out, as_json=as_json)
+        _write(advice, out, N_("The recommendations are in {file}"), as_json=as_json)
+        return
+    if translates(run):
+        rows = translated(
+            TranslateRun(run),
+            inputs or [],
+            text or [],
+            {
+                "--history": history,
+                "--top": top,
+                "--new-items": new_items,
+                "--adapt": adapt,
+                "--every": every,
+                "--resume": resume,
+            },
+            column=options["x"],
+            encoding=options["encoding"],
+        )
+        _write(rows, out, N_("The translations are in {file}"), as_json=as_json)
         return
     if resume:
         _refuse_resume(out, adapt, as_json)
@@ -244,8 +265,8 @@ def _refuse_resume(out: Path | None, adapt: str | None, as_json: bool) -> None:
         )
 
 
-def _write(rows: Iterable[dict[str, Any]], out: Path | None, *, as_json: bool) -> None:
-    """Write recommendations to a file or to stdout."""
+def _write(rows: Iterable[dict[str, Any]], out: Path | None, done: str, *, as_json: bool) -> None:
+    """Write recommendations or translations to a file or to stdout; ``done`` says where."""
     from headstart.folder.files import write_rows
     from headstart.folder.place import make_room
 
@@ -256,7 +277,7 @@ def _write(rows: Iterable[dict[str, Any]], out: Path | None, *, as_json: bool) -
             rows = as_document("predictions", rows, held)
         if out is not None:
             write_rows(rows, out)
-            say(escape(_("The recommendations are in {file}", file=str(out))))
+            say(escape(_(done, file=str(out))))
         elif as_json:
             deque(rows, maxlen=0)
         else:
@@ -310,11 +331,17 @@ def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) 
     """Score a model."""
     from headstart.recommendation import recommends
     from headstart.run import Run
+    from headstart.translation_run import translates
 
     if recommends(run):
         raise ConfigError(
             _("{run!r} recommends; it was judged when it was made.", run=str(run)),
             _("See its report, or run `headstart recommend` on a newer log."),
+        )
+    if translates(run):
+        raise ConfigError(
+            _("{run!r} translates; it was judged when it was made.", run=str(run)),
+            _("See its report; the sentences of its test lie in {folder}.", folder="test/"),
         )
     loaded = Run(run)
     with Bars() as bars:
@@ -393,5 +420,10 @@ def report(run: RunFolder) -> None:
     """Render a report."""
     from headstart.recommendation import RecommendRun, recommends
     from headstart.run import Run
+    from headstart.translation_run import TranslateRun, translates
 
-    print_data(str((RecommendRun(run) if recommends(run) else Run(run)).report()))
+    if recommends(run):
+        page = RecommendRun(run).report()
+    else:
+        page = (TranslateRun(run) if translates(run) else Run(run)).report()
+    print_data(str(page))

@@ -12,6 +12,7 @@ from headstart.exports.hub import checked, in_words, refuse_without_token
 from headstart.exports.staged import ALWAYS, WITH_PICTURES, Staged, stage
 from headstart.folder.adviser import is_adviser
 from headstart.folder.layout import FIGURES, MODEL, TIMM
+from headstart.folder.translator import is_translator
 from headstart.kinds import declared
 from headstart.run import Run
 from headstart.said import _
@@ -90,6 +91,7 @@ def push(
         )
     if not isinstance(run, Run):
         _refuse_behaviour(Path(run))
+        _refuse_translation(Path(run))
         run = Run(run)
     with in_words(repository, sending=True):
         refuse_without_token()
@@ -111,6 +113,17 @@ def _refuse_behaviour(folder: Path) -> None:
                 run=str(folder),
             ),
             _("Send the report.html alone, to whom you trust with it."),
+        )
+
+
+def _refuse_translation(folder: Path) -> None:
+    if is_translator(folder / MODEL):
+        raise ConfigError(
+            _("{run!r} translates; only runs that predict are sent.", run=str(folder)),
+            _(
+                "Its model/ is a folder as transformers writes it: huggingface-cli upload sends it "
+                "as it is."
+            ),
         )
 
 

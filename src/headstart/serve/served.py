@@ -16,6 +16,7 @@ from headstart.features.engines import Engine, Forward, single
 from headstart.features.extract import Embedder, Features
 from headstart.folder.adviser import is_adviser
 from headstart.folder.layout import MODEL
+from headstart.folder.translator import is_translator
 from headstart.run import Prediction, Run
 from headstart.said import _
 from headstart.serve.batches import Gathered
@@ -44,7 +45,7 @@ class Served:
     ArtifactError
         No run folder, or one that was tampered with.
     ConfigError
-        A run that recommends.
+        A run that recommends or translates.
     """
 
     def __init__(
@@ -59,6 +60,11 @@ class Served:
             raise ConfigError(
                 _("{run!r} recommends; the server answers for runs that predict.", run=str(folder)),
                 _("Recommend with `headstart predict`, or headstart.RecommendRun in Python."),
+            )
+        if is_translator(folder / MODEL):
+            raise ConfigError(
+                _("{run!r} translates; the server answers for runs that predict.", run=str(folder)),
+                _("Translate with `headstart predict`, or headstart.TranslateRun in Python."),
             )
         self.name = name
         self.run = Run(folder)
