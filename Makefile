@@ -14,7 +14,7 @@ WORDS := .words
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed"'
 	test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
-	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audio,demo,dev,export,keywords,recommend,serve,text]'
+	$(RUN)python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audio,demo,dev,export,keywords,recommend,serve,text,translate]'
 	touch $@
 
 demo: $(VENV)/.installed

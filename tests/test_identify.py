@@ -301,9 +301,10 @@ def test_nobody_takes_it_for_another_kind_of_run(
     with pytest.raises(ArtifactError, match="who is who"):
         hs.IdentifyRun(run_folder)
     headstart("compare", run_folder, "a", "b").refused("--task identify")
-    headstart("export", made).refused("headstart compare")
-    headstart("serve", made).refused("headstart compare")
-    headstart("push", made, "someone/people").refused("headstart compare")
+    headstart("export", made).refused("IdentifyRun")
+    headstart("serve", made).refused("IdentifyRun")
+    headstart("push", made, "someone/people").refused("IdentifyRun")
+    assert isinstance(hs.load(made), hs.IdentifyRun)
 
 
 def test_a_gallery_that_was_changed_is_refused(run: hs.IdentifyRun) -> None:

@@ -633,7 +633,7 @@ def test_runs_that_cannot_be_served_are_refused(headstart, run_folder, tmp_path:
     headstart("serve", f"a/b={run_folder}").refused("cannot be the name of a model")
     log = draw_log(tmp_path / "books.csv", seed=0, prefix="b")
     assert run_command(["recommend", str(log), "--out", str(tmp_path / "shop")]) == 0
-    headstart("serve", tmp_path / "shop").refused("recommends", "headstart.RecommendRun")
+    headstart("serve", tmp_path / "shop").refused("`recommend`", "headstart.RecommendRun")
 
 
 def test_an_address_in_use_is_refused(headstart, strict, run_folder) -> None:

@@ -41,11 +41,13 @@ if TYPE_CHECKING:
     from headstart.jobs.rank import rank
     from headstart.jobs.recommend import recommend
     from headstart.jobs.train import train
+    from headstart.jobs.translate import translate
     from headstart.keyword_run import KeywordRun
+    from headstart.opening import load
     from headstart.recommendation import RecommendRun
     from headstart.run import Prediction, Run
-    from headstart.run import Run as load
     from headstart.speaking import speak
+    from headstart.translation_run import TranslateRun
 
 _HOME = {
     "ArtifactError": "errors",
@@ -64,6 +66,7 @@ _HOME = {
     "RecommendRun": "recommendation",
     "Run": "run",
     "TransferClassifier": "estimators",
+    "TranslateRun": "translation_run",
     "UnknownNameError": "errors",
     "adapt": "jobs.adapt.adapt",
     "check": "jobs.check",
@@ -71,12 +74,14 @@ _HOME = {
     "export": "exports.handover",
     "keywords": "jobs.keywords",
     "layers": "jobs.layers",
+    "load": "opening",
     "pull": "exports.pull",
     "push": "exports.push",
     "rank": "jobs.rank",
     "recommend": "jobs.recommend",
     "speak": "speaking",
     "train": "jobs.train",
+    "translate": "jobs.translate",
     "verify": "exports.handover",
 }
 
@@ -97,6 +102,7 @@ __all__ = [
     "RecommendRun",
     "Run",
     "TransferClassifier",
+    "TranslateRun",
     "UnknownNameError",
     "__version__",
     "adapt",
@@ -112,13 +118,12 @@ __all__ = [
     "recommend",
     "speak",
     "train",
+    "translate",
     "verify",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "load":
-        return import_module("headstart.run").Run
     if name not in _HOME:
         raise AttributeError(f"module 'headstart' has no attribute {name!r}")
     return getattr(import_module(f"headstart.{_HOME[name]}"), name)

@@ -24,12 +24,10 @@ from headstart.events import Event, Level, OnEvent, ignore
 from headstart.features.engines import Engine, Kitchen
 from headstart.features.extract import Features, extract
 from headstart.features.store import FeatureStore
-from headstart.folder.adviser import is_adviser
-from headstart.folder.extractor import is_extractor
 from headstart.folder.layout import METRICS, MODEL, RUN, SPLIT
 from headstart.folder.model import SavedModel, load_model
+from headstart.folder.others import refuse_others
 from headstart.folder.reading import read_document
-from headstart.folder.recogniser import identifies
 from headstart.kinds import declared
 from headstart.machine import cache_folder, worker_count
 from headstart.modalities import Modality, Timed, modality
@@ -129,28 +127,11 @@ class Run:
                 _("There is no run folder {folder!r}.", folder=str(folder)),
                 _("`headstart train DATA` makes one."),
             )
-        if is_adviser(self.folder / MODEL):
-            raise ArtifactError(
-                _("{folder!r} is a run of `recommend`.", folder=str(folder)),
-                _("Load it with headstart.RecommendRun."),
-            )
-        if is_extractor(self.folder / MODEL):
-            raise ArtifactError(
-                _("{folder!r} is a run of `keywords`.", folder=str(folder)),
-                _("Load it with headstart.KeywordRun."),
-            )
         self.saved = self._load()
 
     def _load(self) -> SavedModel:
         """Read the model of this kind of run."""
-        if identifies(self.folder / MODEL):
-            raise ArtifactError(
-                _("{folder!r} is a run that knows who is who.", folder=str(self.folder)),
-                _(
-                    "Ask it with `headstart predict` and `headstart compare`, or load it with "
-                    "headstart.IdentifyRun."
-                ),
-            )
+        refuse_others(self.folder)
         return load_model(self.folder / MODEL)
 
     @property

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from typer import Typer
 
 COMMANDS = (
-    *("train", "adapt", "recommend", "keywords", "studies", "runs", "identify", "export"),
-    *("hub", "serve"),
-    "machine",
+    *("train", "adapt", "recommend", "keywords", "translate", "studies", "runs", "identify"),
+    *("export", "hub", "serve", "machine"),
 )
 """Modules that declare commands, in the order in which help lists them."""
 OF_SYSTEMS = (

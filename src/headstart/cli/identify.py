@@ -24,15 +24,6 @@ from headstart.said import _, _n
 
 if TYPE_CHECKING:
     from headstart.identification import IdentifyRun
-    from headstart.run import Run
-
-
-def opened(folder: Path) -> Run:
-    """Open a run that predicts, whatever it tells."""
-    from headstart.identification import IdentifyRun, knows_who
-    from headstart.run import Run
-
-    return IdentifyRun(folder) if knows_who(folder) else Run(folder)
 
 
 def _who(folder: Path) -> IdentifyRun:

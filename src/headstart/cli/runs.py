@@ -14,12 +14,13 @@ from rich.table import Table
 
 from headstart.cli.app import command
 from headstart.cli.console import Bars, err, print_data, print_json, say, warn
+from headstart.cli.identify import say_of_names
 from headstart.cli.keywords import found_keywords
-from headstart.cli.identify import opened, say_of_names
 from headstart.cli.options import Data, Json, RunFolder, options
 from headstart.cli.recommend import recommended
 from headstart.cli.spool import as_document, pour, spool
 from headstart.cli.stopped import Stopped
+from headstart.cli.translate import translated
 from headstart.data.cells import write_records
 from headstart.errors import ConfigError
 from headstart.options import length
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
         "find new -name '*.jpg' | headstart predict runs/photos -    or    "
         "headstart predict runs/words meeting.wav --every 1s    or    "
         "headstart predict runs/shop customers.csv --top 5    or    "
-        "headstart predict runs/abstracts new.csv --out keywords.csv"
+        "headstart predict runs/abstracts new.csv --out keywords.csv    or    "
+        "headstart predict runs/en-zh sentences.txt"
     )
 )
 @options("x", "encoding")
@@ -120,7 +122,10 @@ def predict(
     from headstart.folder.place import make_room
     from headstart.folder.rows import SUFFIXES
     from headstart.keyword_run import KeywordRun, finds_keywords
+    from headstart.opening import load
     from headstart.recommendation import RecommendRun, recommends
+    from headstart.run import Run
+    from headstart.translation_run import TranslateRun, translates
 
     if not inputs and not text and history is None:
         raise ConfigError(_("There is nothing to predict."), _("Name files, folders or tables."))
@@ -164,12 +169,33 @@ def predict(
         if rows is not None:
             _write(rows, out, as_json=as_json, said=_("The keywords are in {file}", file=str(out)))
         return
+    if translates(run):
+        strange = {
+            "--history": history,
+            "--top": top,
+            "--new-items": new_items,
+            "--adapt": adapt,
+            "--every": every,
+            "--resume": resume,
+        }
+        rows = translated(
+            TranslateRun(run),
+            inputs or [],
+            text or [],
+            strange,
+            column=options["x"],
+            encoding=options["encoding"],
+        )
+        said = _("The translations are in {file}", file=str(out))
+        _write(rows, out, as_json=as_json, said=said)
+        return
     if history is not None or top is not None or new_items:
         raise ConfigError(
             _("--history, --top and --new-items are for models that recommend; this one predicts."),
             _("Leave them out."),
         )
-    loaded, step = opened(run), None if every is None else length(every)
+    loaded, step = load(run), None if every is None else length(every)
+    assert isinstance(loaded, Run)  # what the others answer was written above
     given, strings = _given(inputs, text, loaded)
     how: dict[str, Any] = {"strings": strings, "every": step, **options}
     if out is not None:
@@ -334,19 +360,28 @@ def _say_of(tally: Tally) -> None:
 def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) -> None:
     """Score a model."""
     from headstart.keyword_run import finds_keywords
+    from headstart.opening import load
     from headstart.recommendation import recommends
+    from headstart.run import Run
+    from headstart.translation_run import translates
 
     if recommends(run):
         raise ConfigError(
             _("{run!r} recommends; it was judged when it was made.", run=str(run)),
             _("See its report, or run `headstart recommend` on a newer log."),
         )
+    if translates(run):
+        raise ConfigError(
+            _("{run!r} translates; it was judged when it was made.", run=str(run)),
+            _("See its report; the sentences of its test lie in {folder}.", folder="test/"),
+        )
     if finds_keywords(run):
         raise ConfigError(
             _("{run!r} finds keywords; it was judged when it was made.", run=str(run)),
             _("See its report, or run `headstart keywords` on documents with gold keywords."),
         )
-    loaded = opened(run)
+    loaded = load(run)
+    assert isinstance(loaded, Run)  # the others are refused above
     with Bars() as bars:
         found = loaded.evaluate(data, on_event=bars, **options)
     if as_json:
@@ -424,9 +459,6 @@ def _say_of_labels(found: dict[str, Any]) -> None:
 @command(help=_("Render a run's report.html and figures afresh."))
 def report(run: RunFolder) -> None:
     """Render a report."""
-    from headstart.keyword_run import KeywordRun, finds_keywords
-    from headstart.recommendation import RecommendRun, recommends
+    from headstart.opening import load
 
-    kinds = ((recommends, RecommendRun), (finds_keywords, KeywordRun))
-    kind = next((kind for is_one, kind in kinds if is_one(run)), opened)
-    print_data(str(kind(run).report()))
+    print_data(str(load(run).report()))

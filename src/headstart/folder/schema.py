@@ -26,6 +26,7 @@ from headstart.folder.layout import (
     RUN,
     SPLIT,
     STUDIES,
+    TRANSLATION,
 )
 from headstart.said import N_, _, listed
 
@@ -1138,6 +1139,109 @@ class AdviserModel(TypedDict):
     checksum: str
 
 
+class PairCounts(TypedDict):
+    """The pairs of a run that translates; ``by``: what was drawn as a whole."""
+
+    name: str
+    languages: Annotated[list[str], Field(min_length=2, max_length=2)]
+    read: Count
+    pairs: Count
+    train: Count
+    validation: Count
+    test: Count
+    left_out: Count
+    by: str
+
+
+class TranslatorFacts(TypedDict):
+    """The network that translates; ``shared`` of its pieces came with the one it started from."""
+
+    name: str
+    start: str
+    kind: str
+    parameters: Count
+    lora: bool
+    pieces: Count
+    shared: Count | None
+    beam: Count
+    recipe: Table
+
+
+class TranslationScores(TypedDict):
+    """How good a system's translations are; ``p`` against the first one, by the bootstrap."""
+
+    name: str
+    bleu: Share
+    bleu_ci95: Ci95
+    bleu_p: Share | None
+    chrf: Share
+    chrf_ci95: Ci95
+    chrf_p: Share | None
+
+
+class TranslationVerdict(RankingVerdict):
+    """Whether what was asked helped: ``tuning``, a ``source``, or learning at all (``memory``)."""
+
+    question: str
+    against: str
+
+
+class TranslationEpoch(TypedDict):
+    """A point of a curve."""
+
+    epoch: Count
+    loss: Number | None
+    chrf: Share
+    lr: Number
+
+
+class TranslationCurve(TypedDict):
+    """How a network was trained; ``kept`` 0: as it was."""
+
+    name: str
+    kept: Count
+    points: list[TranslationEpoch]
+
+
+class TranslationExample(TypedDict):
+    """A sentence of the test; ``why``: drawn, best or worst."""
+
+    why: str
+    source: str
+    reference: str
+    before: str
+    after: str
+    chrf: Share
+    chrf_before: Share
+
+
+class TranslationMetrics(TypedDict):
+    """The metrics.json of a run that translates."""
+
+    schema: int
+    modality: str
+    data: PairCounts
+    model: TranslatorFacts
+    scores: list[TranslationScores]
+    signatures: dict[str, str]
+    verdict: TranslationVerdict
+    curves: list[TranslationCurve]
+    examples: list[TranslationExample]
+    findings: list[Finding]
+    seed: int
+    timing: dict[str, Seconds]
+
+
+class TranslatorModel(TypedDict):
+    """The model.json of a run that translates."""
+
+    schema: int
+    headstart: str
+    modality: str
+    files: dict[str, str]
+    checksum: str
+
+
 class KeywordData(TypedDict):
     """The documents of a run that finds keywords; ``gold`` None: nobody gave any."""
 
@@ -1481,6 +1585,9 @@ DOCUMENTS: dict[str, Any] = {
     f"{BEHAVIOUR}/{METRICS}": Recommendation,
     f"{BEHAVIOUR}/{MODEL_JSON}": AdviserModel,
     f"{BEHAVIOUR}/{RUN}": Table,
+    f"{TRANSLATION}/{METRICS}": TranslationMetrics,
+    f"{TRANSLATION}/{MODEL_JSON}": TranslatorModel,
+    f"{TRANSLATION}/{RUN}": Table,
     f"{KEYWORDS}/{METRICS}": KeywordMetrics,
     f"{KEYWORDS}/{MODEL_JSON}": ExtractorModel,
     f"{KEYWORDS}/{RUN}": Table,

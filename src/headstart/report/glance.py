@@ -13,7 +13,13 @@ from headstart import notation
 from headstart.behaviour.outcome import AT
 from headstart.folder.layout import CARD, PAGE
 from headstart.modalities import Unit
-from headstart.report import identification_words, keywords_words, recommendation_words, words
+from headstart.report import (
+    identification_words,
+    keywords_words,
+    recommendation_words,
+    translation_words,
+    words,
+)
 from headstart.report.svg import tag
 from headstart.said import _, _n, commas
 
@@ -89,6 +95,26 @@ def of_recommendation(folder: Path, found: dict[str, Any]) -> str:
     own = Bar(_("this model"), known["recall"], known["recall_ci95"], own=True)
     said = _("How often the hidden choice was among the first {at}", at=AT)
     return _box(recommendation_words.headline(found), "", "", "", [own, *bars], folder, said)
+
+
+def of_translation(folder: Path, found: dict[str, Any]) -> str:
+    """Show a run that translates: its answer, and chrF of what was compared.
+
+    Parameters
+    ----------
+    found : dict
+        ``metrics.json``.
+    """
+    bars = [
+        Bar(translation_words.short(row["name"]), row["chrf"], row["chrf_ci95"],
+            own=row["name"] == "trained")
+        for row in found["scores"]
+    ]  # fmt: skip
+    said = _("chrF on sentences that were not learned from")
+    return _box(
+        translation_words.headline(found), translation_words.answer(found), "", "", bars, folder,
+        said,
+    )  # fmt: skip
 
 
 def of_keywords(folder: Path, found: dict[str, Any]) -> str:

@@ -37,6 +37,7 @@ BASELINES = {
 }
 FINDINGS = {
     "beyond": N_("Beyond full scale"),
+    "blank": N_("Blank sides"),
     "budget": N_("Budget"),
     "channels": N_("Channels"),
     "clipped": N_("Clipped {many}"),
@@ -57,12 +58,14 @@ FINDINGS = {
     "levels": N_("Brightness"),
     "markup": N_("Markup"),
     "memory": N_("Memory"),
+    "misaligned": N_("Sides that do not fit"),
     "names": N_("Doubtful names"),
     "note": N_("Note"),
     "numbers": N_("Values that are no numbers"),
     "order": N_("Order of {many}"),
     "popularity": N_("Popularity"),
     "rates": N_("Sampling rates"),
+    "several": N_("Several translations"),
     "shared": N_("Shared by source and target"),
     "shortcut": N_("Shortcut"),
     "silence": N_("Silent {many}"),
@@ -74,6 +77,7 @@ FINDINGS = {
     "truncated": N_("Truncated {many}"),
     "unknown": N_("Unknown words"),
     "unreadable": N_("Unreadable {many}"),
+    "untranslated": N_("Not translated"),
 }
 LONG = 240
 """Breadth in Latin letters from which on a page folds a text."""

@@ -14,9 +14,6 @@ from headstart.errors import ConfigError
 from headstart.events import OnEvent, ignore
 from headstart.features.engines import Engine, Forward, single
 from headstart.features.extract import Embedder, Features
-from headstart.folder.adviser import is_adviser
-from headstart.folder.extractor import is_extractor
-from headstart.folder.layout import MODEL
 from headstart.run import Prediction, Run
 from headstart.said import _
 from headstart.serve.batches import Gathered
@@ -56,19 +53,6 @@ class Served:
         workers: int,
         on_event: OnEvent = ignore,
     ) -> None:
-        if is_adviser(folder / MODEL):
-            raise ConfigError(
-                _("{run!r} recommends; the server answers for runs that predict.", run=str(folder)),
-                _("Recommend with `headstart predict`, or headstart.RecommendRun in Python."),
-            )
-        if is_extractor(folder / MODEL):
-            raise ConfigError(
-                _(
-                    "{run!r} finds keywords; the server answers for runs that predict.",
-                    run=str(folder),
-                ),
-                _("Find them with `headstart predict`, or headstart.KeywordRun in Python."),
-            )
         self.name = name
         self.run = Run(folder)
         self._limits = limits

@@ -1,0 +1,40 @@
+"""Open a finished run, whatever kind it is of."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headstart.folder.others import other_of
+from headstart.kinds import declared
+
+if TYPE_CHECKING:
+    from headstart.keyword_run import KeywordRun
+    from headstart.recommendation import RecommendRun
+    from headstart.run import Run
+    from headstart.translation_run import TranslateRun
+
+
+@declared
+def load(folder: str | Path) -> Run | RecommendRun | KeywordRun | TranslateRun:
+    """Open a run folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Returns
+    -------
+    Run, IdentifyRun, RecommendRun, KeywordRun or TranslateRun
+        By what lies in the folder.
+
+    Raises
+    ------
+    ArtifactError
+        No run folder, from a newer headstart, or tampered with.
+    """
+    kind = other_of(Path(folder))
+    name = kind.opener if kind else "Run"
+    opener = getattr(import_module("headstart"), name)
+    return opener(folder)

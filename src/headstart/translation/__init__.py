@@ -1,0 +1,1 @@
+"""Translation: pairs of sentences, networks that turn one into the other, and what came of them."""
