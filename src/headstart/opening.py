@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from headstart.folder.others import other_of
+from headstart.keyword_run import KeywordRun
 from headstart.kinds import declared
-
-if TYPE_CHECKING:
-    from headstart.keyword_run import KeywordRun
-    from headstart.recommendation import RecommendRun
-    from headstart.run import Run
-    from headstart.translation_run import TranslateRun
+from headstart.recommendation import RecommendRun
+from headstart.run import Run
+from headstart.translation_run import TranslateRun
 
 
 @declared
