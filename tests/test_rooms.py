@@ -10,7 +10,8 @@ SRC = Path(__file__).parents[1] / "src" / "headstart"
 IMAGES = (
     "modalities/image/",
     *("backbones/vision.py", "backbones/timm.py", "backbones/torchvision.py"),
-    *("backbones/embedded.py", "backbones/file.py"),
+    *("backbones/embedded.py", "backbones/file.py", "backbones/face.py"),
+    "backbones/embedded_faces.py",
     "exports/mlflow.py",
     "exports/timm.py",
 )

@@ -1,7 +1,8 @@
 """Weights that arrive as Python packages: no hub is needed to start.
 
 Those of texts are in :mod:`headstart.backbones.embedded_texts`, those for sound in
-:mod:`headstart.backbones.embedded_sounds`; these are ImageNet's. The
+:mod:`headstart.backbones.embedded_sounds`, those for faces in
+:mod:`headstart.backbones.embedded_faces`; these are ImageNet's. The
 EfficientNet-Lite weights (converted from the TensorFlow release) load into timm's
 ``tf_efficientnet_lite*``: the same tensors in the same order under other names.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.backbones import LISTING, Listing
+from headstart.backbones.embedded_faces import FACES
 from headstart.backbones.embedded_sounds import SOUNDS
 from headstart.backbones.embedded_texts import TEXTS
 from headstart.backbones.forms import FORMS
@@ -74,6 +76,7 @@ class EmbeddedProvider:
             yield Listing(name, SUMMARY, LICENCE, package.parameters, here)
         yield from (package.listing(name) for name, package in TEXTS.items())
         yield from (package.listing(name) for name, package in SOUNDS.items())
+        yield from (package.listing(name) for name, package in FACES.items())
 
     def fingerprint(self, name: str) -> str | None:
         """SHA-256 of the packaged weights file; of a form without weights, its mark."""
@@ -83,6 +86,8 @@ class EmbeddedProvider:
             return TEXTS[name].fingerprint()
         if name in SOUNDS:
             return SOUNDS[name].fingerprint()
+        if name in FACES:
+            return FACES[name].fingerprint()
         return _file_hash(self._package(name).path())
 
     def load(self, name: str, *, pretrained: bool = True) -> Backbone:
@@ -93,6 +98,8 @@ class EmbeddedProvider:
             return TEXTS[name].load(f"embedded:{name}", pretrained=pretrained)
         if name in SOUNDS:
             return SOUNDS[name].load(f"embedded:{name}", pretrained=pretrained)
+        if name in FACES:
+            return FACES[name].load(pretrained=pretrained)
         load_timm()
         import timm
         import torch
@@ -121,7 +128,9 @@ class EmbeddedProvider:
 
     def _package(self, name: str) -> _Package:
         if name not in PACKAGES:
-            raise unknown_name(_("embedded backbone"), name, [*PACKAGES, *TEXTS, *SOUNDS], LISTING)
+            raise unknown_name(
+                _("embedded backbone"), name, [*PACKAGES, *TEXTS, *SOUNDS, *FACES], LISTING
+            )
         package = PACKAGES[name]
         if not package.installed:
             raise BackboneError(

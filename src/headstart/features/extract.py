@@ -24,7 +24,7 @@ from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Engine, Forward, single, space
 from headstart.features.store import FeatureStore
 from headstart.features.threads import parallel
-from headstart.modalities import Fed, UnreadableError
+from headstart.modalities import Fed, Look, Noticing, UnreadableError
 from headstart.said import _
 
 FLUSH_ITEMS, FLUSH_SECONDS = 64, 2.0
@@ -91,6 +91,8 @@ class _Read:
     fresh: int = 0
     reason: str = ""
     new_digest: bool = False
+    noticed: dict[str, bytes] = field(default_factory=dict)
+    new_notices: tuple[str, ...] = ()
 
 
 def extract(
@@ -172,7 +174,7 @@ class Embedder:
         unreadable = {item.row: item.reason for item in read if item.reason}
         return Features(
             [vectors[0] if len(vectors) == 1 else np.hstack(vectors)],
-            [item.digest for item in read],
+            [_told(item, self.engines) for item in read],
             [item.sha for item in read],
             unreadable,
             (n - len(unreadable)) * len(vectors),
@@ -217,7 +219,8 @@ def _extract(
                 unreadable[item.row] = item.reason
             else:
                 assert item.vectors is not None and item.digest is not None
-                digests[item.row] = item.digest
+                digests[item.row] = _told(item, engines)
+                pending += [(f"{item.sha}:{key}", item.noticed[key]) for key in item.new_notices]
                 if item.new_digest:
                     key = f"{item.sha}:{modality.digest_key}"
                     pending.append((key, modality.pack(item.digest)))
@@ -321,6 +324,13 @@ class _Reader:
             item.digest = modality.unpack(known)
         values = [self.store.get(f"{item.sha}:{s}") for s in self.spaces]
         item.vectors = [None if v is None else np.frombuffer(v, np.float32) for v in values]
+        for k, look in enumerate(engine.card.look for engine in self.engines):
+            if isinstance(look, Noticing):
+                noticed = self.store.get(f"{item.sha}:{look.notices}")
+                if noticed is None:
+                    item.vectors[k] = None  # what both come of has to be done anyway
+                else:
+                    item.noticed[look.notices] = noticed
 
     def _prepare(self, item: _Read, data: bytes) -> None:
         assert item.vectors is not None
@@ -344,9 +354,26 @@ class _Reader:
             look = engine.card.look
             fed = next((fed for other, fed in shown if other == look), None)
             if fed is None:
-                fed = look(read(look.detail))
+                fed = self._fed(item, look, read(look.detail))
                 shown.append((look, fed))
             item.fed[k] = fed
+
+    @staticmethod
+    def _fed(item: _Read, look: Look[Any], x: Any) -> Fed:
+        if not isinstance(look, Noticing):
+            return look(x)
+        fed, item.noticed[look.notices] = look.notice(x)
+        item.new_notices += (look.notices,)
+        return fed
+
+
+def _told(item: _Read, engines: Sequence[Engine]) -> Any:
+    """Return the digest of an example, with what looks noticed."""
+    digest = item.digest
+    for look in (engine.card.look for engine in engines):
+        if digest is not None and isinstance(look, Noticing) and look.notices in item.noticed:
+            digest = look.told(digest, item.noticed[look.notices])
+    return digest
 
 
 def _batched(items: Iterator[_Read], engines: Sequence[Engine]) -> Iterator[_Read]:

@@ -174,6 +174,21 @@ class Padded(Protocol):
         """Return the look with an extent."""
 
 
+@runtime_checkable
+class Noticing(Protocol):
+    """A look that finds something out about an example on the way: kept beside the vectors."""
+
+    @property
+    def notices(self) -> str:
+        """Name all that what it notices depends on, but for the example."""
+
+    def notice(self, x: Any) -> tuple[Fed, bytes]:
+        """Prepare one example as the look does; also return what was noticed, for the cache."""
+
+    def told(self, d: Any, noticed: bytes) -> Any:
+        """Return a digest with what was noticed."""
+
+
 class Baseline(Protocol[TakesDigest]):
     """A rival without transfer: what is known of examples without anything learned."""
 

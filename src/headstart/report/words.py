@@ -42,6 +42,7 @@ FINDINGS = {
     "channels": N_("Channels"),
     "clipped": N_("Clipped {many}"),
     "columns": N_("Columns"),
+    "consent": N_("People and the law"),
     "cut": N_("Long {many}"),
     "conflicts": N_("Contradicting labels"),
     "copies": N_("Copies"),
@@ -58,6 +59,7 @@ FINDINGS = {
     "levels": N_("Brightness"),
     "markup": N_("Markup"),
     "memory": N_("Memory"),
+    "no_face": N_("No face"),
     "misaligned": N_("Sides that do not fit"),
     "names": N_("Doubtful names"),
     "note": N_("Note"),
@@ -65,14 +67,17 @@ FINDINGS = {
     "order": N_("Order of {many}"),
     "popularity": N_("Popularity"),
     "rates": N_("Sampling rates"),
+    "several_faces": N_("Several faces"),
     "several": N_("Several translations"),
     "shared": N_("Shared by source and target"),
     "shortcut": N_("Shortcut"),
     "silence": N_("Silent {many}"),
     "small": N_("Small {many}"),
+    "small_faces": N_("Small faces"),
     "small_test": N_("Small test set"),
     "spoken": N_("Spoken by a program"),
     "target": N_("Target"),
+    "tilted_faces": N_("Faces that are not upright"),
     "training": N_("Training"),
     "truncated": N_("Truncated {many}"),
     "unknown": N_("Unknown words"),
@@ -81,8 +86,9 @@ FINDINGS = {
 }
 LONG = 240
 """Breadth in Latin letters from which on a page folds a text."""
-WEIGHTY = ("few", "interrupted", "small_test")
-"""Kinds of findings that say how far the score can be trusted, though they are no warnings."""
+WEIGHTY = ("consent", "few", "interrupted", "small_test")
+"""Kinds of findings that are shown first, though they are no warnings: they say how far the score
+can be trusted, or what a use on people has to reckon with."""
 HEADS = {
     "logistic": N_("logistic regression: a weighted sum per class"),
     "centroid": N_("nearest class average"),

@@ -2,7 +2,8 @@
 
 Read ``read.py`` (bytes to a picture), ``look.py`` (a picture to pixels), ``digest.py`` (what is
 kept of it), ``deep.py`` (more than 8 bits), ``circumstances.py``, ``copies.py``, ``baselines.py``,
-``views.py`` and ``fresh.py`` (augmentation), ``parts.py`` and ``show.py``.
+``views.py`` and ``fresh.py`` (augmentation), ``parts.py`` and ``show.py``; ``faces/`` where faces
+are looked for.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from headstart.modalities.image.digest import (
     digest,
 )
 from headstart.modalities.image.encode import encode
+from headstart.modalities.image.faces.checks import check_faces
+from headstart.modalities.image.faces.look import FORM as FACE
+from headstart.modalities.image.faces.look import Faces
 from headstart.modalities.image.formats import may_be_deep, may_be_image
 from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.parts import PixelParts
@@ -103,7 +107,8 @@ class ImageModality(Modality[Picture, Digest]):
 
     def look(self, values: dict[str, Any]) -> Preprocessing:
         """Rebuild a look."""
-        return Preprocessing.from_json(values)
+        kind = Faces if values.get("form") == FACE else Preprocessing
+        return kind.from_json(values)
 
     def backbone(self, digests: Callable[[], Sequence[Digest]]) -> str:
         """Name the network that comes with the install, whatever the images are."""
@@ -128,8 +133,14 @@ class ImageModality(Modality[Picture, Digest]):
     def check(
         self, digests: Sequence[Digest], refs: Sequence[str], look: Preprocessing
     ) -> list[Finding]:
-        """Report the scale of deep images, and those smaller than the network wants them."""
-        return [*check_levels(digests, look.levels), *check_sizes(refs, digests, look.size)]
+        """Report the scale of deep images, and those smaller than the network wants them.
+
+        Where a network looks at faces: what was seen of them.
+        """
+        levels = check_levels(digests, look.levels)
+        if isinstance(look, Faces):
+            return [*levels, *check_faces(refs, digests)]
+        return [*levels, *check_sizes(refs, digests, look.size)]
 
     def blank(self, d: Digest) -> str:
         """Tell one colour all over, as behind a cap."""
@@ -146,7 +157,9 @@ class ImageModality(Modality[Picture, Digest]):
         return find_copies(hashes, digests)
 
     def entry(self, looks: Sequence[Preprocessing], *, whole: bool = True) -> Entry | None:
-        """Return how images enter a graph."""
+        """Return how images enter a graph; None where faces are looked for in them first."""
+        if any(isinstance(look, Faces) for look in looks):
+            return None
         from headstart.modalities.image.graph import Pixels, Square  # imports torch
 
         return (Pixels if whole else Square)(looks[0]) if len(looks) == 1 else None

@@ -13,6 +13,7 @@ from headstart.findings import Finding
 from headstart.modalities.image.deep import Levels, Span, levels_of
 from headstart.modalities.image.read import Picture
 from headstart.modalities.image.resize import resized
+from headstart.modalities.image.seen import Seen
 from headstart.said import _
 
 THUMB = 64
@@ -43,12 +44,15 @@ class Digest:
         As ``Picture`` has them.
     span : Span, optional
         The values of an image of more than 8 bits; its ``thumb`` is scaled by its own levels.
+    face : Seen, optional
+        Of its faces, where a network for faces looked at it: kept beside the network's vector.
     """
 
     size: tuple[int, int]
     thumb: NDArray[np.uint8]
     circumstances: Mapping[str, float | str] = field(default_factory=dict)
     span: Span | None = None
+    face: Seen | None = None
 
     def pack(self) -> bytes:
         """Write it for the cache: the small copy, then the rest as JSON."""
@@ -82,11 +86,11 @@ def digest(picture: Picture) -> Digest:
 
 
 def blank(d: Digest) -> str:
-    """Say that there is nothing to see."""
+    """Say that there is nothing to see, or no face where faces are looked for."""
     colours = d.thumb.reshape(-1, d.thumb.shape[-1]).astype(int)
     low, high = colours.min(axis=0), colours.max(axis=0)
     if (high - low).max() > FLAT:
-        return ""
+        return _("no face found") if d.face is not None and not d.face.count else ""
     if high.max() <= DARK:
         return _("black all over")
     return _("one colour all over")
