@@ -155,7 +155,7 @@ def summarise_names(found: dict[str, Any], folder: Path) -> None:
 
     show_findings(found["findings"])
     say("")
-    if found["modality"] in OF_PEOPLE:
+    if found["modality"] in OF_PEOPLE and "consent" not in {f["kind"] for f in found["findings"]}:
         say(escape(_(CONSENT)))
         say("")
     timing = found["timing"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,7 +114,9 @@ def choose_backbone(
     if config.backbone is None:
         usable = {row.name.partition(":")[2]: row for row in
                   available(modality=dataset.modality.name)}  # fmt: skip
-        names = [name for name in dataset.modality.recognisers if name in usable]
+        wanted = dataset.modality.recognisers
+        names = [name for name in wanted if name in usable]
+        _tell_of_missing([name for name in wanted if name not in usable], machine)
         if not names:
             return config, None
         config = replace(config, backbone=",".join(names))
@@ -136,6 +139,17 @@ def choose_backbone(
                  name=found.name)  # fmt: skip
         machine.on_event(Event(_("comparing backbones"), message=said, level="note"))
     return replace(config, backbone=found.name), found
+
+
+def _tell_of_missing(names: Sequence[str], machine: Machine) -> None:
+    """Say which networks that tell identities are not here; they come where they are named."""
+    for name in names:
+        said = _(
+            "The network {name}, made to tell who it is, is not on this computer and so does not "
+            "compete. --backbone {name} fetches it.",
+            name=name,
+        )
+        machine.on_event(Event(_("comparing backbones"), message=said, level="note"))
 
 
 def compared_rows(prepared: Prepared) -> Ints:

@@ -64,6 +64,7 @@ class ImageModality(Modality[Picture, Digest]):
     parts = PixelParts()
     hints = HINTS
     views = Augmentation()
+    recognisers = ("efficientnet-lite0", "face")
     small_network = ("timm:test_resnet", {"size": 96})
     of_content = ("mean colour", "border colour", "file size in bytes")
     digest_key = DIGEST_KEY
