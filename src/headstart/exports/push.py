@@ -121,8 +121,8 @@ def _refuse_translation(folder: Path) -> None:
         raise ConfigError(
             _("{run!r} translates; only runs that predict are sent.", run=str(folder)),
             _(
-                "Its model/ is a folder as transformers writes it: huggingface-cli upload sends it "
-                "as it is."
+                "Its model/ is a folder as transformers writes it, and any tool for the hub can "
+                "send it."
             ),
         )
 
