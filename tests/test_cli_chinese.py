@@ -24,6 +24,7 @@ from headstart.speaking import speaking
 COMMANDS = ["train", "demo", "check", "adapt", "rank", "layers", "curve", "predict", "evaluate"]
 COMMANDS += [
     "recommend",
+    "translate",
     "keywords",
     "compare",
     "enrol",

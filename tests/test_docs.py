@@ -26,6 +26,7 @@ from headstart.backbones import PROVIDERS, resolve
 from headstart.cli import application
 from headstart.data.builtin import BUILTIN
 from headstart.report.words import FINDINGS
+from tiny_seq2seq import pairs, write_tsv
 
 TOP = Path(__file__).parents[1]
 DOCS = TOP / "docs"
@@ -415,6 +416,7 @@ def world(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i, path in enumerate(sorted((here / "photos").glob("*/*"))):
         rows.append(f"{path.relative_to(here).as_posix()},{path.parent.name},p{i // 2}")
     (here / "labels.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    write_tsv(here / "en-fr.tsv", pairs(120))
     for seed, name in enumerate(("books", "films")):
         draw_log(here / f"{name}.csv", seed=seed, prefix=name[0])
     write_jsonl(here / "papers.jsonl", draw_documents())
@@ -432,7 +434,7 @@ def test_examples_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(world)
-    for written in ("patients", "own", "other", "books", "papers", "news"):
+    for written in ("patients", "own", "other", "books", "papers", "news", "en-fr"):
         shutil.rmtree(world / "runs" / written, ignore_errors=True)
     runpy.run_path(str(example), run_name="__main__")
     printed = capsys.readouterr().out

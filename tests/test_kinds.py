@@ -18,7 +18,7 @@ from headstart.prepare.refusals import WHY_NOT
 from headstart.transfer.recipe import from_options
 
 
-@pytest.mark.parametrize("job", [*WHY_NOT, "recommend"])
+@pytest.mark.parametrize("job", [*WHY_NOT, "recommend", "translate"])
 def test_no_option_takes_another_kind(job: str) -> None:
     function = getattr(hs, job)
     inputs = ["never/read"] * (1 + (job == "adapt"))

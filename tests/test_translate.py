@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import headstart as hs
+from headstart.backbones.hf_seq2seq import load_seq2seq
 from headstart.cli import run as run_command
 from headstart.folder.translator import load_translator
 from headstart.translation.checks import clean
@@ -23,7 +24,7 @@ from headstart.translation.pieces import fit_pieces, pieces_used, with_pieces_of
 from headstart.translation.scores import compared, scored, sentence_chrf
 from headstart.translation.train import SMALL, Recipe, batches, train
 from headstart.translation.translator import Translator
-from tiny_seq2seq import WORDS, pairs, save_marian, save_t5, write_tsv
+from tiny_seq2seq import WORDS, pairs, save_m2m, save_marian, save_t5, write_tsv
 
 
 def made(rows: list[tuple[str, str]]) -> Pairs:
@@ -222,6 +223,26 @@ def test_pretrained_networks_are_tuned(tmp_path: Path, kind: str, *, lora: bool)
     assert again.metrics["model"]["start"] == "run"
     before = (again.folder / "test" / "before.txt").read_text("utf-8").splitlines()
     assert before == wanted
+
+
+@pytest.mark.parametrize(("kind", "code"), [("m2m", "__fr__"), ("nllb", "fra_Latn")])
+def test_networks_for_many_languages_are_told_which(tmp_path: Path, kind: str, code: str) -> None:
+    model, tokenizer = load_seq2seq(str(save_m2m(tmp_path / "net", kind)))
+    translator = Translator(model, tokenizer, "hf:net", ("en", "fr"))
+    first = tokenizer.convert_tokens_to_ids({"m2m": "__en__", "nllb": "eng_Latn"}[kind])
+    number = tokenizer.convert_tokens_to_ids(code)
+    assert first in translator.fed(["the dog."])[0]
+    assert number in translator.wanted(["le chien."])[0]
+    asked: list[dict[str, object]] = []
+    generate = model.generate
+    model.generate = lambda **given: asked.append(given) or generate(**given)
+    assert len(translator.translate(["the dog.", "a cat."], beam=2)) == 2
+    assert [one["forced_bos_token_id"] for one in asked] == [number]
+    rows = made(pairs(24, length=(2, 4)))
+    trained = train(translator, rows, rows.take(range(4)), Recipe(2, 3e-3), 0)
+    assert trained.curve[-1].loss < trained.curve[0].loss
+    with pytest.raises(hs.ConfigError, match="does not know the language 'tlh'"):
+        Translator(model, tokenizer, "hf:net", ("en", "tlh"))
 
 
 def test_a_network_for_the_other_direction_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Small pairs in two made-up tongues, and small networks that translate, as transformers does."""
+"""Pairs of simple sentences, and small networks that translate, as transformers saves them."""
 
 from __future__ import annotations
 
@@ -98,6 +98,53 @@ def save_t5(folder: Path) -> Path:
         decoder_start_token_id=0, pad_token_id=0, eos_token_id=1,
     )  # fmt: skip
     return _saved(folder, T5ForConditionalGeneration, config)
+
+
+def save_m2m(folder: Path, kind: str) -> Path:
+    """Save a network for many languages, with the tokenizer of M2M100 or of NLLB."""
+    import json
+
+    import sentencepiece
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import (
+        M2M100Config,
+        M2M100ForConditionalGeneration,
+        M2M100Tokenizer,
+        NllbTokenizer,
+    )
+
+    folder.mkdir(parents=True)
+    text = [side for pair in pairs(300, seed=9) for side in pair]
+    if kind == "m2m":
+        made = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(text), model_writer=made, vocab_size=120,
+            hard_vocab_limit=False, minloglevel=2,
+        )  # fmt: skip
+        (folder / "sentencepiece.bpe.model").write_bytes(made.getvalue())
+        model = sentencepiece.SentencePieceProcessor(model_proto=made.getvalue())
+        pieces = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
+        for i in range(model.get_piece_size()):
+            pieces.setdefault(model.id_to_piece(i), len(pieces))
+        (folder / "vocab.json").write_text(json.dumps(pieces), "utf-8")
+        tokenizer = M2M100Tokenizer(
+            str(folder / "vocab.json"), str(folder / "sentencepiece.bpe.model")
+        )
+    else:
+        trained = ByteLevelBPETokenizer()
+        special = ["<s>", "<pad>", "</s>", "<unk>"]
+        trained.train_from_iterator(text, 400, special_tokens=special, show_progress=False)
+        said = json.loads(trained.to_str())["model"]
+        merges = [tuple(one) for one in said["merges"]]
+        tokenizer = NllbTokenizer(vocab=said["vocab"], merges=merges)
+    tokenizer.save_pretrained(folder)
+    config = M2M100Config(
+        vocab_size=len(tokenizer) + 200, d_model=32, encoder_layers=1, decoder_layers=1,
+        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=64,
+        decoder_ffn_dim=64, max_position_embeddings=130, pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id, decoder_start_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    return _saved(folder, M2M100ForConditionalGeneration, config)
 
 
 def _saved(folder: Path, kind: Any, config: Any) -> Path:

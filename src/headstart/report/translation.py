@@ -15,8 +15,8 @@ from headstart.report.page import fill
 from headstart.report.translation_figures import draw
 from headstart.said import N_, NN_, _
 
-UNIT = Unit(N_("pair"), N_("pairs"))
-NN_("{n:,} pair", "{n:,} pairs"), N_("a pair")  # what Unit may ask for
+UNIT = Unit(N_("sentence pair"), N_("sentence pairs"))
+NN_("{n:,} sentence pair", "{n:,} sentence pairs"), N_("a sentence pair")  # what Unit may ask for
 SECTIONS = {
     "answer": N_("Answer"),
     "systems": N_("Comparison"),

@@ -73,7 +73,7 @@ def read_pairs(path: Path, other: Path | None = None, spec: Spec | None = None) 
         raise DataError(
             _("{name} is no file of pairs.", name=path.name),
             _(
-                "Pass a table with two columns (.tsv, .csv, .jsonl, .parquet), a .tmx, a folder, "
+                "Pass a table with two columns (TSV, CSV, JSONL, Parquet), TMX, a folder, "
                 "or two files whose lines belong together."
             ),
         )

@@ -47,7 +47,8 @@ class Recipe:
         Share of probability that is spread over all tokens (Szegedy et al. 2016; 0.1 in
         Vaswani et al. 2017, section 5.4).
     patience : int
-        Epochs without a better chrF of the validation part until training stops.
+        Epochs without a better chrF of the validation part until training stops; counted from the
+        middle on: at first a network says one thing to everything, and chrF wanders.
     longest : int
         Tokens of a sentence, at most; pairs with longer ones are left out.
     """
@@ -187,7 +188,8 @@ def train(
             on_point(curve[-1])
             if chrf > best:
                 best, kept, state = chrf, epoch, copy.deepcopy(_state(learned))
-            elif epoch - kept >= recipe.patience or not math.isfinite(lost):
+            stale = epoch - max(kept, recipe.epochs // 2)
+            if not math.isfinite(lost) or stale >= recipe.patience:
                 break
     with torch.no_grad():
         for weight, good in zip(learned, state, strict=True):

@@ -125,7 +125,9 @@ class Translator:
         """Say in which language to begin, to networks that know several."""
         if self._codes is None:
             return {}
-        return {"forced_bos_token_id": self.tokenizer.convert_tokens_to_ids(self._codes[1])}
+        code, numbers = self._codes[1], getattr(self.tokenizer, "lang_code_to_id", None) or {}
+        number = numbers.get(code, self.tokenizer.convert_tokens_to_ids(code))
+        return {"forced_bos_token_id": number}
 
 
 def padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[Any, Any]:
