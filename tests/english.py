@@ -27,11 +27,11 @@ NAMES = """
     ctrl tf idf bert lora minilm multilingual snownlp transformers gb sst iso unicode html
     http kserve onnx onnxruntime mlflow
     grouplens movielens recbole recall ndcg whisper espeak ng hz nan db quicktime specaugment
-    chrf sacrebleu
+    chrf sacrebleu npm tgz
 """
 """Names, which are the same in every language."""
 TYPED = """
-    train adapt recommend keywords translate compare enrol identify export verify check
+    train adapt recommend keywords keys translate compare enrol identify export verify check
     predict evaluate report rank layers curve backbones push pull cache demo tiny
     auto all builtin probe finetune full scratch small cnn none mirror flips crops pad colour
     randaugment cosine one cycle constant frozen bias norm last blocks stage co tuning bss bn

@@ -351,16 +351,11 @@ def test_the_command_line(
     assert "it was judged when it was made" in capsys.readouterr().err
 
 
-def test_other_doors_say_that_it_translates(run: hs.TranslateRun, tmp_path: Path) -> None:
-    from headstart.serve.limits import Limits
-    from headstart.serve.served import Served
-
-    with pytest.raises(hs.ArtifactError, match="is a run of `translate`"):
-        hs.load(run.folder)
-    with pytest.raises(hs.ConfigError, match="only runs that predict are sent"):
-        hs.push(run.folder, "someone/model")
-    with pytest.raises(hs.ConfigError, match="the server answers for runs that predict"):
-        Served("x", run.folder, Limits(), 1)
+def test_other_doors_say_that_it_translates(run: hs.TranslateRun, headstart) -> None:
+    assert isinstance(hs.load(run.folder), hs.TranslateRun)
+    for line in (("serve",), ("export",), ("push", "someone/model")):
+        command, *more = line
+        headstart(command, run.folder, *more).refused("`translate`", "headstart.TranslateRun")
 
 
 def test_what_was_tampered_with_is_refused(run: hs.TranslateRun, tmp_path: Path) -> None:

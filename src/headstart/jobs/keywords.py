@@ -181,7 +181,7 @@ def keywords(
         seen = _Seen()
         rng = np.random.default_rng(seed)
         shown: list[dict[str, Any]] = []
-        on_event(Event(_("finding keywords")))
+        on_event(Event(_("looking for keywords")))
         with whole_folder(folder) as beside:
             with clock.timed("find_s"):
                 save_extractor(
@@ -325,7 +325,9 @@ def _found(
             seen.phrases += len(answer.cut.phrases)
             _show(shown, one, answer, top, seen.documents, rng)
             yield Keywords.of(one.ref, answer, top).row()
-        on_event(Event(_("finding keywords"), message=_("{n:,} documents done", n=seen.documents)))
+        on_event(
+            Event(_("looking for keywords"), message=_("{n:,} documents done", n=seen.documents))
+        )
 
 
 def _show(
