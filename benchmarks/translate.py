@@ -1,13 +1,14 @@
 """Does pretraining on English-French help English-Chinese with few pairs? A curve, with its doubt.
 
-    python benchmarks/translate.py FOLDER [--seeds 0,1,2] [--keep FILE...] [--parent FOLDER]
+    python benchmarks/translate.py FOLDER [--seeds 0,1,2] [--sizes 500,2000,8000]
+        [--starts nothing,french] [--keep FILE...] [--parent FOLDER]
 
 FOLDER holds fra.txt and cmn.txt: Tatoeba's pairs, English, a tab, and the other language. The small
 network is trained on the first, once; then on 500, 2,000 and 8,000 pairs of the second, starting
 from the first and starting from nothing, with the same pairs, seeds and recipe. Both are asked for
-the same 1,000 sentences, of which no near copy was learned from, in either language pair's Chinese.
-Every training is written to the first --keep, and the English-French network to --parent; what
-stands there is not done again, so seeds may run side by side. One thread.
+the same sentences, of which no near copy stands among the English-Chinese pairs learned from. Every
+training is written to the first --keep, and the English-French network to --parent; what stands
+there is not done again, so seeds may run side by side. One thread.
 """
 
 from __future__ import annotations
@@ -87,6 +88,8 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("folder", type=Path)
     asked.add_argument("--seeds", default="0,1,2")
+    asked.add_argument("--sizes", default=",".join(map(str, SIZES)))
+    asked.add_argument("--starts", default="nothing,french")
     asked.add_argument("--keep", type=Path, nargs="+", default=[Path("translate.jsonl")])
     asked.add_argument("--parent", type=Path, default=Path("translate.parent"))
     given = asked.parse_args()
@@ -96,8 +99,9 @@ def main() -> None:
     lines = [line for file in given.keep if file.exists() for line in file.open(encoding="utf-8")]
     done = {(r["n"], r["seed"], r["start"]): r for r in map(json.loads, lines)}
     seeds = [int(seed) for seed in given.seeds.split(",") if seed]
+    sizes = [int(size) for size in given.sizes.split(",")]
     parent = None
-    for seed, start, n in itertools.product(seeds, ("nothing", "french"), SIZES):
+    for seed, n, start in itertools.product(seeds, sizes, given.starts.split(",")):
         if (n, seed, start) in done:
             continue
         if start == "french" and parent is None:
@@ -111,7 +115,8 @@ def main() -> None:
                 save_translator(given.parent, replace(parent, known=tuple(used)))
             parent = load_translator(given.parent)
         drawn = np.random.default_rng(seed).permutation(parts.train)[:n]
-        learned, few = part(chinese, np.sort(drawn)), watched.take(range(min(300, n // 10)))
+        learned = part(chinese, np.sort(drawn))
+        few = watched.take(range(min(len(watched), n // 10)))
         origin = parent if start == "french" else None
         make = partial(small, learned, seed, origin)
         _network, row = trained(make, learned, few, test, seed)

@@ -22,7 +22,7 @@ from headstart.translation.network import small_network, start_from
 from headstart.translation.pairs import Pairs
 from headstart.translation.pieces import fit_pieces, pieces_used, with_pieces_of
 from headstart.translation.scores import compared, scored, sentence_chrf
-from headstart.translation.train import SMALL, Recipe, batches, train
+from headstart.translation.train import Recipe, batches, train
 from headstart.translation.translator import Translator
 from tiny_seq2seq import WORDS, pairs, save_m2m, save_marian, save_t5, write_tsv
 
@@ -310,7 +310,24 @@ def test_sentences_that_are_too_long_are_not_learned_from(tmp_path: Path) -> Non
     recipe = Recipe(1, 1e-3, batch=32, tokens=2_000)
     trained = train(translator, kept, kept.take(range(4)), recipe, 0)
     assert trained.left_out == 1
-    assert SMALL.longest == 128
+    translator.model.config.max_position_embeddings = 8  # as of a network that takes no more
+    assert translator.longest == 8
+    short = sum(max(map(len, both)) <= 8 for both in zip(
+        translator.fed(kept.source), translator.wanted(kept.target), strict=True))  # fmt: skip
+    left_out = train(translator, kept, kept.take(range(4)), recipe, 0).left_out
+    assert left_out == len(kept) - short > 1
+
+
+def test_a_network_that_does_not_know_the_writing_is_told(tmp_path: Path) -> None:
+    table = tmp_path / "zh.tsv"
+    rows = [(a, "".join(f"词{chr(0x4E00 + 7 * len(word))}" for word in b.split()))
+            for a, b in pairs(80)]  # fmt: skip
+    write_tsv(table, rows, header="en\tzh")
+    folder = save_t5(tmp_path / "net")
+    run = hs.translate(table, model=f"hf:{folder}", epochs=1, beam=1, out=tmp_path / "run")
+    kinds = {one["kind"]: one["message"] for one in run.metrics["findings"]}
+    assert "tokens of the target" in kinds["unknown"]
+    assert "tok:zh" in run.metrics["signatures"]["bleu"]
 
 
 def _digest(row: tuple[str, str]) -> object:

@@ -19,7 +19,7 @@ from headstart.kinds import declared
 from headstart.said import _, listed
 from headstart.speaking import speaking
 from headstart.translation.table import SOURCES, language_named
-from headstart.translation.translator import BEAM, LONGEST, Translator
+from headstart.translation.translator import BEAM, Translator
 
 MOST_BEAM = 32
 
@@ -91,6 +91,7 @@ class TranslateRun:
             Another ``beam``.
         """
         refuse_beam(beam)
+        longest = self.translator.longest
         rows = [i for i, text in enumerate(texts) if text.strip()]
         asked = [" ".join(texts[i].split()) for i in rows]
 
@@ -100,12 +101,12 @@ class TranslateRun:
         said = dict(zip(rows, self.translator.translate(asked, beam=beam, on_done=tell),
                         strict=True)) if rows else {}  # fmt: skip
         long = {i for i, ids in zip(rows, self.translator.fed(asked) if rows else [], strict=True)
-                if len(ids) > LONGEST}  # fmt: skip
+                if len(ids) > longest}  # fmt: skip
         return [
             Translated(
                 text,
                 said.get(i, ""),
-                _("cut after {n} tokens", n=LONGEST) if i in long else
+                _("cut after {n} tokens", n=longest) if i in long else
                 "" if i in said else _("an empty text"),
             )
             for i, text in enumerate(texts)

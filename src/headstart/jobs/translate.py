@@ -46,7 +46,7 @@ from headstart.translation.train import (
     for_few,
     train,
 )
-from headstart.translation.translator import BEAM, LONGEST, Translator
+from headstart.translation.translator import BEAM, Translator
 from headstart.translation_run import TranslateRun, refuse_beam, translates
 
 PathLike = str | Path
@@ -56,6 +56,8 @@ FEWEST = 50
 """Pairs without which there is nothing to learn from and to test on (plain choice)."""
 FEW = 200
 """Sentences of a test below which a score says little: at 100, chrF is unsure by about 4 points."""
+LOOKED_AT, STRANGE = 500, 0.05
+"""Pairs whose tokens are looked at, and the share of unknown ones from which on it is said."""
 LIBRARIES = ("numpy", "sacrebleu", "sentencepiece", "tokenizers", "torch", "transformers")
 
 
@@ -295,6 +297,7 @@ class _Trial:
         parent = load_translator(Path(model) / MODEL)
         if parent.small:
             return self._transferred(parent)
+        self._refuse_backwards(parent.languages)
         return self._tuned(replace(parent, languages=self._spoken()), start="run")
 
     def _spoken(self) -> tuple[str, str]:
@@ -306,6 +309,12 @@ class _Trial:
         theirs = tuple(
             str(getattr(tokenizer, name, None) or "")[:2] for name in ("source_lang", "target_lang")
         )
+        self._refuse_backwards((theirs[0], theirs[1]))
+        return ours
+
+    def _refuse_backwards(self, theirs: tuple[str, str]) -> None:
+        """Raise ``ConfigError`` where a network translates in the other direction."""
+        ours = self._spoken()
         if all(theirs) and all(ours) and theirs == (ours[1], ours[0]):
             raise ConfigError(
                 _(
@@ -315,7 +324,6 @@ class _Trial:
                 ),
                 _("Swap the columns or files, or take the network for the other direction."),
             )
-        return ours
 
     def _alone(self) -> _Made:
         """Train the small network from nothing; a translation memory is what it has to beat."""
@@ -361,6 +369,7 @@ class _Trial:
         recipe = self._recipe(TUNING)
         if self.lora:
             recipe = replace(recipe, lr=recipe.lr * (1 if "lr" in self.knobs else LORA_PACE))
+        self._say_unknown(translator)
         before = self._translated(translator, _("translating as it is"))
         watched = translator.translate(self.validation.source, beam=1)
         trained = self._trained(
@@ -377,6 +386,20 @@ class _Trial:
         )
         curves = [curve_of(OWN, trained.kept, trained.curve)]
         return _Made(translator, systems, curves, self._facts(translator, start, recipe))
+
+    def _say_unknown(self, translator: Translator) -> None:
+        """Say where a network does not know what a side is written with: it sees blanks."""
+        some = self.train.take(range(min(len(self.train), LOOKED_AT)))
+        sides = (translator.fed(some.source), translator.wanted(some.target))
+        for side, share in zip((_("source"), _("target")), translator.unknown(sides), strict=True):
+            if share >= STRANGE:
+                message = _(
+                    "The network does not know {share:.0%} of the tokens of the {side}; to it they "
+                    "are blanks. Take one for these languages.",
+                    share=share,
+                    side=side,
+                )
+                self.findings.append(Finding("unknown", "warning", message, {"share": share}))
 
     def _small(self) -> Translator:
         network = small_network(fit_pieces(self.train), self.seed)
@@ -427,14 +450,14 @@ class _Trial:
                 "{n:,} pair has a side of more than {most} tokens and was not learned from.",
                 "{n:,} pairs have a side of more than {most} tokens and were not learned from.",
                 trained.left_out,
-                most=LONGEST,
+                most=translator.longest,
             )
             finding = Finding("cut", "info", message, {"pairs": trained.left_out})
             if finding not in self.findings:
                 self.findings.append(finding)
         if not trained.curve:
             raise DataError(
-                _("All pairs have a side of more than {most} tokens.", most=LONGEST),
+                _("All pairs have a side of more than {most} tokens.", most=translator.longest),
                 _("Cut the texts into sentences: a pair is a sentence and its translation."),
             )
         return trained

@@ -112,7 +112,7 @@ def of_translation(folder: Path, found: dict[str, Any]) -> str:
     ]  # fmt: skip
     said = _("chrF on sentences that were not learned from")
     return _box(
-        translation_words.headline(found), translation_words.answer(found), "", "", bars, folder,
+        translation_words.headline(found), translation_words.detail(found), "", "", bars, folder,
         said,
     )  # fmt: skip
 

@@ -89,7 +89,12 @@ def headline(found: dict[str, Any]) -> str:
 
 
 def answer(found: dict[str, Any]) -> str:
-    """Say the answer with its doubt."""
+    """Say the answer, and the difference with its doubt."""
+    return sentences(headline(found), detail(found))
+
+
+def detail(found: dict[str, Any]) -> str:
+    """Say the difference with its doubt, and what follows."""
     verdict, question, decision = found["verdict"], _question(found), _decision(found)
     low, high = map(in_points, verdict["gain_ci95"])
     blur = ""
@@ -101,7 +106,7 @@ def answer(found: dict[str, Any]) -> str:
         )
     compared = _(COMPARED[question], gain=in_points(verdict["gain"]), low=low, high=high)
     mend = MENDS.get((question, decision))
-    return sentences(headline(found), compared, blur, _(mend) if mend else "")
+    return sentences(compared, blur, _(mend) if mend else "")
 
 
 def score(found: dict[str, Any]) -> str:

@@ -49,8 +49,6 @@ class Recipe:
     patience : int
         Epochs without a better chrF of the validation part until training stops; counted from the
         middle on: at first a network says one thing to everything, and chrF wanders.
-    longest : int
-        Tokens of a sentence, at most; pairs with longer ones are left out.
     """
 
     epochs: int
@@ -61,7 +59,6 @@ class Recipe:
     warmup: float = 0.0
     smoothing: float = 0.0
     patience: int = 3
-    longest: int = LONGEST
 
 
 TUNING = Recipe(epochs=3, lr=2e-5)
@@ -133,6 +130,8 @@ def train(
 ) -> Trained:
     """Train in place; the weights of the best epoch are kept.
 
+    Pairs with more tokens than the network takes are left out.
+
     Parameters
     ----------
     watched : Pairs
@@ -151,7 +150,7 @@ def train(
     fits = [
         i
         for i, (a, b) in enumerate(zip(fed, wanted, strict=True))
-        if len(a) <= recipe.longest and len(b) <= recipe.longest
+        if max(len(a), len(b)) <= translator.longest
     ]
     left_out = len(pairs) - len(fits)
     if not fits:
@@ -182,7 +181,7 @@ def train(
                 lost, counted = lost + float(loss.detach()) * n, counted + n
                 step += 1
                 on_step(min(step, total), total)
-            said = translator.translate(watched.source, beam=1, longest=recipe.longest)
+            said = translator.translate(watched.source, beam=1)
             chrf = corpus_chrf(said, watched.target)
             curve.append(Point(epoch, lost / max(counted, 1), chrf, rate))
             on_point(curve[-1])

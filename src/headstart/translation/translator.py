@@ -57,6 +57,21 @@ class Translator:
         return sum(p.numel() for p in self.model.parameters())
 
     @property
+    def longest(self) -> int:
+        """Tokens of a sentence that it takes, at most."""
+        places = getattr(self.model.config, "max_position_embeddings", None)
+        return min(LONGEST, places or LONGEST)
+
+    def unknown(self, sides: Sequence[Sequence[Sequence[int]]]) -> tuple[float, ...]:
+        """Return the share of tokens that stand for what it does not know, of each side."""
+        number = self.tokenizer.unk_token_id
+        counted = [[ids.count(number) for ids in map(list, side)] for side in sides]
+        return tuple(
+            sum(counts) / max(sum(map(len, side)), 1)
+            for counts, side in zip(counted, sides, strict=True)
+        )
+
+    @property
     def prefix(self) -> str:
         """What is put before a sentence: a task, for networks that want one."""
         if self.model.config.model_type not in T5:
@@ -82,12 +97,11 @@ class Translator:
         sources: Sequence[str],
         *,
         beam: int = BEAM,
-        longest: int = LONGEST,
         on_done: Progress = lambda *_: None,
     ) -> list[str]:
         """Translate sentences, in order.
 
-        What is longer than ``longest`` tokens is cut.
+        What has more tokens than the network takes is cut.
 
         Parameters
         ----------
@@ -98,6 +112,7 @@ class Translator:
         """
         import torch
 
+        longest = self.longest
         fed = [_cut(ids, longest) for ids in self.fed(sources)]
         order = sorted(range(len(fed)), key=lambda i: len(fed[i]))
         answers = [""] * len(fed)
