@@ -30,8 +30,8 @@ NAMES = """
 """
 """Names, which are the same in every language."""
 TYPED = """
-    train adapt recommend keywords export verify check predict evaluate report rank layers curve
-    backbones push pull cache demo
+    train adapt recommend keywords keys export verify check predict evaluate report rank layers
+    curve backbones push pull cache demo
     auto all builtin probe finetune full scratch small cnn none mirror flips crops pad colour
     randaugment cosine one cycle constant frozen bias norm last blocks stage co tuning bss bn
     statistics prototypes label en zh csv txt tar zip utf

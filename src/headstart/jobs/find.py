@@ -64,6 +64,6 @@ def find_into(
         skip, total = partial.done.parts, len(pieces)
         for part in run.in_parts(pieces, n, skip=skip, on_event=on_event):
             partial.add([one.row() for one in part], {})
-            on_event(Event(_("finding keywords"), partial.done.rows, total, _("documents")))
+            on_event(Event(_("looking for keywords"), partial.done.rows, total, _("documents")))
         partial.finish(columns)
     return total
