@@ -184,6 +184,7 @@ def test_folders_with_files_of_keywords_also_in_a_zip(tiny_bert: str, tmp_path: 
         for file in sorted(root.rglob("*.*")):
             archive.write(file, file.relative_to(tmp_path))
     run = hs.keywords(tmp_path / "Set.zip", backbone=tiny_bert, language="en", out=tmp_path / "zip")
+    assert run.metrics["data"]["name"] == "Set"
     gold = run.metrics["data"]["gold"]
     assert (gold["documents"], run.metrics["data"]["documents"]) == (5, 6)
     assert not run.metrics["model"]["learned"]  # five are too few

@@ -30,8 +30,8 @@ from headstart.keyword_run import MOST, KeywordRun
 from headstart.machine import Machine
 from headstart.modalities.text.check import check_strange
 from headstart.modalities.text.copies import find_copies
-from headstart.modalities.text.digest import digest
-from headstart.modalities.text.language import backbone_for, language_of
+from headstart.modalities.text.digest import TextDigest, digest
+from headstart.modalities.text.language import backbone_for
 from headstart.modalities.text.look import Tokens
 from headstart.modalities.text.read import refuse_without_extra as refuse_without_texts
 from headstart.phrases.cutting import LONGEST
@@ -162,7 +162,8 @@ def keywords(
             documents = open_documents(
                 data, gold=gold, x=x, encoding=encoding, cache_dir=machine.cache, on_event=on_event
             )
-            judged, told = _gold_of(documents, seed, on_event)
+            judged, sample = _gold_of(documents, seed, on_event)
+        told = Counter(one.language for one in sample)
         settings = Settings(language or "", _usual(told), longest, float(diversity))
         ref = _backbone(backbone, language, told)
         on_event(Event(_("preparing the backbone")))
@@ -203,7 +204,7 @@ def keywords(
                 "scores": [] if trial is None else scores_of(trial),
                 "verdict": None if trial is None else verdict_of(trial),
                 "examples": shown if trial is None else examples_of(trial),
-                "findings": [asdict(f) for f in _findings(seen, trial, judged, engine.card)],
+                "findings": [asdict(f) for f in _findings(seen, trial, sample, engine.card)],
                 "seed": seed,
             }
             clock.rest("other_s")
@@ -241,15 +242,15 @@ def _refuse_network(ref: Ref, card: Card) -> None:
 
 def _gold_of(
     documents: Documents, seed: int, on_event: OnEvent
-) -> tuple[list[Judged], Counter[str]]:
-    """Draw documents with gold keywords; tell the languages of the first that are read."""
+) -> tuple[list[Judged], list[TextDigest]]:
+    """Draw documents with gold keywords; digest the first that can be read."""
     rng = np.random.default_rng(seed)
     drawn: list[Judged] = []
-    told: Counter[str] = Counter()
+    sample: list[TextDigest] = []
     n = 0
     for part in documents:
-        if not told:
-            told.update(language_of(one.text) for one in part if one.text)
+        if not sample:
+            sample = [digest(one.text) for one in part if one.text]
         for one in part:
             if not one.gold or not one.text:
                 continue
@@ -261,9 +262,9 @@ def _gold_of(
             elif place < JUDGED:
                 drawn[place] = judged
         on_event(Event(_("reading documents"), message=_("{n:,} with gold keywords", n=n)))
-        if not documents.gold and told:
+        if not documents.gold and sample:
             break
-    return drawn, told
+    return drawn, sample
 
 
 def _usual(told: Counter[str]) -> str:
@@ -410,7 +411,7 @@ def _model(
 
 
 def _findings(
-    seen: _Seen, trial: Trial | None, judged: list[Judged], card: Card
+    seen: _Seen, trial: Trial | None, sample: list[TextDigest], card: Card
 ) -> Iterator[Finding]:
     """Say what takes from the keywords, or from the score."""
     if seen.unreadable:
@@ -432,11 +433,10 @@ def _findings(
         )
         yield Finding("note", "info", message, {"documents": seen.long})
     yield from _of_languages(seen)
+    if sample and isinstance(card.look, Tokens):
+        yield from check_strange(sample, card.look)
     if trial is not None:
         yield from _of_gold(trial, seen)
-        digests = [digest(one.text) for one in judged]
-        if isinstance(card.look, Tokens):
-            yield from check_strange(digests, card.look)
     elif seen.gold:
         message = _n(
             "{n} document has gold keywords: too few to judge by, or to learn from.",

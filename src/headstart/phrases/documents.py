@@ -111,6 +111,7 @@ def open_documents(
     if path.is_file() and is_table(path):
         return _InTable(path, gold, x, encoding)
     root, shown = path, str(data)
+    name = archives.stem(path) or path.resolve().name
     if path.is_file() and archives.is_archive(path):
         root = archives.unpacked(path, cache_dir, on_event)
         tables = [file for file in files_below(root) if is_table(file)]
@@ -126,8 +127,8 @@ def open_documents(
                 ),
             )
     if root.is_dir() and (keys := _keys_below(root)):
-        return _InFolder(root, keys)
-    return _InFiles(path, encoding, cache_dir, on_event)
+        return _InFolder(root, keys, name)
+    return _InFiles(path, encoding, cache_dir, on_event, name)
 
 
 @dataclass
@@ -192,11 +193,11 @@ class _InFolder:
 
     root: Path
     keys: dict[Path, Path]
+    name: str
     gold: str = KEY
     column: str = ""
 
     def __post_init__(self) -> None:
-        self.name = self.root.name
         folders = {text.parent for text in self.keys}
         text = modality("text")
         self._texts = [
@@ -226,11 +227,11 @@ class _InFiles:
     encoding: str
     cache_dir: Path
     on_event: OnEvent
+    name: str
     gold: str = ""
     column: str = ""
 
     def __post_init__(self) -> None:
-        self.name = archives.stem(self.path) or self.path.name
         self._pieces = Pieces(
             [self.path],
             modality("text"),
