@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from headstart.run import Prediction, Run
     from headstart.run import Run as load
     from headstart.speaking import speak
+    from headstart.tag_run import TagRun
 
 _HOME = {
     "ArtifactError": "errors",
@@ -56,6 +57,7 @@ _HOME = {
     "Prediction": "run",
     "RecommendRun": "recommendation",
     "Run": "run",
+    "TagRun": "tag_run",
     "TransferClassifier": "estimators",
     "UnknownNameError": "errors",
     "adapt": "jobs.adapt.adapt",
@@ -84,6 +86,7 @@ __all__ = [
     "Prediction",
     "RecommendRun",
     "Run",
+    "TagRun",
     "TransferClassifier",
     "UnknownNameError",
     "__version__",

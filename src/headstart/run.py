@@ -28,6 +28,7 @@ from headstart.folder.adviser import is_adviser
 from headstart.folder.layout import METRICS, MODEL, RUN, SPLIT
 from headstart.folder.model import SavedModel, load_model
 from headstart.folder.reading import read_document
+from headstart.folder.tagger import is_tagger
 from headstart.kinds import declared
 from headstart.machine import cache_folder, worker_count
 from headstart.modalities import Modality, Timed, modality
@@ -131,6 +132,11 @@ class Run:
             raise ArtifactError(
                 _("{folder!r} is a run of `recommend`.", folder=str(folder)),
                 _("Load it with headstart.RecommendRun."),
+            )
+        if is_tagger(self.folder / MODEL):
+            raise ArtifactError(
+                _("{folder!r} tags words.", folder=str(folder)),
+                _("Load it with headstart.TagRun."),
             )
         self.saved: SavedModel = load_model(self.folder / MODEL)
 

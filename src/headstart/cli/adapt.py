@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from headstart.cli.app import command
 from headstart.cli.console import Bars, print_json, quoted, say, say_how_to_predict
+from headstart.cli.findings import show_findings
 from headstart.cli.options import Json, OneBackbone, Overwrite, options
-from headstart.cli.train import show_findings
 from headstart.folder.layout import TARGET_PREDICTIONS, TO_LABEL
 from headstart.prepare.config import options_of
 from headstart.said import _

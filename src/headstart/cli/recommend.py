@@ -11,8 +11,8 @@ from rich.markup import escape
 
 from headstart.cli.app import command
 from headstart.cli.console import Bars, print_json, quoted, say, say_where_the_report_is
+from headstart.cli.findings import show_findings
 from headstart.cli.options import Json, Overwrite
-from headstart.cli.train import show_findings
 from headstart.errors import ConfigError
 from headstart.said import _
 

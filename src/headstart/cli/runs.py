@@ -18,6 +18,7 @@ from headstart.cli.options import Data, Json, RunFolder, options
 from headstart.cli.recommend import recommended
 from headstart.cli.spool import as_document, pour, spool
 from headstart.cli.stopped import Stopped
+from headstart.cli.tagging import CONLL, as_conll, as_rows, say_how_good, tagged
 from headstart.data.cells import write_records
 from headstart.errors import ConfigError
 from headstart.options import length
@@ -26,6 +27,7 @@ from headstart.said import _, _n, number
 if TYPE_CHECKING:
     from headstart.jobs.predict import Tally
     from headstart.run import Prediction, Run
+    from headstart.tagging.tagger import Answer
 
 
 @command(
@@ -114,9 +116,17 @@ def predict(
     from headstart.folder.rows import SUFFIXES
     from headstart.recommendation import RecommendRun, recommends
     from headstart.run import Run
+    from headstart.tag_run import TagRun, tags_words
 
     if not inputs and not text and history is None:
         raise ConfigError(_("There is nothing to predict."), _("Name files, folders or tables."))
+    if tags_words(run):
+        strange: dict[str, Any] = {"--adapt": adapt, "--every": every, "--resume": resume}
+        strange |= {"--history": history, "--top": top, "--new-items": new_items}
+        strange["--x"] = options["x"]
+        answers = tagged(TagRun(run), inputs or [], text or [], options["encoding"], strange)
+        _write_tags(answers, out, as_json=as_json)
+        return
     if out is not None and out.suffix.lower() not in SUFFIXES:
         raise ConfigError(
             _("--out {file!r} is neither .csv nor .jsonl nor .parquet.", file=str(out)),
@@ -264,6 +274,36 @@ def _write(rows: Iterable[dict[str, Any]], out: Path | None, *, as_json: bool) -
         pour(held)
 
 
+def _write_tags(answers: Iterable[Answer], out: Path | None, *, as_json: bool) -> None:
+    """Write tags: as CoNLL on stdout, in a file as its suffix asks, as a document with --json."""
+    from headstart.folder.files import whole_file, write_rows
+    from headstart.folder.place import make_room
+
+    suffix = "" if out is None else out.suffix.lower()
+    if out is not None and suffix not in (*CONLL, ".csv", ".jsonl", ".parquet"):
+        raise ConfigError(
+            _("--out {file!r} is neither .conll nor .txt nor a table.", file=str(out)),
+            _("Name it .conll, .txt, .csv, .jsonl or .parquet."),
+        )
+    if out is not None:
+        make_room(out.parent)
+    with spool() as held:
+        if as_json:
+            told = list(answers)
+            deque(as_document("predictions", as_rows(told, nested=True), held), maxlen=0)
+            answers = told
+        if out is None and not as_json:
+            held.writelines(as_conll(answers))
+        elif out is not None and suffix in CONLL:
+            with whole_file(out) as beside, beside.open("w", encoding="utf-8") as file:
+                file.writelines(as_conll(answers))
+        elif out is not None:
+            write_rows(as_rows(answers, nested=suffix == ".jsonl"), out)
+        pour(held)
+    if out is not None:
+        say(escape(_("The tags are in {file}", file=str(out))))
+
+
 def _given(inputs: list[str] | None, texts: list[str] | None, run: Run) -> tuple[list[str], bool]:
     """Tell names of inputs from texts, of which one call takes either."""
     if inputs and texts:
@@ -310,7 +350,16 @@ def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) 
     """Score a model."""
     from headstart.recommendation import recommends
     from headstart.run import Run
+    from headstart.tag_run import TagRun, tags_words
 
+    if tags_words(run):
+        with Bars() as bars:
+            scores = TagRun(run).evaluate(data, encoding=options["encoding"], on_event=bars)
+        if as_json:
+            print_json(scores)
+        else:
+            say_how_good(scores)
+        return
     if recommends(run):
         raise ConfigError(
             _("{run!r} recommends; it was judged when it was made.", run=str(run)),
@@ -393,5 +442,7 @@ def report(run: RunFolder) -> None:
     """Render a report."""
     from headstart.recommendation import RecommendRun, recommends
     from headstart.run import Run
+    from headstart.tag_run import TagRun, tags_words
 
-    print_data(str((RecommendRun(run) if recommends(run) else Run(run)).report()))
+    kind = RecommendRun if recommends(run) else TagRun if tags_words(run) else Run
+    print_data(str(kind(run).report()))

@@ -12,8 +12,10 @@ from rich.table import Table
 
 from headstart.cli.app import command
 from headstart.cli.console import Bars, err, print_json, say, say_how_to_predict, warn
+from headstart.cli.findings import show_findings
 from headstart.cli.options import Data, Json, OneBackbone, options
-from headstart.folder.layout import ISSUES
+from headstart.cli.tagging import say_what_was_tagged
+from headstart.folder.layout import ISSUES, TAGGING
 from headstart.language import in_force
 from headstart.prepare.config import options_of
 from headstart.said import N_, _, _n
@@ -25,6 +27,7 @@ from headstart.transfer.recipe import TRAINING
         "Train a model, estimate its score, say whether transfer helped, write a report.\n\n"
         "For example: headstart train photos/    or    headstart train photos/ --budget 5m    "
         "or    headstart train labels.csv --groups patient --method finetune --unfreeze last-stage"
+        "    or    headstart train names.conll"
     )
 )
 @options(*options_of("train"))
@@ -58,7 +61,10 @@ def _train(data: str, out: Path | None, overwrite: bool, as_json: bool, **option
         run = train(data, out=out, overwrite=overwrite, on_event=bars, **options)
     if as_json:
         print_json({**run.metrics, "run": str(run.folder)})
-    _summarise(run.metrics, run.folder)
+    if run.metrics["modality"] == TAGGING:
+        say_what_was_tagged(run.metrics, run.folder)
+    else:
+        _summarise(run.metrics, run.folder)
 
 
 class Demo(StrEnum):
@@ -229,12 +235,3 @@ def _say_when_it_abstains(found: dict[str, Any] | None, many: str) -> None:
             error=error,
         )
     say(said)
-
-
-def show_findings(findings: list[dict[str, Any]]) -> None:
-    """Print what the checks noticed, one line each."""
-    if findings:
-        say("")
-    for finding in findings:
-        mark = "[yellow]![/]" if finding["severity"] == "warning" else "[dim]·[/]"
-        say(f"{mark} {escape(finding['message'])}")

@@ -12,6 +12,9 @@ STUDIES = ("rank.json", "layers.json", "curve.json")
 IDENTITY = "identity.json"
 BEHAVIOUR = "behaviour"
 """The modality of runs that recommend: their documents are others, under the same names."""
+TAGGING = "tagging"
+"""The same of runs that tag words."""
+TAGGER_FILE, HELD_OUT = "tagger.safetensors", "held_out.conll"
 TENSORS, USERS_FILE, ITEMS_FILE = "behaviour.safetensors", "users.parquet", "items.parquet"
 NEW_ITEMS_FILE = "new_items.parquet"
 TIMM = ("config.json", "model.safetensors")

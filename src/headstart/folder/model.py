@@ -104,7 +104,7 @@ def save_model(
         "modality": card.modality,
         "engine": engine,
         "backbone": card.to_json(),
-        "weights": _save_weights(folder, ref, layer, trained),
+        "weights": save_weights(folder, ref, layer, trained),
         "layers": base.to_json() if base else None,
         "layer": layer,
         "licence": card.licence,
@@ -112,10 +112,13 @@ def save_model(
     describe(folder, described)
 
 
-def _save_weights(
+def save_weights(
     folder: Path, ref: Ref, layer: str, trained: Backbone | None = None
 ) -> str | dict[str, Any]:
-    """Keep the weights that no package holds; return what ``model.json`` says of all of them."""
+    """Keep the weights that no package holds; return what ``model.json`` says of all of them.
+
+    Parameters are those of ``save_model``.
+    """
     if isinstance(ref, SideBySideRef) and trained is None:
         return {"parts": [_save_part(folder / PART.format(k), *p) for k, p in enumerate(ref.refs)]}
     if trained is None and is_packaged(ref):
@@ -131,7 +134,7 @@ def _save_part(folder: Path, ref: Ref, layer: str) -> dict[str, Any]:
     whole = ref.load().card
     return {
         "backbone": (whole if layer == EMBEDDING else at(ref, layer).load().card).to_json(),
-        "weights": _save_weights(folder, ref, layer),
+        "weights": save_weights(folder, ref, layer),
         "layers": None if layer == EMBEDDING else whole.to_json(),
         "layer": layer,
     }
@@ -314,16 +317,17 @@ def _backbone(
     weights = described["weights"]
     if isinstance(weights, dict) and "parts" in weights:
         own = [
-            (_lone(folder / PART.format(k), one, Card.from_json(one["backbone"])), one["layer"])
+            (lone(folder / PART.format(k), one, Card.from_json(one["backbone"])), one["layer"])
             for k, one in enumerate(weights["parts"])
         ]
         return SideBySideSaved(tuple(own))
-    return _lone(folder, described, card)
+    return lone(folder, described, card)
 
 
-def _lone(
+def lone(
     folder: Path, described: dict[str, Any], card: Card
 ) -> Ref | SavedBackbone | StagesRef | LayerRef:
+    """Return how to get the one backbone that a folder describes, whose card this is."""
     weights, layers = described["weights"], described.get("layers")
     base = Card.from_json(layers) if layers else card
     # Before there was a choice, a head on layers was one on all of them.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from headstart.data.cells import guarded, unguarded
 from headstart.errors import ArtifactError
-from headstart.folder.layout import BEHAVIOUR
+from headstart.folder.layout import BEHAVIOUR, TAGGING
 from headstart.folder.sentences import say_again
 from headstart.said import N_, _, _n
 from headstart.tasks import Encoded, Task
@@ -104,9 +104,9 @@ def _refuse_depth(document: Any) -> None:
 
 
 def _kind(name: str, document: Any) -> str:
-    """Name the document: those of runs that recommend are others."""
-    recommends = isinstance(document, dict) and document.get("modality") == BEHAVIOUR
-    return f"{BEHAVIOUR}/{name}" if recommends else name
+    """Name the document: those of runs that recommend, or tag words, are others."""
+    modality = document.get("modality") if isinstance(document, dict) else None
+    return f"{modality}/{name}" if modality in (BEHAVIOUR, TAGGING) else name
 
 
 @cache

@@ -92,8 +92,8 @@ class Config:
     task: str | None = option(
         None,
         N_(
-            "classification (one label an example) or multilabel (any number). Default: as the "
-            "labels in the table look."
+            "classification (one label an example), multilabel (any number) or, to train, tagging "
+            "(a tag a word). Default: as the labels look."
         ),
     )
     groups: str | None = option(
