@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from headstart.recommendation import RecommendRun
     from headstart.run import Prediction, Run
     from headstart.speaking import speak
+    from headstart.tag_run import TagRun
     from headstart.translation_run import TranslateRun
 
 _HOME = {
@@ -65,6 +66,7 @@ _HOME = {
     "Prediction": "run",
     "RecommendRun": "recommendation",
     "Run": "run",
+    "TagRun": "tag_run",
     "TransferClassifier": "estimators",
     "TranslateRun": "translation_run",
     "UnknownNameError": "errors",
@@ -101,6 +103,7 @@ __all__ = [
     "Prediction",
     "RecommendRun",
     "Run",
+    "TagRun",
     "TransferClassifier",
     "TranslateRun",
     "UnknownNameError",

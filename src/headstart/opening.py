@@ -10,11 +10,12 @@ from headstart.keyword_run import KeywordRun
 from headstart.kinds import declared
 from headstart.recommendation import RecommendRun
 from headstart.run import Run
+from headstart.tag_run import TagRun
 from headstart.translation_run import TranslateRun
 
 
 @declared
-def load(folder: str | Path) -> Run | RecommendRun | KeywordRun | TranslateRun:
+def load(folder: str | Path) -> Run | RecommendRun | KeywordRun | TranslateRun | TagRun:
     """Open a run folder.
 
     Parameters
@@ -23,7 +24,7 @@ def load(folder: str | Path) -> Run | RecommendRun | KeywordRun | TranslateRun:
 
     Returns
     -------
-    Run, IdentifyRun, RecommendRun, KeywordRun or TranslateRun
+    Run, IdentifyRun, RecommendRun, KeywordRun, TranslateRun or TagRun
         By what lies in the folder.
 
     Raises

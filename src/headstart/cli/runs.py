@@ -20,6 +20,7 @@ from headstart.cli.options import Data, Json, RunFolder, options
 from headstart.cli.recommend import recommended
 from headstart.cli.spool import as_document, pour, spool
 from headstart.cli.stopped import Stopped
+from headstart.cli.tagging import CONLL, as_conll, as_rows, say_how_good, tagged
 from headstart.cli.translate import translated
 from headstart.data.cells import write_records
 from headstart.errors import ConfigError
@@ -29,6 +30,7 @@ from headstart.said import _, _n, number
 if TYPE_CHECKING:
     from headstart.jobs.predict import Tally
     from headstart.run import Prediction, Run
+    from headstart.tagging.tagger import Answer
 
 
 @command(
@@ -125,10 +127,18 @@ def predict(
     from headstart.opening import load
     from headstart.recommendation import RecommendRun, recommends
     from headstart.run import Run
+    from headstart.tag_run import TagRun, tags_words
     from headstart.translation_run import TranslateRun, translates
 
     if not inputs and not text and history is None:
         raise ConfigError(_("There is nothing to predict."), _("Name files, folders or tables."))
+    if tags_words(run):
+        strange: dict[str, Any] = {"--adapt": adapt, "--every": every, "--resume": resume}
+        strange |= {"--history": history, "--top": top, "--new-items": new_items}
+        strange["--x"] = options["x"]
+        answers = tagged(TagRun(run), inputs or [], text or [], options["encoding"], strange)
+        _write_tags(answers, out, as_json=as_json)
+        return
     if out is not None and out.suffix.lower() not in SUFFIXES:
         raise ConfigError(
             _("--out {file!r} is neither .csv nor .jsonl nor .parquet.", file=str(out)),
@@ -315,6 +325,36 @@ def _write(rows: Iterable[dict[str, Any]], out: Path | None, *, as_json: bool, s
         pour(held)
 
 
+def _write_tags(answers: Iterable[Answer], out: Path | None, *, as_json: bool) -> None:
+    """Write tags: as CoNLL on stdout, in a file as its suffix asks, as a document with --json."""
+    from headstart.folder.files import whole_file, write_rows
+    from headstart.folder.place import make_room
+
+    suffix = "" if out is None else out.suffix.lower()
+    if out is not None and suffix not in (*CONLL, ".csv", ".jsonl", ".parquet"):
+        raise ConfigError(
+            _("--out {file!r} is neither .conll nor .txt nor a table.", file=str(out)),
+            _("Name it .conll, .txt, .csv, .jsonl or .parquet."),
+        )
+    if out is not None:
+        make_room(out.parent)
+    with spool() as held:
+        if as_json:
+            told = list(answers)
+            deque(as_document("predictions", as_rows(told, nested=True), held), maxlen=0)
+            answers = told
+        if out is None and not as_json:
+            held.writelines(as_conll(answers))
+        elif out is not None and suffix in CONLL:
+            with whole_file(out) as beside, beside.open("w", encoding="utf-8") as file:
+                file.writelines(as_conll(answers))
+        elif out is not None:
+            write_rows(as_rows(answers, nested=suffix == ".jsonl"), out)
+        pour(held)
+    if out is not None:
+        say(escape(_("The tags are in {file}", file=str(out))))
+
+
 def _given(inputs: list[str] | None, texts: list[str] | None, run: Run) -> tuple[list[str], bool]:
     """Tell names of inputs from texts, of which one call takes either."""
     if inputs and texts:
@@ -363,8 +403,17 @@ def evaluate(run: RunFolder, data: Data, as_json: Json = False, **options: Any) 
     from headstart.opening import load
     from headstart.recommendation import recommends
     from headstart.run import Run
+    from headstart.tag_run import TagRun, tags_words
     from headstart.translation_run import translates
 
+    if tags_words(run):
+        with Bars() as bars:
+            scores = TagRun(run).evaluate(data, encoding=options["encoding"], on_event=bars)
+        if as_json:
+            print_json(scores)
+        else:
+            say_how_good(scores)
+        return
     if recommends(run):
         raise ConfigError(
             _("{run!r} recommends; it was judged when it was made.", run=str(run)),

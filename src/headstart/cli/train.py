@@ -22,7 +22,8 @@ from headstart.cli.console import (
 )
 from headstart.cli.identify import summarise_names
 from headstart.cli.options import Data, Json, OneBackbone, options
-from headstart.folder.layout import IDENTIFICATION, ISSUES
+from headstart.cli.tagging import say_what_was_tagged
+from headstart.folder.layout import IDENTIFICATION, ISSUES, TAGGING
 from headstart.language import in_force
 from headstart.prepare.config import options_of
 from headstart.said import N_, _, _n
@@ -34,6 +35,7 @@ from headstart.transfer.recipe import TRAINING
         "Train a model, estimate its score, say whether transfer helped, write a report.\n\n"
         "For example: headstart train photos/    or    headstart train photos/ --budget 5m    "
         "or    headstart train labels.csv --groups patient --method finetune --unfreeze last-stage"
+        "    or    headstart train names.conll"
         "    or    headstart train people/ --task identify"
     )
 )
@@ -88,6 +90,8 @@ def _train(data: str, out: Path | None, overwrite: bool, as_json: bool, **option
         print_json({**run.metrics, "run": str(run.folder)})
     if run.metrics.get("task") == IDENTIFICATION:
         summarise_names(run.metrics, run.folder)
+    elif run.metrics["modality"] == TAGGING:
+        say_what_was_tagged(run.metrics, run.folder)
     else:
         _summarise(run.metrics, run.folder)
 

@@ -115,7 +115,10 @@ def save_model(
 def save_weights(
     folder: Path, ref: Ref, layer: str, trained: Backbone | None = None
 ) -> str | dict[str, Any]:
-    """Keep the weights that no package holds; return what ``model.json`` says of all of them."""
+    """Keep the weights that no package holds; return what ``model.json`` says of all of them.
+
+    Parameters are those of ``save_model``.
+    """
     if isinstance(ref, SideBySideRef) and trained is None:
         return {"parts": [_save_part(folder / PART.format(k), *p) for k, p in enumerate(ref.refs)]}
     if trained is None and is_packaged(ref):
@@ -328,6 +331,7 @@ def backbone_of(
 def saved_weights(
     folder: Path, described: dict[str, Any], card: Card
 ) -> Ref | SavedBackbone | StagesRef | LayerRef:
+    """Return how to get the one backbone that a folder describes, whose card this is."""
     """Return how to get the network that a model's description names."""
     weights, layers = described["weights"], described.get("layers")
     base = Card.from_json(layers) if layers else card

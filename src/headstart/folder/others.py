@@ -11,6 +11,7 @@ from headstart.folder.adviser import is_adviser
 from headstart.folder.extractor import is_extractor
 from headstart.folder.layout import MODEL
 from headstart.folder.recogniser import identifies
+from headstart.folder.tagger import is_tagger
 from headstart.folder.translator import is_translator
 from headstart.said import N_, _
 
@@ -38,6 +39,7 @@ OTHERS = (
     Other(is_adviser, N_("{folder!r} is a run of `recommend`."), "RecommendRun"),
     Other(is_extractor, N_("{folder!r} is a run of `keywords`."), "KeywordRun"),
     Other(is_translator, N_("{folder!r} is a run of `translate`."), "TranslateRun"),
+    Other(is_tagger, N_("{folder!r} tags words."), "TagRun"),
     Other(identifies, N_("{folder!r} is a run that knows who is who."), "IdentifyRun"),
 )
 

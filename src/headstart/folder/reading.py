@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from headstart.data.cells import guarded, unguarded
 from headstart.errors import ArtifactError
-from headstart.folder.layout import BEHAVIOUR, IDENTIFICATION, KEYWORDS, TRANSLATION
+from headstart.folder.layout import BEHAVIOUR, IDENTIFICATION, KEYWORDS, TAGGING, TRANSLATION
 from headstart.folder.sentences import say_again
 from headstart.said import N_, _, _n
 from headstart.tasks import Encoded, Task
@@ -33,7 +33,7 @@ UNREADABLE = N_("{file} cannot be read: {cause}.")
 DEEPEST = 100
 """Lists and tables in one another; a run has about ten."""
 TOO_DEEP = N_("its lists lie in one another more than {most} deep")
-OF_THEIR_OWN = (BEHAVIOUR, KEYWORDS, TRANSLATION, IDENTIFICATION)
+OF_THEIR_OWN = (BEHAVIOUR, KEYWORDS, TRANSLATION, TAGGING, IDENTIFICATION)
 """Kinds of runs whose documents are others."""
 LONGEST = 100
 """Letters of a wrong value that are shown."""

@@ -26,6 +26,7 @@ from headstart.folder.layout import (
     RUN,
     SPLIT,
     STUDIES,
+    TAGGING,
     TRANSLATION,
 )
 from headstart.said import N_, _, listed
@@ -1139,6 +1140,119 @@ class AdviserModel(TypedDict):
     checksum: str
 
 
+class TagScores(TypedDict):
+    """How well words were tagged; F1, precision and recall are those of entities."""
+
+    f1: Share | None
+    f1_ci95: Ci95
+    precision: Share | None
+    recall: Share | None
+    token_accuracy: Share
+
+
+class TagEstimate(TagScores):
+    """The scores on held-out sentences."""
+
+    protocol: str
+
+
+class TagRival(TagScores):
+    """A model without transfer."""
+
+    name: str
+
+
+class TagType(TypedDict):
+    """One type of entity: how many are there, were named, and are right."""
+
+    name: str
+    n: Count
+    given: Count
+    right: Count
+    f1: Share | None
+    precision: Share | None
+    recall: Share | None
+
+
+class TagMark(TypedDict):
+    """A stretch of a sentence: an entity that was found, missed, or wrongly named."""
+
+    state: str
+    type: str
+    start: Count
+    end: Count
+
+
+class TaggedSentence(TypedDict):
+    """A held-out sentence with its marks."""
+
+    where: str
+    tokens: Names
+    marks: list[TagMark]
+
+
+class TagExamples(TypedDict):
+    """Sentences that went best, and worst."""
+
+    best: list[TaggedSentence]
+    worst: list[TaggedSentence]
+
+
+class TagCounts(TypedDict):
+    """How much there was: sentences by part, tokens, entities, documents."""
+
+    train: Count
+    dev: Count
+    test: Count
+    tokens: Count
+    entities: Count
+    documents: Count
+
+
+class Tagged(TypedDict):
+    """The metrics.json of a run that tags words."""
+
+    schema: int
+    modality: str
+    task: str
+    n: TagCounts
+    tags: Names
+    scheme: str
+    split: str
+    method: str
+    backbone: str
+    layer: Count
+    C: Freedom
+    estimate: TagEstimate
+    types: list[TagType]
+    baselines: list[TagRival]
+    verdict: Verdict | None
+    examples: TagExamples
+    findings: list[Finding]
+    seed: int
+    timing: dict[str, Seconds]
+
+
+class TaggerModel(TypedDict):
+    """The model.json of a run that tags words."""
+
+    schema: int
+    headstart: str
+    modality: str
+    method: str
+    tags: Names
+    C: Freedom
+    layer: Count
+    pool: str
+    split: str
+    scheme: str
+    backbone: Table
+    weights: str | Table
+    licence: str
+    files: dict[str, str]
+    checksum: str
+
+
 class PairCounts(TypedDict):
     """The pairs of a run that translates; ``by``: what was drawn as a whole."""
 
@@ -1585,6 +1699,9 @@ DOCUMENTS: dict[str, Any] = {
     f"{BEHAVIOUR}/{METRICS}": Recommendation,
     f"{BEHAVIOUR}/{MODEL_JSON}": AdviserModel,
     f"{BEHAVIOUR}/{RUN}": Table,
+    f"{TAGGING}/{METRICS}": Tagged,
+    f"{TAGGING}/{MODEL_JSON}": TaggerModel,
+    f"{TAGGING}/{RUN}": Table,
     f"{TRANSLATION}/{METRICS}": TranslationMetrics,
     f"{TRANSLATION}/{MODEL_JSON}": TranslatorModel,
     f"{TRANSLATION}/{RUN}": Table,

@@ -6,14 +6,16 @@ estimate, verdict, artefact, report. Each step is one call into the module that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from headstart.backbones import EMBEDDING
 from headstart.data.dataset import Dataset
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.folder.files import whole_folder
+from headstart.folder.layout import TAGGING
 from headstart.folder.place import destination
 from headstart.folder.unfinished import Unfinished
 from headstart.jobs.answer import answer
@@ -22,7 +24,7 @@ from headstart.jobs.judged import judge_model
 from headstart.jobs.rank import Picked, pick_backbone
 from headstart.jobs.record import identity, write_run
 from headstart.judge.estimate import plan
-from headstart.machine import Machine
+from headstart.machine import Machine, cache_folder
 from headstart.methods import Method, Work, method_of, refuse_unfit
 from headstart.methods.chosen_layer import ChosenLayer, LayerChoice
 from headstart.methods.kept import Kept
@@ -47,6 +49,8 @@ from headstart.prepare.source import Prepared, prepare, read_source
 from headstart.report import render
 from headstart.run import Run
 from headstart.said import _
+from headstart.tag_run import TagRun
+from headstart.tagging.read import recognised
 from headstart.transfer.recipe import FROM_SCRATCH
 
 
@@ -105,14 +109,15 @@ def train(
     false_accepts: float | None = None,
     pictures: bool = False,
     on_event: OnEvent = ignore,
-) -> Run:
+) -> Run | TagRun:
     """Train on a dataset and write a run folder.
 
     Parameters
     ----------
     data : str or Path
         Folder of class folders, folder with train/ and val/ or test/, CSV, Parquet, JSONL, an
-        archive of any of these, or ``builtin:NAME``.
+        archive of any of these, or ``builtin:NAME``. Or sentences whose words have tags, such as
+        names of people: CoNLL files or JSONL (see ``task``).
     out : path, optional
         The run folder; default ``runs/NAME``, numbered if taken.
     overwrite : bool, default=False
@@ -156,8 +161,9 @@ def train(
         from the names of the columns. Where examples are stretches of files, ``x`` may name three:
         paths, starts and ends in seconds. Several columns of 0 and 1, with commas between their
         names, are labels too.
-    task : {"classification", "multilabel", "identify"}, optional
-        Whether an example has one label or any number of them; default: as the labels look.
+    task : {"classification", "multilabel", "tagging", "identify"}, optional
+        Whether an example has one label, any number of them, or every word of it a tag; default:
+        as the labels look.
         ``"identify"``: labels are names of people or things, and what is made knows who is who
         (see :class:`~headstart.IdentifyRun`); one example each is enough.
     groups_from : str, optional
@@ -194,7 +200,8 @@ def train(
 
     Returns
     -------
-    Run
+    Run or TagRun
+        The second one where words have tags.
         With ``task="identify"`` an :class:`~headstart.IdentifyRun`.
 
     Raises
@@ -203,7 +210,12 @@ def train(
         Before anything is written.
     """
     clock = Clock()
-    config = configure(data, taken("train", locals()))
+    given = taken("train", locals())
+    if tags_are_given(data, given):
+        from headstart.jobs.tag import tag  # imports torch
+
+        return tag(data, given, out=out, overwrite=overwrite, resume=resume, on_event=on_event)
+    config = configure(data, given)
     if config.identifies:
         from headstart.jobs.identify import identify  # which others do not wait for
 
@@ -251,6 +263,13 @@ def train(
     if way.takes:
         unfinished.clear()
     return Run(folder)
+
+
+def tags_are_given(data: str | Path, given: Mapping[str, Any]) -> bool:
+    """Tell whether the words of sentences have tags: as the user says, or as the files look."""
+    if given["task"] is None and given["modality"] is None:
+        return recognised(data, cache_folder())
+    return given["task"] == TAGGING
 
 
 def take(

@@ -94,9 +94,9 @@ class Config:
     task: str | None = option(
         None,
         N_(
-            "classification (one label an example), multilabel (any number), or identify: labels "
-            "are names of people or things, one example each is enough, and nobody may be the "
-            "answer. Default: one of the first two, as the labels look."
+            "classification (one label an example), multilabel (any number), tagging (a tag a "
+            "word), or identify: labels are names of people or things, one example each is enough, "
+            "and nobody may be the answer. Default: as the labels look."
         ),
     )
     groups: str | None = option(

@@ -17,6 +17,7 @@ from headstart.report import (
     identification_words,
     keywords_words,
     recommendation_words,
+    tagging_words,
     translation_words,
     words,
 )
@@ -95,6 +96,28 @@ def of_recommendation(folder: Path, found: dict[str, Any]) -> str:
     own = Bar(_("this model"), known["recall"], known["recall_ci95"], own=True)
     said = _("How often the hidden choice was among the first {at}", at=AT)
     return _box(recommendation_words.headline(found), "", "", "", [own, *bars], folder, said)
+
+
+def of_tagging(folder: Path, found: dict[str, Any]) -> str:
+    """Show a run that tags words: verdict, score, and the comparison by entity F1.
+
+    Parameters
+    ----------
+    found : dict
+        ``metrics.json``.
+    """
+    verdict, estimate = found["verdict"], found["estimate"]
+    bars = [Bar(words.named(r["name"]), r["f1"] or 0.0, r["f1_ci95"]) for r in found["baselines"]]
+    own = Bar(_("this model"), estimate["f1"] or 0.0, estimate["f1_ci95"], own=True)
+    return _box(
+        tagging_words.headline(found),
+        verdict["sentence"] if verdict else "",
+        tagging_words.score_line(estimate),
+        "",
+        [own, *bars],
+        folder,
+        _("Entity F1 on held-out sentences"),
+    )
 
 
 def of_translation(folder: Path, found: dict[str, Any]) -> str:

@@ -46,7 +46,8 @@ class Loop:
     network : Network
         Trained in place.
     inputs : Inputs
-    y : ndarray of int64, shape (n,)
+    y : ndarray of int64, shape (n,), or (n, T) where every place of an example has a label
+        Below 0 where nothing is asked.
     objective : Objective
     recipe : Recipe
     rows : ndarray of int64
@@ -110,6 +111,7 @@ class Loop:
         self.network.train_mode(epoch)
         batches = self._batches(rng)
         count, n = len(batches), sum(map(len, batches))
+        asked = sum(int((self.y[batch] >= 0).sum()) for batch in batches)
         losses, right = 0.0, 0.0
         for i, batch in enumerate(batches):
             faded = pace(epoch * count + i, self.recipe.epochs * count, self.recipe.schedule)
@@ -134,7 +136,7 @@ class Loop:
         rate = max(g["lr"] for g in optimizer.param_groups)
         took = state.seconds + time.perf_counter() - start
         answered = self.recipe.trains_head and not (self.recipe.mixup or self.recipe.cutmix)
-        accuracy = right / n if answered else None
+        accuracy = right / asked if answered else None
         points = [Point(epoch + 1, "training", losses / n, accuracy, rate, took)]
         if len(self.watched) and self.recipe.trains_head:
             logits = self._watch(state)
@@ -168,8 +170,8 @@ class Loop:
             loss = self.objective(self.network, features, logits, part[1])
             loss = loss * len(part[0]) / len(x)
             slopes = torch.autograd.grad(loss, weights, allow_unused=True)
-            mixed = part[1].dim() > 1  # then none is right
-            right = 0.0 if mixed else float((logits.argmax(1) == part[1]).sum())
+            mixed = part[1].is_floating_point()  # then none is right
+            right = 0.0 if mixed else float((logits.argmax(-1) == part[1]).sum())
             return float(loss.detach()), right, slopes
 
         losses, hits, slopes = zip(*self._divided(work, x, target), strict=True)

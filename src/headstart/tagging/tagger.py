@@ -1,0 +1,149 @@
+"""A tagger: an encoder, a head, and from texts or tokens to tags.
+
+The seam for whatever else wants tags of words, such as key phrases: sentences with tags go into
+:func:`learn`, sentences go into ``Tagger.tag``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.backbones.text_network import TextBackbone
+from headstart.events import OnEvent, ignore
+from headstart.machine import Machine
+from headstart.modalities.text.look import Tokens
+from headstart.tagging.decode import decode
+from headstart.tagging.pieces import Cutter, Window
+from headstart.tagging.probe import TagHead, fit_probe
+from headstart.tagging.schemes import Scheme, entities, written
+from headstart.tagging.sentences import Entity, Sentence, Split, groups_of, split_of
+from headstart.tagging.vectors import Frozen, Pool, encoder_of, words_of
+
+_TOKEN = re.compile(r"\w+(?:[-'’.]\w+)*|[^\w\s]")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The tags of a sentence.
+
+    Attributes
+    ----------
+    tokens, tags : tuple of str
+        Tags in IOB2, or bare where every token has one of its own.
+    entities : tuple of Entity
+    sureness : tuple of float
+        Of each token, the probability of its tag; each token by itself.
+    """
+
+    tokens: tuple[str, ...]
+    tags: tuple[str, ...]
+    entities: tuple[Entity, ...]
+    sureness: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """A fitted model.
+
+    Attributes
+    ----------
+    backbone : TextBackbone
+    head : TagHead
+    pool : {"mean", "first"}
+        What is read of the pieces of a word.
+    split : {"words", "characters"}
+        How texts are cut that are not cut yet.
+    scheme : str
+        In which the tags were written that it learned from.
+    """
+
+    backbone: TextBackbone
+    head: TagHead
+    pool: Pool
+    split: Split
+    scheme: Scheme
+
+    def tag(
+        self,
+        sentences: Sequence[Sequence[str]],
+        machine: Machine,
+        on_event: OnEvent = ignore,
+    ) -> list[Answer]:
+        """Tag sentences that are cut into tokens."""
+        windows = windows_of(self.backbone, sentences)
+        X = vectors(self.backbone, windows, self.head.space, self.pool, machine, on_event)
+        scores = self.head.scores(X)
+        found = []
+        for tokens, score, path in zip(
+            sentences, scores, decode(scores, self.head.tags), strict=True
+        ):
+            tags = tuple(self.head.tags[k] for k in path)
+            sure = np.exp(score[np.arange(len(path)), path])
+            out = tuple(written(tags, self.scheme))
+            found.append(Answer(tuple(tokens), out, tuple(entities(tags)), tuple(sure.tolist())))
+        return found
+
+    def cut(self, text: str) -> list[str]:
+        """Cut a text into tokens, as those it learned from were cut."""
+        if self.split == "characters":
+            return [sign for sign in text if not sign.isspace()]
+        return _TOKEN.findall(text)
+
+
+def windows_of(backbone: TextBackbone, sentences: Sequence[Sequence[str]]) -> list[list[Window]]:
+    """Cut sentences into the windows that a network reads."""
+    look = backbone.card.look
+    assert isinstance(look, Tokens)
+    cutter = Cutter(look)
+    return [cutter(tokens) for tokens in sentences]
+
+
+def layers_of(backbone: TextBackbone) -> tuple[int, ...]:
+    """Return the layers that a probe chooses between: the one in the middle, and the last.
+
+    Sentence encoders are trained to lay whole sentences together; what a single word is, they tell
+    better further up (docs/measurements.md).
+    """
+    last = len(encoder_of(backbone).blocks)
+    return tuple(dict.fromkeys([(last + 1) // 2, last]))
+
+
+def vectors(
+    backbone: TextBackbone,
+    windows: Sequence[Sequence[Window]],
+    layer: int,
+    pool: Pool,
+    machine: Machine,
+    on_event: OnEvent = ignore,
+) -> list[NDArray[np.float32]]:
+    """Return the vectors of the words of sentences, by one layer: (n_words, D) each."""
+    frozen = Frozen(backbone, layer, machine)
+    return words_of(windows, frozen([w for own in windows for w in own], on_event), pool)
+
+
+def learn(
+    backbone: TextBackbone,
+    sentences: Sequence[Sentence],
+    machine: Machine,
+    seed: int = 0,
+    on_event: OnEvent = ignore,
+) -> Tagger:
+    """Fit a probe to sentences with tags in IOB2.
+
+    Parameters
+    ----------
+    backbone : TextBackbone
+    sentences : sequence of Sentence
+    """
+    windows = windows_of(backbone, [one.tokens for one in sentences])
+    spaces = {
+        layer: vectors(backbone, windows, layer, "mean", machine, on_event)
+        for layer in layers_of(backbone)
+    }
+    head = fit_probe(spaces, [one.tags for one in sentences], groups_of(sentences), seed)
+    return Tagger(backbone, head, "mean", split_of(sentences), "IOB2")
