@@ -574,6 +574,20 @@ def test_a_vector_without_what_was_seen_is_made_again(tiny: NpmPackage) -> None:
         assert found.forward_examples == 1 and found.digests[0].face is not None
 
 
+def test_random_crops_are_of_the_chip(tiny: NpmPackage) -> None:
+    look = resolve("face").load().card.look
+    assert isinstance(look, Faces)
+    picture = modality("image").read(as_file(Image.fromarray(noise(400)).resize((640, 400))))
+    chip = look(picture)
+    np.testing.assert_array_equal(look.pixels(look.scene(picture)), chip)
+    view = modality("image").views.fixed("crops", 3)(picture, look, "mark", 2)
+    assert view.shape == chip.shape
+    fresh = modality("image").views.fresh(
+        lambda _row: picture, 1, look, "none", workers=1, on_event=lambda _event: None
+    )
+    np.testing.assert_array_equal(fresh.plain(np.array([0]))[0], chip)
+
+
 def test_other_looks_see_nothing(small: str, tmp_path: Path) -> None:
     engine = TorchEngine(resolve(small).load(), "float32")
     with FeatureStore(tmp_path) as store:
@@ -708,6 +722,16 @@ def test_pictures_without_a_face_are_taken_whole(real: NpmPackage, side: int) ->
     assert seen == Seen(0) and np.isfinite(vector).all()
 
 
+def test_a_face_that_fills_its_picture_is_found(real: NpmPackage, group: Image.Image) -> None:
+    """Cut off all around, the detector does not see it."""
+    _vector, seen = look_at(group)
+    corners = np.array(seen.corners) * group.size
+    chip = group.crop((*corners.min(axis=0), *corners.max(axis=0)))
+    middle = chip.crop([round(0.17 * s) for s in chip.size] + [round(0.87 * s) for s in chip.size])
+    _vector, close = look_at(middle.resize((90, 90)))
+    assert close.count == 1 and close.turned == 0
+
+
 def test_a_face_of_20_pixels_is_found_or_said_to_be_none(
     real: NpmPackage, portraits: dict[str, Image.Image]
 ) -> None:
@@ -736,5 +760,5 @@ def test_a_run_on_faces(
     answers = run.predict([tmp_path / "b.png", tmp_path / "noise.png"])
     assert answers[0].predicted == "b" and not answers[0].note
     assert answers[1].note == "no face found"
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="what looks for faces is no part of it"):
         hs.export(tmp_path / "run", format="onnx", out=tmp_path / "model")
