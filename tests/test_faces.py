@@ -47,6 +47,8 @@ from headstart.modalities.image.faces.package import (
 )
 from headstart.modalities.image.seen import Seen
 from headstart.prepare.config import Config, backbones_of
+from headstart.serve.limits import Limits
+from headstart.serve.served import Served
 from headstart.testing import check_backbone
 
 Array = NDArray[np.float32]
@@ -768,5 +770,9 @@ def test_a_run_on_faces(
     answers = run.predict([tmp_path / "b.png", tmp_path / "noise.png"])
     assert answers[0].predicted == "b" and not answers[0].note
     assert answers[1].note == "no face found"
+    served = Served("people", tmp_path / "run", Limits(), 1)
+    asked = in_memory(Image.fromarray(noise(200)))
+    parts = [job.work({"people": served.replicas()}) for job in served.jobs(asked, 1)]
+    assert [told.note for told in served.answers(asked, parts)] == ["no face found"]
     with pytest.raises(ConfigError, match="what looks for faces is no part of it"):
         hs.export(tmp_path / "run", format="onnx", out=tmp_path / "model")
