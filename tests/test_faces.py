@@ -612,6 +612,8 @@ def test_the_look_survives_json_and_has_one_size(tiny: NpmPackage) -> None:
     assert card.look.asked(size=150) == card.look
     with pytest.raises(ConfigError, match="--size 96: faces are looked at in 150 pixels"):
         card.look.asked(size=96)
+    with pytest.raises(ValueError, match="as of version 1, not 7"):
+        modality("image").look({**card.look.to_json(), "version": 7})
     with pytest.raises(TypeError):
         modality("image").look({**card.look.to_json(), "surprise": 1})
 

@@ -117,6 +117,14 @@ class Faces(Preprocessing):
         """Rebuild it; raises ``TypeError`` or ``ValueError`` for what is no look."""
         look = super().from_json({k: v for k, v in values.items() if k != "form"})
         assert isinstance(look, Faces)
+        if look.version != VERSION:
+            raise ValueError(
+                _(
+                    "faces are found as of version {own}, not {version}",
+                    own=VERSION,
+                    version=look.version,
+                )
+            )
         return look
 
     def says(self) -> str:
