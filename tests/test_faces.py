@@ -744,6 +744,13 @@ def test_a_face_that_fills_its_picture_is_found(real: NpmPackage, group: Image.I
     assert close.count == 1 and close.turned == 0
 
 
+@pytest.mark.parametrize("size", [(200, 200), (1, 3000), (3000, 1)])
+@pytest.mark.parametrize("colour", ["black", "white", "gray"])
+def test_nothing_is_no_face(real: NpmPackage, size: tuple[int, int], colour: str) -> None:
+    look = resolve("face").load().card.look
+    assert finding.find(Image.new("RGB", size, colour), 150, look.weights).faces == []
+
+
 def test_a_face_of_20_pixels_is_found_or_said_to_be_none(
     real: NpmPackage, portraits: dict[str, Image.Image]
 ) -> None:

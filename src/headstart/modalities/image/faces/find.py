@@ -38,6 +38,8 @@ MISS, GOOD, BETTER = 0.035, 0.024, 0.85
 """How far points lie from those of the mean face, as ``Fit.miss`` has it: at most; so near that no
 other way up is tried; and what share of it another way up has to stay under. Nine in ten upright
 faces of 200 have less than 0.025, and none that is upside down."""
+SPAN = 32
+"""Brightest less darkest of 0 to 255, from which there is something to see (plain choice)."""
 MOST = 16
 """Boxes that are looked at: those of which the detector is surest."""
 
@@ -190,8 +192,11 @@ class _Nets:
     def filling(self, image: Image.Image, side: int) -> list[Face]:
         """Return the whole picture as a face, where its points lie well.
 
-        The detector sees none that is cut off all around.
+        The detector sees none that is cut off all around. Where all is dark, points lie as in the
+        mean of all faces, so there has to be something to see.
         """
+        if np.ptp(np.asarray(image.convert("L"))) < SPAN:
+            return []
         face = self._face(image, np.array([0.0, 0.0, *image.size]), 0.0, side)
         return [face] if face.how.miss <= GOOD else []
 
