@@ -46,6 +46,9 @@ from headstart.modalities.image.faces.package import (
     NpmPackage,
 )
 from headstart.modalities.image.seen import Seen
+from headstart.prepare.config import Config, backbones_of
+from headstart.serve.limits import Limits
+from headstart.serve.served import Served
 from headstart.testing import check_backbone
 
 Array = NDArray[np.float32]
@@ -392,6 +395,13 @@ def test_a_folder_without_the_files_is_refused(
     assert not next(row for row in available("*face", everything=True)).available
 
 
+def test_auto_leaves_faces_to_who_names_them(tiny: NpmPackage) -> None:
+    rows = available(modality="image")
+    assert "embedded:face" in [row.name for row in rows]
+    found = backbones_of(Config("people", backbone="auto"), "image")
+    assert "embedded:efficientnet-lite0" in found and "embedded:face" not in found
+
+
 def test_without_npm_the_error_says_what_to_do(
     tiny: NpmPackage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -574,6 +584,20 @@ def test_a_vector_without_what_was_seen_is_made_again(tiny: NpmPackage) -> None:
         assert found.forward_examples == 1 and found.digests[0].face is not None
 
 
+def test_random_crops_are_of_the_chip(tiny: NpmPackage) -> None:
+    look = resolve("face").load().card.look
+    assert isinstance(look, Faces)
+    picture = modality("image").read(as_file(Image.fromarray(noise(400)).resize((640, 400))))
+    chip = look(picture)
+    np.testing.assert_array_equal(look.pixels(look.scene(picture)), chip)
+    view = modality("image").views.fixed("crops", 3)(picture, look, "mark", 2)
+    assert view.shape == chip.shape
+    fresh = modality("image").views.fresh(
+        lambda _row: picture, 1, look, "none", workers=1, on_event=lambda _event: None
+    )
+    np.testing.assert_array_equal(fresh.plain(np.array([0]))[0], chip)
+
+
 def test_other_looks_see_nothing(small: str, tmp_path: Path) -> None:
     engine = TorchEngine(resolve(small).load(), "float32")
     with FeatureStore(tmp_path) as store:
@@ -588,6 +612,8 @@ def test_the_look_survives_json_and_has_one_size(tiny: NpmPackage) -> None:
     assert card.look.asked(size=150) == card.look
     with pytest.raises(ConfigError, match="--size 96: faces are looked at in 150 pixels"):
         card.look.asked(size=96)
+    with pytest.raises(ValueError, match="as of version 1, not 7"):
+        modality("image").look({**card.look.to_json(), "version": 7})
     with pytest.raises(TypeError):
         modality("image").look({**card.look.to_json(), "surprise": 1})
 
@@ -708,6 +734,23 @@ def test_pictures_without_a_face_are_taken_whole(real: NpmPackage, side: int) ->
     assert seen == Seen(0) and np.isfinite(vector).all()
 
 
+def test_a_face_that_fills_its_picture_is_found(real: NpmPackage, group: Image.Image) -> None:
+    """Cut off all around, the detector does not see it."""
+    _vector, seen = look_at(group)
+    corners = np.array(seen.corners) * group.size
+    chip = group.crop((*corners.min(axis=0), *corners.max(axis=0)))
+    middle = chip.crop([round(0.17 * s) for s in chip.size] + [round(0.87 * s) for s in chip.size])
+    _vector, close = look_at(middle.resize((90, 90)))
+    assert close.count == 1 and close.turned == 0
+
+
+@pytest.mark.parametrize("size", [(200, 200), (1, 3000), (3000, 1)])
+@pytest.mark.parametrize("colour", ["black", "white", "gray"])
+def test_nothing_is_no_face(real: NpmPackage, size: tuple[int, int], colour: str) -> None:
+    look = resolve("face").load().card.look
+    assert finding.find(Image.new("RGB", size, colour), 150, look.weights).faces == []
+
+
 def test_a_face_of_20_pixels_is_found_or_said_to_be_none(
     real: NpmPackage, portraits: dict[str, Image.Image]
 ) -> None:
@@ -736,5 +779,9 @@ def test_a_run_on_faces(
     answers = run.predict([tmp_path / "b.png", tmp_path / "noise.png"])
     assert answers[0].predicted == "b" and not answers[0].note
     assert answers[1].note == "no face found"
-    with pytest.raises(ConfigError):
+    served = Served("people", tmp_path / "run", Limits(), 1)
+    asked = in_memory(Image.fromarray(noise(200)))
+    parts = [job.work({"people": served.replicas()}) for job in served.jobs(asked, 1)]
+    assert [told.note for told in served.answers(asked, parts)] == ["no face found"]
+    with pytest.raises(ConfigError, match="what looks for faces is no part of it"):
         hs.export(tmp_path / "run", format="onnx", out=tmp_path / "model")

@@ -101,7 +101,8 @@ def _look(examples: Modality[Any, Any], values: dict[str, Any]) -> Look[Any]:
 class Listing:
     """One row of ``headstart backbones``.
 
-    ``available`` is true when the weights are on this machine, so that no network is needed.
+    ``available`` is true when the weights are on this machine, so that no network is needed;
+    ``general`` is false for a network of one purpose, which ``auto`` leaves to who names it.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Listing:
     parameters: int | None = None
     available: bool = False
     modality: str = DEFAULT_MODALITY
+    general: bool = True
 
 
 class Provider(Protocol):

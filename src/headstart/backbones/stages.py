@@ -103,7 +103,11 @@ class Stages(nn.Module):
         return frozenset(name for name, out in first.items() if not torch.equal(out, maps[name]))
 
     def _usable(self, out: object, embedding: Tensor) -> bool:
-        if not isinstance(out, Tensor) or out.dim() not in (2, 3, 4) or len(out) != len(embedding):
+        if (
+            not isinstance(out, Tensor)
+            or out.dim() not in (2, 3, 4, 5)
+            or len(out) != len(embedding)
+        ):
             return False
         if not out.is_floating_point():
             return False

@@ -319,8 +319,11 @@ def _as_maps(out: NDArray[np.float32]) -> NDArray[np.float32] | None:
     """Bring what a block gives into the form (C, h, w) with h = w > 1, or return None.
 
     Maps may have their channels last; tokens (T, C) are places, row by row, behind a few that
-    stand for the whole example.
+    stand for the whole example. Where a block gives those of an example and of its reflection,
+    (2, C, h, w), the first count.
     """
+    if out.ndim == 4:
+        out = out[0]
     if out.ndim == 2:
         side = int(len(out) ** 0.5)
         out = out[len(out) - side * side :].reshape(side, side, -1)

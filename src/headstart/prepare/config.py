@@ -223,7 +223,8 @@ def backbones_of(config: Config, modality: str) -> dict[str, Ref]:
     Parameters
     ----------
     modality : str
-        Of the examples: ``"auto"`` stands for all backbones for such that are usable here.
+        Of the examples: ``"auto"`` stands for all backbones for such that are usable here, but for
+        those of one purpose, such as faces.
 
     Raises
     ------
@@ -231,7 +232,7 @@ def backbones_of(config: Config, modality: str) -> dict[str, Ref]:
         Names that mean nothing.
     """
     if config.backbone == "auto":
-        names = [row.name for row in available(modality=modality)]
+        names = [row.name for row in available(modality=modality) if row.general]
     else:
         names = [name.strip() for name in (config.backbone or "").split(",") if name.strip()]
     if config.backbone is not None and not names:

@@ -14,6 +14,7 @@ from headstart.errors import ConfigError
 from headstart.events import OnEvent, ignore
 from headstart.features.engines import Engine, Forward, single
 from headstart.features.extract import Embedder, Features
+from headstart.modalities import Noticing
 from headstart.run import Prediction, Run
 from headstart.said import _
 from headstart.serve.batches import Gathered
@@ -59,7 +60,8 @@ class Served:
         engine = self.run.engine(workers, on_event)
         once = [_alone(one) for one in single(engine)]
         self.batched = any(isinstance(one, Gathered) for one in once)
-        self._embed = Embedder(once, digests=bool(self.run.saved.model.beside))
+        told = any(isinstance(one.card.look, Noticing) for one in once)
+        self._embed = Embedder(once, digests=told or bool(self.run.saved.model.beside))
         self.look = engine.card.look
 
     @property

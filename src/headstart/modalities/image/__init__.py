@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from headstart.errors import ConfigError
 from headstart.findings import Finding
 from headstart.modalities import Circumstance, Kind, Modality, Unit
 from headstart.modalities.copies import Copies
@@ -38,7 +39,7 @@ from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.parts import PixelParts
 from headstart.modalities.image.read import Picture
 from headstart.modalities.image.show import HINTS, ShowImages
-from headstart.said import N_, NN_
+from headstart.said import N_, NN_, _
 
 if TYPE_CHECKING:
     from headstart.modalities.entry import Entry
@@ -158,9 +159,18 @@ class ImageModality(Modality[Picture, Digest]):
         return find_copies(hashes, digests)
 
     def entry(self, looks: Sequence[Preprocessing], *, whole: bool = True) -> Entry | None:
-        """Return how images enter a graph; None where faces are looked for in them first."""
+        """Return how images enter a graph.
+
+        Raises
+        ------
+        ConfigError
+            Faces are looked for in them first.
+        """
         if any(isinstance(look, Faces) for look in looks):
-            return None
+            raise ConfigError(
+                _("A model of faces cannot be exported: what looks for faces is no part of it."),
+                _("Use `headstart predict` or `headstart serve`."),
+            )
         from headstart.modalities.image.graph import Pixels, Square  # imports torch
 
         return (Pixels if whole else Square)(looks[0]) if len(looks) == 1 else None

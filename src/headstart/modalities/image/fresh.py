@@ -106,7 +106,7 @@ class Pictures:
 
     def _small(self, row: int) -> Image.Image:
         """Read one image and shrink its short side to what prediction resizes it to."""
-        image = self.read_one(row).at(self.look.levels)
+        image = self.look.scene(self.read_one(row))
         short = min(image.size)  # rounded down, as ``Preprocessing`` does
         wide, high = (int(self.look.resize * side / short) for side in image.size)
         return resized(image, (wide, high), self.look.interpolation)

@@ -41,7 +41,11 @@ class Preprocessing:
 
     def __call__(self, x: Picture) -> NDArray[np.uint8]:
         """Prepare a picture as ``pixels`` does."""
-        return self.pixels(x.at(self.levels))
+        return self.pixels(self.scene(x))
+
+    def scene(self, x: Picture) -> Image.Image:
+        """Return the image that ``pixels`` takes, and that random crops are cut from."""
+        return x.at(self.levels)
 
     def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
         """Resize and crop an RGB image: returns uint8 of shape (size, size, 3).

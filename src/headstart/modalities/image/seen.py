@@ -17,7 +17,7 @@ class Seen:
     count : int
         Faces in the picture; 0: none, and the vector is of the whole picture.
     sure : float
-        How sure the detector is of the face, 0 to 1.
+        How sure the detector is of the face, 0 to 1; 0 where the whole picture was taken for one.
     side : float
         Of the face, pixels of the file: the geometric mean of its width and height.
     tilt : float

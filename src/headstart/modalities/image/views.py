@@ -122,7 +122,7 @@ class Views:
             return np.ascontiguousarray(look(x)[::down, ::across])
         # Python promises the same random() for the same text in every version; numpy does not.
         rng = Random(f"{self.seed} {mark} {view}")
-        image = x.at(look.levels)
+        image = look.scene(x)
         box, mirrored = crop_box(*image.size, rng), rng.random() < 0.5
         crop = np.asarray(resized(image, (look.size, look.size), look.interpolation, box))
         return np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -38,8 +38,23 @@ MISS, GOOD, BETTER = 0.035, 0.024, 0.85
 """How far points lie from those of the mean face, as ``Fit.miss`` has it: at most; so near that no
 other way up is tried; and what share of it another way up has to stay under. Nine in ten upright
 faces of 200 have less than 0.025, and none that is upside down."""
+SPAN = 32
+"""Brightest less darkest of 0 to 255, from which there is something to see (plain choice)."""
 MOST = 16
 """Boxes that are looked at: those of which the detector is surest."""
+
+
+class Least(NamedTuple):
+    """What makes a face of a box: how sure the detector is at least; what points miss at most."""
+
+    sure: float
+    miss: float
+
+
+LEAST, UNSURE = Least(SURE, MISS), Least(0.15, GOOD)
+"""The usual; and, where there is nothing else, a box that the detector is less sure of but in which
+points lie well: so a tenth more faces of 30 pixels are found, and two more of 200 photos of other
+things are taken for faces. Last comes the whole picture, if its points lie as well."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +66,7 @@ class Face:
     box : ndarray (4,)
         Left, top, right, bottom, pixels of the picture as it was looked at.
     sure : float
-        0 to 1.
+        0 to 1; 0 where the whole picture is taken for one.
     points : ndarray (68, 2)
         In pixels, too.
     how : Fit
@@ -119,7 +134,12 @@ def find(image: Image.Image, side: int, weights: str) -> Found:
             for over, turn in zip(turned, TURNS, strict=True)
         ]
         other = min(others, key=lambda each: each.miss)
-        return other if other.miss < BETTER * found.miss else found
+        if other.miss < BETTER * found.miss:
+            return other
+        if found.faces:
+            return found
+        unsure = nets.seen(image, 0, side, PASSES[:1], UNSURE)
+        return unsure if unsure.faces else Found(nets.filling(image, side), image)
 
 
 @contextmanager
@@ -143,27 +163,46 @@ class _Nets:
     points: Any
 
     def seen(
-        self, image: Image.Image, turned: int, side: int, scales: Sequence[tuple[int, float]]
+        self,
+        image: Image.Image,
+        turned: int,
+        side: int,
+        scales: Sequence[tuple[int, float]],
+        least: Least = LEAST,
     ) -> Found:
         """Return what is found at the first scale with a large face, else where most are found."""
         most: list[Face] = []
         for square, border in scales:
-            faces = self.faces(image, square, border, side)
+            faces = self.faces(image, square, border, side, least)
             most = max(most, faces, key=len)
             if faces and faces[0].side >= LARGE * max(image.size):
                 break
         return Found(most, image, turned)
 
-    def faces(self, image: Image.Image, square: int, border: float, side: int) -> list[Face]:
+    def faces(
+        self, image: Image.Image, square: int, border: float, side: int, least: Least
+    ) -> list[Face]:
         """Return the faces that are seen at a scale, the largest first."""
         boxes, sure = self._boxes(image, square, border)
-        faces = []
-        for k in _apart(boxes, sure):
-            points = self._points(image, boxes[k])
-            how = fit(points, side)
-            if how.miss <= MISS:
-                faces.append(Face(boxes[k], float(sure[k]), points, how))
-        return sorted(faces, key=lambda face: -face.side)
+        kept = _apart(boxes, sure, least.sure)
+        faces = [self._face(image, boxes[k], float(sure[k]), side) for k in kept]
+        good = [face for face in faces if face.how.miss <= least.miss]
+        return sorted(good, key=lambda face: -face.side)
+
+    def filling(self, image: Image.Image, side: int) -> list[Face]:
+        """Return the whole picture as a face, where its points lie well.
+
+        The detector sees none that is cut off all around. Where all is dark, points lie as in the
+        mean of all faces, so there has to be something to see.
+        """
+        if np.ptp(np.asarray(image.convert("L"))) < SPAN:
+            return []
+        face = self._face(image, np.array([0.0, 0.0, *image.size]), 0.0, side)
+        return [face] if face.how.miss <= GOOD else []
+
+    def _face(self, image: Image.Image, box: Floats, sure: float, side: int) -> Face:
+        points = self._points(image, box)
+        return Face(box, sure, points, fit(points, side))
 
     def _boxes(self, image: Image.Image, square: int, border: float) -> tuple[Floats, Floats]:
         longest = max(image.size) * (1 + 2 * border)
@@ -223,11 +262,11 @@ def _fast(net: Any, library: Any) -> Any:
     return net.eval().to(memory_format=library.channels_last)
 
 
-def _apart(boxes: Floats, sure: Floats) -> list[int]:
+def _apart(boxes: Floats, sure: Floats, least: float = SURE) -> list[int]:
     """Name the boxes of which the detector is sure, the surest of those that overlap."""
     kept: list[int] = []
     for k in np.argsort(-sure, kind="stable")[:200]:
-        if sure[k] < SURE or len(kept) == MOST:
+        if sure[k] < least or len(kept) == MOST:
             break
         if all(_common(boxes[k], boxes[j]) <= OVERLAP for j in kept):
             kept.append(int(k))

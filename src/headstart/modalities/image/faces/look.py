@@ -39,13 +39,13 @@ class Faces(Preprocessing):
     weights: str = ""
     version: int = VERSION
 
-    def __call__(self, x: Picture) -> NDArray[np.uint8]:
-        """Cut the largest face out of a picture: (size, size, 3)."""
-        return self.notice(x)[0]
+    def scene(self, x: Picture) -> Image.Image:
+        """Return the chip: random crops show a part of the face, not of the picture."""
+        return Image.fromarray(self.notice(x)[0])
 
     def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
-        """Cut the largest face out of an RGB image."""
-        return self._seen(image)[0]
+        """Return the pixels of a chip."""
+        return np.asarray(image)
 
     def notice(self, x: Picture) -> tuple[NDArray[np.uint8], bytes]:
         """Cut the largest face out of a picture; also return what was seen of it, packed."""
@@ -117,6 +117,14 @@ class Faces(Preprocessing):
         """Rebuild it; raises ``TypeError`` or ``ValueError`` for what is no look."""
         look = super().from_json({k: v for k, v in values.items() if k != "form"})
         assert isinstance(look, Faces)
+        if look.version != VERSION:
+            raise ValueError(
+                _(
+                    "faces are found as of version {own}, not {version}",
+                    own=VERSION,
+                    version=look.version,
+                )
+            )
         return look
 
     def says(self) -> str:

@@ -1,11 +1,11 @@
-"""The networks that look for faces: two detectors, and one for 68 points of a face.
+"""The networks that look for faces: a detector, and one for 68 points of a face.
 
 Each is built by the names of the package @vladmandic/face-api, whose tensors it takes.
 
 References
 ----------
-Redmon and Farhadi (2017), "YOLO9000: better, faster, stronger", arXiv:1612.08242; Liu et al.
-(2016), "SSD: single shot multibox detector", arXiv:1512.02325; Howard et al. (2017), "MobileNets",
+Redmon and Farhadi (2017), "YOLO9000: better, faster, stronger", arXiv:1612.08242; Howard et al.
+(2017), "MobileNets: efficient convolutional neural networks for mobile vision applications",
 arXiv:1704.04861.
 """
 
@@ -28,7 +28,6 @@ ANCHORS = (
     (9.041765, 10.66308),
 )
 """Width and height of the boxes that the small detector starts from, in its cells."""
-SSD_SIDE, SSD_EPSILON = 512, 0.001
 
 
 def tensor(tensors: Tensors, name: str) -> Tensor:
@@ -126,56 +125,3 @@ class TinyDetector(Weighted):
         half = torch.exp(out[..., 2:4]) * out.new_tensor(ANCHORS) / cells / 2
         boxes = torch.cat([centre - half, centre + half], -1)
         return boxes.reshape(-1, 4), torch.sigmoid(out[..., 4]).reshape(-1)
-
-
-class SsdDetector(Weighted):
-    """A picture (1, 3, 512, 512), 0 to 255, to boxes (n, 4), 0 to 1, and how sure they are (n,)."""
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Find boxes, several at every place of six maps."""
-        x = x / 127.5 - 1
-        x = self._pointwise(x, "MobilenetV1/Conv2d_0_pointwise", 2)
-        for k in range(1, 14):
-            x = self._depthwise(x, f"MobilenetV1/Conv2d_{k}_depthwise", 2 if k in _HALVING else 1)
-            x = self._pointwise(x, f"MobilenetV1/Conv2d_{k}_pointwise", 1)
-            if k == 11:
-                maps = [x]
-        maps.append(x)
-        for k in range(8):
-            x = self._pointwise(x, f"Prediction/Conv2d_{k}_pointwise", 1 + k % 2)
-            maps += [x] if k % 2 else []
-        moved = torch.cat([self._predicted(m, k, "BoxEncoding", 4) for k, m in enumerate(maps)])
-        classes = torch.cat([self._predicted(m, k, "Class", 3) for k, m in enumerate(maps)])
-        return self._decoded(moved), torch.sigmoid(classes[:, 1])
-
-    def _pointwise(self, x: Tensor, name: str, stride: int) -> Tensor:
-        filters = self.w(f"{name}/weights")
-        x = same(x, filters.shape[2], stride)
-        x = functional.conv2d(x, filters, self.w(f"{name}/convolution_bn_offset"), stride=stride)
-        return x.clamp(0, 6)
-
-    def _depthwise(self, x: Tensor, name: str, stride: int) -> Tensor:
-        filters = self.w(f"{name}/depthwise_weights")
-        x = functional.conv2d(same(x, 3, stride), filters, stride=stride, groups=filters.shape[0])
-        mean, variance, beta, gamma = (
-            self.w(f"{name}/BatchNorm/{part}")
-            for part in ("moving_mean", "moving_variance", "beta", "gamma")
-        )
-        x = functional.batch_norm(x, mean, variance, gamma, beta, eps=SSD_EPSILON)
-        return x.clamp(0, 6)
-
-    def _predicted(self, x: Tensor, k: int, what: str, size: int) -> Tensor:
-        name = f"Prediction/BoxPredictor_{k}/{what}Predictor"
-        out = functional.conv2d(x, self.w(f"{name}/weights"), self.w(f"{name}/biases"))
-        return out[0].permute(1, 2, 0).reshape(-1, size)
-
-    def _decoded(self, moved: Tensor) -> Tensor:
-        """Move and stretch the boxes that it starts from: top, left, bottom, right."""
-        start = self.w("Output/extra_dim")[0]
-        size = start[:, 2:] - start[:, :2]
-        centre = start[:, :2] + size / 2 + moved[:, :2] / 10 * size
-        half = torch.exp(moved[:, 2:] / 5) * size / 2
-        return torch.cat([centre - half, centre + half], 1)[:, [1, 0, 3, 2]]
-
-
-_HALVING = (2, 4, 6, 12)
