@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from headstart.phrases.stems import key
 from headstart.phrases.stop_words import ENGLISH, stop_words
@@ -31,15 +32,22 @@ NOUNS = frozenset(
 """Tags of Chinese words that phrases are made of."""
 HEADS = NOUNS - {"b"}
 """Those that one may end with; "b" stands before a noun."""
-_WORD = r"[^\W_]+(?:[-‐‑./&+_][^\W_]+)*[+#]*"
-_ENGLISH = re.compile(r"[^\W_]+(?:[-‐‑./&+_'’][^\W_]+)*[+#]*|\n[^\S\n]*\n|[^\w\s]|_")
-_OTHERS = re.compile(rf"{_WORD}|\n[^\S\n]*\n|[^\w\s]|_")
-_JAPANESE = re.compile(
-    r"[\u4e00-\u9fff\u3005\u3006\u30f6\u30a1-\u30fa\u30fcA-Za-z0-9\uff21-\uff5a]+"
-    r"|[\u3041-\u309f]+|\n[^\S\n]*\n|[^\w\s]|_"
-)
-_END = re.compile(r"[.!?。！？…]|\n")
-_HIRAGANA = re.compile(r"[\u3041-\u309f]+")
+SPANS = 50
+"""Places of a phrase that are kept, to mark them."""
+_LETTERS = r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*"
+_ELSE = r"|\n[^\S\n]*\n|[^\p{L}\p{M}\p{N}\s]"
+_SPACED = rf"{_LETTERS}(?:[-‐‑./&+_]{_LETTERS})*[+#]*{_ELSE}"
+_ENGLISH = rf"{_LETTERS}(?:[-‐‑./&+_'’]{_LETTERS})*[+#]*{_ELSE}"
+_JAPANESE = r"[\p{Han}\u3005\u3006\p{Katakana}\u30fcA-Za-z0-9\uff21-\uff5a]+|\p{Hiragana}+" + _ELSE
+_END = re.compile(r"[.!?。！？…।]|\n")
+_HIRAGANA = re.compile(r"[\u3041-\u309f]")
+
+
+@cache
+def _pattern(written: str) -> Any:
+    import regex
+
+    return regex.compile(written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ class Phrase:
     opens, closes : bool
         Whether it ever begins or ends such a run.
     spans : tuple of (int, int)
-        Where it stands, in characters.
+        Where it stands, in characters: the first ``SPANS``.
     """
 
     key: str
@@ -147,7 +155,7 @@ def cut(text: str, language: str, *, longest: int = LONGEST, parts: bool = False
     longest : int
         Words of a phrase, at most.
     parts : bool
-        Whether parts of runs are phrases as well.
+        Whether parts of runs are phrases as well; they are where no run is short enough.
 
     Examples
     --------
@@ -166,6 +174,8 @@ def cut(text: str, language: str, *, longest: int = LONGEST, parts: bool = False
             run = []
         words += token.word
     _take(run, text, language, longest, parts, found)
+    if not found and not parts:
+        return cut(text, language, longest=longest, parts=True)
     kept = list(found.values())
     if len(kept) > MOST:
         best = sorted(range(len(kept)), key=lambda k: (-kept[k].count, kept[k].place, k))[:MOST]
@@ -216,13 +226,14 @@ def _take(
             one.whole += last - first == n
             one.opens |= first == 0
             one.closes |= last == n
-            one.spans.append((start, end))
+            if one.count <= SPANS:
+                one.spans.append((start, end))
 
 
 def _spaced(text: str, language: str) -> Iterator[Token]:
     """Cut at spaces and punctuation; small single letters and numbers are no part of a phrase."""
     stops, sentence = stop_words(language), 0
-    pattern = _ENGLISH if language == ENGLISH else _OTHERS
+    pattern = _pattern(_ENGLISH if language == ENGLISH else _SPACED)
     for match in pattern.finditer(text):
         word = match.group()
         if not word[0].isalnum():
@@ -271,7 +282,7 @@ def _unfit(one: Token) -> Token:
 
 def _japanese(text: str) -> Iterator[Token]:
     stops, sentence = stop_words("ja"), 0
-    for match in _JAPANESE.finditer(text):
+    for match in _pattern(_JAPANESE).finditer(text):
         word = match.group()
         is_word = word[0].isalnum()
         fits = is_word and not _HIRAGANA.match(word) and word not in stops and len(word) > 1

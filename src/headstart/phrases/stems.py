@@ -6,11 +6,11 @@ languages by their Snowball algorithm, and those without one not at all.
 
 from __future__ import annotations
 
-import re
 import threading
 import unicodedata
 from collections.abc import Callable
 from functools import cache, lru_cache
+from typing import Any
 
 ALGORITHMS = {
     "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "porter",
@@ -22,7 +22,6 @@ ALGORITHMS = {
 """Snowball's algorithms, by ISO 639-1 code."""
 LONGEST = 100
 """Letters of a word that is stemmed; longer ones are no words."""
-_WORD = re.compile(r"\w+")
 _alone = threading.Lock()
 
 
@@ -49,6 +48,13 @@ def stem(word: str, language: str) -> str:
     return word if len(word) > LONGEST else _stem_of(language)(word)
 
 
+@cache
+def _word() -> Any:
+    import regex  # knows marks, with which many writings write their vowels, as parts of words
+
+    return regex.compile(r"[\p{L}\p{M}\p{N}]+")
+
+
 def plain(text: str) -> str:
     """Return words in small letters with single spaces: what phrases have in common *exactly*.
 
@@ -57,7 +63,7 @@ def plain(text: str) -> str:
     >>> plain("Separate-Account  Industry")
     'separate account industry'
     """
-    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+    return " ".join(_word().findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
 def key(text: str, language: str) -> str:
