@@ -1,7 +1,7 @@
 """Does pretraining on English-French help English-Chinese with few pairs? A curve, with its doubt.
 
     python benchmarks/translate.py FOLDER [--seeds 0,1,2] [--sizes 500,2000,8000]
-        [--starts nothing,french] [--keep FILE...] [--parent FOLDER]
+        [--starts nothing,french] [--epochs N] [--keep FILE...] [--parent FOLDER]
 
 FOLDER holds fra.txt and cmn.txt: Tatoeba's pairs, English, a tab, and the other language. The small
 network is trained on the first, once; then on 500, 2,000 and 8,000 pairs of the second, starting
@@ -36,12 +36,10 @@ from headstart.translation.pieces import fit_pieces, pieces_used, with_pieces_of
 from headstart.translation.read import Spec, read_pairs
 from headstart.translation.scores import corpus_chrf, metrics, sentence_chrf
 from headstart.translation.split import Parts, clusters, split
-from headstart.translation.train import SMALL, train
+from headstart.translation.train import SMALL, for_few, train
 from headstart.translation.translator import Translator
 
-EPOCHS = {500: 30, 2_000: 12, 8_000: 5}
-"""Fewer than the command takes (40, 16, 8): it is a long benchmark for two cores."""
-SIZES = tuple(EPOCHS)
+SIZES = (500, 2_000, 8_000)
 
 
 def read(path: Path, language: str) -> tuple[Pairs, Parts]:
@@ -66,11 +64,18 @@ def small(pairs: Pairs, seed: int, parent: Translator | None) -> Translator:
 
 
 def trained(
-    make: Callable[[], Translator], learned: Pairs, watched: Pairs, test: Pairs, seed: int
+    make: Callable[[], Translator],
+    learned: Pairs,
+    watched: Pairs,
+    test: Pairs,
+    seed: int,
+    epochs: int | None = None,
 ) -> tuple[Translator, dict[str, object]]:
     began = time.process_time()
     translator = make()
-    recipe = replace(SMALL, epochs=EPOCHS.get(len(learned), 5))
+    recipe = for_few(SMALL, len(learned))
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
     found = train(translator, learned, watched, recipe, seed)
     said = translator.translate(test.source)
     row = {
@@ -89,6 +94,7 @@ def main() -> None:
     asked.add_argument("folder", type=Path)
     asked.add_argument("--seeds", default="0,1,2")
     asked.add_argument("--sizes", default=",".join(map(str, SIZES)))
+    asked.add_argument("--epochs", type=int, help="on English-Chinese; default: as the command")
     asked.add_argument("--starts", default="nothing,french")
     asked.add_argument("--keep", type=Path, nargs="+", default=[Path("translate.jsonl")])
     asked.add_argument("--parent", type=Path, default=Path("translate.parent"))
@@ -119,7 +125,7 @@ def main() -> None:
         few = watched.take(range(min(len(watched), n // 10)))
         origin = parent if start == "french" else None
         make = partial(small, learned, seed, origin)
-        _network, row = trained(make, learned, few, test, seed)
+        _network, row = trained(make, learned, few, test, seed, given.epochs)
         row |= {"n": n, "seed": seed, "start": start}
         if start == "nothing":
             row["memory"] = from_memory(learned, test.source)
