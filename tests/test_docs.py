@@ -26,6 +26,8 @@ from headstart.backbones import PROVIDERS, resolve
 from headstart.cli import application
 from headstart.data.builtin import BUILTIN
 from headstart.report.words import FINDINGS
+from tagged import draw as draw_tagged
+from tagged import write as write_tagged
 
 TOP = Path(__file__).parents[1]
 DOCS = TOP / "docs"
@@ -417,6 +419,7 @@ def world(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (here / "labels.csv").write_text("\n".join(rows) + "\n", "utf-8")
     for seed, name in enumerate(("books", "films")):
         draw_log(here / f"{name}.csv", seed=seed, prefix=name[0])
+    write_tagged(here / "names.conll", draw_tagged(24))
     shutil.copytree(run_folder, here / "runs" / "photos")
     return here
 
@@ -429,7 +432,7 @@ def test_examples_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(world)
-    for written in ("patients", "own", "other", "books"):
+    for written in ("patients", "own", "other", "books", "names"):
         shutil.rmtree(world / "runs" / written, ignore_errors=True)
     runpy.run_path(str(example), run_name="__main__")
     printed = capsys.readouterr().out

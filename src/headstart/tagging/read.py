@@ -242,6 +242,7 @@ def _columns(name: str, rows: Sequence[Row], tags: bool) -> tuple[list[Sentence]
     width = widths.most_common(1)[0][0] if widths else 0
     ragged = [(number, len(row)) for number, row in cells if len(row) != width]
     if ragged:
+        shown = first([_("row {row} has {k}", row=r, k=k) for r, k in ragged], 3)
         raise DataError(
             _n(
                 "{name}: {n:,} row has another number of columns than the {width} of the others "
@@ -251,7 +252,7 @@ def _columns(name: str, rows: Sequence[Row], tags: bool) -> tuple[list[Sentence]
                 len(ragged),
                 name=name,
                 width=width,
-                rows=first([_("row {row} has {k}", row=r, k=k) for r, k in ragged], 3),
+                rows=shown,
             ),
             _(FORMATS),
         )
@@ -298,13 +299,14 @@ def _records(name: str, rows: Sequence[Row], tags: bool) -> tuple[list[Sentence]
         if sentence.tokens:
             found.append(sentence)
     if wrong:
+        shown = first([_("row {row}: {cause}", row=r, cause=c) for r, c in wrong], 3)
         raise DataError(
             _n(
                 "{name}: {n:,} row is no tagged sentence ({rows}).",
                 "{name}: {n:,} rows are no tagged sentences ({rows}).",
                 len(wrong),
                 name=name,
-                rows=first([_("row {row}: {cause}", row=r, cause=c) for r, c in wrong], 3),
+                rows=shown,
             ),
             _(FORMATS),
         )
