@@ -42,6 +42,7 @@ TYPED = """
     mix contrastive lora labels pairs multilabel classification images text sentence review
     user item rating time title genres year description
     sound spoken noise shift gain start end channels implicit target both serve
+    tagging tokens tags conll viterbi
 """
 """What can be typed, or stands in a file: commands, values, keys, columns, sets of images."""
 

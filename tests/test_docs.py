@@ -26,6 +26,8 @@ from headstart.backbones import PROVIDERS, resolve
 from headstart.cli import application
 from headstart.data.builtin import BUILTIN
 from headstart.report.words import FINDINGS
+from tagged import draw as draw_tagged
+from tagged import write as write_tagged
 from tiny_seq2seq import pairs, write_tsv
 
 TOP = Path(__file__).parents[1]
@@ -419,6 +421,7 @@ def world(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tsv(here / "en-fr.tsv", pairs(120))
     for seed, name in enumerate(("books", "films")):
         draw_log(here / f"{name}.csv", seed=seed, prefix=name[0])
+    write_tagged(here / "names.conll", draw_tagged(24))
     write_jsonl(here / "papers.jsonl", draw_documents())
     news = ["北京大学的研究人员发明了新的太阳能电池。", "今年的电影节在上海开幕。"]
     (here / "news.csv").write_text("\n".join(["text", *news]) + "\n", "utf-8")

@@ -242,6 +242,7 @@ def _columns(name: str, rows: Sequence[Row], tags: bool) -> tuple[list[Sentence]
     width = widths.most_common(1)[0][0] if widths else 0
     ragged = [(number, len(row)) for number, row in cells if len(row) != width]
     if ragged:
+        shown = first([_("row {row} has {k}", row=r, k=k) for r, k in ragged], 3)
         told = [_("row {row} has {k}", row=r, k=k) for r, k in ragged]
         raise DataError(
             _n(
@@ -299,6 +300,7 @@ def _records(name: str, rows: Sequence[Row], tags: bool) -> tuple[list[Sentence]
         if sentence.tokens:
             found.append(sentence)
     if wrong:
+        shown = first([_("row {row}: {cause}", row=r, cause=c) for r, c in wrong], 3)
         told = [_("row {row}: {cause}", row=r, cause=c) for r, c in wrong]
         raise DataError(
             _n(

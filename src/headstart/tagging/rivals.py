@@ -29,6 +29,8 @@ EXPLAINED = {
         "logistic regression on the word, its beginning, end and shape, and those of its neighbours"
     ),
 }
+LENGTHS = range(1, 4)
+"""Characters of beginnings and ends of words."""
 WIDTH = 2**17
 """Columns that features are hashed into."""
 STRENGTHS = (0.1, 1.0, 10.0)
@@ -75,7 +77,7 @@ def features(tokens: Sequence[str]) -> Iterator[list[str]]:
     for at in range(2, len(padded) - 2):
         word = padded[at]
         found = [f"0={word}", f"l={word.lower()}", f"s={shape(word)}"]
-        found += [f"p={word[:n]}" for n in (1, 2, 3)] + [f"e={word[-n:]}" for n in (1, 2, 3)]
+        found += [f"p={word[:n]}" for n in LENGTHS] + [f"e={word[-n:]}" for n in LENGTHS]
         for far in (-2, -1, 1, 2):
             near = padded[at + far]
             found += [f"{far:+d}={near.lower()}", f"s{far:+d}={shape(near)}"]
