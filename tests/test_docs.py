@@ -437,7 +437,7 @@ def test_examples_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(world)
-    for written in ("patients", "own", "other", "books", "papers", "news", "en-fr"):
+    for written in ("patients", "own", "other", "books", "papers", "news", "en-fr", "names"):
         shutil.rmtree(world / "runs" / written, ignore_errors=True)
     runpy.run_path(str(example), run_name="__main__")
     printed = capsys.readouterr().out

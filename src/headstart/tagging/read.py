@@ -243,7 +243,6 @@ def _columns(name: str, rows: Sequence[Row], tags: bool) -> tuple[list[Sentence]
     ragged = [(number, len(row)) for number, row in cells if len(row) != width]
     if ragged:
         shown = first([_("row {row} has {k}", row=r, k=k) for r, k in ragged], 3)
-        told = [_("row {row} has {k}", row=r, k=k) for r, k in ragged]
         raise DataError(
             _n(
                 "{name}: {n:,} row has another number of columns than the {width} of the others "
@@ -253,7 +252,7 @@ def _columns(name: str, rows: Sequence[Row], tags: bool) -> tuple[list[Sentence]
                 len(ragged),
                 name=name,
                 width=width,
-                rows=first(told, 3),
+                rows=shown,
             ),
             _(FORMATS),
         )
@@ -301,14 +300,13 @@ def _records(name: str, rows: Sequence[Row], tags: bool) -> tuple[list[Sentence]
             found.append(sentence)
     if wrong:
         shown = first([_("row {row}: {cause}", row=r, cause=c) for r, c in wrong], 3)
-        told = [_("row {row}: {cause}", row=r, cause=c) for r, c in wrong]
         raise DataError(
             _n(
                 "{name}: {n:,} row is no tagged sentence ({rows}).",
                 "{name}: {n:,} rows are no tagged sentences ({rows}).",
                 len(wrong),
                 name=name,
-                rows=first(told, 3),
+                rows=shown,
             ),
             _(FORMATS),
         )
