@@ -54,7 +54,7 @@ def translate(
     ],
     translations: Annotated[
         Path | None,
-        typer.Argument(metavar="[TRANSLATIONS]", help=_("The file of translations, line by line.")),
+        typer.Argument(metavar="TRANSLATIONS", help=_("The file of translations, line by line.")),
     ] = None,
     model: Annotated[
         str,
