@@ -49,8 +49,8 @@ RECIPE = {
     "head_lr": 5e-4,
     "augment": "none",
 }
-"""Batch and rate of Devlin et al. (2019), appendix A.3; depth, epochs and the head's rate were
-measured (docs/measurements.md)."""
+"""Batch and rate of Devlin et al. (2019), appendix A.3; depth, epochs and the head's rate are plain
+choices."""
 Floats = NDArray[np.floating]
 Answering = Callable[[Sequence[int]], list[Floats]]
 """Numbers of windows to log probabilities of the tags of their words: (m, K) each."""

@@ -9,11 +9,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from headstart.data.archives import is_archive, unpacked
 from headstart.data.decoding import decode, settled
-from headstart.data.walk import files_below, first
+from headstart.data.walk import files_below, first, walk
 from headstart.encodings import EncodingError, decoded
 from headstart.errors import DataError
 from headstart.events import OnEvent, ignore
@@ -36,6 +37,8 @@ TOKENS, TAGS = ("tokens", "words", "text_tokens"), ("tags", "ner_tags", "labels"
 DOCUMENT = ("document", "doc", "doc_id", "document_id")
 """Keys of JSONL."""
 DOCSTART = "-DOCSTART-"
+OTHERS = 8
+"""Files with other names, such as a licence or a paper, from which on it is another folder."""
 LOOKED_AT = 2**16
 """Bytes by which a file is recognised."""
 _COMMENT = re.compile(r"#\s*(\S+\s*=|newdoc|newpar)")
@@ -75,7 +78,7 @@ def recognised(data: str | Path, cache_dir: Path) -> bool:
             path = unpacked(path, cache_dir)
         if path.is_file():
             return _looks_tagged(path)
-        files = _files(path) if path.is_dir() else []
+        files = _files(path) if path.is_dir() and _mostly_texts(path) else []
         return bool(files) and all(map(_looks_tagged, files))
     except (OSError, DataError):  # said by whoever reads it
         return False
@@ -146,6 +149,12 @@ def read_untagged(path: Path, encoding: str) -> list[Sentence]:
         As ``read_tagged``; but tags may be missing.
     """
     return _read(path, encoding, tags=False)[0]
+
+
+def _mostly_texts(folder: Path) -> bool:
+    """Tell whether hardly any file has a name of another kind; of most folders the first few do."""
+    others = (file for file in walk(folder) if file.suffix.lower() not in SUFFIXES)
+    return len(list(islice(others, OTHERS))) < OTHERS
 
 
 def _looks_tagged(path: Path) -> bool:
