@@ -68,8 +68,8 @@ SMALL = Recipe(epochs=8, lr=1e-3, batch=32, tokens=1_000, warmup=0.1, smoothing=
 """For the small network; plain choices after Vaswani et al. (2017)."""
 STEPS, MOST_EPOCHS = 2_000, 100
 """Steps that a network needs to learn from nothing, and epochs beyond which there is little to
-gain: with few pairs, more epochs. After 500 to 750 it says one thing to everything, whether of 500
-or of 2,000 pairs (docs/measurements.md); on English-French, after 2,000 it has learned."""
+gain: with few pairs, more epochs. After 500 to 750 it says one thing to everything; on
+English-French, after 2,000 it has learned; with 500 pairs no number is enough (measurements.md)."""
 LORA_PACE = 10
 """The rate of LoRA, times the usual one, as in ``transfer.recipe``."""
 
