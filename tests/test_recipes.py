@@ -364,7 +364,7 @@ def test_commands_of_the_page_are_accepted(line: str) -> None:
         return
     given["budget"] = given["budget"] and seconds(given["budget"])
     data = given.pop("data")
-    for apart in ("out", "overwrite", "resume", "as_json"):
+    for apart in ("out", "overwrite", "resume", "false_accepts", "pictures", "as_json"):
         given.pop(apart)
     config = configure(data, given)
     backbone = config.backbone

@@ -80,7 +80,7 @@ def features(tokens: Sequence[str]) -> Iterator[list[str]]:
         found += [f"p={word[:n]}" for n in LENGTHS] + [f"e={word[-n:]}" for n in LENGTHS]
         for far in (-2, -1, 1, 2):
             near = padded[at + far]
-            found += [f"{far:+d}={near.lower()}", f"s{far:+d}={shape(near)}"]
+            found += [f"{far}={near.lower()}", f"s{far}={shape(near)}"]
         found += [f"-1 0={padded[at - 1]} {word}", f"0 +1={word} {padded[at + 1]}"]
         yield found
 
