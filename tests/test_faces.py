@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -24,8 +26,8 @@ from headstart.backbones import Card, available, resolve
 from headstart.backbones.embedded_faces import FACES
 from headstart.backbones.face import BLOCKS
 from headstart.data.items import Examples, Memory
-from headstart.errors import BackboneError, ConfigError
-from headstart.features.engines import TorchEngine
+from headstart.errors import ArtifactError, BackboneError, ConfigError
+from headstart.features.engines import Bench, Kitchen, TorchEngine, batched_engine
 from headstart.features.extract import extract
 from headstart.features.store import FeatureStore
 from headstart.modalities import Noticing, modality
@@ -33,7 +35,7 @@ from headstart.modalities.image.digest import Digest
 from headstart.modalities.image.faces import find as finding
 from headstart.modalities.image.faces import package, tfjs
 from headstart.modalities.image.faces.checks import check_faces
-from headstart.modalities.image.faces.chip import MEAN_FACE, cut, fit, whole
+from headstart.modalities.image.faces.chip import ARCFACE, FIVE, MEAN_FACE, cut, fit, five, whole
 from headstart.modalities.image.faces.look import Faces
 from headstart.modalities.image.faces.nets import ANCHORS, Points, TinyDetector
 from headstart.modalities.image.faces.package import (
@@ -783,5 +785,270 @@ def test_a_run_on_faces(
     asked = in_memory(Image.fromarray(noise(200)))
     parts = [job.work({"people": served.replicas()}) for job in served.jobs(asked, 1)]
     assert [told.note for told in served.answers(asked, parts)] == ["no face found"]
+    with pytest.raises(ConfigError, match="what looks for faces is no part of it"):
+        hs.export(tmp_path / "run", format="onnx", out=tmp_path / "model")
+
+
+# ---- networks of others --------------------------------------------------------------------------
+
+
+def onnx_net(
+    takes: tuple[Any, ...] = ("N", 3, 112, 112), *, end: str = "vector", kind: str = "FLOAT"
+) -> onnx.ModelProto:
+    """Make a small network: one convolution, pooled, projected to 8 numbers."""
+    rng, made = np.random.default_rng(0), onnx.helper.make_node
+    places = 12 if takes[2] == 96 else 16
+    weights = {
+        "W": rng.normal(size=(6, 3, 7, 7)).astype("f4"),
+        "F": rng.normal(size=(6 * places, 8)).astype("f4"),
+        "flat": np.array([1, -1]),
+    }
+    nodes = [
+        made("Cast", ["chip"], ["seen"], to=onnx.TensorProto.FLOAT),
+        made("Conv", ["seen", "W"], ["maps"], strides=[7, 7]),
+        made("Relu", ["maps"], ["some"]),
+        made("AveragePool", ["some"], ["pooled"], kernel_shape=[4, 4], strides=[4, 4]),
+        made("Reshape", ["pooled", "flat"], ["row"])
+        if end == "alone"
+        else made("Flatten", ["pooled"], ["row"]),
+        made("MatMul", ["row", "F"], ["vector"]),
+    ]
+    number, value = onnx.TensorProto.FLOAT, onnx.helper.make_tensor_value_info
+    outputs = {"two": ["vector", "row"], "maps": ["maps"]}.get(end, ["vector"])
+    graph = onnx.helper.make_graph(
+        nodes,
+        "faces",
+        [value("chip", getattr(onnx.TensorProto, kind), takes)],
+        [value(name, number, None) for name in outputs],
+        [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    opset = [onnx.helper.make_opsetid("", 17)]
+    return onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)
+
+
+def vectors_by_onnxruntime(path: Path, chips: Array, mean: float, std: float) -> Array:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    vectors = []
+    for chip in chips:
+        x = ((chip.astype("f4") - mean) / std).transpose(2, 0, 1)[None]
+        both = [
+            session.run(None, {"chip": np.ascontiguousarray(y)})[0][0] for y in (x, x[..., ::-1])
+        ]
+        vectors.append(np.mean(both, axis=0))
+    return np.stack(vectors)
+
+
+@pytest.mark.parametrize(
+    ("takes", "end"),
+    [(("N", 3, 112, 112), ""), ((1, 3, 112, 112), ""), ((1, 3, 112, 112), "alone")],
+)
+@pytest.mark.parametrize(("how", "mean", "std"), [("", 127.5, 127.5), ("#face:0:1", 0, 1)])
+def test_an_onnx_network_gives_what_onnxruntime_gives(
+    tiny: NpmPackage, tmp_path: Path, takes: Any, end: str, how: str, mean: float, std: float
+) -> None:
+    path = tmp_path / "own.onnx"
+    onnx.save(onnx_net(takes, end=end), path)
+    ref = resolve(f"file:{path}{how}")
+    card = ref.load().card
+    assert (card.dim, card.parameters) == (8, 6 * 3 * 49 + 6 * 16 * 8)
+    chips = card.look.drawn(3)
+    expected = vectors_by_onnxruntime(path, chips, mean, std)
+    for name in ("torch-float32", "openvino-float32"):
+        engine = Kitchen(tmp_path / "cache", 1).engine(ref, name=name)
+        forward = engine.replica()
+        found = np.concatenate([forward(chips[k : k + 1]) for k in range(3)])
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+    batched = batched_engine(ref.load(), "cpu", "cuda-float32").replica()(chips)
+    np.testing.assert_allclose(batched, found, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+    timed = Bench(Kitchen(tmp_path / "cache", 1), ref).time_engines()
+    assert "openvino-float32" in timed and not any(name.startswith("torch") for name in timed)
+
+
+def test_an_onnx_network_without_what_it_learned_is_drawn_by_its_seed(
+    tiny: NpmPackage, tmp_path: Path
+) -> None:
+    path = tmp_path / "own.onnx"
+    onnx.save(onnx_net(), path)
+    own = resolve(f"file:{path}")
+    refs = [own, *(replace(own, seed=seed) for seed in (1, 1, 2))]
+    networks = [ref.load() for ref in refs]
+    fed = torch.from_numpy(networks[0].card.look.drawn(2))
+    learned, one, again, other = [network(fed).numpy() for network in networks]
+    np.testing.assert_array_equal(one, again)
+    assert not np.allclose(one, other, rtol=0.05) and not np.allclose(one, learned, rtol=0.05)
+    hashes = [network.card.weights_hash for network in networks]
+    assert hashes[1] == hashes[2] and len(set(hashes)) == 3
+
+
+@pytest.mark.parametrize(("degrees", "size"), [(0, 1.0), (25, 2.0), (-60, 3.3), (180, 0.6)])
+def test_five_points_lie_where_arcface_has_them(degrees: float, size: float) -> None:
+    turn, shift = size * np.exp(1j * np.radians(degrees)), 400 + 380j
+    wanted = [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655),
+              (70.7299, 92.2041)]  # fmt: skip
+    points = np.full((68, 2), np.nan)  # nothing else counts
+    places = np.array(wanted) @ [1, 1j] * turn + shift
+    for rows, place in zip((range(36, 42), range(42, 48), [30], [48], [54]), places, strict=True):
+        around = 0.01 * np.exp(2j * np.pi * np.arange(len(rows)) / len(rows)) * (len(rows) > 1)
+        points[list(rows)] = np.stack([(place + around).real, (place + around).imag], axis=1)
+    how = fit(points, 112, ARCFACE)
+    found = how.turn * (five(points) @ [1, 1j]) + how.shift
+    np.testing.assert_allclose(np.stack([found.real, found.imag], axis=1), wanted, atol=1e-6)
+    np.testing.assert_allclose(112 * FIVE, wanted)
+    assert how.miss == pytest.approx(0, abs=1e-9)
+
+
+def test_a_chip_is_cut_as_arcface_has_it(
+    real: NpmPackage, portraits: dict[str, Image.Image], tmp_path: Path
+) -> None:
+    path = tmp_path / "own.onnx"
+    onnx.save(onnx_net(), path)
+    look = resolve(f"file:{path}").load().card.look
+    assert isinstance(look, Faces)
+    assert modality("image").look(json.loads(json.dumps(look.to_json()))) == look
+    with pytest.raises(ValueError, match="laid over no 'circle'"):
+        modality("image").look({**look.to_json(), "template": "circle"})
+    for image in portraits.values():
+        chip, _seen = look.notice(modality("image").read(as_file(image)))
+        assert chip.shape == (112, 112, 3)
+        found = finding.find(image, 150, look.weights)
+        how = fit(found.faces[0].points, 112, ARCFACE)
+        assert how.miss < 0.05  # five points of a face are not quite those of another
+        np.testing.assert_array_equal(chip, cut(found.image, how, 112))
+
+
+def damaged(case: str, path: Path) -> None:
+    """Write an ONNX file that is of no use."""
+    if case in ("empty", "text"):
+        path.write_bytes(b"" if case == "empty" else b"not a network " * 50)
+    elif case == "cut":
+        whole_file = onnx_net().SerializeToString()
+        path.write_bytes(whole_file[: len(whole_file) // 2])
+    elif case in ("outside", "lost"):
+        onnx.save(
+            onnx_net(), path, save_as_external_data=True, size_threshold=0, location="own.weights"
+        )
+        if case == "lost":
+            path.with_name("own.weights").unlink()
+    elif case == "type":
+        onnx.save(onnx_net(kind="FLOAT16"), path)
+    elif case in ("two", "maps"):
+        onnx.save(onnx_net(end=case), path)
+    else:
+        shapes = {"sides": ("N", 3, 96, 112), "unknown": ("N", 3, "H", "W")}
+        onnx.save(onnx_net(shapes[case]), path)
+
+
+@pytest.mark.parametrize(
+    ("case", "why"),
+    [
+        ("empty", "own.onnx is no ONNX network"),
+        ("text", "own.onnx is no ONNX network"),
+        ("cut", "own.onnx is no ONNX network"),
+        ("outside", "keeps its weights in another file"),
+        ("lost", "keeps its weights in another file"),
+        ("sides", r"takes \[\?,3,96,112\] of f32; a network for faces takes"),
+        ("unknown", r"takes \[\?,3,\?,\?\] of f32"),
+        ("type", r"takes \[\?,3,112,112\] of f16"),
+        ("two", "has 1 inputs and 2 outputs"),
+        ("maps", "gives .* for each face, not one vector"),
+    ],
+)
+def test_what_is_no_network_for_faces_is_refused(
+    tiny: NpmPackage, tmp_path: Path, case: str, why: str
+) -> None:
+    path = tmp_path / "own.onnx"
+    damaged(case, path)
+    with pytest.raises(BackboneError, match=why) as caught:
+        resolve(f"file:{path}").load()
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "how", ["#timm:resnet18", "#face:1", "#face:a:b", "#face:0:0", "#face:nan:1"]
+)
+def test_what_says_nothing_of_colours_is_refused(
+    tiny: NpmPackage, tmp_path: Path, how: str
+) -> None:
+    path = tmp_path / "own.onnx"
+    onnx.save(onnx_net(), path)
+    with pytest.raises(BackboneError, match="does not say how") as caught:
+        resolve(f"file:{path}{how}").load()
+    assert "#face:127.5:128" in str(caught.value.hint)
+
+
+@pytest.fixture(scope="module")
+def known(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Who is who by a network of others, whose file is gone."""
+    folder = tmp_path_factory.mktemp("known")
+    rng = np.random.default_rng(0)
+    for name in "abcd":
+        (folder / "people" / name).mkdir(parents=True)
+        coarse = rng.integers(0, 256, (6, 6, 3))
+        for k in range(4):
+            other = np.clip(coarse + rng.normal(0, 20, coarse.shape), 0, 255).astype(np.uint8)
+            picture = Image.fromarray(other).resize((90, 90), Image.Resampling.BICUBIC)
+            picture.save(folder / "people" / name / f"{k}.png")
+    onnx.save(onnx_net(), folder / "own.onnx")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(package, "FACE_API", package_of(drawn / "model"))
+        patch.setenv(FOLDER, str(drawn))
+        hs.train(
+            folder / "people",
+            task="identify",
+            backbone=f"file:{folder / 'own.onnx'}",
+            out=folder / "run",
+        )
+    (folder / "own.onnx").rename(folder / "gone.onnx")
+    return folder
+
+
+def test_a_run_keeps_the_onnx_network(tiny: NpmPackage, known: Path) -> None:
+    kept = known / "run" / "model" / "backbone.onnx"
+    assert kept.read_bytes() == (known / "gone.onnx").read_bytes()
+    pictures = sorted((known / "people").rglob("*.png"))
+    answers = hs.load(known / "run").predict(pictures)
+    with (known / "run" / "predictions.csv").open(encoding="utf-8") as opened:
+        assert len(opened.readlines()) == len(pictures) + 1
+    assert [answer.nearest for answer in answers] == [path.parent.name for path in pictures]
+
+
+def test_an_onnx_network_that_was_changed_is_refused(
+    tiny: NpmPackage, known: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(known / "run", tmp_path / "run")
+    kept = tmp_path / "run" / "model" / "backbone.onnx"
+    data = bytearray(kept.read_bytes())
+    data[-200] ^= 1
+    kept.write_bytes(bytes(data))
+    with pytest.raises(ArtifactError, match="not the file that was saved"):
+        hs.load(tmp_path / "run").predict([known / "people" / "a" / "0.png"])
+
+
+@pytest.mark.parametrize("method", ["finetune", "full", "scratch", "contrastive"])
+def test_an_onnx_network_is_not_trained_on(
+    tiny: NpmPackage, known: Path, tmp_path: Path, method: str
+) -> None:
+    with pytest.raises(BackboneError, match="works on single blocks") as caught:
+        hs.train(
+            known / "people",
+            method=method,
+            backbone=f"file:{known / 'gone.onnx'}",
+            out=tmp_path / "run",
+        )
+    assert "probe" in str(caught.value.hint)
+    assert not (tmp_path / "run").exists()
+
+
+def test_classes_are_told_by_an_onnx_network(tiny: NpmPackage, known: Path, tmp_path: Path) -> None:
+    run = hs.train(
+        known / "people",
+        method="probe",
+        backbone=f"file:{known / 'gone.onnx'}",
+        out=tmp_path / "run",
+    )
+    picture = known / "people" / "a" / "0.png"
+    (before,) = run.predict([picture])
+    (after,) = hs.load(tmp_path / "run").predict([picture])
+    assert before == after and before.predicted in "abcd"
     with pytest.raises(ConfigError, match="what looks for faces is no part of it"):
         hs.export(tmp_path / "run", format="onnx", out=tmp_path / "model")

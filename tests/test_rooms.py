@@ -11,7 +11,7 @@ IMAGES = (
     "modalities/image/",
     *("backbones/vision.py", "backbones/timm.py", "backbones/torchvision.py"),
     *("backbones/embedded.py", "backbones/file.py", "backbones/face.py"),
-    "backbones/embedded_faces.py",
+    *("backbones/embedded_faces.py", "backbones/onnx_face.py"),
     "exports/mlflow.py",
     "exports/timm.py",
 )

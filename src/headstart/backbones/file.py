@@ -4,11 +4,15 @@
 nothing in it can run). ``ARCHITECTURE`` is ``timm:NAME``, ``torchvision:NAME`` or an embedded name.
 It may be left out where the file says it: a safetensors metadata key ``architecture``, or a
 ``config.json`` beside it as timm's own hub folders have.
+
+``file:PATH.onnx`` is a whole network that recognises faces (``backbones/onnx_face.py``);
+``#face:MEAN:STD`` says how it takes colours, where it is not as ArcFace does.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +24,13 @@ from headstart.registry import unknown_name
 from headstart.said import N_, _
 
 if TYPE_CHECKING:
+    from headstart.backbones.network import Backbone
     from headstart.backbones.vision import VisionBackbone
 
 NAMING = N_("Name it like file:weights.safetensors#timm:resnet18 or #torchvision:vgg16.")
 SOURCE, LICENCE = N_("a file of the user's"), N_("the user's own")
+ONNX, FACE, SCALE = ".onnx", "face", (127.5, 127.5)
+"""What is subtracted from colours of 0 to 255, and what the result is divided by: ArcFace's."""
 
 
 class FileProvider:
@@ -37,18 +44,47 @@ class FileProvider:
         """Return None: only loading tells."""
         return None
 
-    def load(self, name: str, *, pretrained: bool = True) -> VisionBackbone:
+    def load(self, name: str, *, pretrained: bool = True) -> Backbone:
         """Build the architecture and fill it from the file."""
         location, _mark, architecture = name.partition("#")
         path = Path(location).expanduser()
         if not path.is_file():
             raise BackboneError(_("There is no weights file {path!r}.", path=str(path)), _(NAMING))
+        if path.suffix.lower() == ONNX:
+            from headstart.backbones.onnx_face import build as build_onnx
+
+            return build_onnx(
+                path.read_bytes(),
+                path.name,
+                scale_of(architecture),
+                licence=LICENCE,
+                source=SOURCE,
+                pretrained=pretrained,
+            )
         architecture = architecture or said_architecture(path)
         return build(
             architecture,
             read_state(path) if pretrained else None,
             f"file:{path.name}#{architecture}",
         )
+
+
+def scale_of(asked: str) -> tuple[float, float]:
+    """Read ``face`` or ``face:MEAN:STD``; raises ``BackboneError`` for anything else."""
+    kind, colon, scale = asked.partition(":")
+    try:
+        mean, std = map(float, scale.split(":")) if colon else SCALE
+    except ValueError:
+        mean, std = 0.0, 0.0
+    if kind not in ("", FACE) or not (math.isfinite(mean) and 0 < std < math.inf):
+        raise BackboneError(
+            _("#{asked} does not say how an ONNX network takes faces.", asked=asked),
+            _(
+                "Name it like file:network.onnx, or file:network.onnx#face:127.5:128 where 127.5 "
+                "is subtracted from colours of 0 to 255, and the result divided by 128."
+            ),
+        )
+    return mean, std
 
 
 def said_architecture(path: Path) -> str:

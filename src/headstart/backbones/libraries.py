@@ -1,9 +1,9 @@
-"""timm and torchvision, loaded without torch's compiler: a second less, in every new process.
+"""Libraries loaded as is best: timm and torchvision without torch's compiler, OpenVINO in silence.
 
-When they are imported, torchvision takes a function of the compiler, to ask it about an operation
-on boxes, and timm marks functions of one architecture that it must not compile. For that much all
-of it would be loaded, which takes longer than torch itself. Nothing is compiled here; who needs
-the compiler later loads it as ever.
+Without the compiler every new process is a second sooner there. When the two are imported,
+torchvision takes a function of it, to ask it about an operation on boxes, and timm marks functions
+of one architecture that it must not compile. For that much all of it would be loaded, which takes
+longer than torch itself. Nothing is compiled here; who needs the compiler later loads it as ever.
 """
 
 from __future__ import annotations
@@ -26,6 +26,15 @@ def load_timm() -> None:
 def load_torchvision() -> None:
     """Import torchvision."""
     _load("torchvision")
+
+
+def load_openvino() -> Any:
+    """Import OpenVINO with its usage statistics off: nothing a user does leaves the machine."""
+    # Its own fallback for a machine without the telemetry package sends nothing.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
 
 
 def _load(name: str) -> None:

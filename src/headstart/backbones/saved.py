@@ -13,7 +13,7 @@ from headstart.said import _
 if TYPE_CHECKING:
     from headstart.backbones.network import Backbone
 
-REBUILT = ("timm", "torchvision", "transformers")
+REBUILT = ("timm", "torchvision", "transformers", "onnx")
 """Libraries that build an architecture by its name; any other is built by its provider."""
 
 
@@ -62,6 +62,10 @@ class SavedBackbone:
     def _built(self) -> Backbone:
         if self.card.architecture.partition(":")[0] not in REBUILT:
             return untrained(self.card.architecture)
+        if self.card.architecture.startswith("onnx:"):
+            from headstart.backbones.onnx_face import rebuilt as rebuilt_onnx
+
+            return rebuilt_onnx(self.path.parent, self.card)
         if self.card.architecture.startswith("transformers:") and self.card.modality == "audio":
             from headstart.backbones.audio_network import rebuilt as rebuilt_audio
 

@@ -17,7 +17,6 @@ import json
 import os
 import platform
 import shutil
-import sys
 import threading
 import time
 import warnings
@@ -31,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.backbones import Card
+from headstart.backbones.libraries import load_openvino
 from headstart.backbones.side_by_side import card_of
 from headstart.errors import BackboneError, ConfigError
 from headstart.events import Event, OnEvent, ignore
@@ -99,6 +99,14 @@ class RunsItself(Protocol):
 
     def engine(self) -> Engine | None:
         """Return the engine, or None where the network needs one made."""
+
+
+@runtime_checkable
+class OfOpenVINO(Protocol):
+    """A network that is none of torch's: OpenVINO runs it on the CPU, whatever else is there."""
+
+    def openvino_graph(self) -> Any:
+        """Return it, from one prepared example to its vector."""
 
 
 def space(engine: Engine) -> str:
@@ -394,6 +402,7 @@ class Bench:
             name: seconds
             for name, (vectors, seconds) in found.items()
             if cosine(vectors, reference).min() >= PARITY
+            and not (name.startswith("torch") and isinstance(self.backbone, OfOpenVINO))
         }
 
     @property
@@ -419,7 +428,7 @@ class Bench:
         """
         if self._kept_card() is None:
             self._convert_and_keep()
-        core = _openvino().Core()
+        core = load_openvino().Core()
         kept = {"CACHE_DIR": str(self._kept)} if os.access(self._kept, os.W_OK) else {}
         try:
             return core.compile_model(str(self._kept / "network.xml"), "CPU", {**settings, **kept})
@@ -434,9 +443,11 @@ class Bench:
         The library's own ``convert_model`` takes six times as long, to prepare the graph for what
         compiling does again.
         """
+        if isinstance(self.backbone, OfOpenVINO):
+            return self.backbone.openvino_graph()
         import torch
 
-        openvino = _openvino()
+        openvino = load_openvino()
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
         drawn = self.backbone.card.look.drawn(2)
@@ -470,7 +481,7 @@ def _keep_network(network: Any, card: Card, folder: Path) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with scratch(".making-", folder.parent) as beside:
-            _openvino().save_model(network, beside / "network.xml", compress_to_fp16=False)
+            load_openvino().save_model(network, beside / "network.xml", compress_to_fp16=False)
             (beside / "card.json").write_text(json.dumps(card.to_json(), indent=1), "utf-8")
             shutil.rmtree(folder, ignore_errors=True)
             beside.rename(folder)
@@ -550,21 +561,12 @@ def _runs_here(name: str) -> bool:
 def _has_bfloat16() -> bool:
     """Whether the CPU computes in bfloat16; elsewhere it would be emulated, and slow."""
     if importlib.util.find_spec("openvino") is not None:
-        return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     try:
         flags = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def _openvino() -> Any:
-    """Import OpenVINO with its usage statistics off: nothing a user does leaves the machine."""
-    # Its own fallback for a machine without the telemetry package sends nothing.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
-    return openvino
 
 
 def _run(forward: Forward, fed: Fed, packs: list[list[int]]) -> tuple[Vectors, float]:

@@ -3,7 +3,8 @@
 References
 ----------
 Umeyama (1991), "Least-squares estimation of transformation parameters between two point patterns",
-PAMI 13(4); King (2009), "Dlib-ml: a machine learning toolkit", JMLR 10: the mean face is dlib's.
+PAMI 13(4); King (2009), "Dlib-ml: a machine learning toolkit", JMLR 10: the mean face is dlib's;
+Deng et al. (2019), "ArcFace", CVPR: the five points are those of its authors' code.
 """
 
 from __future__ import annotations
@@ -52,6 +53,23 @@ def _mean_face() -> Floats:
 
 MEAN_FACE = (_mean_face() + PADDING) / (1 + 2 * PADDING)
 """Where the used points are to lie in a chip, as shares of its side."""
+FIVE = (
+    np.array(
+        [
+            (38.2946, 51.6963),
+            (73.5318, 51.5014),
+            (56.0252, 71.7366),
+            (41.5493, 92.3655),
+            (70.7299, 92.2041),
+        ]
+    )
+    / 112
+)
+"""Where ArcFace has the middle of either eye, the nose's tip and the mouth's corners; left is the
+picture's."""
+DLIB, ARCFACE = "dlib", "arcface"
+TEMPLATES = (DLIB, ARCFACE)
+"""What a face is laid over: the mean face by 28 of its points, or five."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +94,19 @@ class Fit:
         return float(-np.degrees(np.angle(self.turn)))
 
 
-def fit(points: Floats, side: int) -> Fit:
-    """Lay the 68 points of a face (68, 2) over the mean face, as well as can be."""
-    found, wanted = points[USED] @ [1, 1j], side * MEAN_FACE @ [1, 1j]
+def five(points: Floats) -> Floats:
+    """Return the middles of the eyes, the nose's tip and the mouth's corners of 68 points: (5, 2).
+
+    They are numbered as those of iBUG 300-W are.
+    """
+    eyes = points[36:42].mean(axis=0), points[42:48].mean(axis=0)
+    return np.stack([*eyes, points[30], points[48], points[54]])
+
+
+def fit(points: Floats, side: int, template: str = DLIB) -> Fit:
+    """Lay the 68 points of a face (68, 2) over one of ``TEMPLATES``, as well as can be."""
+    used, places = (five(points), FIVE) if template == ARCFACE else (points[USED], MEAN_FACE)
+    found, wanted = used @ [1, 1j], side * places @ [1, 1j]
     a, b = found - found.mean(), wanted - wanted.mean()
     turn = complex(np.vdot(a, b) / max(float(np.vdot(a, a).real), 1e-12))
     shift = complex(wanted.mean() - turn * found.mean())

@@ -12,7 +12,7 @@ from PIL import Image
 
 from headstart.errors import ConfigError
 from headstart.modalities.image.digest import Digest
-from headstart.modalities.image.faces.chip import cut, whole
+from headstart.modalities.image.faces.chip import DLIB, TEMPLATES, Fit, cut, fit, whole
 from headstart.modalities.image.faces.find import Found, find
 from headstart.modalities.image.look import Preprocessing
 from headstart.modalities.image.read import Picture
@@ -33,11 +33,13 @@ class Faces(Preprocessing):
     """How a picture becomes the chip of its largest face; it travels with the weights.
 
     ``size`` is the side of a chip; ``resize`` is the same. ``weights`` is the mark of the weights
-    that look for faces. Where there is no face the whole picture is taken.
+    that look for faces, ``template`` what a face is laid over. Where there is no face the whole
+    picture is taken.
     """
 
     weights: str = ""
     version: int = VERSION
+    template: str = DLIB
 
     def scene(self, x: Picture) -> Image.Image:
         """Return the chip: random crops show a part of the face, not of the picture."""
@@ -68,19 +70,20 @@ class Faces(Preprocessing):
         if not found.faces:
             return whole(image, self.size), Seen(0)
         face = found.faces[0]
+        how = face.how if self.template == DLIB else fit(face.points, self.size, self.template)
         seen = Seen(
             len(found.faces),
             round(face.sure, 3),
             face.side,
             round(face.how.tilt, 1),
             found.turned,
-            self._corners(found),
+            self._corners(found, how),
         )
-        return cut(found.image, face.how, self.size), seen
+        return cut(found.image, how, self.size), seen
 
-    def _corners(self, found: Found) -> tuple[tuple[float, float], ...]:
+    def _corners(self, found: Found, how: Fit) -> tuple[tuple[float, float], ...]:
         """Return where the corners of the chip lie in the picture before it was turned."""
-        how, n = found.faces[0].how, self.size
+        n = self.size
         places = [(z - how.shift) / how.turn for z in (0, n, complex(n, n), complex(0, n))]
         wide, high = found.image.size
         shares = [(z.real / wide, z.imag / high) for z in places]
@@ -125,6 +128,8 @@ class Faces(Preprocessing):
                     version=look.version,
                 )
             )
+        if look.template not in TEMPLATES:
+            raise ValueError(_("faces are laid over no {template!r}", template=look.template))
         return look
 
     def says(self) -> str:
