@@ -1,10 +1,10 @@
-"""The commands ``compare`` and ``enrol``, and what others say of a run that knows who is who."""
+"""The commands on a run that knows who is who: ``compare`` and ``enrol``."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -13,10 +13,7 @@ from headstart.cli.app import command
 from headstart.cli.console import (
     Bars,
     print_json,
-    quoted,
     say,
-    say_where_the_report_is,
-    show_findings,
 )
 from headstart.cli.options import Json, RunFolder
 from headstart.errors import ConfigError
@@ -146,41 +143,3 @@ def enrol(
         n = loaded.enrol(name, [Path(one) for one in inputs], on_event=bars)
     count = loaded.modality.unit.count(n)
     say(escape(_("{name!r} is known by {examples}.", name=name.strip(), examples=count)))
-
-
-def summarise_names(found: dict[str, Any], folder: Path) -> None:
-    """Say what is known of a new run beyond the answer, which was said when it was found."""
-    from headstart.modalities import unit
-    from headstart.report.identification_words import CONSENT, OF_PEOPLE
-
-    show_findings(found["findings"])
-    say("")
-    if found["modality"] in OF_PEOPLE and "consent" not in {f["kind"] for f in found["findings"]}:
-        say(escape(_(CONSENT)))
-        say("")
-    timing = found["timing"]
-    say(
-        _(
-            "{examples}, {seconds:.1f} s ({passes} forward passes, {hits} from the cache).",
-            examples=unit(found["modality"]).count(found["data"]["examples"]),
-            seconds=timing["total_s"],
-            passes=timing["forward_examples"],
-            hits=timing["cache_hits"],
-        )
-    )
-    say_where_the_report_is(folder)
-    say(escape(_("Who is it: {line}", line=f"headstart predict {quoted(folder)} NEW")))
-    say(escape(_("Are they the same: {line}", line=f"headstart compare {quoted(folder)} A B")))
-
-
-def say_of_names(found: dict[str, Any]) -> None:
-    """Say what became of labelled examples."""
-    say("")
-    say(
-        _(
-            "Of {known} known {right} are named rightly, {misnamed} wrongly and {rejected} not at "
-            "all; of {strangers} strangers {accepted} are taken for someone.",
-            **{k: found[k] for k in
-               ("known", "right", "misnamed", "rejected", "strangers", "accepted")},
-        )
-    )  # fmt: skip

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from headstart.cli.app import command
 from headstart.cli.console import Bars, err, print_data, print_json, say, warn
-from headstart.cli.identify import say_of_names
 from headstart.cli.keywords import found_keywords
+from headstart.cli.names import say_of_names
 from headstart.cli.options import Data, Json, RunFolder, options
 from headstart.cli.recommend import recommended
 from headstart.cli.spool import as_document, pour, spool

@@ -20,7 +20,7 @@ from headstart.cli.console import (
     show_findings,
     warn,
 )
-from headstart.cli.identify import summarise_names
+from headstart.cli.names import summarise_names
 from headstart.cli.options import Data, Json, OneBackbone, options
 from headstart.cli.tagging import say_what_was_tagged
 from headstart.folder.layout import IDENTIFICATION, ISSUES, TAGGING
