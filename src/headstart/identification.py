@@ -20,7 +20,7 @@ from headstart.features.extract import Features
 from headstart.folder.files import whole_folder, write_json
 from headstart.folder.layout import METRICS, MODEL, PICTURES, PREDICTIONS
 from headstart.folder.reading import read_document
-from headstart.folder.recogniser import Recogniser, identifies, load_recogniser, save_gallery
+from headstart.folder.recogniser import Recogniser, load_recogniser, save_gallery
 from headstart.folder.sentences import SENTENCES
 from headstart.kinds import declared
 from headstart.recognition.gallery import Gallery
@@ -389,11 +389,6 @@ class IdentifyRun(Run):
             render_identification(beside, name=self.folder.name)
         self.saved = self._load()
         self.__dict__.pop("metrics", None)
-
-
-def knows_who(folder: str | Path) -> bool:
-    """Tell whether a run folder knows who is who, without reading its model."""
-    return identifies(Path(folder) / MODEL)
 
 
 def _share_from(quantiles: Sequence[float], value: float) -> float:
