@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import headstart as hs
-from conftest import draw_folder
+from conftest import draw_folder, draw_log
 from headstart.errors import ArtifactError, ConfigError, DataError
 from headstart.folder.recogniser import load_recogniser
 
@@ -301,6 +301,9 @@ def test_nobody_takes_it_for_another_kind_of_run(
     with pytest.raises(ArtifactError, match="who is who"):
         hs.IdentifyRun(run_folder)
     headstart("compare", run_folder, "a", "b").refused("--task identify")
+    draw_log(tmp_path / "log.csv", seed=0, prefix="i")
+    hs.recommend(tmp_path / "log.csv", out=tmp_path / "shop")
+    headstart("enrol", tmp_path / "shop", "A", "b").refused("`recommend`", "RecommendRun")
     headstart("export", made).refused("IdentifyRun")
     headstart("serve", made).refused("IdentifyRun")
     headstart("push", made, "someone/people").refused("IdentifyRun")

@@ -19,8 +19,9 @@ from headstart.events import Event, OnEvent, ignore
 from headstart.features.extract import Features
 from headstart.folder.files import whole_folder, write_json
 from headstart.folder.layout import METRICS, MODEL, PICTURES, PREDICTIONS
+from headstart.folder.others import refuse_others
 from headstart.folder.reading import read_document
-from headstart.folder.recogniser import Recogniser, load_recogniser, save_gallery
+from headstart.folder.recogniser import Recogniser, identifies, load_recogniser, save_gallery
 from headstart.folder.sentences import SENTENCES
 from headstart.kinds import declared
 from headstart.recognition.gallery import Gallery
@@ -113,6 +114,8 @@ class IdentifyRun(Run):
     saved: Recogniser  # type: ignore[assignment]
 
     def _load(self) -> Recogniser:  # type: ignore[override]
+        if not identifies(self.folder / MODEL):
+            refuse_others(self.folder)
         return load_recogniser(self.folder / MODEL)
 
     @property
