@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import headstart as hs
 from headstart.errors import ConfigError, DataError
 from headstart.modalities.text.copies import jaccard, shingles
 from headstart.modalities.text.digest import digest
@@ -207,3 +208,9 @@ def test_whole_documents_are_drawn_and_what_they_share_is_left_out() -> None:
     held = any(one.source[i] == shared for i in [*parts.test, *parts.validation])
     assert held != any(one.source[i] == shared for i in parts.train)
     assert bool(parts.left_out) == held
+
+
+def test_a_folder_that_holds_no_pairs_is_told_what_pairs_are_called(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("A line.\n")
+    with pytest.raises(hs.DataError, match="no two files of one name in two languages"):
+        hs.translate(tmp_path)

@@ -71,9 +71,9 @@ def read_folder(folder: Path, encoding: str, asked: Sequence[str | None]) -> Pai
         if path.is_file() and code and not path.name.startswith("."):
             by_stem.setdefault(path.stem, {})[code] = path
     languages = sorted({code for files in by_stem.values() for code in files})
-    wanted = _two(folder, languages, asked)
+    wanted = _two(folder, languages, asked) if len(languages) > 1 else tuple(languages)
     both = {stem: files for stem, files in by_stem.items() if all(c in files for c in wanted)}
-    if not both:
+    if len(wanted) < 2 or not both:
         raise DataError(
             _("{folder} holds no two files of one name in two languages.", folder=folder.name),
             _("Name them by their languages, such as news.en and news.zh."),
@@ -86,7 +86,7 @@ def read_folder(folder: Path, encoding: str, asked: Sequence[str | None]) -> Pai
         _joined(part.target for part in parts),
         tuple(n for part in parts for n in part.numbers),
         _joined((stem,) * len(part) for stem, part in zip(both, parts, strict=True)),
-        wanted,
+        (source, target),
         tuple(one for part in parts for one in part.findings),
     )
 
@@ -97,9 +97,12 @@ def _two(folder: Path, languages: Sequence[str], asked: Sequence[str | None]) ->
     if given[0] and given[1]:
         return given[0], given[1]
     if len(languages) != 2:
-        named = listed(languages) if languages else _("none")
         raise ConfigError(
-            _("{folder} holds files in these languages: {names}.", folder=folder.name, names=named),
+            _(
+                "{folder} holds files in these languages: {names}.",
+                folder=folder.name,
+                names=listed(languages),
+            ),
             _("Say which to take: --source-language en --target-language zh."),
         )
     first, second = languages
