@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import tarfile
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from headstart.errors import ArtifactError, BackboneError, ConfigError
 from headstart.features.engines import Bench, Kitchen, TorchEngine, batched_engine
 from headstart.features.extract import extract
 from headstart.features.store import FeatureStore
-from headstart.modalities import Noticing, modality
+from headstart.modalities import Framing, Noticing, modality
 from headstart.modalities.image.digest import Digest
 from headstart.modalities.image.faces import find as finding
 from headstart.modalities.image.faces import package, tfjs
@@ -656,6 +657,20 @@ def test_a_picture_without_a_face_is_noted() -> None:
     blank = modality("image").blank
     assert blank(digest_with(Seen(0))) == "no face found"
     assert blank(digest_with(Seen(1, 0.9, 50.0))) == blank(digest_with(None)) == ""
+
+
+def test_a_picture_is_shown_with_what_was_cut_out_of_it() -> None:
+    image, show = Image.new("RGB", (200, 100), "gray"), modality("image").show
+    picture = modality("image").read(as_file(image))
+    assert isinstance(show, Framing)
+    for nothing in (None, Seen(0)):
+        assert show.framed(picture, digest_with(nothing)) == show.large(picture)
+    corners = ((0.25, 0.2), (0.75, 0.2), (0.75, 1.1), (0.25, 1.1))  # reaches below the picture
+    found = show.framed(picture, digest_with(Seen(1, 0.9, 50.0, corners=corners)))
+    shown = Image.open(io.BytesIO(b64decode(found["image"].partition(",")[2]))).convert("L")
+    assert found["framed"] and shown.size == (160, 80)
+    assert shown.getpixel((80, 16)) > 200 > shown.getpixel((80, 40))
+    assert shown.getpixel((40, 60)) > 200 > shown.getpixel((20, 60))
 
 
 # ---- real faces ----------------------------------------------------------------------------------

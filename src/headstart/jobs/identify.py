@@ -33,6 +33,7 @@ from headstart.jobs.answer import TONES
 from headstart.jobs.clock import Clock
 from headstart.jobs.record import timing
 from headstart.machine import Machine
+from headstart.modalities import Framing
 from headstart.prepare.config import Config, backbones_of, several
 from headstart.prepare.refusals import refuse_with_names
 from headstart.prepare.source import Prepared, baseline_spaces, prepare, read_source
@@ -311,7 +312,7 @@ def _doubts(prepared: Prepared, rows: Ints, own: Space, scored: OpenSet) -> list
 
 def shown(prepared: Prepared, rows: Ints, own: Space, *, pictures: bool) -> dict[str, Any]:
     """Name the hardest pairs, with what they look or sound like only where that was asked for."""
-    dataset, show = prepared.dataset, prepared.dataset.modality.show
+    dataset = prepared.dataset
     found: dict[str, Any] = {"schema": SCHEMA, "task": IDENTIFICATION}
     same, different = outcome.hardest(own.pairs)
     for part, pairs in (("same", same), ("different", different)):
@@ -320,15 +321,22 @@ def shown(prepared: Prepared, rows: Ints, own: Space, *, pictures: bool) -> dict
             two = []
             for place in (own.pairs.first[k], own.pairs.second[k]):
                 row = int(rows[place])
-                seen = (
-                    show.large(dataset.examples.read(row, show.detail))
-                    if pictures and show is not None
-                    else {}
-                )
+                seen = _seen(prepared, row) if pictures else {}
                 two.append({"path": dataset.refs[row], "label": dataset.written[row], **seen})
             found[part].append({"similarity": float(own.pairs.score[k]), "two": two})
     quieten([one for part in ("same", "different") for pair in found[part] for one in pair["two"]])
     return found
+
+
+def _seen(prepared: Prepared, row: int) -> dict[str, Any]:
+    """Show an example, with what the network was given of it where it tells."""
+    dataset, show = prepared.dataset, prepared.dataset.modality.show
+    if show is None:
+        return {}
+    x = dataset.examples.read(row, show.detail)
+    if isinstance(show, Framing):
+        return show.framed(x, prepared.features.digests[row])
+    return show.large(x)
 
 
 def _write_predictions(

@@ -232,6 +232,17 @@ class Show(Protocol[Takes, TakesDigest]):
         """Show an example taken apart (``Parts.of``), its parts marked by weights of 0 to 1."""
 
 
+@runtime_checkable
+class Framing(Protocol):
+    """A show that also tells which part of an example the network was given."""
+
+    def framed(self, x: Any, d: Any) -> dict[str, Any]:
+        """Show an example as ``Show.large`` does, the part that its digest names outlined.
+
+        A record says ``framed`` where there is one.
+        """
+
+
 class Parts(Protocol[Takes, S]):
     """An example taken apart: what is left out, and how, to see what an answer goes by."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from headstart.modalities.image.digest import Digest
 from headstart.modalities.image.read import Picture
@@ -17,6 +17,8 @@ from headstart.said import N_
 SIDE, MARKED_SIDE = 160, 224
 """Pixels of the longer side in galleries, and of explained images; under 25 kB each."""
 POINT_SIDE, POINT_QUALITY = 40, 70
+FRAME = ((4, "black"), (2, "white"))
+"""Lines of an outline, pixels wide: seen on dark and on light."""
 HINTS = (
     N_(
         "The map goes from purple over orange to bright yellow: the brighter, the more this part "
@@ -79,6 +81,18 @@ class ShowImages:
     def large(self, x: Picture) -> dict[str, Any]:
         """Shrink an image: about 6 kB."""
         return {"image": thumbnail_data_uri(x.image, SIDE)}
+
+    def framed(self, x: Picture, d: Digest) -> dict[str, Any]:
+        """Shrink an image, and outline the face that was cut out of it, if one was."""
+        if d.face is None or not d.face.corners:
+            return self.large(x)
+        image = x.image.convert("RGB")
+        image.thumbnail((SIDE, SIDE))
+        corners = [(a * image.width, b * image.height) for a, b in d.face.corners]
+        draw = ImageDraw.Draw(image)
+        for width, colour in FRAME:
+            draw.line([*corners, *corners[:2]], colour, width, "curve")
+        return {"image": thumbnail_data_uri(image, SIDE), "framed": True}
 
     def stand_in(self, d: Digest) -> dict[str, Any]:
         """Show the small copy."""
