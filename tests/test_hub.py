@@ -63,6 +63,8 @@ def test_a_run_comes_back_and_answers_the_same_to_the_byte(
     assert sorted(p.name for p in back.folder.iterdir()) == [
         "README.md", "metrics.json", "model", "run.json",
     ]  # fmt: skip
+    with pytest.raises(ArtifactError, match=r"predictions.csv.*\n?.*report it where it was made"):
+        back.report()
 
 
 def test_nothing_is_sent_that_shows_the_data_or_names_its_files(hub: Hub, run_folder: Path) -> None:

@@ -28,7 +28,7 @@ from headstart.judge.intervals import Interval, wilson
 from headstart.modalities import DEFAULT, EXAMPLE, Modality, Unit, modality
 from headstart.report.adaptation_facts import Adaptation, read_adaptation
 from headstart.report.curves import Curves, read_curves
-from headstart.said import _
+from headstart.said import _, commas
 from headstart.tasks import Encoded, Task
 from headstart.tasks import metrics as scores
 from headstart.tasks.classification import Classification
@@ -288,6 +288,7 @@ def read(folder: Path, name: str) -> Facts:
         A file that is missing or cannot be read.
     """
     metrics = read_document(folder / METRICS)
+    _refuse_partial(folder)
     pictures = read_document(folder / PICTURES) if (folder / PICTURES).exists() else {}
     task = task_of(metrics)
     y, out = read_predictions(folder / PREDICTIONS, task)
@@ -306,6 +307,24 @@ def read(folder: Path, name: str) -> Facts:
     )
     _refuse_strangers(folder, facts)
     return facts
+
+
+def _refuse_partial(folder: Path) -> None:
+    """Refuse a run that was sent without what shows its data; it answers, but has no report."""
+    if (folder / PREDICTIONS).exists() or (folder / SPLIT).exists():
+        return
+    raise ArtifactError(
+        _(
+            "{folder} has no {files}, so there is no report of it.",
+            folder=str(folder),
+            files=commas([PREDICTIONS, SPLIT]),
+        ),
+        _(
+            "A run that `headstart push` sent without --pictures has none: report it where it was "
+            "made, or send it with --pictures. Its scores are in {metrics}.",
+            metrics=METRICS,
+        ),
+    )
 
 
 def task_of(metrics: dict[str, Any]) -> Task:
