@@ -12,8 +12,9 @@ from torch import nn
 
 from headstart.backbones import Ref
 from headstart.backbones.cutting import Prefix, cut_before, suffix, unfrozen
+from headstart.transfer import recipe as recipes
 from headstart.transfer.checkpoint import Checkpoint, Checkpoints, Forgetful
-from headstart.transfer.finetune import Setting, finish, fit
+from headstart.transfer.finetune import Setting, _to_watch, finish, fit
 from headstart.transfer.heads import LinearHead
 from headstart.transfer.loop import Loop
 from headstart.transfer.network import Network
@@ -312,6 +313,26 @@ def test_the_validation_loss_of_an_epoch_can_be_recomputed_from_its_checkpoint(
     loss = nn.functional.cross_entropy(logits, torch.from_numpy(setting.y[watched]))
     point = next(p for p in state.history if p.epoch == state.epoch and p.split == "validation")
     assert float(loss) == pytest.approx(point.loss, rel=1e-6)
+
+
+def test_beside_few_labels_a_curve_looks_at_a_part_of_the_test_rows(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "WATCHED", 8)
+    setting = replace(setting, recipe=replace(setting.recipe, epochs=1))
+    rows, held = np.arange(5), np.arange(5, N)
+    fitted = fit(setting, rows, held, "final")
+    assert fitted.logits.shape[1] == len(held)  # the answers are of all
+    drawn = _to_watch(setting, rows, held)
+    assert len(drawn) == 8 and set(drawn) <= set(held)
+    asked = np.searchsorted(held, drawn)
+    logits = torch.from_numpy(fitted.logits[0][asked])
+    loss = nn.functional.cross_entropy(logits, torch.from_numpy(setting.y[drawn]))
+    point = next(p for p in fitted.history if p.split == "validation")
+    assert point.loss == pytest.approx(float(loss), rel=1e-5)
+    usual = Recipe()
+    assert [usual.watched(*sizes) for sizes in ((5, 6), (5, 90), (30, 90))] == [6, 8, 30]
+    assert Recipe(loss="pairs").watched(5, 90) == 0
 
 
 class _StopAt:

@@ -116,13 +116,14 @@ def test_depths_that_do_not_exist_are_refused():
 def test_a_forecast_by_hand():
     cost = Cost(prefix=0.01, step=0.1, answer=0.02)
     plan = TrainingPlan(["b"], "a", views("mirror"), (4,), 0, 2 * 100, "")
-    # 200 passes of 0.01 s; 12 epochs of 80 steps of 0.1 s and 20 answers of 0.02 s, twice.
+    # 200 passes of 0.01 s; 12 epochs of 80 steps of 0.1 s and 20 answers of 0.02 s, and these once
+    # more at the end, twice.
     fits = [(80, 20), (80, 20)]
     assert cost.forecast(plan, Recipe(), fits) == pytest.approx(
-        CONVERSION_SECONDS + 2 + 12 * 2 * (8 + 0.4)
+        CONVERSION_SECONDS + 2 + 12 * 2 * (8 + 0.4) + 2 * 0.4
     )
     uncut = replace(plan, cut=None, passes=0)
-    assert cost.forecast(uncut, Recipe(epochs=1), [(80, 20)]) == pytest.approx(8.4)
+    assert cost.forecast(uncut, Recipe(epochs=1), [(80, 20)]) == pytest.approx(8.8)
     assert cost.forecast(uncut, Recipe(epochs=3), [(100, 0)]) == pytest.approx(30)
     assert cost.forecast(plan, Recipe(), []) == CONVERSION_SECONDS + 2
 

@@ -112,7 +112,7 @@ def explore(
     deadline : float
         By ``time.monotonic``: the run should be ready then.
     again : callable
-        The fits (rows trained on, rows watched) that a candidate still needs if it is kept.
+        The fits (rows trained on, rows held out) that a candidate still needs if it is kept.
 
     Returns
     -------

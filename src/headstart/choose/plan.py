@@ -67,12 +67,13 @@ class Cost:
     answer: float
 
     def forecast(self, plan: TrainingPlan, recipe: Recipe, fits: list[tuple[int, int]]) -> float:
-        """Seconds for the cache and the fits, each of (rows trained on, rows watched)."""
+        """Seconds for the cache and the fits, each of (rows trained on, rows held out)."""
         once = CONVERSION_SECONDS + plan.passes * self.prefix if plan.cut else 0.0
-        trained = recipe.epochs * self.step * sum(recipe.seen(n) for n, _ in fits)
-        if recipe.trains_head:  # held-out rows are watched all along
-            return once + trained + recipe.epochs * self.answer * sum(held for _, held in fits)
-        return once + trained + self.answer * sum(n + held for n, held in fits)
+        trained = sum(recipe.seen(n) for n, _ in fits)
+        watched = sum(recipe.watched(n, held) for n, held in fits)
+        answered = sum(held if recipe.trains_head else n + held for n, held in fits)
+        each_epoch = self.step * trained + self.answer * watched
+        return once + recipe.epochs * each_epoch + self.answer * answered
 
 
 def make_plan(

@@ -149,7 +149,8 @@ def fit(setting: Setting, rows: Rows, held: Rows, label: str) -> Fit:
 
     Notes
     -----
-    Held-out rows are watched (their curve is drawn) but decide nothing: with patience, stopping
+    Held-out rows are watched (their curve is drawn, by ``Recipe.watched`` of them) but decide
+    nothing: with patience, stopping
     is decided by a part of the training rows.
     """
     name = f"{setting.name} / {label}"
@@ -173,7 +174,9 @@ def _train(setting: Setting, rows: Rows, held: Rows, name: str) -> Fit:
     y = setting.y[rows]
     X = setting.X[rows] if len(setting.X) else setting.X
     goal = objective(network, recipe, X, y, balanced=setting.balanced)
-    rows, watched = _hold_back(setting, rows) if recipe.patience else (rows, held)
+    rows, watched = (
+        _hold_back(setting, rows) if recipe.patience else (rows, _to_watch(setting, rows, held))
+    )
     loop = Loop(
         network,
         setting.inputs,
@@ -261,6 +264,14 @@ def _hold_back(setting: Setting, rows: Rows) -> tuple[Rows, Rows]:
     order = order[np.argsort(setting.y[order], kind="stable")]
     back = np.arange(len(order)) % HELD_BACK == HELD_BACK - 1
     return np.sort(order[~back]), np.sort(order[back])
+
+
+def _to_watch(setting: Setting, rows: Rows, held: Rows) -> Rows:
+    """Draw the held-out rows that the curve looks at."""
+    few = setting.recipe.watched(len(rows), len(held))
+    if few == len(held):
+        return held
+    return np.sort(np.random.default_rng([setting.seed, 8]).choice(held, few, replace=False))
 
 
 __all__ = ["ALPHAS", "Fit", "OnPoint", "Setting", "Tuned", "finish", "fit", "probabilities"]
