@@ -1,6 +1,7 @@
 """Keywords: F1 and CPU seconds beside KeyBERT's own package, and what gold keywords are worth.
 
-    python benchmarks/keywords.py SET.zip [--first N] [--rounds 1] [--peer PYTHON] [--mmr] [--learn]
+    python benchmarks/keywords.py SET.zip [--first N] [--rounds 1] [--peer PYTHON] [--mmr]
+        [--learn] [--finetune]
 
 SET.zip holds ``docsutf8/NAME.txt`` and ``keys/NAME.key``; its documents are taken by name, numbers
 in their order. F1 is by Porter's stems, the mean over documents, gold keywords that do not stand in
@@ -12,7 +13,8 @@ thread, in turn; CPU seconds are those of finding keywords alone, without import
 - ``its phrases``: the same n-grams, embedded and compared by headstart.
 - ``fixed``: headstart without gold keywords. ``longest``: its phrases, longest first, no network.
 - ``learned`` (``--learn``): weights learned from the other documents of the set; without others,
-  from one half of them, asked about the other half. The gain over ``fixed`` is paired by document.
+  from one half of them, asked about the other half. ``ranker`` is without the marks of words, and
+  ``finetune`` (``--finetune``) with a network trained to mark them. Gains are paired by document.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +53,7 @@ def ours(texts: list[str], way: str) -> dict[str, Any]:
 
     from headstart.backbones import resolve
     from headstart.features.engines import Kitchen
-    from headstart.machine import cache_folder
+    from headstart.machine import Machine, cache_folder
     from headstart.phrases.extractor import Extractor, Settings
     from headstart.phrases.rivals import by_length
     from headstart.phrases.scoring import Rarity
@@ -59,7 +62,7 @@ def ours(texts: list[str], way: str) -> dict[str, Any]:
     engine = Kitchen(cache_folder(), 1).engine(resolve("embedded:minilm-l6"))
     vectors = Vectors(engine, 1)
     extractor = Extractor(Settings())
-    extractor.answers(texts[:2], vectors, TOP)  # warm
+    extractor.answers(texts[:2], vectors, TOP, Machine.here("cpu"))  # warm
     vectors = Vectors(engine, 1)
     start = time.process_time()
     if way == "its phrases":
@@ -80,7 +83,7 @@ def ours(texts: list[str], way: str) -> dict[str, Any]:
             [cut.phrases[k].text for k in order] for cut, order in zip(cuts, orders, strict=True)
         ]
     else:
-        answers = extractor.answers(texts, vectors, TOP)
+        answers = extractor.answers(texts, vectors, TOP, Machine.here("cpu"))
         found = [[text for text, _s in one.first(TOP)] for one in answers]
     return {
         "s": time.process_time() - start,
@@ -130,31 +133,49 @@ def said(name: str, found: list[list[str]], golds: list[set[str]], seconds: str)
     print(f"{name:24} {five.mean():.3f}  {ten.mean():.3f} ({low:.3f} to {high:.3f})  {seconds}")
 
 
-def learn(judged: list[Any], others: list[Any], golds: list[set[str]]) -> None:
+def learn(judged: list[Any], others: list[Any], golds: list[set[str]], deep: bool) -> None:
     """Learn from some documents and ask about others, with learned and with fixed weights."""
     import numpy as np
 
     from headstart.backbones import resolve
     from headstart.features.engines import Kitchen
     from headstart.judge.verdict import from_test_set
-    from headstart.machine import cache_folder
+    from headstart.machine import Machine, cache_folder
     from headstart.phrases.extractor import Extractor, Settings
-    from headstart.phrases.trial import Judged, Trial
+    from headstart.phrases.marking import Marking
+    from headstart.phrases.trial import FINETUNE, METHODS, OURS, PROBE, TRAINED, Judged, Trial
     from headstart.phrases.vectors import Vectors
 
-    vectors = Vectors(Kitchen(cache_folder(), 1).engine(resolve("embedded:minilm-l6")), 1)
+    ref, machine = resolve("embedded:minilm-l6"), Machine.here("cpu")
+    vectors = Vectors(Kitchen(cache_folder(), 1).engine(ref), 1)
     settings = Settings("en")
     train = [Judged(one.ref, one.text, one.gold) for one in others]
-    trial = Trial(train, np.arange(len(train)), settings, vectors)
+    reader = partial(
+        Marking, backbone=ref.load(), machine=machine, method=FINETUNE if deep else PROBE
+    )
+    start = time.process_time()
+    trial = Trial(train, np.arange(len(train)), settings, vectors, reader=reader)
+    trial.run()
+    print(f"{len(train)} to learn from: {time.process_time() - start:.0f} CPU s to judge all ways")
     texts, scores = [one.text for one in judged], {}
-    for name, extractor in (("fixed", Extractor(settings)), ("learned", trial.fit())):
-        answers = extractor.answers(texts, vectors, TOP)
+    ways = {"fixed": lambda: Extractor(settings), "ranker": trial.fit}
+    ways |= {"learned": lambda: trial.kept(OURS)}
+    if TRAINED in trial.answers:
+        ways[METHODS[TRAINED]] = lambda: trial.kept(TRAINED)
+    for name, made in ways.items():
+        extractor, start = made(), time.process_time()
+        answers = extractor.answers(texts, vectors, TOP, machine)
+        took = time.process_time() - start
         found = [[text for text, _s in one.first(TOP)] for one in answers]
-        said(f"{name} ({len(train)} to learn from)", found, golds, f"{len(texts)} documents")
+        said(name, found, golds, f"{len(texts)} documents, {took:.1f} CPU s to answer")
         scores[name] = scored(found, golds, 10)
-    gain = from_test_set(scores["learned"], scores["fixed"], metric="F1@10")
-    low, high = gain.gain_ci95
-    print(f"learned - fixed: {gain.gain:+.3f} ({low:+.3f} to {high:+.3f}), p {gain.p:.4f}")
+    for name in list(ways)[1:]:
+        for other in ("fixed", "ranker"):
+            if other != name:
+                gain = from_test_set(scores[name], scores[other], metric="F1@10")
+                low, high = gain.gain_ci95
+                print(f"{name} - {other}: {gain.gain:+.3f} ({low:+.3f} to {high:+.3f}), "
+                      f"p {gain.p:.4f}")  # fmt: skip
 
 
 def main() -> None:
@@ -166,6 +187,7 @@ def main() -> None:
     parser.add_argument("--peer", default="")
     parser.add_argument("--mmr", action="store_true")
     parser.add_argument("--learn", action="store_true")
+    parser.add_argument("--finetune", action="store_true")
     parser.add_argument("--asked", default="")
     options = parser.parse_args()
     if options.asked:
@@ -205,7 +227,7 @@ def main() -> None:
         first = rounds[0]
         more = f" ({first['embedded']:,} phrases, {first['engine']})" if "engine" in first else ""
         said(way, first["found"], golds, f"{seconds} s{more}")
-    if options.learn:
+    if options.learn or options.finetune:
         if len(others) < len(judged) // 2:
             order = np.random.default_rng(0).permutation(len(judged))
             half = len(order) // 2
@@ -214,7 +236,7 @@ def main() -> None:
                 [judged[k] for k in order[:half]],
                 [judged[k] for k in order[half:]],
             )
-        learn(judged, others, golds)
+        learn(judged, others, golds, options.finetune)
 
 
 if __name__ == "__main__":

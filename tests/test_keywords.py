@@ -246,6 +246,7 @@ def test_tables_that_will_not_do(
         ({"diversity": -0.1}, "--diversity -0.1"),
         ({"language": "xx"}, "'xx'"),
         ({"top": "many"}, "--top"),
+        ({"method": "deep"}, "--method deep"),
         ({"gold": "keywords"}, "--gold names a column"),
     ],
 )

@@ -16,7 +16,7 @@ from headstart.errors import ArtifactError, ConfigError, DataError
 from headstart.machine import Machine
 from headstart.tagging.pieces import Cutter
 from headstart.tagging.sentences import Sentence, groups_of, joined, split_of
-from headstart.tagging.tagger import layers_of, learn, vectors, windows_of
+from headstart.tagging.tagger import Tagger, layers_of, vectors, windows_of
 from headstart.tagging.trial import judged, plan
 from headstart.tagging.ways import Material, Probe
 from tagged import draw, write
@@ -169,7 +169,8 @@ def test_texts_are_joined_and_cut_as_they_are_written() -> None:
 def test_sentences_go_in_and_tags_come_out_without_a_run(backbone: TextBackbone) -> None:
     known = [Sentence(tuple(w for w, _ in s), tuple(t for _, t in s)) for s in draw(40)]
     machine = Machine.here("cpu")
-    tagger = learn(backbone, known, machine)
+    material = Material(known, groups_of(known), np.zeros(0, int), backbone, machine, 0)
+    tagger = Tagger(*Probe(material).final(np.arange(40)), "mean", "words", "IOB2")
     (answer,) = tagger.tag([["eva", "went", "to", "oslo"]], machine)
     assert answer.tags == ("B-PER", "O", "O", "B-LOC")
 

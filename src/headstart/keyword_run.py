@@ -17,7 +17,7 @@ from headstart.folder.extractor import is_extractor, load_extractor
 from headstart.folder.layout import METRICS, MODEL
 from headstart.folder.reading import read_document
 from headstart.kinds import declared
-from headstart.machine import cache_folder, worker_count
+from headstart.machine import Machine, cache_folder, worker_count
 from headstart.modalities import UnreadableError, modality
 from headstart.phrases.documents import SIZE
 from headstart.phrases.extractor import Keywords
@@ -133,12 +133,14 @@ class KeywordRun:
     def _in_parts(
         self, pieces: Pieces, n: int | None, skip: int, on_event: OnEvent
     ) -> Iterator[list[Keywords]]:
-        vectors = self._vectors(on_event)
+        vectors, machine = self._vectors(on_event), Machine.here("auto")
         for k, examples in enumerate(pieces):
             if k >= skip:
-                yield self._of(examples, vectors, n)
+                yield self._of(examples, vectors, n, machine)
 
-    def _of(self, examples: Examples, vectors: Vectors, n: int | None) -> list[Keywords]:
+    def _of(
+        self, examples: Examples, vectors: Vectors, n: int | None, machine: Machine
+    ) -> list[Keywords]:
         texts: dict[int, str] = {}
         errors: dict[int, str] = {}
         for row in range(len(examples)):
@@ -146,7 +148,7 @@ class KeywordRun:
                 texts[row] = examples.modality.read(examples.items.data(row))
             except (UnreadableError, OSError) as cause:
                 errors[row] = str(cause)
-        answers = self.extractor.answers(list(texts.values()), vectors, n or 0)
+        answers = self.extractor.answers(list(texts.values()), vectors, n or 0, machine)
         found = dict(zip(texts, answers, strict=True))
         return [
             Keywords(ref, error=errors[row]) if row in errors else Keywords.of(ref, found[row], n)

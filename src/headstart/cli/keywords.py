@@ -97,6 +97,16 @@ def keywords(
             ),
         ),
     ] = 0.3,
+    method: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help=_(
+                "How it is learned from gold keywords which words to mark: probe (the network "
+                "stays as it is), or finetune (its last layers learn too; many times slower)."
+            ),
+        ),
+    ] = "probe",
     backbone: OneBackbone = None,
     device: Annotated[
         str, typer.Option(metavar="NAME", help=_("cpu, cuda, or auto: cuda where there is one."))
@@ -122,6 +132,7 @@ def keywords(
             top=top,
             longest=longest,
             diversity=diversity,
+            method=method,
             backbone=backbone,
             device=device,
             seed=seed,

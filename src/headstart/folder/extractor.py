@@ -2,7 +2,8 @@
 
 ``model/`` holds ``model.json``, ``keywords.safetensors`` (the weights of the ranker; where they are
 fixed, it says so alone), ``words.parquet`` (in how many documents each stem stood) and, unless
-its weights come with an installed package, the backbone.
+its weights come with an installed package, the backbone. ``marker/``, where words are marked, is a
+model folder of its own, as of runs that tag words.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from headstart.folder.model import (
     verify,
 )
 from headstart.folder.reading import MEND
+from headstart.folder.tagger import load_tagger, save_tagger
 from headstart.phrases.extractor import Extractor, Settings
 from headstart.phrases.ranker import Ranker
 from headstart.phrases.scoring import KNOWN, Rarity
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 ARRAYS = ("mean", "scale", "coef", "intercept")
 """Of a ranker."""
+MARKER = "marker"
 
 
 def is_extractor(folder: Path) -> bool:
@@ -67,6 +70,12 @@ def save_extractor(
     if ranker is not None:
         arrays |= {n: np.ascontiguousarray(getattr(ranker, n), np.float32) for n in ARRAYS}
     save_file(arrays, folder / KEYWORDS_FILE)
+    if extractor.marker is not None:
+        from headstart.phrases.trial import FINETUNE
+
+        method = extractor.marker.method
+        trained = method == FINETUNE
+        save_tagger(folder / MARKER, extractor.marker.tagger, ref, method, trained=trained)
     words = pa.table({"stem": list(rarity.counts), "documents": list(rarity.counts.values())})
     parquet.write_table(words, folder / WORDS_FILE)
     described = {
@@ -76,6 +85,7 @@ def save_extractor(
         "settings": asdict(extractor.settings),
         "known": list(KNOWN),
         "threshold": None if ranker is None else ranker.threshold,
+        "marked": None if extractor.marker is None else extractor.marker.method,
         "documents": rarity.documents,
         "column": column,
         "engine": engine,
@@ -115,7 +125,12 @@ def load_extractor(folder: Path) -> tuple[Extractor, NetworkSource, dict[str, An
         network = saved_weights(folder, described, card)
     except (*NONSENSE, ArrowException) as cause:
         raise no_model(folder / MODEL_JSON, cause) from cause
-    return Extractor(settings, ranker, rarity), network, described
+    marker = None
+    if described.get("marked") is not None:  # the first runs know nothing of it
+        from headstart.phrases.marking import Marker  # imports torch
+
+        marker = Marker(load_tagger(folder / MARKER), described["marked"])
+    return Extractor(settings, ranker, rarity, marker), network, described
 
 
 def _ranker(arrays: dict[str, Any], described: dict[str, Any], dim: int) -> Ranker | None:

@@ -1379,9 +1379,13 @@ class GoldCounts(TypedDict):
 
 
 class KeywordModel(TypedDict):
-    """How keywords are found; ``learned`` False: by fixed weights."""
+    """How keywords are found; ``learned`` False: by fixed weights.
+
+    ``marked`` is how it was learned to mark words, "" where that is not done.
+    """
 
     learned: bool
+    marked: NotRequired[str]
     backbone: str
     engine: str
     longest: Count
@@ -1435,6 +1439,7 @@ class KeywordVerdict(TypedDict):
     metric: str
     rivals: list[KeywordGain]
     learning: KeywordGain | None
+    training: NotRequired[KeywordGain | None]
 
 
 class Piece(TypedDict):

@@ -6,9 +6,10 @@ import hashlib
 import importlib.metadata
 import platform
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,17 @@ import numpy as np
 
 from headstart._version import __version__
 from headstart.backbones import Card, Ref, resolve
-from headstart.errors import ConfigError, DataError
+from headstart.errors import BackboneError, ConfigError, DataError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Kitchen
 from headstart.findings import Finding
 from headstart.folder.extractor import save_extractor
 from headstart.folder.files import whole_folder, write_json, write_rows
-from headstart.folder.layout import KEYWORDS, KEYWORDS_TABLE, METRICS, MODEL, RUN
+from headstart.folder.layout import HISTORY, KEYWORDS, KEYWORDS_TABLE, METRICS, MODEL, RUN
 from headstart.folder.model import refuse_unsavable
 from headstart.folder.place import destination
 from headstart.jobs.clock import Clock
+from headstart.jobs.history import write_curves
 from headstart.keyword_run import MOST, KeywordRun
 from headstart.machine import Machine
 from headstart.modalities.text.check import check_strange
@@ -48,7 +50,16 @@ from headstart.phrases.outcome import (
 )
 from headstart.phrases.scoring import DIVERSITY
 from headstart.phrases.stop_words import UNSPACED, languages, refuse_unknown, refuse_without_extra
-from headstart.phrases.trial import FEWEST, OURS, Judged, Trial
+from headstart.phrases.trial import (
+    FEWEST,
+    FINETUNE,
+    METHODS,
+    PROBE,
+    TRAINED,
+    Judged,
+    Reader,
+    Trial,
+)
 from headstart.phrases.vectors import Vectors
 from headstart.prepare.refusals import job
 from headstart.report.keywords import render_keywords
@@ -103,6 +114,7 @@ def keywords(
     top: int = 10,
     longest: int = LONGEST,
     diversity: float = DIVERSITY,
+    method: str = PROBE,
     backbone: str | None = None,
     encoding: str = "utf-8",
     device: str = "auto",
@@ -132,6 +144,9 @@ def keywords(
         Of a keyword.
     diversity : float, 0 to 1
         What likeness to a better keyword costs one; without gold only.
+    method : {"probe", "finetune"}
+        How it is learned from gold keywords which words of a document belong to one: by a head on
+        the frozen network, or, minutes instead of seconds, by its last layers as well.
     backbone : str, optional
         A network for texts; default: by their language.
     seed : int
@@ -153,7 +168,7 @@ def keywords(
     with speaking(lang):
         refuse_without_texts()
         refuse_without_extra()
-        _refuse(top, longest, diversity)
+        _refuse(top, longest, diversity, method)
         if language is not None:
             refuse_unknown(language)
         folder = destination(str(data), out, overwrite)
@@ -175,10 +190,13 @@ def keywords(
         trial, extractor = None, Extractor(settings)
         with clock.timed("judge_s"):
             if len(judged) >= LEAST:
-                trial = _tried(judged, settings, vectors, seed, on_event)
-                if kept(trial) == OURS:
-                    on_event(Event(_("learning from all documents")))
-                    extractor = trial.fit()
+                reader = _reader(ref, method, machine)
+                trial = _tried(judged, settings, vectors, seed, reader, on_event)
+                _refuse_untrained(method, trial)
+                on_event(Event(_("learning from all documents")))
+                extractor = trial.kept(kept(trial))
+            elif method == FINETUNE:
+                _refuse_untrained(method, None)
         seen = _Seen()
         rng = np.random.default_rng(seed)
         shown: list[dict[str, Any]] = []
@@ -193,7 +211,8 @@ def keywords(
                     engine.name,
                     column=documents.column,
                 )
-                rows = _found(documents, extractor, vectors, top, seen, shown, rng, on_event)
+                ask = partial(extractor.answers, vectors=vectors, n=top, machine=machine)
+                rows = _found(documents, ask, top, seen, shown, rng, on_event)
                 write_rows(rows, beside / KEYWORDS_TABLE)
             _refuse_unreadable(seen)
             found = {
@@ -211,12 +230,19 @@ def keywords(
             found["timing"] = {"total_s": clock.total, **clock.parts}
             on_event(Event(_("writing the run")))
             write_json(beside / METRICS, found)
-            write_json(beside / RUN, _record(data, documents, settings, ref, top, seed))
+            write_json(beside / RUN, _record(data, documents, settings, ref, top, method, seed))
+            if trial is not None and trial.marking is not None and trial.marking.curves:
+                write_curves(beside / HISTORY, trial.marking.curves)
             render_keywords(beside, name=folder.name)
         return KeywordRun(folder)
 
 
-def _refuse(top: int, longest: int, diversity: float) -> None:
+def _refuse(top: int, longest: int, diversity: float, method: str) -> None:
+    if method not in METHODS.values():
+        raise ConfigError(
+            _("--method {method} does not learn keywords.", method=method),
+            _("One of: {names}.", names=commas(sorted(METHODS.values(), reverse=True))),
+        )
     if not 1 <= top <= MOST:
         raise ConfigError(
             _("--top {n} is not possible.", n=top), _("Give 1 to {most:,}.", most=MOST)
@@ -279,8 +305,44 @@ def _backbone(name: str | None, language: str | None, told: Counter[str]) -> Ref
     return resolve(name)
 
 
+def _reader(ref: Ref, method: str, machine: Machine) -> Reader | None:
+    """Return what learns to mark words; None for a network that does not read them one by one."""
+    from headstart.backbones.text_network import TextBackbone  # imports torch
+    from headstart.phrases.marking import Marking
+
+    backbone = ref.load()
+    if isinstance(backbone, TextBackbone):
+        return partial(Marking, backbone=backbone, machine=machine, method=method)
+    if method == FINETUNE:
+        raise BackboneError(
+            _("{backbone} does not read texts as one network of layers.", backbone=str(ref)),
+            _("Name one such as minilm-l6, e5-small or hf:FOLDER."),
+        )
+    return None
+
+
+def _refuse_untrained(method: str, trial: Trial | None) -> None:
+    """Raise ``DataError`` where a network was to be trained, and there is too little to do so."""
+    if method == FINETUNE and (trial is None or TRAINED not in trial.answers):
+        raise DataError(
+            _(
+                "--method {method} learns from gold keywords: it takes {least} documents with "
+                "some, and there are {n}.",
+                method=method,
+                least=FEWEST,
+                n=0 if trial is None else len(trial.documents),
+            ),
+            _("Name their column with --gold, or leave out --method."),
+        )
+
+
 def _tried(
-    judged: list[Judged], settings: Settings, vectors: Vectors, seed: int, on_event: OnEvent
+    judged: list[Judged],
+    settings: Settings,
+    vectors: Vectors,
+    seed: int,
+    reader: Reader | None,
+    on_event: OnEvent,
 ) -> Trial:
     stage = _("judging on documents left out")
     on_event(Event(_("embedding phrases")))
@@ -291,15 +353,14 @@ def _tried(
     def tell(done: int, total: int) -> None:
         on_event(Event(stage, done, total, _("folds")))
 
-    trial = Trial(judged, groups, settings, vectors, seed, tell)
+    trial = Trial(judged, groups, settings, vectors, seed, reader, tell)
     trial.run()
     return trial
 
 
 def _found(
     documents: Documents,
-    extractor: Extractor,
-    vectors: Vectors,
+    ask: Callable[[list[str]], list[Answer]],
     top: int,
     seen: _Seen,
     shown: list[dict[str, Any]],
@@ -309,7 +370,7 @@ def _found(
     """Give the keywords of one document after the other, and note what is seen on the way."""
     for part in documents:
         readable = [one for one in part if one.text]
-        answers = iter(extractor.answers([one.text for one in readable], vectors, top))
+        answers = iter(ask([one.text for one in readable]))
         for one in part:
             seen.documents += 1
             seen.gold += bool(one.gold)
@@ -400,6 +461,7 @@ def _model(
     ranker, read = extractor.ranker, seen.documents - seen.unreadable
     return {
         "learned": ranker is not None,
+        "marked": "" if extractor.marker is None else extractor.marker.method,
         "backbone": card.name,
         "engine": engine,
         "longest": extractor.settings.longest,
@@ -506,7 +568,7 @@ def _of_gold(trial: Trial, seen: _Seen) -> Iterator[Finding]:
             copies,
         )
         yield Finding("duplicates", "info", message, {"documents": copies})
-    if OURS not in trial.answers:
+    if not trial.learns:
         message = _n(
             "{n:,} document with gold keywords is too little to learn from (from {least} on it is "
             "done); they judge fixed weights.",
@@ -533,7 +595,13 @@ def _of_gold(trial: Trial, seen: _Seen) -> Iterator[Finding]:
 
 
 def _record(
-    data: PathLike, documents: Documents, settings: Settings, ref: Ref, top: int, seed: int
+    data: PathLike,
+    documents: Documents,
+    settings: Settings,
+    ref: Ref,
+    top: int,
+    method: str,
+    seed: int,
 ) -> dict[str, Any]:
     """Write down what would be needed to repeat the run; no user or host name goes in."""
     packages = ("numpy", "rjieba", "scikit-learn", "snowballstemmer", "stopwordsiso")
@@ -545,6 +613,7 @@ def _record(
             "x": documents.column,
             **asdict(settings),
             "backbone": str(ref),
+            "method": method,
             "top": top,
             "seed": seed,
         },

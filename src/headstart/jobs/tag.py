@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.metadata
 import platform
 from collections import Counter
@@ -27,6 +26,7 @@ from headstart.folder.layout import HELD_OUT, HISTORY, METRICS, MODEL, RUN, TAGG
 from headstart.folder.place import destination
 from headstart.folder.tagger import save_tagger
 from headstart.jobs.clock import Clock
+from headstart.jobs.history import write_curves
 from headstart.machine import Machine
 from headstart.modalities.text.check import STRANGE
 from headstart.modalities.text.language import OTHERS, backbone_for, language_of
@@ -146,7 +146,7 @@ def tag(
         write_json(beside / RUN, _record(data, given, method, recipe))
         _write_held_out(beside / HELD_OUT, found, sentences)
         if isinstance(way, Finetune):
-            _write_history(beside / HISTORY, way)
+            write_curves(beside / HISTORY, way.curves)
         render_tagging(beside, name=folder.name)
     return TagRun(folder)
 
@@ -360,18 +360,6 @@ def _write_held_out(path: Path, found: Judgement, sentences: Sequence[Sentence])
             for cells in zip(one.tokens, one.tags, answer, strict=True):
                 out.write("\t".join(cells) + "\n")
             out.write("\n")
-
-
-def _write_history(path: Path, way: Finetune) -> None:
-    """Write the curves of every fit, one row an epoch and split."""
-    with path.open("w", encoding="utf-8", newline="") as out:
-        table = csv.writer(out)
-        table.writerow(["step", "split", "loss", "accuracy", "lr", "seconds", "fit"])
-        for fit, points in way.curves.items():
-            for p in points:
-                shares = ["" if v is None else f"{v:.6f}" for v in (p.loss, p.accuracy)]
-                row = [p.epoch, p.split, *shares, f"{p.lr:.3g}", f"{p.seconds:.2f}", fit]
-                table.writerow(row)
 
 
 def _record(

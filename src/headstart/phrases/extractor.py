@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.machine import Machine
 from headstart.modalities.text.language import language_of
 from headstart.phrases.cutting import LONGEST, Cut, cut
 from headstart.phrases.ranker import Ranker
-from headstart.phrases.scoring import DIVERSITY, Rarity, by_fixed_weights, known, picked
+from headstart.phrases.scoring import DIVERSITY, SMALL, Rarity, by_fixed_weights, known, picked
 from headstart.phrases.vectors import Vectors
 from headstart.said import _
+
+if TYPE_CHECKING:
+    from headstart.phrases.marking import Marker  # imports torch
 
 Floats = NDArray[np.floating]
 
 SHARE = 1 / 3
 """Of its phrases, so many are a document's keywords where nothing was learned (Mihalcea & Tarau
 2004, "TextRank", EMNLP, section 3.1, take a third of its words)."""
+MARKED = 0.25
+"""Share of the marker in the odds of a phrase: the best of .15 to .75 on 500 abstracts of which no
+score is quoted, for a probe and for a trained network (docs/measurements.md)."""
 
 
 @dataclass(frozen=True)
@@ -86,30 +93,40 @@ class Extractor:
         None: fixed weights.
     rarity : Rarity
         Of the documents that it learned from.
+    marker : Marker or None
+        Marks the words of documents; what it says is mixed into what the ranker says.
     """
 
     settings: Settings
     ranker: Ranker | None = None
     rarity: Rarity = field(default_factory=Rarity)
+    marker: Marker | None = None
 
     def cut(self, text: str) -> Cut:
         """Cut a text into the phrases that are scored."""
         language = self.settings.of(text)
         return cut(text, language, longest=self.settings.longest, parts=self.ranker is not None)
 
-    def answers(self, texts: Sequence[str], vectors: Vectors, n: int) -> list[Answer]:
+    def answers(
+        self, texts: Sequence[str], vectors: Vectors, n: int, machine: Machine
+    ) -> list[Answer]:
         """Find the best ``n`` keywords of each text, and those beyond that count as keywords."""
         cuts = [self.cut(text) for text in texts]
         X = vectors.phrases([one.text for each in cuts for one in each.phrases])
         of_documents = vectors.documents(texts)
+        marked: Sequence[Floats | None] = (
+            [None] * len(texts) if self.marker is None else self.marker.odds(texts, cuts, machine)
+        )
         found, start = [], 0
-        for each, whole in zip(cuts, of_documents, strict=True):
+        for each, whole, odds in zip(cuts, of_documents, marked, strict=True):
             own = X[start : start + len(each.phrases)]
             start += len(own)
-            found.append(self.answer(each, own, own @ whole, n))
+            found.append(self.answer(each, own, own @ whole, n, odds))
         return found
 
-    def answer(self, cut: Cut, vectors: Floats, close: Floats, n: int) -> Answer:
+    def answer(
+        self, cut: Cut, vectors: Floats, close: Floats, n: int, odds: Floats | None = None
+    ) -> Answer:
         """Pick the keywords of one document.
 
         Parameters
@@ -117,6 +134,8 @@ class Extractor:
         vectors : ndarray of shape (n_phrases, D)
         close : ndarray of shape (n_phrases,)
             Cosine of each and the document.
+        odds : ndarray of shape (n_phrases,), optional
+            What a marker says of them.
         """
         if self.ranker is None:
             many = share_of(len(cut.phrases))
@@ -124,8 +143,9 @@ class Extractor:
             order = picked(score, vectors, max(n, many), self.settings.diversity)
             return Answer(cut, order, np.round(score, 4), many)
         score = self.ranker.probability(known(cut, close, self.rarity), vectors)
-        many = int((score >= self.ranker.threshold).sum())
-        many = max(many, min(1, len(cut.phrases)))
+        if odds is not None:
+            score = mixed(score, odds)
+        many = above(score, self.ranker.threshold)
         order = np.argsort(-score, kind="stable")[: max(n, many)].tolist()
         return Answer(cut, order, np.round(score, 4), many)
 
@@ -181,6 +201,24 @@ def rarity_of(cuts: Sequence[Cut]) -> Rarity:
         for word in {word for one in each.phrases for word in one.key.split()}:
             counts[word] = counts.get(word, 0) + 1
     return Rarity(len(cuts), counts)
+
+
+def mixed(probability: Floats, odds: Floats) -> Floats:
+    """Mix what the ranker says of phrases with what the marker says.
+
+    Notes
+    -----
+    The odds are averaged, ``MARKED`` of them the marker's: a logarithmic opinion pool (Genest &
+    Zidek 1986, "Combining Probability Distributions", Statistical Science 1:114, section 3).
+    """
+    p = np.clip(probability, SMALL, 1 - SMALL)
+    both = (1 - MARKED) * np.log(p / (1 - p)) + MARKED * odds
+    return np.asarray(1 / (1 + np.exp(-both)))
+
+
+def above(scores: Floats, threshold: float) -> int:
+    """Count the phrases that are keywords: one at least, where there is one."""
+    return max(int((scores >= threshold).sum()), min(1, len(scores)))
 
 
 def share_of(phrases: int) -> int:

@@ -12,7 +12,7 @@ from headstart.judge.verdict import Comparison, decide, from_answers, from_test_
 from headstart.phrases.cutting import Phrase
 from headstart.phrases.extractor import Answer
 from headstart.phrases.stems import key
-from headstart.phrases.trial import AT, COUNTING, FIXED, FOLDS, OURS, Trial
+from headstart.phrases.trial import AT, COUNTING, FIXED, FOLDS, OURS, TRAINED, Trial
 from headstart.tasks.keywords import bootstrap
 
 MEASURES: dict[str, tuple[int | None, bool]] = {
@@ -24,8 +24,8 @@ MEASURES: dict[str, tuple[int | None, bool]] = {
     "f1_m_exact": (None, True),
 }
 """How many keywords are looked at, and whether they must agree to the letter, not in stems only."""
-NETWORK = (OURS, FIXED)
-"""Ways with a network; all others are rivals."""
+NETWORK = (TRAINED, OURS, FIXED)
+"""Ways with a network, the deepest first; all others are rivals."""
 EXAMPLES = 6
 """Documents that are shown: half of them the best, half the worst."""
 SHOWN = 1_500
@@ -33,12 +33,12 @@ SHOWN = 1_500
 
 
 def ours(trial: Trial) -> str:
-    """Name the way the verdict is about: learned weights, where there was enough to learn from."""
-    return OURS if OURS in trial.answers else FIXED
+    """Name the way the verdict is about: the deepest that was asked for and could be learned."""
+    return next(name for name in NETWORK if name in trial.answers)
 
 
 def kept(trial: Trial) -> str:
-    """Name the way that is kept: the better of learned and fixed weights on held-out documents."""
+    """Name the way that is kept: of those with a network the best on held-out documents."""
     there = [name for name in NETWORK if name in trial.answers]
     return max(there, key=lambda name: float(trial.f1(name, AT).mean()))
 
@@ -86,15 +86,14 @@ def verdict_of(trial: Trial) -> dict[str, Any]:
             {"name": name, **_plain(one), "p": p, "decision": decide(one.gain, p)}
             for (name, one), p in zip(gains.items(), adjusted.values(), strict=True)
         ],
-        "learning": _learning(trial, mine),
+        "learning": _over(trial, mine, FIXED) if own != FIXED else None,
+        "training": _over(trial, mine, OURS) if own == TRAINED else None,
     }
 
 
-def _learning(trial: Trial, mine: NDArray[np.float64]) -> dict[str, Any] | None:
-    """Compare learned with fixed weights, both with the network."""
-    if OURS not in trial.answers:
-        return None
-    found = _compared(trial, mine, trial.f1(FIXED, AT))
+def _over(trial: Trial, mine: NDArray[np.float64], other: str) -> dict[str, Any]:
+    """Compare ours with another way with the network."""
+    found = _compared(trial, mine, trial.f1(other, AT))
     return {**_plain(found), "decision": found.decision}
 
 

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.phrases.cutting import Cut, cut, tokens
-from headstart.phrases.extractor import Answer, Extractor, Settings, rarity_of, share_of
+from headstart.phrases.extractor import (
+    Answer,
+    Extractor,
+    Settings,
+    above,
+    rarity_of,
+    share_of,
+)
 from headstart.phrases.ranker import THRESHOLDS, CountingRanker, fit, fit_counting
 from headstart.phrases.rivals import RIVALS
 from headstart.phrases.scoring import BY_NETWORK, Rarity, known
@@ -22,6 +30,9 @@ from headstart.phrases.vectors import Vectors
 from headstart.phrases.yake import YAKE, by_use
 from headstart.said import N_
 from headstart.tasks.keywords import f1_at
+
+if TYPE_CHECKING:
+    from headstart.phrases.marking import Marking  # imports torch
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -32,9 +43,13 @@ FEWEST = 20
 AT = 10
 """The verdict is about the first 10."""
 OURS, FIXED = N_("learned weights, with the network"), N_("fixed weights, with the network")
+TRAINED = N_("learned weights, with the network trained")
 COUNTING = N_("learned weights, without the network")
-LEARNED = (OURS, COUNTING)
-Ask = Callable[[int], Answer]
+PROBE, FINETUNE = "probe", "finetune"
+METHODS = {TRAINED: FINETUNE, OURS: PROBE}
+"""How it is learned to mark the words of documents, by the name of the way."""
+Reader = Callable[[Sequence[str], Sequence[Cut], Sequence[set[str]], Ints, int], "Marking"]
+"""Texts, cuts, gold keys, groups and a seed to what learns to mark their words."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,8 @@ class Trial:
     vectors : Vectors
     seed : int
         Draws the folds.
+    reader : Reader, optional
+        Reads whole documents, to mark their words; without one phrases are judged by themselves.
     tell : callable
         Hears of (done, total) fits.
 
@@ -75,6 +92,8 @@ class Trial:
         Each document cut into runs, and into the parts of runs.
     golds : list of set of str
         Keys.
+    marking : Marking or None
+        There is enough to learn from, and somebody to read.
     answers : dict of str to list of Answer
         By what a way is called: one for each document.
     """
@@ -84,6 +103,7 @@ class Trial:
     settings: Settings
     vectors: Vectors
     seed: int = 0
+    reader: Reader | None = None
     tell: Callable[[int, int], None] = lambda _done, _total: None
     answers: dict[str, list[Answer]] = field(default_factory=dict)
 
@@ -105,6 +125,11 @@ class Trial:
         self._place = {name: k for k, name in enumerate(names)}
         self._vectors = self.vectors.phrases(list(names))
         self.fold = folds_of(self.groups, self.seed)
+        self.marking = (
+            self.reader(texts, self.parts, self.golds, self.groups, self.seed)
+            if self.reader is not None and self.learns
+            else None
+        )
 
     @property
     def learns(self) -> bool:
@@ -127,22 +152,29 @@ class Trial:
             self._learn_in_folds()
 
     def fit(self, rows: Ints | None = None) -> Extractor:
-        """Learn from documents; from all where None."""
+        """Learn a ranker from documents; from all where None."""
         rows = np.arange(len(self.documents)) if rows is None else rows
         rarity = rarity_of([self.parts[k] for k in rows])
-        features, X, gold = self._table(rows, rarity)
-        ranker = fit(features, X, gold)
-        extractor = Extractor(self.settings, ranker, rarity)
-        answers = [self._asked(extractor, int(k)) for k in rows]
-        bar = threshold([(one, self.golds[k]) for one, k in zip(answers, rows, strict=True)])
-        return replace(extractor, ranker=replace(ranker, threshold=bar))
+        return Extractor(self.settings, fit(*self._table(rows, rarity)), rarity)
+
+    def kept(self, name: str) -> Extractor:
+        """Learn from all documents by one way; its threshold is the best of their answers."""
+        if name == FIXED:
+            return Extractor(self.settings)
+        found = self.fit()
+        assert found.ranker is not None
+        bar = threshold(list(zip(self.answers[name], self.golds, strict=True)))
+        marker = None if self.marking is None else self.marking.learned(METHODS[name])
+        return replace(found, ranker=replace(found.ranker, threshold=bar), marker=marker)
 
     def is_gold(self, k: int) -> NDArray[np.bool_]:
         """Tell which phrases of a document, cut into parts, are gold."""
         return np.array([one.key in self.golds[k] for one in self.parts[k].phrases], bool)
 
     def _learn_in_folds(self) -> None:
-        for name in LEARNED:
+        methods = [PROBE] if self.marking is None else list(self.marking.ways)
+        ways = [name for name, method in METHODS.items() if method in methods]
+        for name in (*ways, COUNTING):
             self.answers[name] = [Answer(each, [], np.zeros(0), 0) for each in self.parts]
         for fold in range(FOLDS):
             self.tell(fold, FOLDS)
@@ -152,8 +184,26 @@ class Trial:
             extractor = self.fit(train)
             counting = self._counting(train, extractor.rarity)
             for k in held.tolist():
-                self.answers[OURS][k] = self._asked(extractor, k)
                 self.answers[COUNTING][k] = self._by_counting(counting, extractor.rarity, k)
+            for name in ways:
+                marked = (
+                    {}
+                    if self.marking is None
+                    else self.marking.odds(METHODS[name], train, held, fold + 1)
+                )
+                for k in held.tolist():
+                    self.answers[name][k] = self._asked(extractor, k, marked.get(k))
+        for name in ways:
+            self._count(name)
+
+    def _count(self, name: str) -> None:
+        """Say how many keywords each document has, by a threshold that others' answers set."""
+        own = self.answers[name]
+        for fold in range(FOLDS):
+            others, held = np.flatnonzero(self.fold != fold), np.flatnonzero(self.fold == fold)
+            bar = threshold([(own[k], self.golds[k]) for k in others])
+            for k in held.tolist():
+                own[k] = replace(own[k], many=above(own[k].scores, bar))
 
     def _counting(self, rows: Ints, rarity: Rarity) -> CountingRanker:
         features, _X, gold = self._table(rows, rarity)
@@ -182,9 +232,10 @@ class Trial:
     def _close(self, each: Cut, k: int) -> Floats:
         return np.asarray(self._of(each) @ self._of_documents[k])
 
-    def _asked(self, extractor: Extractor, k: int) -> Answer:
+    def _asked(self, extractor: Extractor, k: int, odds: Floats | None = None) -> Answer:
         each = self.whole[k] if extractor.ranker is None else self.parts[k]
-        return extractor.answer(each, self._of(each), self._close(each, k), AT)
+        n = AT if extractor.ranker is None else len(each.phrases)
+        return extractor.answer(each, self._of(each), self._close(each, k), n, odds)
 
     def f1(self, name: str, at: int | None, *, exact: bool = False) -> NDArray[np.float64]:
         """Return F1 of every document; ``at`` None: of as many as the way itself gives."""
@@ -230,8 +281,7 @@ def threshold(answers: Sequence[tuple[Answer, set[str]]]) -> float:
     for bar in THRESHOLDS:
         scores = []
         for one, gold in answers:
-            many = max(int((one.scores >= bar).sum()), min(1, len(one.scores)))
-            order = np.argsort(-one.scores, kind="stable")[:many]
+            order = one.order[: above(one.scores, bar)]
             scores.append(f1_at([one.cut.phrases[k].key for k in order], gold, None))
         if np.mean(scores) > best:
             best, chosen = float(np.mean(scores)), float(bar)

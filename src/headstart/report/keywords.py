@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart._version import __version__
-from headstart.folder.layout import METRICS, RUN
+from headstart.folder.layout import HISTORY, METRICS, RUN
 from headstart.folder.reading import read_document
 from headstart.modalities import Unit
 from headstart.phrases.trial import AT, FEWEST, FOLDS
-from headstart.report import charts, keywords_words
+from headstart.report import charts, keywords_words, training_charts
+from headstart.report.curves import Curves, read_curves
 from headstart.report.files import write
 from headstart.report.page import fill
 from headstart.report.plates import INK, OWN, RIVAL, errors, plain, plate
@@ -27,6 +28,7 @@ SECTIONS = {
     "answer": N_("Answer"),
     "ways": N_("Ways"),
     "examples": N_("Examples"),
+    "training": N_("Training"),
     "findings": N_("Checks"),
     "numbers": N_("Numbers"),
     "method": N_("Method"),
@@ -59,15 +61,28 @@ def render_keywords(folder: Path, *, name: str = "") -> Path:
     """
     folder = Path(folder)
     found, record = read_document(folder / METRICS), read_document(folder / RUN)
-    page = compose_keywords(found, record, name or folder.resolve().name)
+    curves = read_curves(folder / HISTORY)
+    page = compose_keywords(found, record, name or folder.resolve().name, curves)
     return write(folder, page, draw(found))
 
 
-def compose_keywords(found: dict[str, Any], record: dict[str, Any], name: str) -> str:
-    """Return the whole page; parameters as in metrics.json and run.json."""
+def compose_keywords(
+    found: dict[str, Any], record: dict[str, Any], name: str, curves: Curves | None = None
+) -> str:
+    """Return the whole page.
+
+    Parameters
+    ----------
+    found, record : dict
+        As in metrics.json and run.json.
+    name : str
+        Of the run folder.
+    curves : Curves or None
+        Of a network that was trained.
+    """
     versions = record.get("versions")
     versions = versions if isinstance(versions, dict) else {}
-    there = {"ways": found["scores"], "examples": found["examples"]}
+    there = {"ways": found["scores"], "examples": found["examples"], "training": curves}
     return fill(
         "keywords.html.j2",
         title=str(found["data"]["name"]),
@@ -78,7 +93,9 @@ def compose_keywords(found: dict[str, Any], record: dict[str, Any], name: str) -
         m=found,
         own=keywords_words.own(found),
         name_of_run=name,
+        curves=curves,
         charts=charts,
+        drawn=training_charts,
         told=keywords_words,
         at=AT,
         folds=FOLDS,

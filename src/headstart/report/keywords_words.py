@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from headstart.notation import decimal, in_points
-from headstart.phrases.trial import AT, COUNTING, FIXED, OURS
+from headstart.phrases.trial import AT, COUNTING, FIXED, OURS, TRAINED
 from headstart.said import N_, _, _n, listed, number, sentences, tongue
 
 EXPLAINED = {
-    OURS: N_("what is known of a phrase, its closeness to the document and its own vector"),
+    TRAINED: N_("the same, after the last layers of the network have learned which words to mark"),
+    OURS: N_(
+        "what is known of a phrase, its closeness to the document, its own vector, and which words "
+        "the network marks when it reads the document"
+    ),
     FIXED: N_("how close a phrase is to its document, less a little for standing late"),
     COUNTING: N_("what is known of a phrase, its words and their endings"),
     "first in the text": N_("phrases in the order in which they first stand"),
@@ -40,6 +44,24 @@ LEARNING = {
         "Whether learning from gold keywords helps over fixed weights cannot be told: {gain} "
         "points (95 % interval {low} to {high})."
     ),
+}
+TRAINING = {
+    "helps": N_(
+        "Training the network helps: {gain} points over the frozen one (95 % interval {low} to "
+        "{high})."
+    ),
+    "hurts": N_(
+        "Training the network hurts: {gain} points against the frozen one (95 % interval {low} to "
+        "{high})."
+    ),
+    "cannot tell": N_(
+        "Whether training the network helps cannot be told: {gain} points against the frozen one "
+        "(95 % interval {low} to {high})."
+    ),
+}
+MARKED = {
+    "probe": N_("a head on the frozen network"),
+    "finetune": N_("a head on the network, whose last layers were trained"),
 }
 TONES = {"helps": "good", "hurts": "bad"}
 
@@ -122,14 +144,16 @@ def answers(found: dict[str, Any]) -> list[str]:
         )
     lines: list[str] = [sentences(_(VERDICTS[verdict["decision"]]), said, blur)]
     if verdict["learning"] is not None:
-        lines.append(learning(verdict["learning"]))
+        lines.append(_compared(LEARNING, verdict["learning"]))
+    if verdict.get("training") is not None:
+        lines.append(_compared(TRAINING, verdict["training"]))
     return lines
 
 
-def learning(one: dict[str, Any]) -> str:
-    """Say whether learned weights are better than fixed ones."""
+def _compared(said: dict[str, str], one: dict[str, Any]) -> str:
+    """Say whether learned weights are better than fixed ones, or a trained network than none."""
     return _(
-        LEARNING[one["decision"]],
+        said[one["decision"]],
         gain=in_points(one["gain"]),
         low=in_points(one["gain_ci95"][0]),
         high=in_points(one["gain_ci95"][1]),

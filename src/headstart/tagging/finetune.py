@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ AT_ONCE = 256
 """Windows that are answered for together; of each, vectors of all places are held."""
 UNASKED = -100
 """Target of what no loss and no score is taken of: torch's own number for it."""
-RECIPE = {
+RECIPE: dict[str, Any] = {
     "unfreeze": "3",
     "epochs": 6,
     "batch_size": 16,

@@ -1,7 +1,7 @@
 """A tagger: an encoder, a head, and from texts or tokens to tags.
 
-The seam for whatever else wants tags of words, such as key phrases: sentences with tags go into
-:func:`learn`, sentences go into ``Tagger.tag``.
+Whatever else wants tags of words, such as keywords, learns them by a way (``ways.py``), keeps what
+comes of it as a tagger, and asks it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from headstart.machine import Machine
 from headstart.modalities.text.look import Tokens
 from headstart.tagging.decode import decode
 from headstart.tagging.pieces import Cutter, Window
-from headstart.tagging.probe import TagHead, fit_probe
+from headstart.tagging.probe import TagHead
 from headstart.tagging.schemes import Scheme, entities, written
-from headstart.tagging.sentences import Entity, Sentence, Split, groups_of, split_of
+from headstart.tagging.sentences import Entity, Split
 from headstart.tagging.vectors import Frozen, Pool, encoder_of, words_of
+from headstart.transfer.logistic import Floats
 
 _TOKEN = re.compile(r"\w+(?:[-'’.]\w+)*|[^\w\s]")
 
@@ -75,9 +76,7 @@ class Tagger:
         on_event: OnEvent = ignore,
     ) -> list[Answer]:
         """Tag sentences that are cut into tokens."""
-        windows = windows_of(self.backbone, sentences)
-        X = vectors(self.backbone, windows, self.head.space, self.pool, machine, on_event)
-        scores = self.head.scores(X)
+        scores = self.scores(sentences, machine, on_event)
         found = []
         for tokens, score, path in zip(
             sentences, scores, decode(scores, self.head.tags), strict=True
@@ -87,6 +86,17 @@ class Tagger:
             out = tuple(written(tags, self.scheme))
             found.append(Answer(tuple(tokens), out, tuple(entities(tags)), tuple(sure.tolist())))
         return found
+
+    def scores(
+        self,
+        sentences: Sequence[Sequence[str]],
+        machine: Machine,
+        on_event: OnEvent = ignore,
+    ) -> list[Floats]:
+        """Return log probabilities of the tags of every word: (n_words, K) a sentence."""
+        windows = windows_of(self.backbone, sentences)
+        X = vectors(self.backbone, windows, self.head.space, self.pool, machine, on_event)
+        return self.head.scores(X)
 
     def cut(self, text: str) -> list[str]:
         """Cut a text into tokens, as those it learned from were cut."""
@@ -124,26 +134,3 @@ def vectors(
     """Return the vectors of the words of sentences, by one layer: (n_words, D) each."""
     frozen = Frozen(backbone, layer, machine)
     return words_of(windows, frozen([w for own in windows for w in own], on_event), pool)
-
-
-def learn(
-    backbone: TextBackbone,
-    sentences: Sequence[Sentence],
-    machine: Machine,
-    seed: int = 0,
-    on_event: OnEvent = ignore,
-) -> Tagger:
-    """Fit a probe to sentences with tags in IOB2.
-
-    Parameters
-    ----------
-    backbone : TextBackbone
-    sentences : sequence of Sentence
-    """
-    windows = windows_of(backbone, [one.tokens for one in sentences])
-    spaces = {
-        layer: vectors(backbone, windows, layer, "mean", machine, on_event)
-        for layer in layers_of(backbone)
-    }
-    head = fit_probe(spaces, [one.tags for one in sentences], groups_of(sentences), seed)
-    return Tagger(backbone, head, "mean", split_of(sentences), "IOB2")

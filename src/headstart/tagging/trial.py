@@ -120,7 +120,7 @@ def judged(material: Material, way: Way, planned: Plan, on_fit: OnFit) -> Judgem
         name, f = fit
         rows, held = folds[f]
         if name == way.name:
-            return way.answers(rows, held, f + 1)
+            return way.scores(rows, held, f + 1).answers
         known, asked = ([sentences[i] for i in side] for side in (rows, held))
         return answers_of(name, known, asked, material.groups[rows], seed)
 

@@ -80,6 +80,26 @@ class Material:
         return [self.sentences[row].tags for row in rows]
 
 
+@dataclass(frozen=True)
+class Scored:
+    """What a fit says of the words of some sentences.
+
+    Attributes
+    ----------
+    scores : list of ndarray of shape (n_words, K)
+        Log probabilities of the tags.
+    tags : tuple of str
+    """
+
+    scores: Sequence[NDArray[np.floating]]
+    tags: tuple[str, ...]
+
+    @property
+    def answers(self) -> Answers:
+        """The best legal tags of every sentence."""
+        return named(decode(self.scores, self.tags), self.tags)
+
+
 class Way(Protocol):
     """A way to learn: fits on rows, and answers for others."""
 
@@ -98,7 +118,7 @@ class Way(Protocol):
     def read(self) -> None:
         """Compute what all fits have in common, which the cache keeps."""
 
-    def answers(self, rows: Ints, held: Ints, fold: int) -> Answers:
+    def scores(self, rows: Ints, held: Ints, fold: int) -> Scored:
         """Learn from rows and answer for others."""
 
     def final(self, rows: Ints) -> tuple[TextBackbone, TagHead]:
@@ -122,10 +142,10 @@ class Probe:
         """Compute the vectors."""
         _ = self.material.spaces
 
-    def answers(self, rows: Ints, held: Ints, fold: int) -> Answers:
+    def scores(self, rows: Ints, held: Ints, fold: int) -> Scored:
         """Learn from rows and answer for others."""
         head = fitted(self.material, self.material.spaces, rows)
-        return head.predict(of(self.material.spaces[head.space], held))
+        return Scored(head.scores(of(self.material.spaces[head.space], held)), head.tags)
 
     def final(self, rows: Ints) -> tuple[TextBackbone, TagHead]:
         """Fit the head that is kept."""
@@ -192,21 +212,21 @@ class Finetune:
         """Where the windows of each sentence end, among all."""
         return np.cumsum([len(own) for own in self.material.windows]).astype(np.int64)
 
-    def answers(self, rows: Ints, held: Ints, fold: int) -> Answers:
+    def scores(self, rows: Ints, held: Ints, fold: int) -> Scored:
         """Learn from rows and answer for others; their score is watched, and decides nothing."""
-        m, last = self.material, dict[str, Answers]()
+        m, last = self.material, list[Scored]()
         known = self._start(rows)
 
         def on_epoch(epoch: int, answer: Answering) -> tuple[float, float]:
             asked = self._windows(held)
             scores = dict(zip(asked.tolist(), answer(asked.tolist()), strict=True))
             whole = [np.concatenate([scores[k] for k in self._windows([row])]) for row in held]
-            last["answers"] = named(decode(whole, known.tags), known.tags)
-            return _watched(m.tags(held), last["answers"], whole, known.tags)
+            last[:] = [Scored(whole, known.tags)]
+            return _watched(m.tags(held), last[0])
 
         label = _("fold {f}", f=fold)
         self.curves[f"{FINETUNE} / fold {fold}"] = self._fit(rows, known, label, on_epoch).points
-        return last["answers"]
+        return last[0]
 
     def final(self, rows: Ints) -> tuple[TextBackbone, TagHead]:
         """Train the network that is kept."""
@@ -256,15 +276,13 @@ class Finetune:
 
 def _watched(
     truth: Sequence[tuple[str, ...]],
-    answers: Answers,
-    scores: Sequence[NDArray[np.floating]],
-    tags: Sequence[str],
+    found: Scored,
 ) -> tuple[float, float]:
     """Return cross entropy, of words whose tag was seen in training, and share of right words."""
-    code = {tag: k for k, tag in enumerate(tags)}
+    code = {tag: k for k, tag in enumerate(found.tags)}
     pairs = [
         (tag, told, row)
-        for own, other, score in zip(truth, answers, scores, strict=True)
+        for own, other, score in zip(truth, found.answers, found.scores, strict=True)
         for tag, told, row in zip(own, other, score, strict=True)
     ]
     losses = [-float(row[code[tag]]) for tag, _told, row in pairs if tag in code]
