@@ -320,8 +320,9 @@ def _refuse_partial(folder: Path) -> None:
             files=commas([PREDICTIONS, SPLIT]),
         ),
         _(
-            "A run that `headstart push` sent without --pictures has none: report it where it was "
-            "made, or send it with --pictures. Its scores are in {metrics}.",
+            "A run that `headstart push` sent without {option} has none: report it where it was "
+            "made, or send it with {option}. Its scores are in {metrics}.",
+            option="--pictures",
             metrics=METRICS,
         ),
     )
