@@ -188,6 +188,22 @@ def test_without_groups_in_training_the_target_is_only_standardised(
     assert "only 79% of the training images" in found.tried[2].guards[0]
 
 
+def test_other_shares_of_the_classes_are_not_undone(
+    source: tuple[LinearHead, Moments],
+) -> None:
+    """Of one class much more: its scale differs; bringing that back makes right answers wrong."""
+    head, moments = source
+    y = np.repeat([0, 1, 2], [160, 20, 20])
+    X = CENTRES[y] + 1.6 * np.random.default_rng(5).normal(size=(200, DIM))
+    loose = replace(moments, groups=np.array([0.79], np.float32))
+    domain = SourceFree(head, loose, X, unit=IMAGE.unit)
+    moved = Standardise().fit(domain)
+    assert accuracy(head, X, y) - accuracy(moved, X, y) > 0.05
+    found = select_source_free(domain)
+    assert found.name == PLAIN
+    assert "neighbours agree less often" in found.tried[1].guards[0]
+
+
 def test_noise_is_left_alone(source: tuple[LinearHead, Moments]) -> None:
     X = np.random.default_rng(0).normal(size=(200, DIM))
     assert select_source_free(SourceFree(*source, elsewhere(X), unit=IMAGE.unit)).name == PLAIN

@@ -444,8 +444,10 @@ def select_source_free(
     -----
     Nothing is adapted to fewer than 20 examples, nor where bringing the target to the moments of
     the source changes fewer than one answer in eight: then there is no shift that these methods
-    could see; nor where nine in ten examples get one answer. Else standardisation, which cost no
-    pair of domains of 84 a point where it changed that much, is the default; methods that group
+    could see; nor where nine in ten examples get one answer. Else standardisation is the default,
+    unless its answers follow the groups of the target less than the model's and neighbours agree
+    less often: where the classes are otherwise frequent than in training, it undoes what was right
+    (docs/measurements.md). Methods that group
     the target take its place where classes formed groups in training and two scores of
     different kinds agree: their answers follow clusters of the target better than those of the
     model, and neighbours agree clearly oftener. Whatever collapses or distorts the shares of
@@ -590,6 +592,10 @@ def _guards(found: Tried, plain: Tried, domain: SourceFree) -> tuple[str, ...]:
             said.append(_("Its answers follow groups in the target no better than the model's."))
         if found.neighbours < plain.neighbours + CLEAR:
             said.append(_("Neighbours in the target do not agree clearly oftener."))
+    elif found.clusters <= plain.clusters and found.neighbours < plain.neighbours:
+        said.append(
+            _("Its answers follow groups in the target less, and neighbours agree less often.")
+        )
     if found.neighbours < (STRUCTURE_MILD if found.name == MILD else STRUCTURE):
         said.append(_("Neighbours in the target agree too seldom to believe any change."))
     prior = domain.moments.shares.astype(np.float64)

@@ -7,7 +7,7 @@ import importlib.metadata
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,6 @@ from headstart.backbones import Card, Ref, resolve
 from headstart.errors import BackboneError, ConfigError, DataError
 from headstart.events import Event, OnEvent, ignore
 from headstart.features.engines import Kitchen
-from headstart.findings import Finding
 from headstart.folder.extractor import save_extractor
 from headstart.folder.files import whole_folder, write_json, write_rows
 from headstart.folder.layout import HISTORY, KEYWORDS, KEYWORDS_TABLE, METRICS, MODEL, RUN
@@ -28,13 +27,12 @@ from headstart.folder.model import refuse_unsavable
 from headstart.folder.place import destination
 from headstart.jobs.clock import Clock
 from headstart.jobs.history import write_curves
+from headstart.jobs.keyword_findings import Seen, findings
 from headstart.keyword_run import MOST, KeywordRun
 from headstart.machine import Machine
-from headstart.modalities.text.check import check_strange
 from headstart.modalities.text.copies import find_copies
 from headstart.modalities.text.digest import TextDigest, digest
 from headstart.modalities.text.language import backbone_for
-from headstart.modalities.text.look import Tokens
 from headstart.modalities.text.read import refuse_without_extra as refuse_without_texts
 from headstart.phrases.cutting import LONGEST
 from headstart.phrases.documents import Document, Documents, open_documents
@@ -49,7 +47,7 @@ from headstart.phrases.outcome import (
     verdict_of,
 )
 from headstart.phrases.scoring import DIVERSITY
-from headstart.phrases.stop_words import UNSPACED, languages, refuse_unknown, refuse_without_extra
+from headstart.phrases.stop_words import languages, refuse_unknown, refuse_without_extra
 from headstart.phrases.trial import (
     FEWEST,
     FINETUNE,
@@ -63,7 +61,7 @@ from headstart.phrases.trial import (
 from headstart.phrases.vectors import Vectors
 from headstart.prepare.refusals import job
 from headstart.report.keywords import render_keywords
-from headstart.said import _, _n, commas, sentences, tongue
+from headstart.said import _, _n, commas
 from headstart.speaking import speaking
 
 PathLike = str | Path
@@ -75,31 +73,6 @@ LEAST = 2
 """Documents with gold keywords from which on there is a verdict."""
 WIDEST = 10
 """Words of a phrase that may be asked for."""
-
-
-@dataclass
-class _Seen:
-    """What was seen of the documents while they were read.
-
-    Attributes
-    ----------
-    documents, unreadable, empty, gold : int
-        All; those that cannot be read, hold no phrase, and have gold keywords.
-    long : int
-        Those of which not all phrases were looked at.
-    languages : Counter
-    reasons : list of (str, str)
-        What cannot be read, and why: the first three.
-    """
-
-    documents: int = 0
-    unreadable: int = 0
-    empty: int = 0
-    gold: int = 0
-    long: int = 0
-    phrases: int = 0
-    languages: Counter[str] = field(default_factory=Counter)
-    reasons: list[tuple[str, str]] = field(default_factory=list)
 
 
 @job
@@ -197,7 +170,7 @@ def keywords(
                 extractor = trial.kept(kept(trial))
             elif method == FINETUNE:
                 _refuse_untrained(method, None)
-        seen = _Seen()
+        seen = Seen()
         rng = np.random.default_rng(seed)
         shown: list[dict[str, Any]] = []
         on_event(Event(_("looking for keywords")))
@@ -223,7 +196,7 @@ def keywords(
                 "scores": [] if trial is None else scores_of(trial),
                 "verdict": None if trial is None else verdict_of(trial),
                 "examples": shown if trial is None else examples_of(trial),
-                "findings": [asdict(f) for f in _findings(seen, trial, sample, engine.card)],
+                "findings": [asdict(f) for f in findings(seen, trial, sample, engine.card)],
                 "seed": seed,
             }
             clock.rest("other_s")
@@ -362,7 +335,7 @@ def _found(
     documents: Documents,
     ask: Callable[[list[str]], list[Answer]],
     top: int,
-    seen: _Seen,
+    seen: Seen,
     shown: list[dict[str, Any]],
     rng: np.random.Generator,
     on_event: OnEvent,
@@ -421,7 +394,7 @@ def _show(
     shown[place:] = [one] if place == len(shown) else [one, *shown[place + 1 :]]
 
 
-def _refuse_unreadable(seen: _Seen) -> None:
+def _refuse_unreadable(seen: Seen) -> None:
     if seen.documents == seen.unreadable:
         raise DataError(
             _n(
@@ -434,7 +407,7 @@ def _refuse_unreadable(seen: _Seen) -> None:
         )
 
 
-def _data(documents: Documents, seen: _Seen, trial: Trial | None) -> dict[str, Any]:
+def _data(documents: Documents, seen: Seen, trial: Trial | None) -> dict[str, Any]:
     given, present = (0, 0) if trial is None else trial.present()
     gold = {
         "source": documents.gold,
@@ -456,7 +429,7 @@ def _data(documents: Documents, seen: _Seen, trial: Trial | None) -> dict[str, A
 
 
 def _model(
-    extractor: Extractor, card: Card, engine: str, seen: _Seen, vectors: Vectors
+    extractor: Extractor, card: Card, engine: str, seen: Seen, vectors: Vectors
 ) -> dict[str, Any]:
     ranker, read = extractor.ranker, seen.documents - seen.unreadable
     return {
@@ -470,128 +443,6 @@ def _model(
         "per_document": seen.phrases / max(read, 1),
         "threshold": None if ranker is None else ranker.threshold,
     }
-
-
-def _findings(
-    seen: _Seen, trial: Trial | None, sample: list[TextDigest], card: Card
-) -> Iterator[Finding]:
-    """Say what takes from the keywords, or from the score."""
-    if seen.unreadable:
-        yield Finding("unreadable", "warning", *_unreadable(seen))
-    if seen.empty:
-        message = _n(
-            "{n:,} document holds no phrase that could be a keyword.",
-            "{n:,} documents hold no phrase that could be a keyword.",
-            seen.empty,
-        )
-        yield Finding("note", "info", message, {"documents": seen.empty})
-    if seen.long:
-        message = _n(
-            "{n:,} document is very long: of its phrases, those that come most often were looked "
-            "at.",
-            "{n:,} documents are very long: of their phrases, those that come most often were "
-            "looked at.",
-            seen.long,
-        )
-        yield Finding("note", "info", message, {"documents": seen.long})
-    yield from _of_languages(seen)
-    if sample and isinstance(card.look, Tokens):
-        yield from check_strange(sample, card.look)
-    if trial is not None:
-        yield from _of_gold(trial, seen)
-    elif seen.gold:
-        message = _n(
-            "{n} document has gold keywords: too few to judge by, or to learn from.",
-            "{n} documents have gold keywords: too few to judge by, or to learn from.",
-            seen.gold,
-        )
-        yield Finding("note", "warning", message, {"documents": seen.gold})
-
-
-def _unreadable(seen: _Seen) -> tuple[str, dict[str, object]]:
-    ref, why = seen.reasons[0]
-    message = _n(
-        "{n:,} document cannot be read, and has no keywords ({ref}: {why}).",
-        "{n:,} documents cannot be read, and have no keywords (first: {ref}: {why}).",
-        seen.unreadable,
-        ref=ref,
-        why=why,
-    )
-    return message, {"count": seen.unreadable}
-
-
-def _of_languages(seen: _Seen) -> Iterator[Finding]:
-    """Name languages that phrases cannot be cut in as they should."""
-    known = languages()
-    for code, n in seen.languages.most_common():
-        if code in UNSPACED:
-            message = _n(
-                "{n:,} document is in {language}, which is written without spaces between words: "
-                "what stands between punctuation marks counts as one phrase.",
-                "{n:,} documents are in {language}, which is written without spaces between words: "
-                "what stands between punctuation marks counts as one phrase.",
-                n,
-                language=tongue(code),
-            )
-        elif code not in known:
-            message = _n(
-                "{n:,} document is in {language}, for which there is no list of stop words: "
-                "phrases were cut at punctuation alone.",
-                "{n:,} documents are in {language}, for which there is no list of stop words: "
-                "phrases were cut at punctuation alone.",
-                n,
-                language=tongue(code),
-            )
-        else:
-            continue
-        yield Finding("languages", "warning", message, {"language": code, "documents": n})
-
-
-def _of_gold(trial: Trial, seen: _Seen) -> Iterator[Finding]:
-    """Say what of the gold keywords nobody can find, and what was not judged."""
-    given, present = trial.present()
-    if given > present:
-        message = _n(
-            "{absent:,} of {n:,} gold keyword does not stand in its document; it counts as missed, "
-            "whoever looks.",
-            "{absent:,} of {n:,} gold keywords do not stand in their documents; they count as "
-            "missed, whoever looks.",
-            given,
-            absent=given - present,
-        )
-        yield Finding("note", "info", message, {"absent": given - present, "gold": given})
-    copies = len(trial.groups) - len(np.unique(trial.groups))
-    if copies:
-        message = _n(
-            "{n:,} document is a copy of another, or nearly; both are in one fold.",
-            "{n:,} documents are copies of others, or nearly; they are in one fold with these.",
-            copies,
-        )
-        yield Finding("duplicates", "info", message, {"documents": copies})
-    if not trial.learns:
-        message = _n(
-            "{n:,} document with gold keywords is too little to learn from (from {least} on it is "
-            "done); they judge fixed weights.",
-            "{n:,} documents with gold keywords are too few to learn from (from {least} on it is "
-            "done); they judge fixed weights.",
-            len(trial.documents),
-            least=FEWEST,
-        )
-        yield Finding("note", "info", message, {"documents": len(trial.documents)})
-    if seen.gold > len(trial.documents):
-        message = sentences(
-            _n(
-                "{n:,} document has gold keywords.",
-                "{n:,} documents have gold keywords.",
-                seen.gold,
-            ),
-            _n(
-                "{n:,} of them was drawn to learn from and to judge by.",
-                "{n:,} of them were drawn to learn from and to judge by.",
-                len(trial.documents),
-            ),
-        )
-        yield Finding("note", "info", message, {"documents": seen.gold})
 
 
 def _record(

@@ -197,12 +197,13 @@ def score(found: dict[str, Any]) -> str:
 
 def absent(gold: dict[str, Any]) -> str:
     """Say how many gold keywords nobody can find, since they do not stand in their document."""
-    if gold["present"] == gold["keywords"]:
+    share = 1 - gold["present"] / gold["keywords"]
+    if share < 0.005:  # would be said to be 0 %
         return ""
     return _(
         "{share:.0%} of the gold keywords do not stand in their documents and count as missed, so "
         "1 is out of reach.",
-        share=1 - gold["present"] / gold["keywords"],
+        share=share,
     )
 
 
