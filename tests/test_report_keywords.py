@@ -15,7 +15,7 @@ from english import english, visible
 from headstart.phrases.cutting import cut
 from headstart.phrases.outcome import SHOWN, pieces
 from headstart.report import keywords_words as words
-from headstart.report.keywords import compose_keywords
+from headstart.report.keywords import REPORT
 from headstart.speaking import speaking
 
 NASTY = '<script>alert("a")</script> the slow food & the fast room. '
@@ -32,7 +32,7 @@ def run(tiny_bert: str, tmp_path_factory: pytest.TempPathFactory) -> hs.KeywordR
 
 
 def composed(found: dict[str, Any]) -> str:
-    return compose_keywords(found, {"versions": {}}, "run")
+    return REPORT.compose(found, {"versions": {}}, "run", curves=None)
 
 
 def test_the_page_is_chinese_where_chinese_is_spoken(run: hs.KeywordRun) -> None:

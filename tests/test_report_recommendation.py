@@ -18,7 +18,7 @@ import headstart as hs
 from english import english, visible
 from headstart.report import recommendation_charts
 from headstart.report import recommendation_words as words
-from headstart.report.recommendation import render_recommendation
+from headstart.report.recommendation import REPORT
 from headstart.report.recommendation_figures import compared
 from headstart.speaking import speaking
 from test_report import CONTRAST, TANGLED, Page, browser  # noqa: F401
@@ -293,7 +293,7 @@ def test_all_that_a_stranger_can_write_is_escaped(runs: dict[str, Path], tmp_pat
     document["findings"][0] |= {"kind": NASTY, "message": NASTY}
     document.pop("sentences", None)
     (folder / "metrics.json").write_text(json.dumps(document), "utf-8")
-    page = render_recommendation(folder)
+    page = REPORT.render(folder)
     assert page == folder / "report.html"
     assert "<script>alert" not in page.read_text("utf-8")
     assert "place 20.5" in said(folder)
@@ -303,7 +303,7 @@ def test_all_that_a_stranger_can_write_is_escaped(runs: dict[str, Path], tmp_pat
 def test_the_same_run_gives_the_same_bytes(runs: dict[str, Path], tmp_path: Path) -> None:
     for name, folder in runs.items():
         again = Path(shutil.copytree(folder, tmp_path / name / folder.name))
-        render_recommendation(again)
+        REPORT.render(again)
         for path in (folder / "report.html", *(folder / "figures").iterdir()):
             assert (again / path.relative_to(folder)).read_bytes() == path.read_bytes()
 
@@ -312,14 +312,14 @@ def test_a_missing_document_is_refused(runs: dict[str, Path], tmp_path: Path) ->
     folder = Path(shutil.copytree(runs["alone"], tmp_path / "run"))
     (folder / "metrics.json").unlink()
     with pytest.raises(hs.ArtifactError, match=r"metrics\.json cannot be read"):
-        render_recommendation(folder)
+        REPORT.render(folder)
 
 
 def test_the_page_is_chinese_where_that_is_spoken(runs: dict[str, Path], tmp_path: Path) -> None:
     for name, folder in runs.items():
         again = Path(shutil.copytree(folder, tmp_path / name))
         with speaking("zh"):
-            source = render_recommendation(again).read_text("utf-8")
+            source = REPORT.render(again).read_text("utf-8")
         assert re.search(r"<html[^>]* lang=\"zh", source)
         pieces = [p for p in visible(source) if not re.search(r"\((19|20)\d\d\), ", p)]
         assert {p: w for p in pieces if (w := english(p, "books films items csv both"))} == {}

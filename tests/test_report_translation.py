@@ -16,7 +16,7 @@ from english import english, visible
 from headstart.folder.reading import read_document
 from headstart.report import translation_words as words
 from headstart.report.glance import of_translation
-from headstart.report.translation import render_translation
+from headstart.report.translation import REPORT
 from headstart.report.translation_charts import by_epoch
 from headstart.speaking import speaking
 
@@ -98,7 +98,7 @@ def test_the_lines(found: dict[str, Any]) -> None:
 
 
 def test_the_page(folder: Path) -> None:
-    page = render_translation(folder).read_text("utf-8")
+    page = REPORT.render(folder).read_text("utf-8")
     said = " ".join(" ".join(visible(page)).split())
     assert "The other language pair helps: chrF +5.0 points." in said
     assert "en → zh" in said
@@ -111,13 +111,13 @@ def test_the_page(folder: Path) -> None:
     assert 'lang="zh">一个句子。' in page
     names = {path.name for path in (folder / "figures").iterdir()}
     assert names == {"systems.png", "systems.svg", "training.png", "training.svg"}
-    again = render_translation(folder).read_bytes()
+    again = REPORT.render(folder).read_bytes()
     assert again == page.encode()
 
 
 def test_the_page_is_chinese_where_that_is_spoken(folder: Path) -> None:
     with speaking("zh"):
-        page = render_translation(folder).read_text("utf-8")
+        page = REPORT.render(folder).read_text("utf-8")
     pieces = [piece for piece in visible(page) if not PAPER.search(piece)]
     more = "tiny sentence script alert tsv nrefs tok nc sign flip pair has blank side json zh en"
     left = {piece[:80]: found for piece in pieces if (found := english(piece, more))}
@@ -147,4 +147,4 @@ def test_a_damaged_document_is_refused(folder: Path, tmp_path: Path) -> None:
         read_document(path)
     shutil.rmtree(folder)
     with pytest.raises(hs.ArtifactError):
-        render_translation(folder)
+        REPORT.render(folder)

@@ -310,10 +310,10 @@ class IdentifyRun(Run):
     @declared
     def report(self, *, lang: str | None = None) -> Path:
         """Render ``report.html`` afresh, in the language that is spoken or in ``lang``."""
-        from headstart.report.identification import render_identification
+        from headstart.report.identification import REPORT
 
         with speaking(lang):
-            return render_identification(self.folder)
+            return REPORT.render(self.folder)
 
     def __repr__(self) -> str:
         return f"<IdentifyRun {str(self.folder)!r}: {len(self.classes)} names>"
@@ -387,9 +387,9 @@ class IdentifyRun(Run):
             if gone is not None:
                 _forget(beside, found, gone)
             write_json(beside / METRICS, found)
-            from headstart.report.identification import render_identification
+            from headstart.report.identification import REPORT
 
-            render_identification(beside, name=self.folder.name)
+            REPORT.render(beside, name=self.folder.name)
         self.saved = self._load()
         self.__dict__.pop("metrics", None)
 

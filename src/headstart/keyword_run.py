@@ -174,10 +174,10 @@ class KeywordRun:
     @declared
     def report(self, *, lang: str | None = None) -> Path:
         """Render ``report.html`` afresh, in the language that is spoken or in ``lang``."""
-        from headstart.report.keywords import render_keywords
+        from headstart.report.keywords import REPORT
 
         with speaking(lang):
-            return render_keywords(self.folder)
+            return REPORT.render(self.folder)
 
     def __repr__(self) -> str:
         return f"<KeywordRun {str(self.folder)!r}>"

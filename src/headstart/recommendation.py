@@ -97,10 +97,10 @@ class RecommendRun:
     @declared
     def report(self, *, lang: str | None = None) -> Path:
         """Render ``report.html`` afresh, in the language that is spoken or in ``lang``."""
-        from headstart.report.recommendation import render_recommendation
+        from headstart.report.recommendation import REPORT
 
         with speaking(lang):
-            return render_recommendation(self.folder)
+            return REPORT.render(self.folder)
 
     def __repr__(self) -> str:
         return f"<RecommendRun {str(self.folder)!r}>"

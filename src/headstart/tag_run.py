@@ -139,10 +139,10 @@ class TagRun:
     @declared
     def report(self, *, lang: str | None = None) -> Path:
         """Render ``report.html`` afresh, in the language that is spoken or in ``lang``."""
-        from headstart.report.tagging import render_tagging
+        from headstart.report.tagging import REPORT
 
         with speaking(lang):
-            return render_tagging(self.folder)
+            return REPORT.render(self.folder)
 
     def __repr__(self) -> str:
         return f"<TagRun {str(self.folder)!r}>"

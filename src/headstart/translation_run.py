@@ -115,10 +115,10 @@ class TranslateRun:
     @declared
     def report(self, *, lang: str | None = None) -> Path:
         """Render ``report.html`` afresh, in the language that is spoken or in ``lang``."""
-        from headstart.report.translation import render_translation
+        from headstart.report.translation import REPORT
 
         with speaking(lang):
-            return render_translation(self.folder)
+            return REPORT.render(self.folder)
 
     def __repr__(self) -> str:
         return f"<TranslateRun {str(self.folder)!r}>"

@@ -44,7 +44,7 @@ from headstart.recognition.gallery import Gallery
 from headstart.recognition.open_set import OpenSet
 from headstart.recognition.outcome import Space
 from headstart.recognition.similarity import Ints
-from headstart.report.identification import render_identification
+from headstart.report.identification import REPORT
 from headstart.report.identification_words import answers
 from headstart.report.shown import quieten
 from headstart.said import _, _n, commas
@@ -104,7 +104,7 @@ def identify(
         write_json(beside / RUN, record(config, prepared, machine, accepted))
         write_json(beside / PICTURES, shown(prepared, rows, own, pictures=pictures))
         _write_predictions(beside / PREDICTIONS, prepared, rows, own, model)
-        render_identification(beside, name=folder.name)
+        REPORT.render(beside, name=folder.name)
     return IdentifyRun(folder)
 
 

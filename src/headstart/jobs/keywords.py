@@ -60,7 +60,7 @@ from headstart.phrases.trial import (
 )
 from headstart.phrases.vectors import Vectors
 from headstart.prepare.refusals import job
-from headstart.report.keywords import render_keywords
+from headstart.report.keywords import REPORT
 from headstart.said import _, _n, commas
 from headstart.speaking import speaking
 
@@ -206,7 +206,7 @@ def keywords(
             write_json(beside / RUN, _record(data, documents, settings, ref, top, method, seed))
             if trial is not None and trial.marking is not None and trial.marking.curves:
                 write_curves(beside / HISTORY, trial.marking.curves)
-            render_keywords(beside, name=folder.name)
+            REPORT.render(beside, name=folder.name)
         return KeywordRun(folder)
 
 

@@ -35,7 +35,7 @@ from headstart.jobs.new_items import find_new_items
 from headstart.options import budget_of
 from headstart.prepare.refusals import job
 from headstart.recommendation import RecommendRun
-from headstart.report.recommendation import render_recommendation
+from headstart.report.recommendation import REPORT
 from headstart.said import _, _n, listed
 from headstart.speaking import speaking
 
@@ -150,7 +150,7 @@ def recommend(
             save_adviser(beside / MODEL, adviser)
             write_json(beside / METRICS, found)
             write_json(beside / RUN, _record(spec, target, source, items, catalogue, seed))
-            render_recommendation(beside, name=folder.name)
+            REPORT.render(beside, name=folder.name)
         return RecommendRun(folder)
 
 

@@ -33,7 +33,7 @@ from headstart.modalities.text.language import OTHERS, backbone_for, language_of
 from headstart.modalities.text.read import refuse_without_extra
 from headstart.options import flag
 from headstart.prepare.config import Config
-from headstart.report.tagging import render_tagging
+from headstart.report.tagging import REPORT
 from headstart.report.tagging_words import score_line
 from headstart.said import _, _n, commas
 from headstart.tag_run import TagRun
@@ -147,7 +147,7 @@ def tag(
         _write_held_out(beside / HELD_OUT, found, sentences)
         if isinstance(way, Finetune):
             write_curves(beside / HISTORY, way.curves)
-        render_tagging(beside, name=folder.name)
+        REPORT.render(beside, name=folder.name)
     return TagRun(folder)
 
 

@@ -23,7 +23,7 @@ from headstart.jobs.translation_data import read_data
 from headstart.jobs.translation_trial import HUB, TINY, Trial
 from headstart.modalities.text.read import refuse_without_extra
 from headstart.prepare.refusals import job
-from headstart.report.translation import render_translation
+from headstart.report.translation import REPORT
 from headstart.said import _
 from headstart.speaking import speaking
 from headstart.translation.outcome import Systems, examples_of, outcome_of
@@ -159,7 +159,7 @@ def translate(
             write_json(beside / METRICS, found)
             write_json(beside / RUN, _record(config))
             _write_test(beside / TRANSLATED, data.test, made.systems)
-            render_translation(beside, name=folder.name)
+            REPORT.render(beside, name=folder.name)
         return TranslateRun(folder)
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from headstart._version import __version__
 from headstart.behaviour.outcome import AT, DEEP, TOP
-from headstart.folder.layout import METRICS, RUN
-from headstart.folder.reading import read_document
 from headstart.judge.intervals import Interval, wilson
 from headstart.modalities import Unit
-from headstart.report import charts, recommendation_charts, recommendation_words
-from headstart.report.files import write
-from headstart.report.page import fill
+from headstart.report import recommendation_charts, recommendation_words
+from headstart.report.own_page import Laid, OwnPage
 from headstart.report.recommendation_figures import compared, draw
-from headstart.said import N_, NN_, _
+from headstart.said import N_, NN_
 
 UNIT = Unit(N_("interaction"), N_("interactions"))
 NN_("{n:,} interaction", "{n:,} interactions"), N_("an interaction")  # what Unit may ask for
@@ -32,79 +27,29 @@ SECTIONS = {
 }
 
 
-def render_recommendation(folder: Path, *, name: str = "") -> Path:
-    """Write the ``report.html`` and ``figures/`` of a run that recommends from its metrics.json.
-
-    Each file is replaced as a whole; the same run gives the same bytes again.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds metrics.json and run.json.
-    name : str, optional
-        What the folder is called, where that is not yet its name.
-
-    Returns
-    -------
-    Path
-        Of the page.
-
-    Raises
-    ------
-    ArtifactError
-        A file is missing or cannot be read.
-    ConfigError
-        The folder cannot be written to.
-    """
-    folder = Path(folder)
-    found, record = read_document(folder / METRICS), read_document(folder / RUN)
-    page = compose_recommendation(found, record, name or folder.resolve().name)
-    return write(folder, page, draw(found))
-
-
-def compose_recommendation(found: dict[str, Any], record: dict[str, Any], name: str) -> str:
-    """Return the whole page.
-
-    Parameters
-    ----------
-    found, record : dict
-        As in metrics.json and run.json.
-    name : str
-        Of the run folder.
-    """
-    versions = record.get("versions")
-    versions = versions if isinstance(versions, dict) else {}
-    return fill(
-        "recommendation.html.j2",
-        title=_title(found["data"]),
-        headline=recommendation_words.headline(found),
-        version=str(versions.get("headstart", __version__)),
-        sections=_contents(found),
-        unit=UNIT,
-        m=found,
-        name_of_run=name,
-        rows=compared(found),
-        with_source=bool(found["transferred"] and found["known"]["chosen"]["weight"]),
-        interval_of=_interval,
-        charts=charts,
-        drawn=recommendation_charts,
-        told=recommendation_words,
-        at=AT,
-        deep=DEEP,
-        top=TOP,
-    )
-
-
-def _contents(found: dict[str, Any]) -> dict[str, str]:
-    """Return the sections that a run has numbers for, in their order."""
+def _lay(found: dict[str, Any], record: dict[str, Any], name: str) -> Laid:
     known = found["known"]
-    there = {
-        "new": found["new"] and found["new"]["curve"],
-        "histories": known["by_history"],
-        "popularity": known["by_popularity"],
-        "examples": found["examples"],
-    }
-    return {key: _(label) for key, label in SECTIONS.items() if there.get(key, True)}
+    return Laid(
+        _title(found["data"]),
+        recommendation_words.headline(found),
+        UNIT,
+        {
+            "new": found["new"] and found["new"]["curve"],
+            "histories": known["by_history"],
+            "popularity": known["by_popularity"],
+            "examples": found["examples"],
+        },
+        {
+            "rows": compared(found),
+            "with_source": bool(found["transferred"] and known["chosen"]["weight"]),
+            "interval_of": _interval,
+            "drawn": recommendation_charts,
+            "told": recommendation_words,
+            "at": AT,
+            "deep": DEEP,
+            "top": TOP,
+        },
+    )
 
 
 def _title(data: dict[str, Any]) -> str:
@@ -115,3 +60,6 @@ def _title(data: dict[str, Any]) -> str:
 def _interval(share: float, n: int) -> Interval:
     """Return the interval of a share of ``n`` users."""
     return wilson(min(max(share, 0.0), 1.0) * n, max(n, 1))
+
+
+REPORT = OwnPage("recommendation.html.j2", SECTIONS, _lay, draw)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart._version import __version__
-from headstart.folder.layout import HISTORY, METRICS, RUN
-from headstart.folder.reading import read_document
 from headstart.modalities import Unit
-from headstart.report import charts, tagging_words, training_charts
-from headstart.report.curves import Curves, read_curves
-from headstart.report.files import write
-from headstart.report.page import fill
+from headstart.report import tagging_words, training_charts
+from headstart.report.curves import Curves
+from headstart.report.own_page import Laid, OwnPage, curves_of
 from headstart.report.plates import INK, OWN, RIVAL, errors, percent, plain, plate
 from headstart.said import N_, NN_, _
 
@@ -36,80 +31,26 @@ SECTIONS = {
 }
 
 
-def render_tagging(folder: Path, *, name: str = "") -> Path:
-    """Write the ``report.html`` and ``figures/`` of a run that tags words.
-
-    Each file is replaced as a whole; the same run gives the same bytes again.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds metrics.json and run.json.
-    name : str, optional
-        What the folder is called, where that is not yet its name.
-
-    Returns
-    -------
-    Path
-        Of the page.
-
-    Raises
-    ------
-    ArtifactError
-        A file is missing or cannot be read.
-    ConfigError
-        The folder cannot be written to.
-    """
-    folder = Path(folder)
-    found, record = read_document(folder / METRICS), read_document(folder / RUN)
-    curves = read_curves(folder / HISTORY)
-    page = compose_tagging(found, record, name or folder.resolve().name, curves)
-    return write(folder, page, _draw(found))
-
-
-def compose_tagging(
-    found: dict[str, Any], record: dict[str, Any], name: str, curves: Curves | None
-) -> str:
-    """Return the whole page.
-
-    Parameters
-    ----------
-    found, record : dict
-        As in metrics.json and run.json.
-    name : str
-        Of the run folder.
-    curves : Curves or None
-        Of a network that was trained.
-    """
-    versions, config = record.get("versions"), record.get("config")
-    versions = versions if isinstance(versions, dict) else {}
+def _lay(found: dict[str, Any], record: dict[str, Any], name: str, curves: Curves | None) -> Laid:
+    config = record.get("config")
     config = config if isinstance(config, dict) else {}
-    return fill(
-        "tagging.html.j2",
-        title=str(config.get("data", name)),
-        headline=tagging_words.headline(found),
-        version=str(versions.get("headstart", __version__)),
-        sections=_contents(found, curves),
-        unit=UNIT,
-        m=found,
-        name_of_run=name,
-        rows=_compared(found),
-        curves=curves,
-        charts=charts,
-        drawn=training_charts,
-        told=tagging_words,
+    return Laid(
+        str(config.get("data", name)),
+        tagging_words.headline(found),
+        UNIT,
+        {
+            "types": found["types"],
+            "worst": found["examples"]["worst"],
+            "best": found["examples"]["best"],
+            "training": curves is not None,
+        },
+        {
+            "rows": _compared(found),
+            "curves": curves,
+            "drawn": training_charts,
+            "told": tagging_words,
+        },
     )
-
-
-def _contents(found: dict[str, Any], curves: Curves | None) -> dict[str, str]:
-    """Return the sections that a run has something for, in their order."""
-    there = {
-        "types": found["types"],
-        "worst": found["examples"]["worst"],
-        "best": found["examples"]["best"],
-        "training": curves is not None,
-    }
-    return {key: _(label) for key, label in SECTIONS.items() if there.get(key, True)}
 
 
 def _compared(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -154,3 +95,6 @@ def _shares(axes: Axes, places: range, names: list[str]) -> None:
     axes.set_yticks(places, names)
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(percent)
+
+
+REPORT = OwnPage("tagging.html.j2", SECTIONS, _lay, _draw, {"curves": curves_of})
