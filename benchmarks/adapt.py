@@ -133,8 +133,8 @@ def elpv(folder: Path) -> Iterator[Path]:
         yield table
 
 
-def reviews(data: Path, folder: Path, draw: int) -> Iterator[Path]:
-    """Write a table of 600 reviews of each trade, their classes as frequent as they are there."""
+def reviews(data: Path, folder: Path, draw: int, n: int = 600) -> Iterator[Path]:
+    """Write a table of ``n`` reviews of each trade, their classes as frequent as they are there."""
     for name in ("ChnSentiCorp_htl_all", "waimai_10k"):
         with (data / "chinese" / name / f"{name}.csv").open(encoding="utf-8", newline="") as file:
             known = {r["review"]: r["label"] for r in csv.DictReader(file) if r["review"]}
@@ -143,7 +143,7 @@ def reviews(data: Path, folder: Path, draw: int) -> Iterator[Path]:
         with table.open("w", encoding="utf-8", newline="") as opened:
             rows = csv.writer(opened)
             rows.writerow(["text", "label"])
-            for i in rng.choice(len(texts), 600, replace=False):
+            for i in rng.choice(len(texts), n, replace=False):
                 rows.writerow([texts[i], ("bad", "good")[int(known[texts[i]])]])
         yield table
 
