@@ -190,6 +190,8 @@ class Marking:
         self.ways: dict[str, Way] = {PROBE: Probe(self.material)}
         if method == FINETUNE:
             self.ways[FINETUNE] = Finetune(self.material, Recipe(**RECIPE))
+        for way in self.ways.values():
+            way.read()
 
     def odds(self, method: str, rows: Ints, held: Ints, fold: int) -> dict[int, Floats]:
         """Learn from documents; return the log odds of the phrases of others."""

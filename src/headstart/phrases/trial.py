@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.judge.crossval import in_threads
 from headstart.phrases.cutting import Cut, cut, tokens
 from headstart.phrases.extractor import (
     Answer,
@@ -176,25 +178,30 @@ class Trial:
         ways = [name for name, method in METHODS.items() if method in methods]
         for name in (*ways, COUNTING):
             self.answers[name] = [Answer(each, [], np.zeros(0), 0) for each in self.parts]
-        for fold in range(FOLDS):
-            self.tell(fold, FOLDS)
-            train, held = np.flatnonzero(self.fold != fold), np.flatnonzero(self.fold == fold)
-            if not len(held):
-                continue
-            extractor = self.fit(train)
-            counting = self._counting(train, extractor.rarity)
-            for k in held.tolist():
-                self.answers[COUNTING][k] = self._by_counting(counting, extractor.rarity, k)
-            for name in ways:
-                marked = (
-                    {}
-                    if self.marking is None
-                    else self.marking.odds(METHODS[name], train, held, fold + 1)
-                )
-                for k in held.tolist():
-                    self.answers[name][k] = self._asked(extractor, k, marked.get(k))
+        folds = np.unique(self.fold).tolist()
+        threads = 1 if TRAINED in ways else self.vectors.workers
+        for found in in_threads(partial(self._learn, ways), folds, threads, self.tell):
+            for name, k, answer in found:
+                self.answers[name][k] = answer
         for name in ways:
             self._count(name)
+
+    def _learn(self, ways: Sequence[str], fold: int) -> list[tuple[str, int, Answer]]:
+        """Learn from all folds but one; answer for its documents by every way that learns."""
+        train, held = np.flatnonzero(self.fold != fold), np.flatnonzero(self.fold == fold)
+        extractor = self.fit(train)
+        counting = self._counting(train, extractor.rarity)
+        found = [
+            (COUNTING, k, self._by_counting(counting, extractor.rarity, k)) for k in held.tolist()
+        ]
+        for name in ways:
+            marked = (
+                {}
+                if self.marking is None
+                else self.marking.odds(METHODS[name], train, held, fold + 1)
+            )
+            found += [(name, k, self._asked(extractor, k, marked.get(k))) for k in held.tolist()]
+        return found
 
     def _count(self, name: str) -> None:
         """Say how many keywords each document has, by a threshold that others' answers set."""
