@@ -322,3 +322,12 @@ def test_bare_tags_come_back_bare(tiny_bert: str, tmp_path: Path) -> None:
     assert found.evaluate(path)["f1"] == found.evaluate(path)["token_accuracy"]
     with pytest.raises(ConfigError, match="No task"):
         hs.train(path, task="tags")
+
+
+@pytest.mark.parametrize("command", ["check", "rank", "layers", "curve"])
+def test_commands_for_examples_with_labels_say_that_words_have_tags(
+    command: str, tmp_path: Path
+) -> None:
+    data = write(tmp_path / "names.conll", draw(4))
+    with pytest.raises(ConfigError, match=f"words with tags, and `headstart {command}`"):
+        getattr(hs, command)(data)

@@ -10,6 +10,7 @@ from headstart.events import OnEvent, ignore
 from headstart.jobs.answer import shortcut_findings, shortcuts_in
 from headstart.jobs.judged import order_findings
 from headstart.jobs.record import counts
+from headstart.jobs.tagged import refuse_tags
 from headstart.machine import Machine
 from headstart.methods.probe import fit
 from headstart.prepare.config import configure, taken
@@ -52,7 +53,9 @@ def check(
         ``n`` (counts, per class and of what was skipped), ``modality`` and ``findings``, as in
         metrics.json.
     """
-    config = configure(data, taken("check", locals()))
+    given = taken("check", locals())
+    refuse_tags("check", data, given)
+    config = configure(data, given)
     machine = Machine.here(config.device, on_event)
     prepared = prepare(config, baseline=False, machine=machine)
     _, choice = fit(prepared, on_event)

@@ -9,6 +9,7 @@ from headstart.data.dataset import Dataset
 from headstart.events import Event, OnEvent, ignore
 from headstart.folder.place import destination
 from headstart.jobs.study import SCHEMA, PathLike, data_name, write_study
+from headstart.jobs.tagged import refuse_tags
 from headstart.judge.crossval import Floats, Ints
 from headstart.judge.curve import Pick, label_curve
 from headstart.machine import Machine
@@ -68,7 +69,9 @@ def curve(
     DataError, ConfigError, UnknownNameError, BackboneError
         Before anything is written.
     """
-    config = configure(data, {**taken("curve", locals()), "method": PROBE})
+    given = taken("curve", locals())
+    refuse_tags("curve", data, given)
+    config = configure(data, {**given, "method": PROBE})
     folder = destination(config.data, out, overwrite, study="curve")
     machine = Machine.here(config.device, on_event)
     dataset = read_source(config, machine)

@@ -9,6 +9,7 @@ import numpy as np
 from headstart.events import OnEvent, ignore
 from headstart.folder.place import destination
 from headstart.jobs.study import PathLike, data_name, write_study
+from headstart.jobs.tagged import refuse_tags
 from headstart.judge.estimate import plan
 from headstart.machine import Machine
 from headstart.methods.layers import embed_stages
@@ -64,7 +65,9 @@ def layers(
     from headstart.backbones.stages import Stages, macs  # imports torch
     from headstart.choose.layers import study
 
-    config = configure(data, {**taken("layers", locals()), "method": PROBE})
+    given = taken("layers", locals())
+    refuse_tags("layers", data, given)
+    config = configure(data, {**given, "method": PROBE})
     folder = destination(config.data, out, overwrite, study="layers")
     machine = Machine.here(config.device, on_event)
     dataset = read_source(config, machine)

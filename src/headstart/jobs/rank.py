@@ -16,6 +16,7 @@ from headstart.features.speed import seconds_per_1000
 from headstart.findings import Finding
 from headstart.folder.place import destination
 from headstart.jobs.study import PathLike, data_name, write_study
+from headstart.jobs.tagged import refuse_tags
 from headstart.judge.crossval import Outcome
 from headstart.judge.estimate import Plan, plan
 from headstart.machine import Machine
@@ -78,7 +79,9 @@ def rank(
     DataError, ConfigError, UnknownNameError, BackboneError
         Before anything is written.
     """
-    config = configure(data, {**taken("rank", locals()), "backbone": backbones, "method": PROBE})
+    given = taken("rank", locals())
+    refuse_tags("rank", data, given)
+    config = configure(data, {**given, "backbone": backbones, "method": PROBE})
     folder = destination(config.data, out, overwrite, study="rank")
     machine = Machine.here(config.device, on_event)
     _refuse_one_layer(config)

@@ -6,16 +6,14 @@ estimate, verdict, artefact, report. Each step is one call into the module that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from headstart.backbones import EMBEDDING
 from headstart.data.dataset import Dataset
 from headstart.errors import ConfigError
 from headstart.events import Event, OnEvent, ignore
 from headstart.folder.files import whole_folder
-from headstart.folder.layout import TAGGING
 from headstart.folder.place import destination
 from headstart.folder.unfinished import Unfinished
 from headstart.jobs.answer import answer
@@ -23,8 +21,9 @@ from headstart.jobs.clock import Clock
 from headstart.jobs.judged import judge_model
 from headstart.jobs.rank import Picked, pick_backbone
 from headstart.jobs.record import identity, write_run
+from headstart.jobs.tagged import tags_are_given
 from headstart.judge.estimate import plan
-from headstart.machine import Machine, cache_folder
+from headstart.machine import Machine
 from headstart.methods import Method, Work, method_of, refuse_unfit
 from headstart.methods.chosen_layer import ChosenLayer, LayerChoice
 from headstart.methods.kept import Kept
@@ -50,7 +49,6 @@ from headstart.report import render
 from headstart.run import Run
 from headstart.said import _
 from headstart.tag_run import TagRun
-from headstart.tagging.read import recognised
 from headstart.transfer.recipe import FROM_SCRATCH
 
 
@@ -263,13 +261,6 @@ def train(
     if way.takes:
         unfinished.clear()
     return Run(folder)
-
-
-def tags_are_given(data: str | Path, given: Mapping[str, Any]) -> bool:
-    """Tell whether the words of sentences have tags: as the user says, or as the files look."""
-    if given["task"] is None and given["modality"] is None:
-        return recognised(data, cache_folder())
-    return given["task"] == TAGGING
 
 
 def take(
