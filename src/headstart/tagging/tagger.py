@@ -93,10 +93,14 @@ class Tagger:
         machine: Machine,
         on_event: OnEvent = ignore,
     ) -> list[Floats]:
-        """Return log probabilities of the tags of every word: (n_words, K) a sentence."""
+        """Return log probabilities of the tags of every word: (n_words, K) a sentence.
+
+        Nothing is kept in the cache: there may be a million of them.
+        """
         windows = windows_of(self.backbone, sentences)
-        X = vectors(self.backbone, windows, self.head.space, self.pool, machine, on_event)
-        return self.head.scores(X)
+        frozen = Frozen(self.backbone, self.head.space, machine, keeps=False)
+        made = frozen([window for own in windows for window in own], on_event)
+        return self.head.scores(words_of(windows, made, self.pool))
 
     def cut(self, text: str) -> list[str]:
         """Cut a text into tokens, as those it learned from were cut."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,19 +47,22 @@ class Frozen:
     blocks : int
         How many of its layers are run.
     machine : Machine
+    keeps : bool, default=True
+        Whether what is made is kept in the cache, for whoever asks again.
     """
 
     backbone: TextBackbone
     blocks: int
     machine: Machine
+    keeps: bool = True
 
     def __call__(self, windows: Sequence[Window], on_event: OnEvent = ignore) -> list[Halves]:
         """Return what the last of these layers makes of windows: (t, D) each, in order."""
         keys = [self._key(window) for window in windows]
         found: dict[str, Halves] = {}
-        with FeatureStore(self.machine.cache) as store:
+        with FeatureStore(self.machine.cache) if self.keeps else nullcontext() as store:
             for key in dict.fromkeys(keys):
-                kept = store.get(key)
+                kept = None if store is None else store.get(key)
                 if kept is not None:
                     found[key] = np.frombuffer(kept, np.float16).reshape(-1, self.dim)
             todo = {k: w for k, w in zip(keys, windows, strict=True) if k not in found}
@@ -68,7 +72,8 @@ class Frozen:
                 part = order[at : at + size]
                 made = self._run([todo[key] for key in part])
                 found |= zip(part, made, strict=True)
-                store.put((k, a.tobytes()) for k, a in zip(part, made, strict=True))
+                if store is not None:
+                    store.put((k, a.tobytes()) for k, a in zip(part, made, strict=True))
                 done = min(at + size, len(order))
                 on_event(Event(_("reading sentences"), done, len(order), _("sentences")))
         return [found[key] for key in keys]
