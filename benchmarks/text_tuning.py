@@ -172,7 +172,7 @@ def few_labels(
                 head = head_of(embed(backbone, own), known)
                 right = float((head.logits(X_test).argmax(1) == truth).mean())
             elif method in COMMANDED:
-                right, more = commanded(own, known, test, truth, method, budget)
+                right, more = commanded(own, known, test, truth, method, budget, seed)
             else:
                 tuned, head = trained(backbone, own, known, method, seed, options)
                 right = scored(tuned, head, test, truth)
@@ -189,6 +189,7 @@ def commanded(
     truth: np.ndarray,
     method: str,
     budget: float,
+    seed: int,
 ) -> tuple[float, str]:
     """Train as the command line does; return the share of the test texts, and what was tried."""
     import csv
@@ -203,7 +204,8 @@ def commanded(
             write.writerows((text, f"class {k}", "train") for text, k in zip(texts, y, strict=True))
             write.writerows((x, f"class {k}", "test") for x, k in zip(test, truth, strict=True))
         within = budget if method == "auto" else None
-        made = hs.train(table, out=Path(beside) / "run", method=method, budget=within)
+        out = Path(beside) / "run"
+        made = hs.train(table, out=out, method=method, budget=within, seed=seed)
         told_by = made.metrics  # read before the folder is gone
     tried = told_by.get("candidates") or []
     kept = [c["name"] for c in tried if c["chosen"]]
@@ -259,6 +261,7 @@ def main() -> None:
     parser.add_argument("folder")
     parser.add_argument("--per-class", type=int, default=64)
     parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="draw to begin with")
     parser.add_argument("--method", default="probe,contrastive", help="one or several, with commas")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--lr", type=float)
@@ -267,16 +270,15 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--setfit", metavar="PYTHON")
     given = parser.parse_args()
+    draws = range(given.first, given.first + given.draws)
     options = {k: getattr(given, k) for k in ("epochs", "lr", "tune") if getattr(given, k)}
     if given.whole:
         whole(given.folder, options)
     elif given.setfit:
-        setfit(given.folder, given.per_class, range(given.draws), given.setfit)
+        setfit(given.folder, given.per_class, draws, given.setfit)
     else:
         methods = given.method.split(",")
-        few_labels(
-            given.folder, given.per_class, range(given.draws), methods, options, given.budget
-        )
+        few_labels(given.folder, given.per_class, draws, methods, options, given.budget)
 
 
 if __name__ == "__main__":
