@@ -136,9 +136,7 @@ class Marker:
 
     def odds(self, texts: Sequence[str], cuts: Sequence[Cut], machine: Machine) -> list[Floats]:
         """Return the log odds of the phrases of every document."""
-        words = [
-            Words.of(text, each.language) for text, each in zip(texts, cuts, strict=True)
-        ]  # fmt: skip
+        words = [Words.of(t, each.language) for t, each in zip(texts, cuts, strict=True)]
         asked = [k for k, one in enumerate(words) if one.tokens]
         scores = self.tagger.scores([words[k].tokens for k in asked], machine)
         found: list[Floats] = [np.zeros(len(each.phrases)) for each in cuts]
@@ -196,6 +194,8 @@ class Marking:
     def odds(self, method: str, rows: Ints, held: Ints, fold: int) -> dict[int, Floats]:
         """Learn from documents; return the log odds of the phrases of others."""
         known = self._known(held)
+        if not known:
+            return {}
         found: Scored = self.ways[method].scores(
             self._places(self._known(rows)), self._places(known), fold
         )
