@@ -159,9 +159,9 @@ def learn(judged: list[Any], others: list[Any], golds: list[set[str]], deep: boo
     print(f"{len(train)} to learn from: {time.process_time() - start:.0f} CPU s to judge all ways")
     texts, scores = [one.text for one in judged], {}
     ways = {"fixed": lambda: Extractor(settings), "ranker": trial.fit}
-    ways |= {"learned": lambda: trial.kept(OURS)}
+    ways |= {"learned": lambda: trial.final(OURS)}
     if TRAINED in trial.answers:
-        ways[METHODS[TRAINED]] = lambda: trial.kept(TRAINED)
+        ways[METHODS[TRAINED]] = lambda: trial.final(TRAINED)
     for name, made in ways.items():
         extractor, start = made(), time.process_time()
         answers = extractor.answers(texts, vectors, TOP, machine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,17 @@ from hypothesis import strategies as st
 
 import headstart as hs
 from conftest import draw_documents, write_jsonl
+from headstart.backbones import resolve
 from headstart.cli import run as run_command
 from headstart.errors import ArtifactError, DataError
+from headstart.features.engines import Kitchen
+from headstart.folder.extractor import load_extractor, save_extractor
+from headstart.machine import Machine
 from headstart.phrases.cutting import cut
-from headstart.phrases.extractor import mixed
-from headstart.phrases.marking import READ, Words, marks, odds
-from headstart.phrases.trial import FIXED, OURS, TRAINED
+from headstart.phrases.extractor import Settings, mixed
+from headstart.phrases.marking import READ, Marking, Words, marks, odds
+from headstart.phrases.trial import FIXED, METHODS, OURS, TRAINED, Judged, Trial
+from headstart.phrases.vectors import Vectors
 
 TEXT = "Deep neural networks learn. Graph networks and deep neural networks differ from trees."
 TAGS = ("O", "B-KEY", "I-KEY")
@@ -72,11 +78,25 @@ def test_a_phrase_that_was_not_read_is_neither_praised_nor_blamed() -> None:
     assert (np.diff(mixed(same, np.array([-3.0, 0.0, 3.0]))) > 0).all()
 
 
+def among_many(n: int = 30) -> list[dict[str, object]]:
+    """Draw texts of many phrases, two of which are gold, by their words and not by their place."""
+    rng = np.random.default_rng(0)
+    found: list[dict[str, object]] = []
+    for k in range(n):
+        gold = [f"graph {word}" for word in rng.permutation(["network", "kernel", "colour"])[:2]]
+        others = [
+            f"{a} {b}{k}" for a in ("plain", "grey", "old", "wet") for b in ("box", "tin", "mat")
+        ]
+        order = rng.permutation([*gold, *others])
+        found.append({"text": " and the ".join(order) + ".", "keywords": gold})
+    return found
+
+
 @pytest.fixture(scope="module")
 def trained(tiny_bert: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose network was trained to mark words; do not write into it."""
     folder = tmp_path_factory.mktemp("marking")
-    data = write_jsonl(folder / "papers.jsonl", draw_documents())
+    data = write_jsonl(folder / "papers.jsonl", among_many())
     line = ["keywords", data, "--gold", "keywords", "--backbone", tiny_bert, "--method", "finetune"]
     assert run_command([*map(str, line), "--language", "en", "--out", str(folder / "run")]) == 0
     return folder / "run"
@@ -103,19 +123,44 @@ def test_what_was_kept_answers_as_it_did_and_is_held_to_its_checksum(
     trained: Path, tmp_path: Path
 ) -> None:
     run = hs.KeywordRun(trained)
-    texts = [str(row["text"]) for row in draw_documents()]
+    texts = [str(row["text"]) for row in among_many()]
     with (trained / "keywords.csv").open(encoding="utf-8", newline="") as opened:
         before = [row["keywords"] for row in csv.DictReader(opened)]
     assert ["; ".join(one.keywords) for one in run.predict(texts)] == before
     described = json.loads((trained / "model" / "model.json").read_text("utf-8"))
-    kept = described["marked"]
-    assert run.metrics["model"]["marked"] == (kept or "")
+    assert described["marked"] == run.metrics["model"]["marked"]
+    assert described["marked"] in ("finetune", "probe")
     copy = Path(shutil.copytree(trained, tmp_path / "copy"))
-    if kept is not None:
-        assert "marker/tagger.safetensors" in described["files"]
-        (copy / "model" / "marker" / "tagger.safetensors").write_bytes(b"x")
-        with pytest.raises(ArtifactError, match="checksum"):
-            hs.KeywordRun(copy)
+    assert "marker/tagger.safetensors" in described["files"]
+    (copy / "model" / "marker" / "tagger.safetensors").write_bytes(b"x")
+    with pytest.raises(ArtifactError, match="checksum"):
+        hs.KeywordRun(copy)
+
+
+@pytest.mark.parametrize("method", ["probe", "finetune"])
+def test_a_marker_is_read_as_it_was_written(method: str, tiny_bert: str, tmp_path: Path) -> None:
+    rows = [
+        Judged(str(k), str(r["text"]), tuple(r["keywords"])) for k, r in enumerate(among_many())
+    ]
+    ref, machine = resolve(tiny_bert), Machine.here("cpu")
+    engine = Kitchen(tmp_path, 1).engine(ref)
+    reader = partial(Marking, backbone=ref.load(), machine=machine, method=method)
+    vectors = Vectors(engine, 1)
+    trial = Trial(rows, np.arange(len(rows)), Settings("en"), vectors, reader=reader)
+    trial.run()
+    name = next(name for name, how in METHODS.items() if how == method)
+    made = trial.final(name)
+    save_extractor(tmp_path / "model", made, engine.card, ref, engine.name)
+    again, _network, described = load_extractor(tmp_path / "model")
+    assert again.marker is not None and described["marked"] == method
+    texts = [one.text for one in rows[:5]]
+    for one, other in zip(
+        made.answers(texts, vectors, 5, machine),
+        again.answers(texts, vectors, 5, machine),
+        strict=True,
+    ):
+        assert one.first(5) == other.first(5)
+    assert trial.f1(name, 2).mean() > trial.f1(FIXED, 2).mean()
 
 
 @pytest.mark.parametrize("documents", [0, 5])

@@ -167,7 +167,7 @@ def keywords(
                 trial = _tried(judged, settings, vectors, seed, reader, on_event)
                 _refuse_untrained(method, trial)
                 on_event(Event(_("learning from all documents")))
-                extractor = trial.kept(kept(trial))
+                extractor = trial.final(kept(trial))
             elif method == FINETUNE:
                 _refuse_untrained(method, None)
         seen = Seen()

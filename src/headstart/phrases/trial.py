@@ -159,7 +159,7 @@ class Trial:
         rarity = rarity_of([self.parts[k] for k in rows])
         return Extractor(self.settings, fit(*self._table(rows, rarity)), rarity)
 
-    def kept(self, name: str) -> Extractor:
+    def final(self, name: str) -> Extractor:
         """Learn from all documents by one way; its threshold is the best of their answers."""
         if name == FIXED:
             return Extractor(self.settings)
